@@ -1,0 +1,52 @@
+/* Types that every public header of QHCP shares. */
+#ifndef QHCP_TYPES_H
+#define QHCP_TYPES_H
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Nanoseconds on the monotonic clock (CLOCK_MONOTONIC); also used for durations. */
+typedef uint64_t qhcp_nsec;
+
+/* An IPv4 or IPv6 address with its port; family AF_UNSPEC is "none". */
+union qhcp_addr {
+    struct sockaddr sa;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+/* One UDP datagram, received or to be sent. */
+struct qhcp_packet {
+    union qhcp_addr local;  /* ours; may be AF_UNSPEC for "whatever the socket has" */
+    union qhcp_addr remote; /* the peer's */
+    uint8_t *data;          /* owned by whoever fills the struct, valid for the call */
+    size_t len;             /* bytes in data (on output: set by the core) */
+    size_t cap;             /* room in data, for output */
+    uint8_t ecn;            /* the two ECN bits of the IP header */
+};
+
+/* States a load balancer gives a server. */
+enum qhcp_state {
+    QHCP_CONNECTING = 0,
+    QHCP_UP,
+    QHCP_DEGRADED,
+    QHCP_DRAINING,
+    QHCP_MAINTENANCE,
+    QHCP_DOWN,
+};
+
+/* The state's name, as in JSON and docs: "connecting", "up", ... */
+const char *qhcp_state_name(enum qhcp_state state);
+
+/* What a server says of itself (HEALTH_RESPONSE, key status). */
+enum qhcp_status {
+    QHCP_SERVING = 0,
+    QHCP_STATUS_DEGRADED = 1,
+    QHCP_STATUS_DRAINING = 2,
+    QHCP_NOT_SERVING = 3,
+    QHCP_STATUS_MAINTENANCE = 4,
+};
+
+#endif

@@ -1,0 +1,25 @@
+#include <qhcp/error.h>
+#include <qhcp/types.h>
+
+const char *qhcp_strerror(int64_t error)
+{
+    switch (error < 0 ? error : -error) {
+#define QHCP_ERROR_CASE(name, value, words)                                                       \
+    case value:                                                                                    \
+        return words;
+        QHCP_ERRORS(QHCP_ERROR_CASE)
+#undef QHCP_ERROR_CASE
+    case 0:
+        return "no error";
+    default:
+        return "unknown error";
+    }
+}
+
+const char *qhcp_state_name(enum qhcp_state state)
+{
+    static const char *const names[] = {"connecting", "up",          "degraded",
+                                        "draining",   "maintenance", "down"};
+
+    return (unsigned)state < sizeof names / sizeof names[0] ? names[state] : "unknown";
+}

@@ -1,0 +1,36 @@
+/* What a server measures of its machine or container: a registry of providers, one file each.
+ *
+ * A provider measures one registered metric (wire/registry.h), in the registry's unit.  CPU and
+ * memory respect the cgroup's limits (v1 and v2) where there are any. */
+#ifndef QHCP_METRICS_METRICS_H
+#define QHCP_METRICS_METRICS_H
+
+#include "base/time.h"
+#include "wire/message.h"
+
+struct metrics;
+
+/* Where the kernel's files are; tests point it at a tree of their own.  NULL members: the real. */
+struct metrics_root {
+    const char *proc; /* "/proc" */
+    const char *cgroup; /* "/sys/fs/cgroup" */
+};
+
+int metrics_new(const struct metrics_root *root, struct metrics **ret);
+
+/* Measures all; cheap to call often: a call sooner than `min_age` after the last changes nothing.
+ * CPU is a difference of two readings; the first call takes a short pair of its own (at most 50 ms
+ * apart), so that the first answer has a figure. */
+void metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age);
+
+/* The newest values, ascending numbers, and the metrics' names and units. */
+void metrics_values(const struct metrics *m, struct wire_values *ret);
+void metrics_names(const struct metrics *m, struct wire_metrics *ret);
+
+/* An application's own value: the metric is made at its first use with the next number from
+ * WIRE_METRIC_APPLICATION_FIRST.  QHCP_E_FULL, QHCP_E_ARG for a bad name. */
+int metrics_set(struct metrics *m, const char *name, unsigned unit, uint64_t value);
+
+void metrics_free(struct metrics *m);
+
+#endif

@@ -1,0 +1,167 @@
+/* QUIC endpoints on ngtcp2 and GnuTLS: packets in, packets out, next deadline; no socket, no clock,
+ * no message of QHCP.  One endpoint holds all connections of a process on its socket(s).
+ *
+ * Each connection has one bidirectional control stream that the client opens, and DATAGRAMs.
+ * Handlers are called from within quic_receive, quic_expire and quic_send; they may call any
+ * quic_conn_* function, also close; the conn lives until its `closed` handler returns. */
+#ifndef QHCP_QUIC_QUIC_H
+#define QHCP_QUIC_QUIC_H
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+#include "base/time.h"
+
+#define QUIC_ALPN "qhcp/1"
+
+struct quic_endpoint;
+struct quic_conn;
+struct quic_tls; /* credentials: what we show, what we trust */
+
+enum quic_end {
+    QUIC_END_CLOSED_BY_PEER, /* CONNECTION_CLOSE: code, words */
+    QUIC_END_CLOSED_BY_US,
+    QUIC_END_RESET,          /* stateless reset */
+    QUIC_END_IDLE,           /* idle timeout */
+    QUIC_END_HANDSHAKE,      /* handshake failed or timed out: words */
+    QUIC_END_UNREACHABLE,    /* ICMP while dialling (the owner's call) */
+    QUIC_END_CERTIFICATE,    /* we refused the peer's certificate: words */
+    QUIC_END_REFUSED_CERTIFICATE, /* the peer refused ours (TLS alert) */
+    QUIC_END_ALPN,           /* the peer does not speak qhcp/1 */
+    QUIC_END_PROTOCOL,       /* the peer broke QUIC, or opened another stream */
+    QUIC_END_NOMEM,
+};
+
+struct quic_close {
+    enum quic_end end;
+    bool application; /* the code is QHCP's, not QUIC's */
+    uint64_t code;
+    char words[256]; /* printable, cut; from the peer or made here */
+};
+
+struct quic_handlers {
+    /* Server: a connection's handshake begins.  Sets the user pointer with quic_conn_set_user.
+     * Non-zero refuses it. */
+    int (*accepted)(void *ctx, struct quic_conn *c);
+    /* Handshake done, peer verified. */
+    void (*connected)(void *ctx, struct quic_conn *c, qhcp_nsec now);
+    /* Bytes of the control stream, in order. */
+    void (*control)(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n);
+    void (*datagram)(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n);
+    /* A datagram sent with this id: acknowledged, or declared lost. */
+    void (*datagram_done)(void *ctx, struct quic_conn *c, uint64_t id, bool acked);
+    /* Everything written to the control stream is acknowledged. */
+    void (*control_acked)(void *ctx, struct quic_conn *c, qhcp_nsec now);
+    /* Client: a TLS session ticket to keep. */
+    void (*ticket)(void *ctx, struct quic_conn *c, const uint8_t *p, size_t n);
+    /* The last call for this connection. */
+    void (*closed)(void *ctx, struct quic_conn *c, qhcp_nsec now, const struct quic_close *why);
+};
+
+/* Credentials.  PEM texts; NULL for what does not apply.  QHCP_E_TLS with words naming the problem
+ * (which of the texts, line of GnuTLS's own words). Reference counted: quic_tls_unref. */
+struct quic_tls_config {
+    const char *cert_pem, *key_pem; /* server: required; client: optional client certificate */
+    const char *trust_pem;          /* client: CA(s) or the server's own certificate(s); server:
+                                       CA(s) of client certificates */
+    const char *trust_name;         /* for words: the file trust_pem came from */
+    bool insecure;                  /* client: the certificate is not verified */
+    bool require_client_cert;       /* server */
+    const uint8_t *ticket_key;      /* server: 32 bytes or NULL for a random one (64 derived) */
+};
+int quic_tls_new(const struct quic_tls_config *config, struct quic_tls **ret, char *words,
+                 size_t words_cap);
+struct quic_tls *quic_tls_ref(struct quic_tls *tls);
+void quic_tls_unref(struct quic_tls *tls);
+
+/* Fingerprint (SHA-256) over trust, own certificate and verification policy: part of a ticket's
+ * key, so that a ticket never outlives the trust it was made under. */
+void quic_tls_fingerprint(const struct quic_tls *tls, uint8_t ret[32]);
+
+/* Server: does our certificate cover this name or address literal? */
+bool quic_tls_covers(const struct quic_tls *tls, const char *name);
+
+struct quic_endpoint_config {
+    bool server;
+    const struct quic_handlers *handlers;
+    void *ctx;
+    uint8_t reset_key[32];  /* server: stateless reset tokens (RFC 9000, 10.3.2) */
+    uint8_t retry_key[32];  /* server: Retry and address validation tokens */
+    size_t max_conns;       /* server: more are refused */
+    size_t retry_above;     /* server: with this many unfinished handshakes, Retry is asked for */
+};
+int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls *tls,
+                      struct quic_endpoint **ret);
+/* Frees all; connections get no `closed` call. */
+void quic_endpoint_free(struct quic_endpoint *e);
+/* New credentials for connections from now on. */
+void quic_endpoint_set_tls(struct quic_endpoint *e, struct quic_tls *tls);
+
+/* Packets that arrived.  Hostile.  local must be set where the owner knows it. */
+void quic_receive(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packets,
+                  size_t n);
+
+/* Fills up to n packets (each with data/cap of at least 1,452 bytes); the number filled.  Call again
+ * until 0. */
+size_t quic_send(struct quic_endpoint *e, qhcp_nsec now, struct qhcp_packet *packets, size_t n);
+
+qhcp_nsec quic_deadline(const struct quic_endpoint *e);
+/* Read what the sockets hold first: after a stall, packets that wait must win over timers. */
+void quic_expire(struct quic_endpoint *e, qhcp_nsec now);
+
+/* ICMP unreachable for `remote`: ends handshakes to it (QUIC_END_UNREACHABLE) and calls `fn` for
+ * established connections to it. quoted: the start of the UDP payload that was quoted, matched
+ * against the connection's IDs where there is enough of it. */
+void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote,
+                      const uint8_t *quoted, size_t n,
+                      void (*fn)(void *ctx, struct quic_conn *c, qhcp_nsec now));
+
+struct quic_dial {
+    union qhcp_addr remote;
+    const char *name;         /* to verify: DNS name (SNI) or address literal (no SNI) */
+    struct slice ticket;      /* may be empty */
+    qhcp_nsec timeout;        /* of the handshake */
+    void *user;
+};
+int quic_dial(struct quic_endpoint *e, qhcp_nsec now, const struct quic_dial *dial,
+              struct quic_conn **ret);
+
+void quic_conn_set_user(struct quic_conn *c, void *user);
+void *quic_conn_user(const struct quic_conn *c);
+void quic_conn_remote(const struct quic_conn *c, union qhcp_addr *ret);
+qhcp_nsec quic_conn_srtt(const struct quic_conn *c);
+bool quic_conn_resumed(const struct quic_conn *c);
+/* Unix seconds when the peer's verified certificate ends (client; 0 when resumed or unknown). */
+int64_t quic_conn_peer_expires(const struct quic_conn *c);
+/* The TLS exporter's value for this label and no context (RFC 8446, 7.5). */
+int quic_conn_export(struct quic_conn *c, const char *label, uint8_t *ret, size_t n);
+
+/* Queues bytes on the control stream (copied).  QHCP_E_FULL beyond 64 kB unacknowledged. */
+int quic_conn_write(struct quic_conn *c, const uint8_t *p, size_t n);
+
+/* Queues one datagram (copied); at most LIMIT_DATAGRAM bytes.  It leaves with the next quic_send or
+ * is dropped: datagram_done(id, false) is called when the congestion window or the peer refuses it.
+ * QHCP_E_FULL when 8 wait already; QHCP_E_DATAGRAM when the peer takes none. id 0: don't tell. */
+int quic_conn_datagram(struct quic_conn *c, const uint8_t *p, size_t n, uint64_t id);
+bool quic_conn_takes_datagrams(const struct quic_conn *c);
+
+/* Client, two packets a check: the packets that only acknowledge are held back while the last thing
+ * received was a solicited answer.  Call from the datagram handler. (DESIGN: trap 1) */
+void quic_conn_hold_ack(struct quic_conn *c);
+
+/* Something on the control stream is unacknowledged: make the peer's acknowledgement come, though
+ * max_ack_delay is long, by sending a PING-bearing packet now. (trap 2) */
+void quic_conn_probe(struct quic_conn *c);
+
+/* Closes with an application code and words (cut to 200 bytes): what is queued on the control
+ * stream is sent before it.  `closed` is called from the next quic_send. */
+void quic_conn_close(struct quic_conn *c, uint64_t code, const char *words);
+
+/* Counters for bench and tests. */
+struct quic_stats {
+    uint64_t packets_in, packets_out, datagrams_refused, resets_sent, retries_sent, handshakes;
+};
+void quic_get_stats(const struct quic_endpoint *e, struct quic_stats *ret);
+size_t quic_conn_count(const struct quic_endpoint *e);
+
+#endif

@@ -1,0 +1,47 @@
+/* UDP sockets in batches: recvmmsg, sendmmsg, the error queue.  Linux only. */
+#ifndef QHCP_QUIC_UDP_H
+#define QHCP_QUIC_UDP_H
+
+#include <stdbool.h>
+
+#include "base/time.h"
+
+#define UDP_BATCH 64
+
+struct udp; /* one socket and its batch buffers */
+
+/* Binds a non-blocking socket; IPv6 sockets are V6ONLY.  Sets IP_RECVERR, IP_PKTINFO, IP_RECVTOS,
+ * DF (IP_PMTUDISC_DO) and a receive buffer of rcvbuf bytes (0: the system's).  QHCP_E_IO with errno kept
+ * (EADDRINUSE, EAFNOSUPPORT, ...). */
+int udp_open(const union qhcp_addr *bind, int rcvbuf, struct udp **ret);
+void udp_close(struct udp *u);
+int udp_fd(const struct udp *u);
+void udp_local(const struct udp *u, union qhcp_addr *ret);
+
+/* Reads up to UDP_BATCH packets, valid until the next call.  The number, 0 when none waits,
+ * QHCP_E_IO.  Pending socket errors (ICMP) are not failures: they are in the error queue. */
+int udp_receive(struct udp *u, struct qhcp_packet **ret);
+
+/* Room for the core to fill: UDP_BATCH packets with data and cap set. */
+struct qhcp_packet *udp_room(struct udp *u);
+
+/* Sends the first n packets of udp_room.  A send that fails with an error meant for another
+ * destination is tried again (trap 6); a full socket buffer keeps the rest: the number sent;
+ * udp_pending says how many wait for the socket to be writable, udp_flush tries them again. */
+int udp_send(struct udp *u, size_t n);
+size_t udp_pending(const struct udp *u);
+int udp_flush(struct udp *u);
+
+/* One entry of the error queue: destination of the packet that failed, errno-like reason
+ * (ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE...), and the quoted payload (borrowed).
+ * 1, or 0 when the queue is empty. */
+struct udp_error {
+    union qhcp_addr remote;
+    int error;
+    bool icmp;
+    const uint8_t *quoted;
+    size_t quoted_len;
+};
+int udp_next_error(struct udp *u, struct udp_error *ret);
+
+#endif

@@ -1,0 +1,108 @@
+/* The load balancer's side of a session: HELLO, checks, CONFIG_UPDATE, TERMINATE. */
+#ifndef QHCP_SESSION_LB_H
+#define QHCP_SESSION_LB_H
+
+#include "session/session.h"
+
+enum session_lb_state {
+    SESSION_LB_IDLE = 0,    /* QUIC is not ready yet */
+    SESSION_LB_GREETING,    /* HELLO is out, ACK is awaited */
+    SESSION_LB_ACTIVE,      /* checks flow */
+    SESSION_LB_LEAVING,     /* the server sent TERMINATE; its TERMINATE_ACK is owed */
+    SESSION_LB_TERMINATING, /* our TERMINATE is out, TERMINATE_ACK is awaited */
+    SESSION_LB_CLOSED,
+    SESSION_LB_STATES,
+};
+
+/* What one frame, or one expiry, brought.  `what` is a set of bits; the fields of a bit are valid
+ * when it is set.  Slices point into the frame. */
+enum {
+    SESSION_LB_ESTABLISHED = 1 << 0, /* ACK: ack */
+    SESSION_LB_ANSWER = 1 << 1,      /* an answer to our request: rtt, response */
+    SESSION_LB_STATUS = 1 << 2,      /* status of a newer epoch (in an answer or pushed): response */
+    SESSION_LB_STALE = 1 << 3,       /* an answer or push of an older epoch or unknown seq: ignored */
+    SESSION_LB_CONFIGURED = 1 << 4,  /* CONFIG_ACK, nothing refused: config_ack */
+    SESSION_LB_REFUSED = 1 << 5,     /* CONFIG_ACK with refusals: config_ack */
+    SESSION_LB_PEER_LEAVES = 1 << 6, /* TERMINATE: terminate; answer with session_lb_leave */
+    SESSION_LB_TERMINATED = 1 << 7,  /* TERMINATE_ACK: close the connection */
+    SESSION_LB_PEER_ERROR = 1 << 8,  /* ERROR: error; the session is CLOSED */
+    SESSION_LB_RESTARTED = 1 << 9,   /* an answer with another boot id than ACK's */
+};
+
+struct session_lb_report {
+    unsigned what;
+    qhcp_nsec rtt;      /* ANSWER: from session_lb_request's `now` to this one's */
+    uint64_t epoch;
+    struct wire_message m; /* the decoded message */
+};
+
+#define SESSION_LB_WINDOW 64 /* requests whose answers are still recognised */
+
+struct session_lb_config {
+    struct slice lb_id;
+    uint64_t interval_us;
+    bool push;
+    const struct wire_numbers *metrics;  /* may be NULL: the two required ones */
+    const struct wire_texts *metric_names; /* may be NULL */
+};
+
+/* Visible so that it embeds by value; only src/session touches the fields. */
+struct session_lb {
+    enum session_lb_state state;
+    const struct session_lb_config *config; /* the caller's, outlives the session */
+    struct slice token;                     /* the caller's until HELLO / CONFIG_UPDATE is pulled */
+    qhcp_nsec deadline;                     /* of HELLO, CONFIG_UPDATE or TERMINATE; NSEC_NEVER */
+    uint64_t seq;                           /* the newest request's; 0: none yet */
+    uint64_t epoch;                         /* newest status epoch seen */
+    uint64_t config_id;
+    uint8_t boot_id[LIMIT_BOOT_ID];
+    uint32_t pending; /* frames to be pulled, a bit each */
+    uint64_t request_first; /* first seq that is not pulled yet */
+    qhcp_nsec sent[SESSION_LB_WINDOW]; /* by seq % WINDOW: when requested; 0: answered or not sent */
+    const struct wire_config_update *update; /* the caller's until pulled */
+    struct wire_error error;                 /* ours, to be sent; words are static text */
+    char leave_reason[LIMIT_REASON + 1];
+    uint64_t outcome;
+};
+
+void session_lb_init(struct session_lb *s, const struct session_lb_config *config);
+
+/* QUIC's handshake is done: HELLO with this token becomes due.  QHCP_E_UNEXPECTED unless IDLE. */
+int session_lb_open(struct session_lb *s, qhcp_nsec now, struct slice token);
+
+/* One whole frame from the peer.  0, or a protocol error: the session is CLOSED, an ERROR frame
+ * with the words is due (pull it), and the connection is to be closed with that code. */
+int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel channel,
+                     const uint8_t *frame, size_t n, struct session_lb_report *ret);
+
+/* Makes a HEALTH_REQUEST due and sets its sequence number.  QHCP_E_UNEXPECTED unless ACTIVE or
+ * LEAVING. */
+int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq);
+
+/* The datagram with this request could not be sent: its answer is not awaited. */
+void session_lb_not_sent(struct session_lb *s, uint64_t seq);
+
+/* Makes a CONFIG_UPDATE due; its id is set here.  `update` stays the caller's and must live until it
+ * is pulled.  QHCP_E_AGAIN while one is unanswered, QHCP_E_UNEXPECTED unless ACTIVE. */
+int session_lb_config(struct session_lb *s, qhcp_nsec now, struct wire_config_update *update);
+
+/* We leave: TERMINATE becomes due, TERMINATE_ACK is awaited for `wait`. */
+int session_lb_terminate(struct session_lb *s, qhcp_nsec now, qhcp_nsec wait, const char *reason);
+
+/* Our last connection to the server that leaves has ended (0) or its deadline has passed (1):
+ * TERMINATE_ACK becomes due.  QHCP_E_UNEXPECTED unless LEAVING. */
+int session_lb_leave(struct session_lb *s, qhcp_nsec now, uint64_t outcome);
+
+/* The next frame to send, encoded into buf; its size, 0 when none is due.  cap is at least
+ * LIMIT_FRAME_PAYLOAD + 16.  *ret_seq: the sequence number of a HEALTH_REQUEST, else 0. */
+size_t session_lb_pull(struct session_lb *s, uint8_t *buf, size_t cap,
+                       enum session_channel *ret_channel, uint64_t *ret_seq);
+
+/* When session_lb_expire is to be called; NSEC_NEVER for no deadline. */
+qhcp_nsec session_lb_deadline(const struct session_lb *s);
+
+/* A deadline passed: 0, or QHCP_E_TIMEOUT (the session is CLOSED, an ERROR may be due).
+ * A TERMINATE whose wait is over gives TERMINATED and 0. */
+int session_lb_expire(struct session_lb *s, qhcp_nsec now, struct session_lb_report *ret);
+
+#endif

@@ -1,0 +1,119 @@
+/* The server's side of a session: it answers, pushes its status, and leaves in good order. */
+#ifndef QHCP_SESSION_SERVER_H
+#define QHCP_SESSION_SERVER_H
+
+#include "session/session.h"
+
+enum session_server_state {
+    SESSION_SERVER_WAITING = 0, /* HELLO is awaited */
+    SESSION_SERVER_CHECKING,    /* HELLO came; the caller verifies its token */
+    SESSION_SERVER_ACTIVE,
+    SESSION_SERVER_TERMINATING, /* our TERMINATE is out; TERMINATE_ACK is awaited, checks go on */
+    SESSION_SERVER_CLOSED,
+    SESSION_SERVER_STATES,
+};
+
+enum {
+    SESSION_SERVER_HELLO = 1 << 0,      /* m.hello: verify the token, then accept or refuse */
+    SESSION_SERVER_REQUEST = 1 << 1,    /* m.request: answer with session_server_answer */
+    SESSION_SERVER_CONFIG = 1 << 2,     /* m.config_update: apply, then accept or refuse it */
+    SESSION_SERVER_TERMINATED = 1 << 3, /* TERMINATE_ACK to ours came: m.terminate_ack; close */
+    SESSION_SERVER_PEER_LEAVES = 1 << 4, /* TERMINATE: its TERMINATE_ACK is due; close once sent */
+    SESSION_SERVER_PEER_ERROR = 1 << 5, /* m.error; the session is CLOSED */
+    SESSION_SERVER_PUSH_SEEN = 1 << 6,  /* a request acknowledged the newest status epoch */
+};
+
+/* Rights a verified token gives; a message without its right is QHCP_E_TOKEN_SCOPE. */
+enum {
+    SESSION_SCOPE_HEALTH = 1 << 0,    /* HELLO, HEALTH_REQUEST */
+    SESSION_SCOPE_CONFIG = 1 << 1,    /* CONFIG_UPDATE of anything but the token */
+    SESSION_SCOPE_TERMINATE = 1 << 2, /* TERMINATE */
+};
+
+struct session_server_report {
+    unsigned what;
+    struct wire_message m; /* slices point into the frame */
+};
+
+/* What a server says of itself: the core's, shared by all sessions. */
+struct session_server_self {
+    struct slice server_id;
+    uint8_t boot_id[LIMIT_BOOT_ID];
+    uint64_t processing_us; /* the bound in ACK */
+    struct wire_texts services;
+    uint64_t status; /* enum qhcp_status */
+    uint64_t epoch;  /* from 1, grows by one with each change of status */
+    char reason[LIMIT_REASON + 1];
+    struct wire_values values; /* every metric measured now, ascending numbers */
+    struct wire_metrics metrics; /* the same metrics' names and units */
+    struct wire_checks checks;
+};
+
+struct session_server {
+    enum session_server_state state;
+    const struct session_server_self *self; /* the caller's, outlives the session */
+    unsigned scopes;
+    bool push;
+    uint64_t interval_us;
+    uint64_t config_id;   /* newest CONFIG_UPDATE's */
+    uint64_t epoch_seen;  /* newest epoch that a request acknowledged */
+    qhcp_nsec deadline;   /* of HELLO, token expiry or TERMINATE */
+    qhcp_nsec token_expires; /* monotonic; the session ends then unless renewed */
+    uint64_t numbers[LIMIT_METRICS]; /* metrics in this session, ascending */
+    size_t n_numbers;
+    uint32_t pending;
+    struct wire_config_ack config_ack;
+    struct wire_error error;
+    char words[LIMIT_REASON + 1]; /* of error or terminate or refusal */
+    uint64_t terminate_us;
+};
+
+void session_server_init(struct session_server *s, const struct session_server_self *self,
+                         qhcp_nsec now);
+
+/* One whole frame.  As session_lb_frame. */
+int session_server_frame(struct session_server *s, qhcp_nsec now, enum session_channel channel,
+                         const uint8_t *frame, size_t n, struct session_server_report *ret);
+
+/* The token of HELLO is good until `expires` (monotonic): ACK becomes due, confirming of the
+ * metrics wanted those that self has (the two required ones always).  The report must be the one
+ * that brought HELLO.  Without SESSION_SCOPE_HEALTH: QHCP_E_TOKEN_SCOPE, and ERROR is due. */
+int session_server_accept(struct session_server *s, qhcp_nsec now, const struct wire_hello *hello,
+                          unsigned scopes, qhcp_nsec expires);
+
+/* HELLO is refused: ERROR with this code (negative QHCP_E_*) and these words becomes due; the
+ * session is CLOSED. */
+void session_server_refuse(struct session_server *s, qhcp_nsec now, int error, const char *words);
+
+/* Encodes the answer to request `seq` at once (the hot path): the frame's size.  processing_us: the
+ * time since the request arrived.  seq 0: a push of the current status. */
+size_t session_server_answer(struct session_server *s, uint64_t seq, uint64_t processing_us,
+                             uint8_t *buf, size_t cap);
+
+/* True while the load balancer wants pushes and has not acknowledged self's newest epoch. */
+bool session_server_push_due(const struct session_server *s);
+
+/* Answers the CONFIG_UPDATE of the report.  token_error 0: the token (where there is one) is good,
+ * with these scopes until `expires`; else that QHCP_E_* and its words.  Applies all items or none;
+ * CONFIG_ACK becomes due.  An unknown metric number, an interval out of range or a missing scope is
+ * a refusal of that item. */
+void session_server_config(struct session_server *s, qhcp_nsec now,
+                           const struct wire_config_update *update, int token_error,
+                           const char *words, unsigned scopes, qhcp_nsec expires);
+
+/* We stop: TERMINATE with this deadline becomes due. */
+int session_server_terminate(struct session_server *s, qhcp_nsec now, qhcp_nsec wait,
+                             const char *reason);
+
+/* The next frame for the control stream; 0 when none is due.  `*ret_channel` is SESSION_STREAM. */
+size_t session_server_pull(struct session_server *s, qhcp_nsec now, uint8_t *buf, size_t cap,
+                           enum session_channel *ret_channel);
+
+qhcp_nsec session_server_deadline(const struct session_server *s);
+
+/* A deadline passed: QHCP_E_TIMEOUT (no HELLO), QHCP_E_TOKEN_EXPIRED (not renewed) - ERROR is due
+ * and the session CLOSED - or 0 with TERMINATED (nobody acknowledged our TERMINATE in time). */
+int session_server_expire(struct session_server *s, qhcp_nsec now,
+                          struct session_server_report *ret);
+
+#endif
