@@ -39,6 +39,12 @@ struct quic_close {
     char words[256]; /* printable, cut; from the peer or made here */
 };
 
+enum quic_fate {
+    QUIC_FATE_ACKED,   /* the peer's stack has it */
+    QUIC_FATE_LOST,    /* it left and was declared lost */
+    QUIC_FATE_REFUSED, /* it never left: congestion window, peer's limit, or the connection ended */
+};
+
 struct quic_handlers {
     /* Server: a connection's handshake begins.  Sets the user pointer with quic_conn_set_user.
      * Non-zero refuses it. */
@@ -48,8 +54,9 @@ struct quic_handlers {
     /* Bytes of the control stream, in order. */
     void (*control)(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n);
     void (*datagram)(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n);
-    /* A datagram sent with this id: acknowledged, or declared lost. */
-    void (*datagram_done)(void *ctx, struct quic_conn *c, uint64_t id, bool acked);
+    /* What became of a datagram queued with this id (lead's change: three fates, never mixed up:
+     * a refused probe is "not sent", a lost one is a miss to be). */
+    void (*datagram_done)(void *ctx, struct quic_conn *c, uint64_t id, enum quic_fate fate);
     /* Everything written to the control stream is acknowledged. */
     void (*control_acked)(void *ctx, struct quic_conn *c, qhcp_nsec now);
     /* Client: a TLS session ticket to keep. */
