@@ -4,7 +4,7 @@
 const char *qhcp_strerror(int64_t error)
 {
     switch (error < 0 ? error : -error) {
-#define QHCP_ERROR_CASE(name, value, words)                                                       \
+#define QHCP_ERROR_CASE(name, value, words)                                                        \
     case value:                                                                                    \
         return words;
         QHCP_ERRORS(QHCP_ERROR_CASE)

@@ -20,8 +20,8 @@ struct heap {
 int heap_reserve(struct heap *h, size_t n);
 void heap_deinit(struct heap *h);
 
-/* Puts, moves or (NSEC_NEVER) removes a node.  O(log n), and O(1) where nothing changes.  The caller has
- * reserved room for it. */
+/* Puts, moves or (NSEC_NEVER) removes a node.  O(log n), and O(1) where nothing changes.  The
+ * caller has reserved room for it. */
 void heap_set(struct heap *h, struct heap_node *node, qhcp_nsec at);
 
 /* The node with the earliest deadline; NULL when the heap is empty. */

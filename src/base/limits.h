@@ -5,21 +5,21 @@
 /* Payload of one frame on the control stream: a HELLO with a token of an outside issuer (RS256 with
  * a dozen claims is under 3 kB) and its metric names fits several times over. */
 #define LIMIT_FRAME_PAYLOAD 16384
-/* One frame in a datagram: what fits a QUIC packet of 1,200 bytes, the least that every path carries
- * (RFC 9000, 14), after short header, AEAD tag, ACK and DATAGRAM frame headers. */
+/* One frame in a datagram: what fits a QUIC packet of 1,200 bytes, the least that every path
+ * carries (RFC 9000, 14), after short header, AEAD tag, ACK and DATAGRAM frame headers. */
 #define LIMIT_DATAGRAM 1100
-#define LIMIT_TOKEN 8192        /* bytes of a JWT */
-#define LIMIT_ID 128            /* identities of load balancers and servers, bytes of UTF-8 */
-#define LIMIT_REASON 255        /* words in a message, bytes of UTF-8 */
-#define LIMIT_NAME 64           /* a metric's or check's name */
-#define LIMIT_SERVICE 280       /* "tcp:" + a DNS name (253) + ":65535" and room */
-#define LIMIT_METRICS 32        /* metrics in one session; fits a datagram with values of 8 bytes */
-#define LIMIT_CHECKS 16         /* application checks in one answer */
-#define LIMIT_SERVICES 16       /* service addresses of one server */
-#define LIMIT_EXTENSIONS 16     /* extension identifiers in HELLO or ACK */
-#define LIMIT_BOOT_ID 8         /* bytes: random, so that two boots never share one */
-#define LIMIT_INTERVAL_MIN_US 1000ULL            /* 1 ms: below, a peer could be used as a flood */
+#define LIMIT_TOKEN 8192    /* bytes of a JWT */
+#define LIMIT_ID 128        /* identities of load balancers and servers, bytes of UTF-8 */
+#define LIMIT_REASON 255    /* words in a message, bytes of UTF-8 */
+#define LIMIT_NAME 64       /* a metric's or check's name */
+#define LIMIT_SERVICE 280   /* "tcp:" + a DNS name (253) + ":65535" and room */
+#define LIMIT_METRICS 32    /* metrics in one session; fits a datagram with values of 8 bytes */
+#define LIMIT_CHECKS 16     /* application checks in one answer */
+#define LIMIT_SERVICES 16   /* service addresses of one server */
+#define LIMIT_EXTENSIONS 16 /* extension identifiers in HELLO or ACK */
+#define LIMIT_BOOT_ID 8     /* bytes: random, so that two boots never share one */
+#define LIMIT_INTERVAL_MIN_US 1000ULL             /* 1 ms: below, a peer could be used as a flood */
 #define LIMIT_INTERVAL_MAX_US (3600ULL * 1000000) /* 1 h */
-#define LIMIT_ADDRS 16          /* addresses of one name that are tried */
+#define LIMIT_ADDRS 16                            /* addresses of one name that are tried */
 
 #endif

@@ -1,15 +1,15 @@
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "base/cursor.h"
 #include <qhcp/error.h>
 
 static void varints_round_trip_in_shortest_form(void **state)
 {
-    static const uint64_t values[] = {0, 63, 64, 16383, 16384, (1u << 30) - 1, 1u << 30,
-                                      CURSOR_VARINT_MAX};
+    static const uint64_t values[] = {
+        0, 63, 64, 16383, 16384, (1u << 30) - 1, 1u << 30, CURSOR_VARINT_MAX};
 
     (void)state;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {

@@ -1,0 +1,170 @@
+#include "base/address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qhcp/error.h>
+
+static int refuse(char *words, size_t cap, const char *text, const char *why)
+{
+    snprintf(words, cap, "\"%.200s\": %s", text, why);
+    return QHCP_E_PARSE;
+}
+
+static int parse_port(const char *s, uint16_t *ret)
+{
+    unsigned long v = 0;
+
+    if (*s == '\0' || strlen(s) > 5)
+        return QHCP_E_PARSE;
+    for (; *s; s++) {
+        if (*s < '0' || *s > '9')
+            return QHCP_E_PARSE;
+        v = v * 10 + (unsigned long)(*s - '0');
+    }
+    if (v == 0 || v > 65535)
+        return QHCP_E_PARSE;
+    *ret = (uint16_t)v;
+    return 0;
+}
+
+/* Letters, digits, hyphens, underscores in labels of 1 to 63 (RFC 1123, 2.1; underscores are seen
+ * in the field); a last label of digits alone would be a mistyped IPv4 address. */
+static bool is_name(const char *host)
+{
+    size_t label = 0;
+    bool digits = true;
+
+    for (const char *p = host; *p; p++) {
+        bool digit = *p >= '0' && *p <= '9';
+        bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
+
+        if (*p == '.') {
+            if (label == 0)
+                return false;
+            label = 0;
+            digits = p[1] != '\0' || digits;
+            continue;
+        }
+        if (!digit && !letter && *p != '_' && (*p != '-' || label == 0))
+            return false;
+        digits = label == 0 ? digit : digits && digit;
+        if (++label > 63)
+            return false;
+    }
+    return host[0] != '\0' && !digits;
+}
+
+static int parse_v6(struct address *a)
+{
+    char *scope = strchr(a->host, '%');
+    struct sockaddr_in6 *in6 = &a->addr.in6;
+    int ok;
+
+    if (scope)
+        *scope = '\0';
+    ok = inet_pton(AF_INET6, a->host, &in6->sin6_addr);
+    if (scope) {
+        *scope = '%';
+        in6->sin6_scope_id = if_nametoindex(scope + 1);
+        if (in6->sin6_scope_id == 0)
+            return QHCP_E_PARSE;
+    }
+    if (ok != 1)
+        return QHCP_E_PARSE;
+    in6->sin6_family = AF_INET6;
+    in6->sin6_port = htons(a->port);
+    a->literal = true;
+    return 0;
+}
+
+int address_parse(const char *text, struct address *ret, char *words, size_t words_cap)
+{
+    struct address a = {0};
+    const char *host = text, *colon = strrchr(text, ':');
+    size_t n;
+    bool bracket = text[0] == '[';
+
+    if (text[0] == '\0')
+        return refuse(words, words_cap, text, "empty address: expected host:port");
+    if (bracket) {
+        const char *end = strchr(text, ']');
+
+        if (!end || end[1] != ':')
+            return refuse(words, words_cap, text, "expected [IPv6 address]:port");
+        host = text + 1;
+        n = (size_t)(end - host);
+        colon = end + 1;
+    } else {
+        if (!colon)
+            return refuse(words, words_cap, text, "no port: expected host:port");
+        n = (size_t)(colon - text);
+        if (memchr(text, ':', n))
+            return refuse(words, words_cap, text, "an IPv6 address needs brackets: [address]:port");
+    }
+    if (n == 0 || n >= sizeof a.host)
+        return refuse(words, words_cap, text, "the host is empty or longer than 253 bytes");
+    memcpy(a.host, host, n);
+    if (parse_port(colon + 1, &a.port) != 0)
+        return refuse(words, words_cap, text, "the port must be a number from 1 to 65535");
+    if (bracket) {
+        if (parse_v6(&a) != 0)
+            return refuse(words, words_cap, text, "not an IPv6 address between the brackets");
+    } else if (inet_pton(AF_INET, a.host, &a.addr.in.sin_addr) == 1) {
+        a.addr.in.sin_family = AF_INET;
+        a.addr.in.sin_port = htons(a.port);
+        a.literal = true;
+    } else if (!is_name(a.host)) {
+        return refuse(words, words_cap, text, "the host is neither a name nor an address");
+    }
+    *ret = a;
+    return 0;
+}
+
+void address_format(const union qhcp_addr *addr, char *ret, size_t cap)
+{
+    char host[INET6_ADDRSTRLEN], scope[16] = "";
+
+    switch (addr->sa.sa_family) {
+    case AF_INET:
+        inet_ntop(AF_INET, &addr->in.sin_addr, host, sizeof host);
+        snprintf(ret, cap, "%s:%u", host, ntohs(addr->in.sin_port));
+        break;
+    case AF_INET6:
+        inet_ntop(AF_INET6, &addr->in6.sin6_addr, host, sizeof host);
+        if (addr->in6.sin6_scope_id != 0)
+            snprintf(scope, sizeof scope, "%%%u", (unsigned)addr->in6.sin6_scope_id);
+        snprintf(ret, cap, "[%s%s]:%u", host, scope, ntohs(addr->in6.sin6_port));
+        break;
+    default:
+        snprintf(ret, cap, "-");
+    }
+}
+
+bool address_equal(const union qhcp_addr *a, const union qhcp_addr *b)
+{
+    if (a->sa.sa_family != b->sa.sa_family)
+        return false;
+    if (a->sa.sa_family == AF_INET)
+        return a->in.sin_port == b->in.sin_port && a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+    if (a->sa.sa_family == AF_INET6)
+        return a->in6.sin6_port == b->in6.sin6_port &&
+               a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+               memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0;
+    return true;
+}
+
+socklen_t address_len(const union qhcp_addr *addr)
+{
+    switch (addr->sa.sa_family) {
+    case AF_INET:
+        return sizeof addr->in;
+    case AF_INET6:
+        return sizeof addr->in6;
+    default:
+        return sizeof addr->sa;
+    }
+}

@@ -1,0 +1,31 @@
+/* host:port as users type it, and socket addresses. */
+#ifndef QHCP_BASE_ADDRESS_H
+#define QHCP_BASE_ADDRESS_H
+
+#include <stdbool.h>
+
+#include <qhcp/types.h>
+
+#define ADDRESS_HOST 254 /* a DNS name of 253 bytes and its NUL */
+#define ADDRESS_TEXT 64  /* "[v6%scope]:port" and its NUL */
+
+struct address {
+    char host[ADDRESS_HOST]; /* without brackets */
+    uint16_t port;
+    bool literal;         /* host is an address literal; addr is set */
+    union qhcp_addr addr; /* AF_UNSPEC for a name */
+};
+
+/* "name:port", "v4:port", "[v6]:port"; an IPv6 literal without brackets is refused, since its end
+ * is a guess.  QHCP_E_PARSE with words that quote the text. */
+int address_parse(const char *text, struct address *ret, char *words, size_t words_cap);
+
+/* "127.0.0.1:4243", "[::1]:4243"; "-" for AF_UNSPEC. */
+void address_format(const union qhcp_addr *addr, char *ret, size_t cap);
+
+/* Same family, address and port (and scope). */
+bool address_equal(const union qhcp_addr *a, const union qhcp_addr *b);
+
+socklen_t address_len(const union qhcp_addr *addr);
+
+#endif

@@ -1,0 +1,92 @@
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/address.h"
+#include <qhcp/error.h>
+
+static void names_and_literals_are_told_apart(void **state)
+{
+    static const struct {
+        const char *text, *host, *formatted;
+    } cases[] = {
+        {"localhost:4243", "localhost", "-"},
+        {"a-b.example:1", "a-b.example", "-"},
+        {"127.0.0.1:65535", "127.0.0.1", "127.0.0.1:65535"},
+        {"[::1]:4243", "::1", "[::1]:4243"},
+        {"[2001:db8::7]:80", "2001:db8::7", "[2001:db8::7]:80"},
+    };
+    char words[256], text[ADDRESS_TEXT];
+    struct address a;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(address_parse(cases[i].text, &a, words, sizeof words), 0);
+        assert_string_equal(a.host, cases[i].host);
+        address_format(&a.addr, text, sizeof text);
+        assert_string_equal(text, cases[i].formatted);
+        assert_int_equal(a.literal, cases[i].formatted[0] != '-');
+    }
+}
+
+static void bad_addresses_are_refused_and_quoted(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "localhost",
+        "localhost:",
+        "localhost:0",
+        "localhost:65536",
+        ":4243",
+        "::1:4243",
+        "[::1]",
+        "[::1]4243",
+        "[localhost]:1",
+        "a b:1",
+        "1.2.3.4.5:1",
+        "256.1.1.1:1",
+        "a..b:1",
+        "-a:1",
+        "a:+1",
+        "a:4243x",
+        "[fe80::1%nosuchif0]:1",
+    };
+    char words[512];
+    struct address a;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (address_parse(bad[i], &a, words, sizeof words) != QHCP_E_PARSE)
+            fail_msg("accepted: %s", bad[i]);
+        assert_non_null(strstr(words, bad[i]));
+    }
+}
+
+static void equality_looks_at_family_address_and_port(void **state)
+{
+    struct address a, b, c;
+    char words[256];
+
+    (void)state;
+    address_parse("127.0.0.1:1", &a, words, sizeof words);
+    address_parse("127.0.0.1:2", &b, words, sizeof words);
+    address_parse("[::1]:1", &c, words, sizeof words);
+    assert_true(address_equal(&a.addr, &a.addr));
+    assert_true(address_equal(&c.addr, &c.addr));
+    assert_false(address_equal(&a.addr, &b.addr));
+    assert_false(address_equal(&a.addr, &c.addr));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_and_literals_are_told_apart),
+        cmocka_unit_test(bad_addresses_are_refused_and_quoted),
+        cmocka_unit_test(equality_looks_at_family_address_and_port),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
