@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 /* X(name, value, words): local errors first, then the protocol's. */
 #define QHCP_ERRORS(X)                                                                            \
     X(NOMEM, -1, "out of memory")                                                                 \
@@ -66,5 +68,7 @@ enum qhcp_error {
 /* Words for an error (negative) or a code from the wire (positive).  Never NULL; a code that is not
  * in the table gets "unknown error". */
 const char *qhcp_strerror(int64_t error);
+
+#pragma GCC visibility pop
 
 #endif

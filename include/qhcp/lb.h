@@ -9,6 +9,8 @@
 #include <qhcp/error.h>
 #include <qhcp/types.h>
 
+#pragma GCC visibility push(default)
+
 #define QHCP_TEXT 256   /* room for a reason or an address as typed, with its NUL */
 #define QHCP_VALUES 32  /* metrics of one server */
 
@@ -106,5 +108,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret);
 /* TERMINATE to every server; done when qhcp_lb_stopped, at the latest a second later. */
 void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now);
 bool qhcp_lb_stopped(const struct qhcp_lb *lb);
+
+#pragma GCC visibility pop
 
 #endif

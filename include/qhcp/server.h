@@ -10,6 +10,8 @@
 #include <qhcp/lb.h> /* qhcp_log_level */
 #include <qhcp/types.h>
 
+#pragma GCC visibility push(default)
+
 struct qhcp_server;
 
 struct qhcp_server_config {
@@ -57,5 +59,7 @@ int qhcp_server_reload(struct qhcp_server *s, qhcp_nsec now, char *words, size_t
 
 /* Load balancers with an established session. */
 size_t qhcp_server_sessions(const struct qhcp_server *s);
+
+#pragma GCC visibility pop
 
 #endif

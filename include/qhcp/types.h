@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#pragma GCC visibility push(default)
+
 /* Nanoseconds on the monotonic clock (CLOCK_MONOTONIC); also used for durations. */
 typedef uint64_t qhcp_nsec;
 
@@ -48,5 +50,7 @@ enum qhcp_status {
     QHCP_NOT_SERVING = 3,
     QHCP_STATUS_MAINTENANCE = 4,
 };
+
+#pragma GCC visibility pop
 
 #endif
