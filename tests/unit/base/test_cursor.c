@@ -1,7 +1,7 @@
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <cmocka.h>
 
 #include "base/cursor.h"
 #include <qhcp/error.h>

@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""Builds QHCP in each of its ways, runs every test, counts every test case.
+
+    test.py [--fuzz-seconds N] [--fuzz-only] [NAME ...]
+
+Three builds, each in its own directory beside the source:
+
+    build        gcc as shipped: unit, simulation, end-to-end, lint
+    build-asan   gcc with AddressSanitizer and UBSan: the same suite, without lint
+    build-clang  clang -Werror with both sanitizers: each fuzzer for N seconds over its corpus
+
+The tests print TAP and this counts its lines, so that N is cases, not binaries.  A binary that
+crashes, runs over its time, prints no plan or fewer results than planned is a failed case of its
+own.  A NAME runs only the tests whose suite/name contains it (`unit/wire`, `fuzz`, `up_down`).
+
+The last line is `N passed, N failed, N skipped`.  Exit status 0: none failed (and, where CI is
+set, none skipped), 1: some did, 2: usage."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TAIL = 40  # lines of a failure's output that are shown
+
+RESULT = re.compile(r"(not ok|ok) (\d+)(?: - | )(.*)$")
+PLAN = re.compile(r"^1\.\.(\d+)")
+SKIP = re.compile(r"(?:^|\s)# SKIP\b\s*(.*)$", re.IGNORECASE)
+
+
+class Way:
+    """One way to build and what is run there."""
+
+    def __init__(self, name, directory, suites, options=(), cc=None):
+        self.name = name
+        self.dir = ROOT / directory
+        self.suites = suites
+        self.options = list(options)
+        self.cc = cc
+
+
+WAYS = [
+    Way("normal", "build", ["unit", "sim", "e2e", "interop", "vectors", "examples", "lint"]),
+    Way("asan", "build-asan", ["unit", "sim", "e2e", "interop", "vectors", "examples"],
+        ["-Db_sanitize=address,undefined"]),
+    Way("clang", "build-clang", ["fuzz"],
+        ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfuzz=true"], cc="clang"),
+]
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], []
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
+
+
+class Live:
+    """One line that is overwritten, on a terminal; nothing elsewhere."""
+
+    def __init__(self):
+        self.on = sys.stdout.isatty()
+        self.start = 0.0
+        self.title = ""
+
+    def begin(self, title):
+        self.title, self.start = title, time.monotonic()
+        if not self.on:
+            print(f"{title} ...", flush=True)
+
+    def update(self, text):
+        if self.on and time.monotonic() - self.start > 1:
+            columns = os.get_terminal_size().columns
+            seconds = int(time.monotonic() - self.start)
+            line = f"{self.title} ({seconds} s) {text}"[: columns - 1]
+            print(f"\r\033[K{line}", end="", flush=True)
+
+    def clear(self):
+        if self.on:
+            print("\r\033[K", end="", flush=True)
+
+
+live = Live()
+
+
+def say(text):
+    live.clear()
+    print(text, flush=True)
+
+
+def run_logged(command, log, env):
+    """Runs a command, everything it says into the log and its last line onto the terminal."""
+    with open(log, "a", encoding="utf-8", errors="replace") as out:
+        out.write(f"$ {' '.join(map(str, command))}\n")
+        with subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace") as child:
+            for line in child.stdout:
+                out.write(line)
+                live.update(line.strip())
+    return child.returncode
+
+
+def way_env(way):
+    env = dict(os.environ)
+    env["LC_ALL"] = "C.UTF-8"
+    env["PYTHONUNBUFFERED"] = "1"
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    env["ASAN_OPTIONS"] = "abort_on_error=0:exitcode=99:detect_stack_use_after_return=1"
+    env["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    if way.cc:
+        env["CC"] = way.cc
+    return env
+
+
+def is_stale(way):
+    """A meson.build or fuzzer that came after the last configuration, so ninja cannot know it."""
+    stamp = (way.dir / "build.ninja").stat().st_mtime
+    files = [p for p in ROOT.glob("*/**/meson.build") if not p.parts[len(ROOT.parts)].startswith("build")]
+    files += ROOT.glob("fuzz/fuzz_*.c")
+    return any(p.stat().st_mtime > stamp for p in files)
+
+
+def has_tests(way):
+    """Whether the directory was configured when cmocka was not there yet (run_quic.sh build)."""
+    shown = subprocess.run(["meson", "introspect", "--buildoptions", str(way.dir)], cwd=ROOT,
+                           capture_output=True, text=True, check=True)
+    options = {o["name"]: o["value"] for o in json.loads(shown.stdout)}
+    return options["tests"] == "enabled"
+
+
+def build(way, log):
+    """Configures where needed and compiles; 0 or the status of what failed."""
+    env = way_env(way)
+    options = way.options + ["-Dtests=enabled"]
+    if not (way.dir / "build.ninja").exists():
+        status = run_logged(["meson", "setup", str(way.dir)] + options, log, env)
+    elif not has_tests(way) or is_stale(way):
+        status = run_logged(["meson", "setup", "--reconfigure", str(way.dir)] + options, log, env)
+    else:
+        status = 0
+    return status or run_logged(["ninja", "-C", str(way.dir)], log, env)
+
+
+def tail(text, lines=TAIL):
+    kept = text.rstrip("\n").split("\n")
+    cut = [f"... {len(kept) - lines} lines before"] if len(kept) > lines else []
+    return "\n".join("    " + line for line in cut + kept[-lines:])
+
+
+def build_case(way, tally):
+    """The build is a case too: that it compiles without a warning."""
+    log = way.dir.with_name(way.dir.name + ".log")
+    log.unlink(missing_ok=True)
+    live.begin(f"[{way.name}] building")
+    status = build(way, log)
+    if status == 0:
+        tally.passed += 1
+        return True
+    tally.failed.append(f"{way.name}: it compiles without warnings")
+    say(f"FAILED: {way.name}: it compiles without warnings\n"
+        f"{tail(log.read_text(errors='replace'))}\n    (all of it: {log})")
+    return False
+
+
+def list_tests(way, names):
+    """The names of tests to run here, by suite/name."""
+    shown = subprocess.run(["meson", "introspect", "--tests", str(way.dir)], cwd=ROOT,
+                           capture_output=True, text=True, check=True)
+    chosen = {}
+    for test in json.loads(shown.stdout):
+        suite = test["suite"][0].split(":")[-1]
+        label = f"{suite}/{test['name']}"
+        if suite in way.suites and (not names or any(n in label for n in names)):
+            chosen[test["name"]] = label
+    return chosen
+
+
+def read_tap(text, tally, label):
+    """Counts the TAP lines of one test; returns its failures' names.
+
+    cmocka writes `not ok 3 # SKIP name` for a skip, several plans for several groups, and its
+    lines may follow a text without a newline."""
+    planned, seen, failed = 0, 0, []
+    for line in text.split("\n"):
+        plan = PLAN.match(line)
+        if plan:
+            planned += int(plan.group(1))
+            skip = SKIP.search(line)
+            if skip and int(plan.group(1)) == 0:
+                tally.skipped.append(f"{label}: {skip.group(1)}")
+            continue
+        result = None if line.startswith("#") else RESULT.search(line)
+        if not result:
+            continue
+        seen += 1
+        skip = SKIP.search(" " + result.group(3))
+        if skip:
+            name = result.group(3).split("# SKIP")[0].strip()
+            tally.skipped.append(f"{label}: {name + ': ' if name else ''}{skip.group(1)}")
+        elif result.group(1) == "ok":
+            tally.passed += 1
+        else:
+            failed.append(f"{label}: {result.group(3)}")
+    return planned, seen, failed
+
+
+def judge(entry, suite, label, tally):
+    """One test's entry of meson's log into the tally; prints its failures."""
+    stdout, stderr = entry.get("stdout", ""), entry.get("stderr", "")
+    planned, seen, failed = read_tap(stdout, tally, label)
+    status = entry.get("returncode", 1)
+    if entry["result"] == "TIMEOUT":
+        failed.append(f"{label}: ends within its time (it ran {entry['duration']:.0f} s)")
+    elif status == 77 and seen == 0:
+        tally.skipped.append(f"{label}: {stdout.strip().splitlines()[-1] if stdout.strip() else ''}")
+    elif seen < planned:
+        failed.append(f"{label}: runs all of its cases ({seen} of {planned}, exit status {status})")
+    elif planned == 0 and status == 0 and "# SKIP" not in stdout:
+        failed.append(f"{label}: prints a TAP plan")
+    elif status != 0 and not failed:
+        failed.append(f"{label}: ends with status 0 (it was {status})")
+    if failed:
+        tally.failed += failed
+        say("".join(f"FAILED: {name}\n" for name in failed)
+            + tail(stdout + ("\n--- stderr:\n" + stderr if stderr.strip() else "")))
+
+
+def run_tests(way, chosen, tally, env):
+    meson_log = way.dir / "meson-logs" / "testlog.json"
+    meson_log.unlink(missing_ok=True)
+    log = way.dir.with_name(way.dir.name + ".log")
+    live.begin(f"[{way.name}] {len(chosen)} test programs")
+    command = ["meson", "test", "-C", str(way.dir), "--no-rebuild",
+               "--num-processes", str(min(os.cpu_count() or 1, 8))]
+    started = time.monotonic()
+    run_logged(command + sorted(chosen), log, env)
+    entries = {}
+    if meson_log.exists():
+        with open(meson_log, encoding="utf-8", errors="replace") as lines:
+            entries = {e["name"].split(" / ")[-1]: e for e in map(json.loads, lines)}
+    here = Tally()
+    for name, label in sorted(chosen.items(), key=lambda item: item[1]):
+        label = f"{way.name}: {label}"
+        if name in entries:
+            judge(entries[name], label.split("/", maxsplit=1)[0], label, here)
+        else:
+            here.failed.append(f"{label}: was run")
+            say(f"FAILED: {label}: was run\n{tail(log.read_text(errors='replace'))}")
+    say(f"[{way.name}] {here} ({time.monotonic() - started:.0f} s)")
+    tally.add(here)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Builds and runs QHCP's tests.")
+    parser.add_argument("--fuzz-seconds", type=int, default=5, help="for each fuzzer (default 5)")
+    parser.add_argument("--fuzz-only", action="store_true", help="nothing but the fuzzers")
+    parser.add_argument("names", nargs="*", help="run tests whose suite/name contains one of these")
+    args = parser.parse_args()
+
+    names = args.names
+    ways = [w for w in WAYS if w.name == "clang"] if args.fuzz_only else WAYS
+    tally, found = Tally(), False
+    for way in ways:
+        if not build_case(way, tally):
+            found = True
+            continue
+        chosen = list_tests(way, names)
+        found = found or bool(chosen)
+        env = way_env(way)
+        env["FUZZ_SECONDS"] = str(args.fuzz_seconds)
+        if chosen:
+            run_tests(way, chosen, tally, env)
+        elif names:
+            tally.passed -= 1  # nothing of this way was asked for: its build is no case either
+    if not found:
+        print(f"test: no test's suite/name contains {' or '.join(names)}", file=sys.stderr)
+        return 2
+    for name in tally.skipped:
+        print(f"SKIPPED: {name}")
+    for name in tally.failed:
+        print(f"FAILED: {name}")
+    print(tally)
+    return 1 if tally.failed or (tally.skipped and os.environ.get("CI")) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        live.clear()
+        print("test: interrupted", file=sys.stderr)
+        sys.exit(130)
