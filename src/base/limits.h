@@ -9,6 +9,9 @@
  * carries (RFC 9000, 14), after short header, AEAD tag, ACK and DATAGRAM frame headers. */
 #define LIMIT_DATAGRAM 1100
 #define LIMIT_TOKEN 8192    /* bytes of a JWT */
+#define LIMIT_KEYS 256           /* keys in an accepted set: load balancers, twice in a rotation */
+#define LIMIT_KEY_AUDIENCES 16   /* names one key may ask for */
+#define LIMIT_UNIX_SECONDS 253402300799 /* the year 9999: sums of two times never overflow */
 #define LIMIT_ID 128        /* identities of load balancers and servers, bytes of UTF-8 */
 #define LIMIT_REASON 255    /* words in a message, bytes of UTF-8 */
 #define LIMIT_NAME 64       /* a metric's or check's name */
@@ -20,6 +23,11 @@
 #define LIMIT_BOOT_ID 8     /* bytes: random, so that two boots never share one */
 #define LIMIT_INTERVAL_MIN_US 1000ULL             /* 1 ms: below, a peer could be used as a flood */
 #define LIMIT_INTERVAL_MAX_US (3600ULL * 1000000) /* 1 h */
+/* Any other time on the wire, a year: in nanoseconds it still fits 64 bits, sums included. */
+#define LIMIT_DURATION_MAX_US (365ULL * 24 * 3600 * 1000000)
+/* A server's own bound on its processing time is waited for by each check: no excuse for longer. */
+#define LIMIT_PROCESSING_MAX_US (60ULL * 1000000)
+#define LIMIT_EXPIRES_MAX_S 10000000000ULL /* 317 years: in nanoseconds it fits 64 bits */
 #define LIMIT_ADDRS 16                            /* addresses of one name that are tried */
 
 #endif

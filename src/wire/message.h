@@ -24,13 +24,13 @@ enum wire_type {
 /* A metric as ACK and CONFIG_ACK name it: {0x00 number, 0x01 name, 0x02 unit}. */
 struct wire_metric {
     uint64_t number; /* its number in this session; registered metrics keep their registry number */
-    struct slice name;
+    struct slice name; /* 1 to LIMIT_NAME of a-z, 0-9, _ */
     uint64_t unit; /* enum wire_unit */
 };
 
 struct wire_metrics {
     size_t count;
-    struct wire_metric at[LIMIT_METRICS];
+    struct wire_metric at[LIMIT_METRICS]; /* ascending numbers */
 };
 
 /* A metric's value in HEALTH_RESPONSE: nested pair, key 2 x number. */
@@ -93,7 +93,7 @@ struct wire_hello {
     uint32_t has;             /* TOKEN */
     uint64_t interval_us;     /* 0x00 required */
     struct slice lb_id;       /* 0x01 text, required */
-    uint64_t push;            /* 0x02 0 or 1, default 0 */
+    uint64_t push;            /* 0x02 0 or 1; 0 is said by leaving it out */
     struct slice token;       /* 0x03 JWT; its absence is for auth to refuse, not for wire */
     struct wire_numbers metrics;      /* 0x04 repeated: registered metrics wanted */
     struct wire_texts metric_names;   /* 0x05 repeated text: application metrics wanted by name */

@@ -21,9 +21,12 @@ int wire_peek(const uint8_t *p, size_t n, uint64_t *ret_type, size_t *ret_total)
  * on failure. */
 int wire_decode(const uint8_t *p, size_t n, struct wire_message *ret, uint64_t *ret_type);
 
-/* Encodes a message as one frame.  Returns its size, or QHCP_E_FULL where cap is too small,
- * QHCP_E_VALUE / QHCP_E_TOO_LARGE / QHCP_E_UTF8 where the struct breaks a limit (nothing invalid is
- * ever written). */
+/* Encodes a message as one frame.  Returns its size, or QHCP_E_FULL where cap is too small; where
+ * the struct breaks a rule, what wire_decode would say of such a frame (QHCP_E_VALUE, TOO_LARGE,
+ * TOO_MANY, UTF8, KEY_MISSING, KEY_ORDER, KEY_DUPLICATE), and QHCP_E_VALUE for a type that is not one
+ * of enum wire_type: nothing invalid is ever written.  Of arrays only the entries in use are read, of
+ * optional fields only those whose bit is set (those without a bit are left out when zero or
+ * empty).  What is in buf after a failure is not a frame. */
 int wire_encode(const struct wire_message *m, uint8_t *buf, size_t cap);
 
 /* "HELLO", "ACK", ...; "frame" for an unknown one. */

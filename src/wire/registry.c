@@ -1,0 +1,47 @@
+#include "wire/registry.h"
+
+#include <stddef.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Ascending numbers without gaps, from 1.  Names and meanings follow what the field reports already
+ * (ORCA's utilization and rates, Prequal's requests in flight and latency). */
+static const struct wire_metric_row rows[] = {
+    {WIRE_METRIC_CPU, "cpu_usage_percent", WIRE_UNIT_PERCENT, 10000,
+     "CPU time in use, of what the server's cgroup (else its machine) may use"},
+    {WIRE_METRIC_MEMORY, "memory_usage_percent", WIRE_UNIT_PERCENT, 10000,
+     "Memory in use that cannot be reclaimed, of what its cgroup (else its machine) may use"},
+    {3, "application_utilization_percent", WIRE_UNIT_PERCENT, 0,
+     "How busy the application says it is; may pass 100 % under overload"},
+    {4, "requests_in_flight", WIRE_UNIT_NONE, 0, "Requests begun and not ended"},
+    {5, "request_latency_p50_us", WIRE_UNIT_USEC, 0,
+     "Median latency of requests that began at about the present number in flight"},
+    {6, "requests_per_second", WIRE_UNIT_MILLI, 0, "Requests ended in a second"},
+    {7, "errors_per_second", WIRE_UNIT_MILLI, 0, "Of those, the ones that failed"},
+    {8, "connections", WIRE_UNIT_NONE, 0, "Open connections of the application's clients"},
+    {9, "load_average_1m", WIRE_UNIT_MILLI, 0, "The machine's load average over a minute"},
+    {10, "swap_usage_percent", WIRE_UNIT_PERCENT, 10000, "Swap in use, of what it may use"},
+    {11, "disk_usage_percent", WIRE_UNIT_PERCENT, 10000,
+     "Space in use on the fullest file system that the server watches"},
+};
+
+const struct wire_metric_row *wire_metric_by_number(uint64_t number)
+{
+    return number - 1 < COUNT(rows) ? &rows[number - 1] : NULL;
+}
+
+const struct wire_metric_row *wire_metric_by_name(struct slice name)
+{
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (slice_equal(name, slice_str(rows[i].name)))
+            return &rows[i];
+    return NULL;
+}
+
+const char *wire_unit_name(uint64_t unit)
+{
+    static const char *const names[] = {"number", "percent", "bytes", "microseconds",
+                                        "thousandths"};
+
+    return unit < COUNT(names) ? names[unit] : "number";
+}

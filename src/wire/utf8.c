@@ -1,0 +1,58 @@
+#include "wire/utf8.h"
+
+/* The size of the printable character at p (n bytes are left, at least 1); 0 where there is none.
+ */
+static size_t character(const uint8_t *p, size_t n)
+{
+    static const uint32_t least[] = {[2] = 0xa0, [3] = 0x800, [4] = 0x10000};
+    size_t size;
+    uint32_t c;
+
+    if (p[0] < 0x80)
+        return p[0] >= 0x20 && p[0] != 0x7f;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 0;
+    size = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (n < size)
+        return 0;
+    c = p[0] & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3f);
+    }
+    if (c < least[size] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    return size;
+}
+
+bool utf8_printable(struct slice s)
+{
+    for (size_t i = 0, size; i < s.n; i += size) {
+        size = character(s.p + i, s.n - i);
+        if (size == 0)
+            return false;
+    }
+    return true;
+}
+
+size_t utf8_clean(struct slice s, char *dst, size_t cap)
+{
+    size_t out = 0;
+
+    for (size_t i = 0; i < s.n;) {
+        size_t size = character(s.p + i, s.n - i);
+        size_t room = size ? size : 1;
+
+        if (out + room >= cap)
+            break;
+        if (size)
+            memcpy(dst + out, s.p + i, size);
+        else
+            dst[out] = '?';
+        out += room;
+        i += room;
+    }
+    dst[out] = '\0';
+    return out;
+}
