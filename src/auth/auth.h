@@ -2,10 +2,12 @@
  * verified by servers.
  *
  * A key (JWK, RFC 7517) carries, beside its material, what it may be used for: `alg` (ES256, RS256
- * or HS256, pinned), `kid`, `iss` (the only issuer it may sign for), `scope` (the greatest rights it
- * can give), optional `nbf`/`exp` (unix seconds, for rotation), and `unbound` (true: tokens without
- * the session binding are accepted; policy of the server's owner, for outside issuers).
- * Secrets and tokens never reach words or logs. */
+ * or HS256, pinned), `kid`, `iss` (the only issuer it may sign for), `scope` (the greatest rights
+ * it can give), optional `nbf`/`exp` (unix seconds, for rotation), `aud` (a name or a list of
+ * names: the only servers it may ask) and `unbound` (true: tokens without the session binding are
+ * accepted; policy of the server's owner, for outside issuers).  A shared secret (HS256) needs no
+ * binding either: that it stands in the set is the policy.  A binding that is there must match
+ * always. Secrets and tokens never reach words or logs. */
 #ifndef QHCP_AUTH_AUTH_H
 #define QHCP_AUTH_AUTH_H
 
@@ -14,7 +16,7 @@
 #include "base/limits.h"
 #include "base/slice.h"
 
-#define AUTH_BINDING 32 /* bytes of the TLS exporter value, label AUTH_EXPORTER_LABEL, no context */
+#define AUTH_BINDING 32 /* bytes of the TLS exporter's value; no context */
 #define AUTH_EXPORTER_LABEL "EXPORTER-qhcp-token"
 #define AUTH_SCOPES "health config terminate"
 
@@ -28,42 +30,50 @@ enum {
 struct auth_key;  /* one private key, for minting */
 struct auth_keys; /* a set of keys that are accepted */
 
-/* A new ES256 key pair with a fresh random kid, for issuer `iss` and these scopes. */
+/* A new ES256 key pair with a fresh random kid, for issuer `iss` and these scopes.  QHCP_E_ARG: an
+ * issuer that is empty, over LIMIT_ID, not UTF-8 or has control characters; no scope or an unknown
+ * one. */
 int auth_key_generate(const char *iss, unsigned scopes, struct auth_key **ret);
 
-/* A private JWK from JSON text.  On failure *ret_words (static or in the caller's buffer of
- * words_cap bytes) says what is wrong, without quoting key material. */
+/* A private JWK from JSON text; ES256 only, and `d` must belong to `x` and `y`.  QHCP_E_PARSE with
+ * words that name the member and never quote it (words may be NULL with words_cap 0, here and
+ * below). */
 int auth_key_parse(struct slice json, struct auth_key **ret, char *words, size_t words_cap);
 
-/* The key as JSON, private or public part; free() the result. */
+/* The key as JSON, private or public part; free() the result (auth_token_free wipes it first). NULL
+ * where memory is short.  The public part has what a server needs (`aud`, `nbf` and `exp` too) and
+ * nothing else. */
 char *auth_key_json(const struct auth_key *key, bool with_private);
 
 const char *auth_key_kid(const struct auth_key *key);
 const char *auth_key_issuer(const struct auth_key *key);
 void auth_key_free(struct auth_key *key);
 
-/* A set from a JWK Set's JSON text ({"keys":[...]}).  Private members (`d`) in an ES256/RS256 key
- * are refused: a server holds public keys only.  QHCP_E_PARSE with words. */
+/* A set from a JWK Set's JSON text ({"keys":[...]}, at most LIMIT_KEYS; none is possible).  Private
+ * members (`d`) in an ES256/RS256 key are refused: a server holds public keys only.  RSA from 2,048
+ * bits, secrets from 256.  A kid stands once.  QHCP_E_PARSE with words that say which key and what:
+ * `keys[2] (kid "a"): member "iss" is missing`. */
 int auth_keys_parse(struct slice json, struct auth_keys **ret, char *words, size_t words_cap);
 size_t auth_keys_count(const struct auth_keys *keys);
 void auth_keys_free(struct auth_keys *keys);
 
 struct auth_claims {
-    const char *audience;               /* the name dialled, without port */
-    unsigned scopes;                    /* AUTH_SCOPE_*; cut to what the key allows */
-    int64_t now;                        /* unix seconds */
-    int64_t lifetime;                   /* seconds */
-    const uint8_t *binding;             /* AUTH_BINDING bytes of this session's exporter, or NULL */
+    const char *audience;   /* the name dialled, without port */
+    unsigned scopes;        /* AUTH_SCOPE_*; cut to what the key allows */
+    int64_t now;            /* unix seconds */
+    int64_t lifetime;       /* seconds */
+    const uint8_t *binding; /* AUTH_BINDING bytes of this session's exporter, or NULL */
 };
 
-/* Mints a token: *ret is a NUL-terminated string, free() it (auth_token_free wipes it first). */
+/* Mints a token: *ret is a NUL-terminated string, free() it (auth_token_free wipes it first).
+ * QHCP_E_ARG: no audience, no lifetime, or no scope that the key has too. */
 int auth_mint(const struct auth_key *key, const struct auth_claims *claims, char **ret);
 void auth_token_free(char *token);
 
 /* What a verified token grants. */
 struct auth_grant {
     unsigned scopes;
-    int64_t expires; /* unix seconds */
+    int64_t expires; /* unix seconds: from then on this very token is refused (leeway included) */
     char issuer[LIMIT_ID + 1];
     char kid[LIMIT_ID + 1];
 };
@@ -72,7 +82,7 @@ struct auth_grant {
 struct auth_demand {
     int64_t now;            /* unix seconds */
     int64_t leeway;         /* seconds of clock difference allowed at nbf and exp; 0 to 60 */
-    int64_t lifetime_max;   /* exp - now over this is refused (QHCP_E_TOKEN_CLAIM); 0: no limit */
+    int64_t lifetime_max;   /* exp - now over this + leeway: QHCP_E_TOKEN_CLAIM; 0: no limit */
     const uint8_t *binding; /* AUTH_BINDING bytes: this session's exporter */
     /* Is this name (aud) one of ours?  The server's certificate decides. */
     bool (*audience_ok)(const char *aud, void *ctx);
@@ -81,7 +91,9 @@ struct auth_demand {
 
 /* Verifies a token.  0 and *ret, or QHCP_E_TOKEN_*: `words` says what a user at the other end may
  * know ("expired 12 s ago"), `log_words` what only the server's own log should say (known kids).
- * Order: shape, crit, kid, algorithm, signature, then claims. */
+ * Order: shape, crit, kid, algorithm, signature, then claims: the key's own period
+ * (QHCP_E_TOKEN_KEY), iss, aud, exp, nbf, iat, cnf, scope.  A token that grants nothing is
+ * QHCP_E_TOKEN_SCOPE.  Words are untouched on success. */
 int auth_verify(const struct auth_keys *keys, struct slice token, const struct auth_demand *demand,
                 struct auth_grant *ret, char *words, size_t words_cap, char *log_words,
                 size_t log_words_cap);

@@ -1,0 +1,223 @@
+#include "auth/claims.h"
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <strings.h>
+
+#include "auth/b64url.h"
+#include "auth/scope.h"
+#include <qhcp/error.h>
+
+enum {
+    LEEWAY_MAX = 60, /* seconds; a clock that is further off wants repair, not patience */
+};
+
+/* What every check below looks at. */
+struct trial {
+    const json_t *claims;
+    const struct jwk *key;
+    const struct auth_demand *demand;
+    const struct verdict *v;
+    int64_t now, leeway;
+};
+
+static int read_text(const struct trial *t, const char *name, const char **ret)
+{
+    const json_t *v = json_object_get(t->claims, name);
+
+    if (!json_is_string(v))
+        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"%s\" is %s", name,
+                              v == NULL ? "missing" : "not a string");
+    *ret = json_string_value(v);
+    return 0;
+}
+
+/* A time (NumericDate, whole seconds only).  Where it is absent and not required, `absent`. */
+static int read_time(const struct trial *t, const char *name, bool required, int64_t absent,
+                     int64_t *ret)
+{
+    const json_t *v = json_object_get(t->claims, name);
+
+    if (v == NULL && !required) {
+        *ret = absent;
+        return 0;
+    }
+    if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+        json_integer_value(v) > LIMIT_UNIX_SECONDS)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"%s\" is %s", name,
+                              v == NULL ? "missing" : "not a time in whole unix seconds");
+    *ret = json_integer_value(v);
+    return 0;
+}
+
+static int check_key_period(const struct trial *t)
+{
+    if (t->now - t->leeway >= t->key->exp)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_KEY, "its key was accepted until %lld s ago",
+                              (long long)(t->now - t->key->exp));
+    if (t->now + t->leeway < t->key->nbf)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_KEY, "its key is accepted in %lld s, not yet",
+                              (long long)(t->key->nbf - t->now));
+    return 0;
+}
+
+static int check_issuer(const struct trial *t)
+{
+    char theirs[VERDICT_TEXT];
+    const char *iss = NULL;
+    int error = read_text(t, "iss", &iss);
+
+    if (error != 0)
+        return error;
+    if (strcmp(iss, t->key->iss) == 0)
+        return 0;
+    error = verdict_refuse(t->v, QHCP_E_TOKEN_ISSUER,
+                           "its issuer is not the one that its key may sign for");
+    verdict_log(t->v, "its issuer is \"%s\", but its key \"%s\" signs for \"%s\" only",
+                verdict_text(iss, theirs), t->key->kid, t->key->iss);
+    return error;
+}
+
+/* Host names compare without case (RFC 4343). */
+static bool key_allows_audience(const struct jwk *key, const char *aud)
+{
+    const char *one = json_string_value(key->aud);
+
+    if (key->aud == NULL || (one != NULL && strcasecmp(one, aud) == 0))
+        return true;
+    for (size_t i = 0; i < json_array_size(key->aud); i++)
+        if (strcasecmp(json_string_value(json_array_get(key->aud, i)), aud) == 0)
+            return true;
+    return false;
+}
+
+static bool is_us(const struct trial *t, const char *aud)
+{
+    return t->demand->audience_ok != NULL && t->demand->audience_ok(aud, t->demand->ctx);
+}
+
+/* A string, or a list of strings of which one is us (RFC 7519, 4.1.3). */
+static int check_audience(const struct trial *t)
+{
+    const json_t *v = json_object_get(t->claims, "aud");
+    size_t n = json_is_string(v) ? 1 : json_array_size(v);
+    const char *ours = NULL, *first = NULL;
+    char shown[VERDICT_TEXT];
+
+    if (n == 0)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"aud\" is %s",
+                              v == NULL ? "missing" : "neither a string nor a list of strings");
+    for (size_t i = 0; i < n; i++) {
+        const char *aud = json_string_value(json_is_string(v) ? v : json_array_get(v, i));
+
+        if (aud == NULL)
+            return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"aud\" has a non-string");
+        first = first != NULL ? first : aud;
+        if (!is_us(t, aud))
+            continue;
+        if (key_allows_audience(t->key, aud))
+            return 0;
+        ours = aud;
+    }
+    if (ours != NULL)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "its key may not ask %s",
+                              verdict_text(ours, shown));
+    return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "token is for %s, this server is not",
+                          verdict_text(first, shown));
+}
+
+static int check_lifetime(const struct trial *t, int64_t *ret_expires)
+{
+    int64_t exp = 0, nbf = 0, iat = 0;
+    int error = read_time(t, "exp", true, 0, &exp);
+
+    if (error == 0)
+        error = read_time(t, "nbf", false, 0, &nbf);
+    if (error == 0)
+        error = read_time(t, "iat", false, 0, &iat);
+    if (error != 0)
+        return error;
+    if (t->now - t->leeway >= exp)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_EXPIRED, "expired %lld s ago",
+                              (long long)(t->now - exp));
+    if (t->now + t->leeway < nbf)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_EARLY, "not valid for another %lld s",
+                              (long long)(nbf - t->now));
+    if (t->now + t->leeway < iat)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_EARLY,
+                              "issued %lld s in the future: compare the two clocks",
+                              (long long)(iat - t->now));
+    if (t->demand->lifetime_max > 0 && exp - t->now - t->leeway > t->demand->lifetime_max)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "valid for %lld s, at most %lld s allowed",
+                              (long long)(exp - t->now), (long long)t->demand->lifetime_max);
+    *ret_expires = (exp < t->key->exp ? exp : t->key->exp) + t->leeway;
+    return 0;
+}
+
+/* Words that are none of ours are someone else's rights: an outside issuer may grant them beside.
+ */
+static int check_scope(const struct trial *t, unsigned *ret)
+{
+    const char *text = NULL;
+    int error = read_text(t, "scope", &text);
+
+    if (error != 0)
+        return error;
+    *ret = scope_parse(text, NULL) & t->key->scopes;
+    if (*ret == 0)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_SCOPE,
+                              "its scope and its key's have none of: " AUTH_SCOPES " in common");
+    return 0;
+}
+
+/* The session's exporter value under "cnf" (RFC 7800, 3).  A confirmation by other means binds the
+ * token to something that is not looked at here: then it is not ours to accept. */
+static int check_binding(const struct trial *t)
+{
+    const json_t *cnf = json_object_get(t->claims, "cnf");
+    const char *text = json_string_value(json_object_get(cnf, "tls-exporter"));
+    uint8_t bound[AUTH_BINDING];
+    size_t n = 0;
+
+    if (cnf == NULL) {
+        if (t->key->alg == JWK_HS256 || t->key->unbound)
+            return 0;
+        return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING,
+                              "token is not bound to this connection, as its key demands");
+    }
+    if (text == NULL || json_object_size(cnf) != 1 ||
+        b64url_decode(slice_str(text), bound, sizeof bound, &n) != 0 || n != sizeof bound)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING,
+                              "token is bound to something other than a connection");
+    if (t->demand->binding == NULL || gnutls_memcmp(bound, t->demand->binding, sizeof bound) != 0)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING, "token is bound to another connection");
+    return 0;
+}
+
+int claims_check(const json_t *claims, const struct jwk *key, const struct auth_demand *demand,
+                 const struct verdict *v, struct auth_grant *ret)
+{
+    struct trial t = {claims, key, demand, v, demand->now, demand->leeway};
+    int64_t expires = 0;
+    unsigned scopes = 0;
+    int error;
+
+    t.leeway = t.leeway < 0 ? 0 : t.leeway > LEEWAY_MAX ? LEEWAY_MAX : t.leeway;
+    error = check_key_period(&t);
+    if (error == 0)
+        error = check_issuer(&t);
+    if (error == 0)
+        error = check_audience(&t);
+    if (error == 0)
+        error = check_lifetime(&t, &expires);
+    if (error == 0)
+        error = check_binding(&t);
+    if (error == 0)
+        error = check_scope(&t, &scopes);
+    if (error != 0)
+        return error;
+    *ret = (struct auth_grant){.scopes = scopes, .expires = expires};
+    slice_to_cstr(slice_str(key->iss), ret->issuer, sizeof ret->issuer);
+    slice_to_cstr(slice_str(key->kid), ret->kid, sizeof ret->kid);
+    return 0;
+}
