@@ -12,51 +12,51 @@
 #pragma GCC visibility push(default)
 
 /* X(name, value, words): local errors first, then the protocol's. */
-#define QHCP_ERRORS(X)                                                                            \
-    X(NOMEM, -1, "out of memory")                                                                 \
-    X(ARG, -2, "bad argument")                                                                    \
-    X(AGAIN, -3, "not now: nothing could be sent or read")                                        \
-    X(FULL, -4, "a fixed capacity is used up")                                                    \
-    X(IO, -5, "input or output failed")                                                           \
-    X(NOT_FOUND, -6, "not found")                                                                 \
-    X(EXISTS, -7, "exists already")                                                               \
-    X(PERMISSION, -8, "other users can read a private file")                                      \
-    X(PARSE, -9, "a file or text does not parse")                                                 \
-    X(TLS, -10, "TLS failed")                                                                     \
-    X(QUIC, -11, "QUIC failed")                                                                   \
-    X(PARTIAL, -12, "a frame is not complete yet")                                                \
-    X(CERT, -13, "the certificate was refused")                                                   \
-    X(NO_ERROR, -0x100, "no error")                                                               \
-    X(INTERNAL, -0x101, "internal error")                                                         \
-    X(UNEXPECTED, -0x102, "message not allowed in this state or direction")                       \
-    X(VARINT, -0x103, "varint is not in its shortest form")                                       \
-    X(TRUNCATED, -0x104, "a field ends before its length says")                                   \
-    X(KEY_ORDER, -0x105, "keys are not in ascending order")                                       \
-    X(KEY_DUPLICATE, -0x106, "a key stands twice that may stand once")                            \
-    X(KEY_MISSING, -0x107, "a required key is missing")                                           \
-    X(VALUE, -0x108, "a value is out of its range")                                               \
-    X(UTF8, -0x109, "text is not UTF-8")                                                          \
-    X(LEFT_OVER, -0x10a, "bytes are left over after the frame")                                   \
-    X(TOO_LARGE, -0x10b, "frame or field is too large")                                           \
-    X(TOO_MANY, -0x10c, "a key is repeated too often")                                            \
-    X(STREAM, -0x10d, "a stream other than the control stream, or the control stream was closed") \
-    X(TIMEOUT, -0x10e, "the peer did not speak in time")                                          \
-    X(EXCESSIVE, -0x10f, "the peer sends more than the protocol needs")                           \
-    X(STOPPING, -0x110, "the peer is stopping")                                                   \
-    X(CONFIG, -0x111, "configuration refused")                                                    \
-    X(DATAGRAM, -0x112, "message not allowed in a datagram")                                      \
-    X(TOKEN_MISSING, -0x120, "no token")                                                          \
-    X(TOKEN_MALFORMED, -0x121, "not a well-formed token")                                         \
-    X(TOKEN_ALGORITHM, -0x122, "algorithm is not the key's, or not allowed")                      \
-    X(TOKEN_KEY, -0x123, "no key of that kid is known")                                           \
-    X(TOKEN_SIGNATURE, -0x124, "signature does not verify")                                       \
-    X(TOKEN_ISSUER, -0x125, "issuer is not the key's")                                            \
-    X(TOKEN_AUDIENCE, -0x126, "token is for another server")                                      \
-    X(TOKEN_EXPIRED, -0x127, "expired")                                                           \
-    X(TOKEN_EARLY, -0x128, "not valid yet")                                                       \
-    X(TOKEN_BINDING, -0x129, "token is bound to another connection")                              \
-    X(TOKEN_SCOPE, -0x12a, "scope does not allow this")                                           \
-    X(TOKEN_CRIT, -0x12b, "token has a critical extension (crit)")                                \
+#define QHCP_ERRORS(X)                                                                             \
+    X(NOMEM, -1, "out of memory")                                                                  \
+    X(ARG, -2, "bad argument")                                                                     \
+    X(AGAIN, -3, "not now: nothing could be sent or read")                                         \
+    X(FULL, -4, "a fixed capacity is used up")                                                     \
+    X(IO, -5, "input or output failed")                                                            \
+    X(NOT_FOUND, -6, "not found")                                                                  \
+    X(EXISTS, -7, "exists already")                                                                \
+    X(PERMISSION, -8, "other users can read a private file")                                       \
+    X(PARSE, -9, "a file or text does not parse")                                                  \
+    X(TLS, -10, "TLS failed")                                                                      \
+    X(QUIC, -11, "QUIC failed")                                                                    \
+    X(PARTIAL, -12, "a frame is not complete yet")                                                 \
+    X(CERT, -13, "the certificate was refused")                                                    \
+    X(NO_ERROR, -0x100, "no error")                                                                \
+    X(INTERNAL, -0x101, "internal error")                                                          \
+    X(UNEXPECTED, -0x102, "message not allowed in this state or direction")                        \
+    X(VARINT, -0x103, "varint is not in its shortest form")                                        \
+    X(TRUNCATED, -0x104, "a field ends before its length says")                                    \
+    X(KEY_ORDER, -0x105, "keys are not in ascending order")                                        \
+    X(KEY_DUPLICATE, -0x106, "a key stands twice that may stand once")                             \
+    X(KEY_MISSING, -0x107, "a required key is missing")                                            \
+    X(VALUE, -0x108, "a value is out of its range")                                                \
+    X(UTF8, -0x109, "text is not UTF-8")                                                           \
+    X(LEFT_OVER, -0x10a, "bytes are left over after the frame")                                    \
+    X(TOO_LARGE, -0x10b, "frame or field is too large")                                            \
+    X(TOO_MANY, -0x10c, "a key is repeated too often")                                             \
+    X(STREAM, -0x10d, "a stream other than the control stream, or the control stream was closed")  \
+    X(TIMEOUT, -0x10e, "the peer did not speak in time")                                           \
+    X(EXCESSIVE, -0x10f, "the peer sends more than the protocol needs")                            \
+    X(STOPPING, -0x110, "the peer is stopping")                                                    \
+    X(CONFIG, -0x111, "configuration refused")                                                     \
+    X(DATAGRAM, -0x112, "message not allowed in a datagram")                                       \
+    X(TOKEN_MISSING, -0x120, "no token")                                                           \
+    X(TOKEN_MALFORMED, -0x121, "not a well-formed token")                                          \
+    X(TOKEN_ALGORITHM, -0x122, "algorithm is not the key's, or not allowed")                       \
+    X(TOKEN_KEY, -0x123, "no key of that kid is known")                                            \
+    X(TOKEN_SIGNATURE, -0x124, "signature does not verify")                                        \
+    X(TOKEN_ISSUER, -0x125, "issuer is not the key's")                                             \
+    X(TOKEN_AUDIENCE, -0x126, "token is for another server")                                       \
+    X(TOKEN_EXPIRED, -0x127, "expired")                                                            \
+    X(TOKEN_EARLY, -0x128, "not valid yet")                                                        \
+    X(TOKEN_BINDING, -0x129, "token is bound to another connection")                               \
+    X(TOKEN_SCOPE, -0x12a, "scope does not allow this")                                            \
+    X(TOKEN_CRIT, -0x12b, "token has a critical extension (crit)")                                 \
     X(TOKEN_CLAIM, -0x12c, "a claim is missing or of the wrong type")
 
 enum qhcp_error {

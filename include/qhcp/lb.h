@@ -11,8 +11,8 @@
 
 #pragma GCC visibility push(default)
 
-#define QHCP_TEXT 256   /* room for a reason or an address as typed, with its NUL */
-#define QHCP_VALUES 32  /* metrics of one server */
+#define QHCP_TEXT 256  /* room for a reason or an address as typed, with its NUL */
+#define QHCP_VALUES 32 /* metrics of one server */
 
 struct qhcp_lb;
 
@@ -28,10 +28,10 @@ struct qhcp_view {
     char address[QHCP_TEXT]; /* what the user typed */
     char server_id[129];     /* "" until known */
     enum qhcp_state state;
-    char reason[QHCP_TEXT];  /* why it is in that state; "" for up */
-    char notice[QHCP_TEXT];  /* what the operator should do (certificate runs out ...); or "" */
-    unsigned fails;          /* misses or failed dials in a row */
-    uint64_t rtt_us;         /* smoothed; 0: unknown */
+    char reason[QHCP_TEXT]; /* why it is in that state; "" for up */
+    char notice[QHCP_TEXT]; /* what the operator should do (certificate runs out ...); or "" */
+    unsigned fails;         /* misses or failed dials in a row */
+    uint64_t rtt_us;        /* smoothed; 0: unknown */
     uint64_t checks_sent, checks_ok;
     size_t n_values;
     struct qhcp_value values[QHCP_VALUES];
@@ -53,34 +53,35 @@ struct qhcp_lb_config {
     qhcp_nsec liveness_interval;  /* between probes; 0: the smaller of check_interval and 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down; 0: 30 s */
-    const char *cert_file;        /* trusted CA or server certificate; NULL: the state directory's */
+    const char *cert_file; /* trusted CA or server certificate; NULL: the state directory's */
     const char *client_cert_file, *client_key_file; /* both or neither */
-    const char *token_file;       /* a token of an outside issuer, private; NULL: minted here */
-    bool insecure;                /* server certificates are not verified */
-    bool once;                    /* `qhcp check`: the token asks for the scope `health` only */
+    const char *token_file; /* a token of an outside issuer, private; NULL: minted here */
+    int64_t token_lifetime; /* seconds; 0: 3600 */
+    bool insecure;          /* server certificates are not verified */
+    bool once;              /* `qhcp check`: the token asks for the scope `health` only */
 
     void *ctx; /* of the callbacks, each of which may be NULL but resolve and wall_clock */
     int64_t (*wall_clock)(void *ctx); /* unix seconds */
-    /* Find the addresses of `host` (never an address literal) and call qhcp_lb_resolved for this
-     * index, at once or later. */
-    void (*resolve)(void *ctx, size_t index, const char *host, uint16_t port);
+    /* Find the addresses of `host` (never an address literal) and call qhcp_lb_resolved with this
+     * id (opaque; not an index), at once or later. */
+    void (*resolve)(void *ctx, size_t id, const char *host, uint16_t port);
     void (*event)(void *ctx, const struct qhcp_event *event);
     void (*log)(void *ctx, enum qhcp_log_level level, const char *text);
 };
 
 /* Opens the state directory and loads trust and keys.  On failure words (words_cap bytes) says what
  * is wrong, where, and what to do. */
-int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_lb **ret, char *words,
-                size_t words_cap);
+int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_lb **ret,
+                char *words, size_t words_cap);
 void qhcp_lb_free(struct qhcp_lb *lb);
 
-/* Adds a server, "host:port", "[v6]:port" or "v4:port"; dialled from now on.  QHCP_E_PARSE with words,
- * QHCP_E_EXISTS for the same host:port twice. */
+/* Adds a server, "host:port", "[v6]:port" or "v4:port"; dialled from now on.  QHCP_E_PARSE with
+ * words, QHCP_E_EXISTS for the same host:port twice. */
 int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
                 size_t words_cap);
 
-/* Removes a server: TERMINATE, then forgotten.  QHCP_E_NOT_FOUND. Indexes of later servers change only
- * at qhcp_lb_compact (which the next qhcp_lb_add calls). */
+/* Removes a server: TERMINATE, then forgotten; the indexes of later ones move down by one.
+ * QHCP_E_NOT_FOUND. */
 int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address);
 
 /* New intervals and fall on live sessions (CONFIG_UPDATE), and certificates read again. */
@@ -88,15 +89,16 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
                    char *words, size_t words_cap);
 
 /* The answer to config.resolve: n addresses in the order to try; n 0: words says why not. */
-void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t index, const union qhcp_addr *addrs,
+void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union qhcp_addr *addrs,
                       size_t n, const char *words);
 
-void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet *packets, size_t n);
+void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet *packets,
+                     size_t n);
 /* Fills up to n packets; call again until 0, after every other call of this header. */
 size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packets, size_t n);
 /* A packet to `remote` failed: ICMP (error is ECONNREFUSED, EHOSTUNREACH ...), or no route. */
-void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote, int error,
-                         const uint8_t *quoted, size_t quoted_len);
+void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote,
+                         int error, const uint8_t *quoted, size_t quoted_len);
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb);
 /* Call when the deadline has come, after what waits in the sockets was received. */
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now);

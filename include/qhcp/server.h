@@ -1,6 +1,6 @@
-/* The server's core: it answers load balancers and pushes its status.  Receive, send, next deadline:
- * no socket, no loop, no thread of its own; embed it in your server (examples/server.c) or run
- * `qhcp server`.  Not thread-safe. */
+/* The server's core: it answers load balancers and pushes its status.  Receive, send, next
+ * deadline: no socket, no loop, no thread of its own; embed it in your server (examples/server.c)
+ * or run `qhcp server`.  Not thread-safe. */
 #ifndef QHCP_SERVER_H
 #define QHCP_SERVER_H
 
@@ -15,13 +15,13 @@
 struct qhcp_server;
 
 struct qhcp_server_config {
-    const char *id;                  /* NULL: the host's name and the port */
-    const char *address;             /* as bound: names the keys of resets and tickets */
-    uint16_t port;                   /* as bound */
+    const char *id;                   /* NULL: the host's name and the port */
+    const char *address;              /* as bound: names the keys of resets and tickets */
+    uint16_t port;                    /* as bound */
     const char *key_file, *cert_file; /* NULL: the state directory's */
-    const char *keys_file;           /* JWK Set of accepted token keys; NULL: the state directory's */
-    const char *client_ca_file;      /* client certificates are required, of this CA */
-    const char *const *services;     /* "tcp:8080", ...; n_services of them */
+    const char *keys_file;       /* JWK Set of accepted token keys; NULL: the state directory's */
+    const char *client_ca_file;  /* client certificates are required, of this CA */
+    const char *const *services; /* "tcp:8080", ...; n_services of them */
     size_t n_services;
 
     void *ctx;
@@ -29,14 +29,15 @@ struct qhcp_server_config {
     void (*log)(void *ctx, enum qhcp_log_level level, const char *text);
 };
 
-int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now, struct qhcp_server **ret,
-                    char *words, size_t words_cap);
+int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
+                    struct qhcp_server **ret, char *words, size_t words_cap);
 void qhcp_server_free(struct qhcp_server *s);
 
 void qhcp_server_receive(struct qhcp_server *s, qhcp_nsec now, const struct qhcp_packet *packets,
                          size_t n);
 /* Fills up to n packets; call again until 0, after every other call of this header. */
-size_t qhcp_server_send(struct qhcp_server *s, qhcp_nsec now, struct qhcp_packet *packets, size_t n);
+size_t qhcp_server_send(struct qhcp_server *s, qhcp_nsec now, struct qhcp_packet *packets,
+                        size_t n);
 qhcp_nsec qhcp_server_deadline(const struct qhcp_server *s);
 void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now);
 

@@ -1,0 +1,254 @@
+/* One backend: resolve, dial, and what health's steps ask for. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lb/internal.h"
+
+struct health_config backend_health_config(const struct qhcp_lb *lb)
+{
+    return (struct health_config){.interval = lb->config.liveness_interval,
+                                  .reconnect_interval = lb->config.reconnect_interval,
+                                  .fall = lb->config.max_fail_attempts};
+}
+
+/* First dials are spread so that a fleet is not dialled in one instant: 100 us apart, within the
+ * liveness interval. */
+static qhcp_nsec first_dial(const struct qhcp_lb *lb, qhcp_nsec now, size_t id)
+{
+    return now + id * 100 * NSEC_PER_USEC % lb->config.liveness_interval;
+}
+
+int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struct address *address,
+                struct backend **ret)
+{
+    struct health_config health = backend_health_config(lb);
+    struct backend *b = calloc(1, sizeof *b);
+
+    if (!b)
+        return QHCP_E_NOMEM;
+    b->lb = lb;
+    b->id = lb->next_id++;
+    snprintf(b->text, sizeof b->text, "%s", text);
+    b->address = *address;
+    if (address->literal) {
+        b->addrs[0] = address->addr;
+        b->n_addrs = 1;
+    }
+    b->renew_at = NSEC_NEVER;
+    session_lb_init(&b->session, &lb->session);
+    health_init(&b->health, &health, first_dial(lb, now, b->id));
+    *ret = b;
+    return 0;
+}
+
+void backend_free(struct backend *b)
+{
+    if (!b)
+        return;
+    heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
+    inbox_deinit(&b->inbox);
+    free(b->metrics);
+    free(b->ticket);
+    free(b);
+}
+
+void backend_rearm(struct backend *b)
+{
+    qhcp_nsec at = session_lb_deadline(&b->session);
+
+    if (!b->lb->stopping) {
+        at = nsec_min(at, b->renew_at);
+        if (!b->resolving)
+            at = nsec_min(at, health_deadline(&b->health));
+    }
+    heap_set(&b->lb->heap, &b->timer, at);
+}
+
+/* Gives the connection or the attempt up; nothing more is heard of it. */
+static void drop_connection(struct backend *b, int code, const char *words)
+{
+    struct quic_conn *c = b->conn;
+
+    b->conn = NULL;
+    b->renew_at = NSEC_NEVER;
+    inbox_deinit(&b->inbox);
+    session_lb_init(&b->session, &b->lb->session);
+    if (!c)
+        return;
+    quic_conn_set_user(c, NULL);
+    quic_conn_close(c, (uint64_t)-code, words);
+}
+
+static void dial_address(struct backend *b, qhcp_nsec now)
+{
+    struct quic_dial dial = {.remote = b->addrs[b->at],
+                             .name = b->address.host,
+                             .timeout = nsec_max(LB_DIAL_TIMEOUT, b->lb->config.liveness_interval),
+                             .user = b};
+    char text[ADDRESS_TEXT], words[QHCP_TEXT];
+    int err;
+
+    dial.ticket = credentials_ticket(b);
+    session_lb_init(&b->session, &b->lb->session);
+    err = quic_dial(b->lb->quic, now, &dial, &b->conn);
+    if (err == 0)
+        return;
+    b->conn = NULL;
+    address_format(&dial.remote, text, sizeof text);
+    snprintf(words, sizeof words, "cannot dial %s: %s", text, qhcp_strerror(err));
+    backend_dial_failed(b, now, HEALTH_SIGNAL_DIAL_FAILED, words);
+}
+
+/* A round tries every address of the name once. */
+static void start_round(struct backend *b, qhcp_nsec now)
+{
+    b->tried = 0;
+    b->worst = HEALTH_SIGNAL_DIAL_UNREACHABLE;
+    b->why[0] = '\0';
+    if (b->at >= b->n_addrs)
+        b->at = 0;
+    dial_address(b, now);
+}
+
+static void dial(struct backend *b, qhcp_nsec now)
+{
+    if (b->conn)
+        drop_connection(b, QHCP_E_NO_ERROR, "dialling again");
+    credentials_refresh(b->lb, now);
+    health_dialed(&b->health, now);
+    if (b->address.literal) {
+        start_round(b, now);
+        return;
+    }
+    b->resolving = true;
+    b->lb->config.resolve(b->lb->config.ctx, b->id, b->address.host, b->address.port);
+}
+
+void backend_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *addrs, size_t n,
+                      const char *words)
+{
+    union qhcp_addr good = b->addrs[b->at < b->n_addrs ? b->at : 0];
+
+    if (!b->resolving)
+        return;
+    b->resolving = false;
+    if (n == 0) {
+        b->why[0] = '\0';
+        b->tried = b->n_addrs = 0;
+        snprintf(b->why, sizeof b->why, "cannot resolve %.100s: %.100s", b->address.host,
+                 words ? words : "no addresses");
+        backend_signal(b, now, HEALTH_SIGNAL_DIAL_FAILED);
+        return;
+    }
+    b->n_addrs = 0;
+    b->at = 0;
+    for (size_t i = 0; i < n && b->n_addrs < LIMIT_ADDRS; i++) {
+        if (address_equal(&addrs[i], &good))
+            b->at = b->n_addrs; /* begin with the one that answered last */
+        b->addrs[b->n_addrs++] = addrs[i];
+    }
+    start_round(b, now);
+    backend_rearm(b);
+}
+
+/* How much a failure tells: a refusal more than silence, silence more than ICMP. */
+static int weight(enum health_signal s)
+{
+    return s == HEALTH_SIGNAL_REFUSED ? 2 : s == HEALTH_SIGNAL_DIAL_FAILED ? 1 : 0;
+}
+
+void backend_dial_failed(struct backend *b, qhcp_nsec now, enum health_signal signal,
+                         const char *words)
+{
+    if (b->tried == 0 || weight(signal) > weight(b->worst)) {
+        b->worst = signal;
+        snprintf(b->why, sizeof b->why, "%s", words);
+    }
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: attempt failed: %s", b->text, words);
+    b->tried++;
+    if (b->tried < b->n_addrs) {
+        b->at = (uint8_t)((b->at + 1) % b->n_addrs);
+        dial_address(b, now);
+        backend_rearm(b);
+        return;
+    }
+    backend_signal(b, now, b->worst);
+}
+
+void backend_signal(struct backend *b, qhcp_nsec now, enum health_signal signal)
+{
+    struct health_step step = {0};
+
+    health_signal(&b->health, now, signal, &step);
+    backend_act(b, now, &step);
+}
+
+void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *step)
+{
+    if (step->verdict || b->health.state != QHCP_UP)
+        reason_update(b, step);
+    if (step->verdict) {
+        if (b->health.state == QHCP_UP)
+            b->restarted = false;
+        lb_event(b, step->from, b->health.state, b->reason[0] != '\0' ? b->reason : "serving");
+    }
+    if (step->drop)
+        drop_connection(b, QHCP_E_TIMEOUT, b->reason);
+    if (b->lb->stopping)
+        return;
+    if (step->dial)
+        dial(b, now);
+    else if (step->probe)
+        talk_probe(b, now);
+    backend_rearm(b);
+}
+
+/* A good answer after a restart that was never a verdict: an event from up to up. */
+void backend_restarted(struct backend *b)
+{
+    b->restarted = false;
+    if (b->health.state == QHCP_UP)
+        lb_event(b, QHCP_UP, QHCP_UP, "restarted");
+}
+
+void backend_expire(struct backend *b, qhcp_nsec now)
+{
+    struct health_step step = {0};
+
+    if (session_lb_deadline(&b->session) <= now)
+        talk_expire(b, now);
+    if (b->lb->stopping) {
+        backend_rearm(b);
+        return;
+    }
+    if (b->renew_at <= now)
+        talk_renew(b, now);
+    if (!b->resolving && health_deadline(&b->health) <= now) {
+        health_poll(&b->health, now, &step);
+        backend_act(b, now, &step);
+    }
+    backend_rearm(b);
+}
+
+void backend_configure(struct backend *b, qhcp_nsec now)
+{
+    struct health_config config = backend_health_config(b->lb);
+
+    health_configure(&b->health, &config, now);
+    b->update_interval = true;
+    talk_renew(b, now);
+    backend_rearm(b);
+}
+
+void backend_stop(struct backend *b, qhcp_nsec now)
+{
+    if (!b->conn)
+        return;
+    if (session_lb_terminate(&b->session, now, LB_STOP_WAIT, "load balancer stops") == 0)
+        talk_flush(b, now);
+    else
+        drop_connection(b, QHCP_E_STOPPING, "load balancer stops");
+    backend_rearm(b);
+}

@@ -1,0 +1,265 @@
+/* What the load balancer trusts and shows: certificates, tokens, tickets.  Files are read at the
+ * start and again when they change; a change that does not load leaves the old in force and is
+ * logged. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lb/internal.h"
+
+#define PEM_MAX (1 << 20)
+
+static int load_tls(struct qhcp_lb *lb, struct quic_tls **ret, char *words, size_t cap)
+{
+    const struct qhcp_lb_config *config = &lb->config;
+    struct quic_tls_config tls = {.trust_name = lb->trust_path, .insecure = config->insecure};
+    char *trust = NULL, *cert = NULL, *key = NULL;
+    int err = state_read_file(lb->trust_path, false, PEM_MAX, &trust, NULL, words, cap);
+
+    if (err == 0 && config->client_cert_file)
+        err = state_read_file(config->client_cert_file, false, PEM_MAX, &cert, NULL, words, cap);
+    if (err == 0 && config->client_key_file)
+        err = state_read_file(config->client_key_file, true, PEM_MAX, &key, NULL, words, cap);
+    if (err == 0) {
+        tls.trust_pem = trust;
+        tls.cert_pem = cert;
+        tls.key_pem = key;
+        err = quic_tls_new(&tls, ret, words, cap);
+    }
+    free(trust);
+    free(cert);
+    if (key)
+        explicit_bzero(key, strlen(key));
+    free(key);
+    return err;
+}
+
+static int load_key(struct qhcp_lb *lb, struct auth_key **ret, char *words, size_t cap)
+{
+    char *json, why[QHCP_TEXT];
+    size_t len;
+    int err = state_read_file(lb->key_path, true, PEM_MAX, &json, &len, words, cap);
+
+    if (err != 0)
+        return err;
+    if (lb->config.token_file) { /* a token: it is read again at each use */
+        *ret = NULL;
+    } else {
+        err = auth_key_parse(slice_of(json, len), ret, why, sizeof why);
+        if (err != 0)
+            snprintf(words, cap, "%s: %s", lb->key_path, why);
+    }
+    explicit_bzero(json, len);
+    free(json);
+    return err;
+}
+
+/* `qhcp check` on a server's machine has a key of its own, for that server alone. */
+static void choose_paths(struct qhcp_lb *lb)
+{
+    if (lb->config.cert_file)
+        snprintf(lb->trust_path, sizeof lb->trust_path, "%s", lb->config.cert_file);
+    else
+        state_path(&lb->state, "ca/ca.pem", lb->trust_path, sizeof lb->trust_path);
+    if (lb->config.token_file) {
+        snprintf(lb->key_path, sizeof lb->key_path, "%s", lb->config.token_file);
+        return;
+    }
+    state_path(&lb->state, "check/token-key.json", lb->key_path, sizeof lb->key_path);
+    if (!lb->config.once || access(lb->key_path, F_OK) != 0)
+        state_path(&lb->state, "lb/token-key.json", lb->key_path, sizeof lb->key_path);
+}
+
+int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
+{
+    struct quic_tls *tls = NULL;
+    struct auth_key *key = NULL;
+    int err;
+
+    choose_paths(lb);
+    watch_mark(lb->trust_path, &lb->trust_mark);
+    watch_mark(lb->key_path, &lb->key_mark);
+    err = load_tls(lb, &tls, words, words_cap);
+    if (err != 0)
+        return err;
+    err = load_key(lb, &key, words, words_cap);
+    if (err != 0) {
+        quic_tls_unref(tls);
+        return err;
+    }
+    quic_tls_unref(lb->tls);
+    auth_key_free(lb->key);
+    lb->tls = tls;
+    lb->key = key;
+    if (lb->quic)
+        quic_endpoint_set_tls(lb->quic, tls);
+    return 0;
+}
+
+void credentials_refresh(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    struct watch trust, key;
+    char words[QHCP_TEXT * 2];
+
+    if (now - lb->credentials_checked < LB_CREDENTIALS_CHECK)
+        return;
+    lb->credentials_checked = now;
+    watch_mark(lb->trust_path, &trust);
+    watch_mark(lb->key_path, &key);
+    if (watch_equal(&trust, &lb->trust_mark) && watch_equal(&key, &lb->key_mark))
+        return;
+    if (credentials_load(lb, words, sizeof words) == 0)
+        lb_log(lb, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
+    else
+        lb_log(lb, QHCP_LOG_ERROR, "changed files are not taken, the old stay in force: %s", words);
+}
+
+/* A token of an outside issuer: the file's text, without the white space around it. */
+static int outside_token(struct qhcp_lb *lb, char **ret)
+{
+    char words[QHCP_TEXT * 2], *text;
+    size_t len, start = 0;
+    int err =
+        state_read_file(lb->key_path, true, LIMIT_TOKEN + 64, &text, &len, words, sizeof words);
+
+    if (err != 0) {
+        lb_log(lb, QHCP_LOG_ERROR, "token file: %s", words);
+        return err;
+    }
+    while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+        text[--len] = '\0';
+    while (text[start] != '\0' && strchr(" \t\r\n", text[start]))
+        start++;
+    memmove(text, text + start, len - start + 1);
+    *ret = text;
+    return 0;
+}
+
+int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *ret_renew)
+{
+    struct qhcp_lb *lb = b->lb;
+    uint8_t binding[AUTH_BINDING];
+    struct auth_claims claims = {.audience = b->address.host,
+                                 .scopes = lb->config.once ? AUTH_SCOPE_HEALTH : AUTH_SCOPE_ALL,
+                                 .now = lb->config.wall_clock(lb->config.ctx),
+                                 .lifetime = lb->config.token_lifetime,
+                                 .binding = binding};
+    int err;
+
+    if (!lb->key) {
+        *ret_renew = nsec_add(now, 60 * NSEC_PER_SEC); /* the file may have a newer one */
+        return outside_token(lb, ret);
+    }
+    err = quic_conn_export(b->conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
+    if (err == 0)
+        err = auth_mint(lb->key, &claims, ret);
+    if (err == 0)
+        *ret_renew = nsec_add(now, (qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3);
+    return err;
+}
+
+/* Tickets are kept under what the trust in them rests on: the name and port dialled, and the
+ * fingerprint of trust store, own certificate and policy.  Before the ticket stands the end of the
+ * certificate that was verified, 8 bytes; the ticket ends with it. */
+static size_t ticket_key(const struct backend *b, uint8_t ret[QHCP_TEXT + 40])
+{
+    size_t n = strlen(b->address.host);
+
+    quic_tls_fingerprint(b->lb->tls, ret);
+    ret[32] = (uint8_t)(b->address.port >> 8);
+    ret[33] = (uint8_t)b->address.port;
+    memcpy(ret + 34, b->address.host, n);
+    return 34 + n;
+}
+
+static void load_ticket(struct backend *b)
+{
+    uint8_t key[QHCP_TEXT + 40], buf[LB_TICKET_MAX + 8];
+    size_t n;
+    int64_t expires;
+
+    b->ticket_loaded = true;
+    if (state_ticket_load(&b->lb->state, slice_of(key, ticket_key(b, key)), buf, sizeof buf, &n) ||
+        n <= 8)
+        return;
+    memcpy(&expires, buf, 8);
+    b->ticket = malloc(n - 8);
+    if (!b->ticket)
+        return;
+    memcpy(b->ticket, buf + 8, n - 8);
+    b->ticket_len = n - 8;
+    b->peer_expires = expires;
+}
+
+struct slice credentials_ticket(struct backend *b)
+{
+    uint8_t now_print[32];
+
+    if (b->lb->config.insecure)
+        return slice_of(NULL, 0);
+    quic_tls_fingerprint(b->lb->tls, now_print);
+    if (b->ticket && memcmp(now_print, b->ticket_print, sizeof now_print) != 0)
+        credentials_drop_ticket(b);
+    if (!b->ticket_loaded)
+        load_ticket(b);
+    memcpy(b->ticket_print, now_print, sizeof now_print);
+    if (b->ticket && b->peer_expires <= b->lb->config.wall_clock(b->lb->config.ctx))
+        credentials_drop_ticket(b);
+    return slice_of(b->ticket, b->ticket_len);
+}
+
+void credentials_keep_ticket(struct backend *b, const uint8_t *p, size_t n)
+{
+    uint8_t *copy;
+
+    if (b->lb->config.insecure || n == 0 || n > LB_TICKET_MAX || b->peer_expires == 0)
+        return;
+    copy = malloc(n);
+    if (!copy)
+        return;
+    memcpy(copy, p, n);
+    free(b->ticket);
+    b->ticket = copy;
+    b->ticket_len = n;
+    b->ticket_fresh = true;
+}
+
+void credentials_drop_ticket(struct backend *b)
+{
+    uint8_t key[QHCP_TEXT + 40];
+
+    if (!b->ticket)
+        return;
+    state_ticket_drop(&b->lb->state, slice_of(key, ticket_key(b, key)));
+    free(b->ticket);
+    b->ticket = NULL;
+    b->ticket_len = 0;
+    b->ticket_fresh = false;
+}
+
+void credentials_save_ticket(struct backend *b)
+{
+    uint8_t key[QHCP_TEXT + 40], buf[LB_TICKET_MAX + 8];
+
+    if (!b->ticket_fresh)
+        return;
+    memcpy(buf, &b->peer_expires, 8);
+    memcpy(buf + 8, b->ticket, b->ticket_len);
+    state_ticket_store(&b->lb->state, slice_of(key, ticket_key(b, key)),
+                       slice_of(buf, b->ticket_len + 8));
+}
+
+void credentials_notice(const struct backend *b, char *ret, size_t cap)
+{
+    int64_t left = b->peer_expires - b->lb->config.wall_clock(b->lb->config.ctx);
+
+    ret[0] = '\0';
+    if (b->peer_expires == 0 || left > (int64_t)LB_NOTICE_DAYS * 86400)
+        return;
+    snprintf(ret, cap,
+             "its certificate %s %lld days: run \"qhcp keys export --server %.100s --out F\" here "
+             "and \"qhcp keys import F\" there",
+             left < 0 ? "expired since" : "ends in", (long long)(left < 0 ? -left : left) / 86400,
+             b->address.host);
+}

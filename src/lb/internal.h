@@ -1,0 +1,174 @@
+/* The load balancer's core, inside.
+ *
+ * A backend is one listed host:port.  Its way: resolve -> dial -> HELLO/ACK -> checks; src/health
+ * says when to dial and when to probe and what the verdict is, src/session speaks, src/quic
+ * carries.
+ *
+ *   packets -> quic -> handlers (link.c) -> session -> talk.c -> health -> backend.c (acts on the
+ * step)
+ *
+ * Files: lb.c the public functions; backend.c dialling and verdicts; link.c quic's handlers; talk.c
+ * messages; credentials.c trust, tokens and tickets; reason.c the words of a verdict. */
+#ifndef QHCP_LB_INTERNAL_H
+#define QHCP_LB_INTERNAL_H
+
+#include <uthash.h>
+
+#include <qhcp/lb.h>
+
+#include "auth/auth.h"
+#include "base/address.h"
+#include "base/heap.h"
+#include "base/inbox.h"
+#include "base/limits.h"
+#include "health/health.h"
+#include "quic/quic.h"
+#include "session/lb.h"
+#include "state/state.h"
+#include "state/watch.h"
+
+#define LB_DIAL_TIMEOUT NSEC_PER_SEC       /* of one address's handshake, at least */
+#define LB_STOP_WAIT (900 * NSEC_PER_MSEC) /* for TERMINATE_ACKs */
+#define LB_STOP_MAX NSEC_PER_SEC           /* from the stop to the end of all */
+#define LB_TOKEN_LIFETIME 3600             /* seconds, unless the configuration says otherwise */
+#define LB_CREDENTIALS_CHECK NSEC_PER_SEC  /* the files are looked at no more often */
+#define LB_NOTICE_DAYS 30                  /* before a certificate's end the status says so */
+#define LB_TICKET_MAX 4096                 /* bytes of a TLS ticket that is kept */
+#define LB_UNASKED_PER_INTERVAL 64         /* frames nobody asked for, before EXCESSIVE */
+
+struct lb_metric {
+    uint64_t number;
+    unsigned unit;
+    char name[LIMIT_NAME + 1];
+};
+
+struct backend {
+    struct heap_node timer; /* first: a node is its backend */
+    struct qhcp_lb *lb;
+    size_t id; /* ascending, never reused */
+    char text[QHCP_TEXT];
+    struct address address;
+    char key[ADDRESS_HOST + 8]; /* host:port in lower case, for the hash */
+    UT_hash_handle hh;
+
+    /* Addresses of the name, tried in turn from `at`; tried counts those of this round. */
+    union qhcp_addr addrs[LIMIT_ADDRS];
+    uint8_t n_addrs, at, tried;
+    bool resolving;
+    enum health_signal worst; /* of this round's failures */
+    char why[QHCP_TEXT];      /* the failure to tell: of the worst */
+    int icmp_error;           /* errno of the last ICMP for it */
+
+    struct quic_conn *conn;
+    struct session_lb session;
+    struct inbox inbox;
+    struct health health;
+    unsigned unasked; /* frames nobody asked for since `unasked_since` */
+    qhcp_nsec unasked_since;
+
+    qhcp_nsec renew_at;   /* when the token is renewed */
+    bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
+    bool update_token;
+    uint8_t *ticket; /* the newest TLS ticket, LB_TICKET_MAX at most */
+    size_t ticket_len;
+    bool ticket_loaded;       /* the state directory was asked */
+    bool ticket_fresh;        /* newer than the state directory's */
+    uint8_t ticket_print[32]; /* quic_tls_fingerprint of the trust it was made under */
+    int64_t peer_expires;     /* unix seconds; 0 unknown */
+
+    char server_id[LIMIT_ID + 1];
+    uint8_t boot_id[LIMIT_BOOT_ID];
+    bool booted;    /* boot_id is set */
+    bool restarted; /* the next good answer tells of a restart */
+    char reason[QHCP_TEXT];
+    char status_reason[LIMIT_REASON + 1]; /* the server's own words */
+    unsigned status;                      /* enum qhcp_status of the newest epoch */
+    uint64_t checks_sent, checks_ok;
+    size_t n_metrics;
+    struct lb_metric *metrics; /* as ACK named them; n_metrics */
+    struct wire_values values;
+};
+
+struct qhcp_lb {
+    struct qhcp_lb_config config; /* strings are copies, below */
+    char *strings[8];
+    struct state state;
+    bool state_open;
+    char trust_path[STATE_PATH], key_path[STATE_PATH];
+    struct watch trust_mark, key_mark;
+    qhcp_nsec credentials_checked;
+    struct quic_tls *tls;
+    struct auth_key *key; /* NULL with token_file */
+    struct quic_endpoint *quic;
+    struct session_lb_config session;
+    char id[LIMIT_ID + 1];
+
+    struct backend **backends; /* ascending ids */
+    struct backend *by_key;
+    size_t count, cap, next_id;
+    struct heap heap;
+    bool stopping;
+    qhcp_nsec now;  /* of the public call under way */
+    int icmp_error; /* errno of the ICMP under way */
+    qhcp_nsec stop_at;
+};
+
+/* backend.c */
+int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struct address *address,
+                struct backend **ret);
+void backend_free(struct backend *b);
+/* Does what health asks for, tells of a verdict, and arms the timer. */
+void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *step);
+void backend_expire(struct backend *b, qhcp_nsec now);
+void backend_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *addrs, size_t n,
+                      const char *words);
+/* This attempt failed; the next address is tried, or health told. */
+void backend_dial_failed(struct backend *b, qhcp_nsec now, enum health_signal signal,
+                         const char *words);
+void backend_signal(struct backend *b, qhcp_nsec now, enum health_signal signal);
+void backend_rearm(struct backend *b);
+void backend_restarted(struct backend *b);
+void backend_configure(struct backend *b, qhcp_nsec now);
+void backend_stop(struct backend *b, qhcp_nsec now);
+struct health_config backend_health_config(const struct qhcp_lb *lb);
+
+/* link.c */
+extern const struct quic_handlers link_handlers;
+void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now);
+
+/* talk.c */
+void talk_open(struct backend *b, qhcp_nsec now);
+void talk_bytes(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n);
+void talk_datagram(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n);
+/* Sends every frame that is due. */
+void talk_flush(struct backend *b, qhcp_nsec now);
+void talk_probe(struct backend *b, qhcp_nsec now);
+void talk_renew(struct backend *b, qhcp_nsec now);
+void talk_expire(struct backend *b, qhcp_nsec now);
+
+/* credentials.c */
+int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap);
+/* Looks at most once in LB_CREDENTIALS_CHECK whether the files changed, and loads them again. */
+void credentials_refresh(struct qhcp_lb *lb, qhcp_nsec now);
+/* A token for this backend's present connection: auth_token_free it. *ret_renew: when to renew it.
+ */
+int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *ret_renew);
+struct slice credentials_ticket(struct backend *b);
+void credentials_keep_ticket(struct backend *b, const uint8_t *p, size_t n);
+void credentials_drop_ticket(struct backend *b);
+void credentials_save_ticket(struct backend *b);
+void credentials_notice(const struct backend *b, char *ret, size_t cap);
+
+/* reason.c */
+/* Words for the present verdict, into b->reason; "" for up. */
+void reason_update(struct backend *b, const struct health_step *step);
+const char *reason_icmp(int error);
+
+/* lb.c */
+/* The index of the backend with this id, or count. */
+size_t lb_index(const struct qhcp_lb *lb, size_t id);
+void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
+
+#endif

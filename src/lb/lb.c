@@ -1,0 +1,368 @@
+/* The load balancer's public functions: configuration, packets, time. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lb/internal.h"
+
+void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    if (!lb->config.log)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    lb->config.log(lb->config.ctx, level, text);
+}
+
+/* Ids ascend with the index. */
+size_t lb_index(const struct qhcp_lb *lb, size_t id)
+{
+    size_t low = 0, high = lb->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (lb->backends[mid]->id < id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < lb->count && lb->backends[low]->id == id ? low : lb->count;
+}
+
+void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason)
+{
+    struct qhcp_lb *lb = b->lb;
+    struct qhcp_event event = {
+        .index = lb_index(lb, b->id), .address = b->text, .from = from, .to = to, .reason = reason};
+
+    if (lb->config.event)
+        lb->config.event(lb->config.ctx, &event);
+}
+
+/* Copies the strings, so that the caller's may go; defaults for what is 0. */
+static int take_config(struct qhcp_lb *lb, const struct qhcp_lb_config *config)
+{
+    const char **fields[] = {&lb->config.id, &lb->config.cert_file, &lb->config.client_cert_file,
+                             &lb->config.client_key_file, &lb->config.token_file};
+    char *copies[5] = {0};
+
+    lb->config = *config;
+    for (size_t i = 0; i < 5; i++) {
+        if (!*fields[i])
+            continue;
+        copies[i] = strdup(*fields[i]);
+        if (!copies[i])
+            goto nomem;
+        *fields[i] = copies[i];
+    }
+    for (size_t i = 0; i < 5; i++) {
+        free(lb->strings[i]);
+        lb->strings[i] = copies[i];
+    }
+    if (lb->config.max_fail_attempts == 0)
+        lb->config.max_fail_attempts = 3;
+    if (lb->config.check_interval == 0)
+        lb->config.check_interval = 10 * NSEC_PER_SEC;
+    if (lb->config.liveness_interval == 0)
+        lb->config.liveness_interval = nsec_min(lb->config.check_interval, NSEC_PER_SEC);
+    if (lb->config.reconnect_interval == 0)
+        lb->config.reconnect_interval = 30 * NSEC_PER_SEC;
+    if (lb->config.token_lifetime == 0)
+        lb->config.token_lifetime = LB_TOKEN_LIFETIME;
+    return 0;
+
+nomem:
+    for (size_t i = 0; i < 5; i++)
+        free(copies[i]);
+    return QHCP_E_NOMEM;
+}
+
+static void take_session(struct qhcp_lb *lb)
+{
+    if (lb->config.id)
+        snprintf(lb->id, sizeof lb->id, "%s", lb->config.id);
+    else if (gethostname(lb->id, sizeof lb->id - 1) != 0)
+        snprintf(lb->id, sizeof lb->id, "load balancer");
+    lb->session =
+        (struct session_lb_config){.lb_id = slice_str(lb->id),
+                                   .interval_us = lb->config.liveness_interval / NSEC_PER_USEC,
+                                   .push = true};
+}
+
+int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_lb **ret,
+                char *words, size_t words_cap)
+{
+    struct quic_endpoint_config quic = {.handlers = &link_handlers};
+    struct qhcp_lb *lb = calloc(1, sizeof *lb);
+    int err;
+
+    if (!lb)
+        return QHCP_E_NOMEM;
+    lb->now = now;
+    err = take_config(lb, config);
+    if (err == 0)
+        err = state_open(&lb->state, words, words_cap);
+    if (err != 0)
+        goto free_lb;
+    lb->state_open = true;
+    take_session(lb);
+    err = credentials_load(lb, words, words_cap);
+    if (err != 0)
+        goto free_lb;
+    lb->credentials_checked = now;
+    quic.ctx = lb;
+    err = quic_endpoint_new(&quic, lb->tls, &lb->quic);
+    if (err != 0)
+        goto free_lb;
+    *ret = lb;
+    return 0;
+
+free_lb:
+    if (err == QHCP_E_NOMEM)
+        snprintf(words, words_cap, "out of memory");
+    qhcp_lb_free(lb);
+    return err;
+}
+
+void qhcp_lb_free(struct qhcp_lb *lb)
+{
+    if (!lb)
+        return;
+    quic_endpoint_free(lb->quic);
+    HASH_CLEAR(hh, lb->by_key);
+    for (size_t i = 0; i < lb->count; i++) {
+        credentials_save_ticket(lb->backends[i]);
+        backend_free(lb->backends[i]);
+    }
+    free(lb->backends);
+    heap_deinit(&lb->heap);
+    quic_tls_unref(lb->tls);
+    auth_key_free(lb->key);
+    if (lb->state_open)
+        state_close(&lb->state);
+    for (size_t i = 0; i < sizeof lb->strings / sizeof lb->strings[0]; i++)
+        free(lb->strings[i]);
+    free(lb);
+}
+
+/* host:port in lower case: the same place however it was typed. */
+static void make_key(const struct address *a, char ret[ADDRESS_HOST + 8])
+{
+    snprintf(ret, ADDRESS_HOST + 8, "%s:%u", a->host, a->port);
+    for (char *p = ret; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+}
+
+static struct backend *find(const struct qhcp_lb *lb, const struct address *a)
+{
+    char key[ADDRESS_HOST + 8];
+    struct backend *b;
+
+    make_key(a, key);
+    HASH_FIND_STR(lb->by_key, key, b);
+    return b;
+}
+
+static int reserve(struct qhcp_lb *lb)
+{
+    size_t cap = lb->cap ? lb->cap * 2 : 16;
+    struct backend **grown;
+
+    if (lb->count < lb->cap)
+        return 0;
+    grown = realloc(lb->backends, cap * sizeof *grown);
+    if (!grown)
+        return QHCP_E_NOMEM;
+    lb->backends = grown;
+    lb->cap = cap;
+    return heap_reserve(&lb->heap, cap);
+}
+
+int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
+                size_t words_cap)
+{
+    struct address a;
+    struct backend *b;
+    int err = address_parse(address, &a, words, words_cap);
+
+    lb->now = now;
+    if (err != 0)
+        return err;
+    if (find(lb, &a)) {
+        snprintf(words, words_cap, "\"%.200s\" is listed twice", address);
+        return QHCP_E_EXISTS;
+    }
+    err = reserve(lb);
+    if (err == 0)
+        err = backend_new(lb, now, address, &a, &b);
+    if (err != 0) {
+        snprintf(words, words_cap, "%s", qhcp_strerror(err));
+        return err;
+    }
+    make_key(&a, b->key);
+    HASH_ADD_STR(lb->by_key, key, b);
+    lb->backends[lb->count++] = b;
+    backend_rearm(b);
+    return 0;
+}
+
+int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
+{
+    char words[QHCP_TEXT];
+    struct address a;
+    struct backend *b;
+    size_t i;
+
+    lb->now = now;
+    if (address_parse(address, &a, words, sizeof words) != 0)
+        return QHCP_E_NOT_FOUND;
+    b = find(lb, &a);
+    if (!b)
+        return QHCP_E_NOT_FOUND;
+    HASH_DEL(lb->by_key, b);
+    i = lb_index(lb, b->id);
+    memmove(&lb->backends[i], &lb->backends[i + 1], (lb->count - i - 1) * sizeof *lb->backends);
+    lb->count--;
+    backend_stop(b, now);
+    if (b->conn) {
+        quic_conn_set_user(b->conn, NULL);
+        quic_conn_close(b->conn, (uint64_t)-QHCP_E_NO_ERROR, "removed from the configuration");
+    }
+    credentials_save_ticket(b);
+    backend_free(b);
+    return 0;
+}
+
+int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_config *config,
+                   char *words, size_t words_cap)
+{
+    struct qhcp_lb_config old = lb->config;
+    int err;
+
+    lb->now = now;
+    err = take_config(lb, config);
+    if (err != 0)
+        return err;
+    take_session(lb);
+    err = credentials_load(lb, words, words_cap);
+    if (err != 0)
+        lb_log(lb, QHCP_LOG_ERROR, "the old certificates and keys stay in force: %s", words);
+    if (old.liveness_interval == lb->config.liveness_interval &&
+        old.reconnect_interval == lb->config.reconnect_interval &&
+        old.max_fail_attempts == lb->config.max_fail_attempts)
+        return err;
+    for (size_t i = 0; i < lb->count; i++)
+        backend_configure(lb->backends[i], now);
+    return err;
+}
+
+void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union qhcp_addr *addrs,
+                      size_t n, const char *words)
+{
+    size_t i = lb_index(lb, id);
+
+    lb->now = now;
+    if (i < lb->count && !lb->stopping)
+        backend_resolved(lb->backends[i], now, addrs, n, words);
+}
+
+void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
+{
+    lb->now = now;
+    quic_receive(lb->quic, now, packets, n);
+}
+
+size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
+{
+    lb->now = now;
+    return quic_send(lb->quic, now, packets, n);
+}
+
+void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote,
+                         int error, const uint8_t *quoted, size_t quoted_len)
+{
+    lb->now = now;
+    lb->icmp_error = error;
+    quic_unreachable(lb->quic, now, remote, quoted, quoted_len, link_icmp);
+}
+
+qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
+{
+    qhcp_nsec at = nsec_min(heap_deadline(&lb->heap), quic_deadline(lb->quic));
+
+    return lb->stopping ? nsec_min(at, lb->stop_at) : at;
+}
+
+void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    /* Each backend at most once a call: one that stays due must not starve the sockets. */
+    size_t most = lb->heap.count;
+
+    lb->now = now;
+    quic_expire(lb->quic, now);
+    for (size_t i = 0; i < most && heap_deadline(&lb->heap) <= now; i++)
+        backend_expire((struct backend *)heap_first(&lb->heap), now);
+}
+
+size_t qhcp_lb_count(const struct qhcp_lb *lb)
+{
+    return lb->count;
+}
+
+int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
+{
+    const struct backend *b;
+
+    if (index >= lb->count)
+        return QHCP_E_NOT_FOUND;
+    b = lb->backends[index];
+    snprintf(ret->address, sizeof ret->address, "%s", b->text);
+    snprintf(ret->server_id, sizeof ret->server_id, "%s", b->server_id);
+    snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
+    credentials_notice(b, ret->notice, sizeof ret->notice);
+    ret->state = b->health.state;
+    ret->fails = b->health.fails;
+    ret->rtt_us = b->health.srtt / NSEC_PER_USEC;
+    ret->checks_sent = b->checks_sent;
+    ret->checks_ok = b->checks_ok;
+    ret->n_values = 0;
+    for (size_t i = 0; i < b->values.count; i++) {
+        for (size_t k = 0; k < b->n_metrics && ret->n_values < QHCP_VALUES; k++) {
+            struct qhcp_value *v = &ret->values[ret->n_values];
+
+            if (b->metrics[k].number != b->values.at[i].number)
+                continue;
+            snprintf(v->name, sizeof v->name, "%s", b->metrics[k].name);
+            v->unit = b->metrics[k].unit;
+            v->value = b->values.at[i].value;
+            ret->n_values++;
+        }
+    }
+    return 0;
+}
+
+void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    lb->now = now;
+    if (lb->stopping)
+        return;
+    lb->stopping = true;
+    lb->stop_at = nsec_add(now, LB_STOP_MAX);
+    for (size_t i = 0; i < lb->count; i++) {
+        backend_stop(lb->backends[i], now);
+        backend_rearm(lb->backends[i]);
+    }
+}
+
+bool qhcp_lb_stopped(const struct qhcp_lb *lb)
+{
+    return lb->stopping && (lb->now >= lb->stop_at || quic_conn_count(lb->quic) == 0);
+}

@@ -1,0 +1,159 @@
+/* quic's handlers: a connection's life, as signals for health. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lb/internal.h"
+
+static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
+{
+    struct backend *b = quic_conn_user(c);
+
+    (void)ctx;
+    if (!b)
+        return;
+    if (!quic_conn_resumed(c))
+        b->peer_expires = quic_conn_peer_expires(c);
+    talk_open(b, now);
+    backend_rearm(b);
+}
+
+static void link_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
+{
+    struct backend *b = quic_conn_user(c);
+
+    (void)ctx;
+    if (!b)
+        return;
+    talk_bytes(b, now, p, n);
+    backend_rearm(b);
+}
+
+static void link_datagram(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
+{
+    struct backend *b = quic_conn_user(c);
+
+    (void)ctx;
+    if (!b)
+        return;
+    talk_datagram(b, now, p, n);
+    backend_rearm(b);
+}
+
+static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum quic_fate fate)
+{
+    struct backend *b = quic_conn_user(c);
+
+    (void)ctx;
+    if (!b || fate != QUIC_FATE_REFUSED)
+        return;
+    session_lb_not_sent(&b->session, id);
+    health_not_sent(&b->health, b->lb->now);
+    b->checks_sent--;
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: check %llu was not sent", b->text, (unsigned long long)id);
+}
+
+static void link_ticket(void *ctx, struct quic_conn *c, const uint8_t *p, size_t n)
+{
+    struct backend *b = quic_conn_user(c);
+
+    (void)ctx;
+    if (b)
+        credentials_keep_ticket(b, p, n);
+}
+
+static void refused_words(const struct quic_close *why, char *ret, size_t cap)
+{
+    bool token = why->application && why->code >= (uint64_t)-QHCP_E_TOKEN_MISSING &&
+                 why->code <= (uint64_t)-QHCP_E_TOKEN_CLAIM;
+    const char *words = why->words[0] != '\0' ? why->words : qhcp_strerror((int64_t)why->code);
+
+    if (token && strncmp(words, "token", 5) != 0)
+        snprintf(ret, cap, "token refused: %s", words);
+    else
+        snprintf(ret, cap, "%s", words);
+}
+
+/* Closed by the peer's own code: is it a refusal, or did it merely go? */
+static enum health_signal peer_signal(const struct quic_close *why)
+{
+    int64_t code = -(int64_t)why->code;
+
+    if (!why->application || code == QHCP_E_NO_ERROR || code == QHCP_E_STOPPING ||
+        code == QHCP_E_TIMEOUT || code == QHCP_E_EXCESSIVE)
+        return HEALTH_SIGNAL_CLOSED;
+    return HEALTH_SIGNAL_REFUSED;
+}
+
+/* An end that is the same before and after the handshake's end; false where it is not. */
+static bool refused(const struct quic_close *why)
+{
+    switch (why->end) {
+    case QUIC_END_CERTIFICATE:
+    case QUIC_END_REFUSED_CERTIFICATE:
+    case QUIC_END_ALPN:
+    case QUIC_END_PROTOCOL:
+        return true;
+    case QUIC_END_CLOSED_BY_PEER:
+        return peer_signal(why) == HEALTH_SIGNAL_REFUSED;
+    default:
+        return false;
+    }
+}
+
+static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const struct quic_close *why)
+{
+    struct backend *b = quic_conn_user(c);
+    bool dialling;
+    char words[QHCP_TEXT];
+
+    (void)ctx;
+    if (!b || b->conn != c)
+        return;
+    b->icmp_error = b->lb->icmp_error;
+    dialling = b->health.phase == HEALTH_DIALING;
+    b->conn = NULL;
+    b->renew_at = NSEC_NEVER;
+    inbox_deinit(&b->inbox);
+    session_lb_init(&b->session, &b->lb->session);
+    refused_words(why, words, sizeof words);
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: connection ended: %s", b->text, words);
+    if (refused(why) || why->end == QUIC_END_HANDSHAKE)
+        credentials_drop_ticket(b);
+    if (b->lb->stopping)
+        return;
+    if (dialling) {
+        backend_dial_failed(b, now,
+                            refused(why)                       ? HEALTH_SIGNAL_REFUSED
+                            : why->end == QUIC_END_UNREACHABLE ? HEALTH_SIGNAL_DIAL_UNREACHABLE
+                                                               : HEALTH_SIGNAL_DIAL_FAILED,
+                            why->end == QUIC_END_UNREACHABLE ? reason_icmp(b->icmp_error) : words);
+        return;
+    }
+    snprintf(b->why, sizeof b->why, "%s", words);
+    if (refused(why))
+        backend_signal(b, now, HEALTH_SIGNAL_REFUSED);
+    else
+        backend_signal(b, now,
+                       why->end == QUIC_END_RESET ? HEALTH_SIGNAL_RESET : HEALTH_SIGNAL_CLOSED);
+}
+
+void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now)
+{
+    struct backend *b = quic_conn_user(c);
+
+    (void)ctx;
+    if (!b)
+        return;
+    b->icmp_error = b->lb->icmp_error;
+    if (b->health.phase == HEALTH_WATCHING)
+        backend_signal(b, now, HEALTH_SIGNAL_ICMP);
+}
+
+const struct quic_handlers link_handlers = {
+    .connected = link_connected,
+    .control = link_control,
+    .datagram = link_datagram,
+    .datagram_done = link_datagram_done,
+    .ticket = link_ticket,
+    .closed = link_closed,
+};

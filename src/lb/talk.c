@@ -1,0 +1,327 @@
+/* Messages to and from one backend, between its connection and its session. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lb/internal.h"
+#include "wire/registry.h"
+
+void talk_flush(struct backend *b, qhcp_nsec now)
+{
+    uint8_t buf[LIMIT_FRAME_PAYLOAD + 16];
+    enum session_channel channel;
+    uint64_t seq;
+    size_t n;
+    int err = 0;
+
+    while (b->conn && (n = session_lb_pull(&b->session, buf, sizeof buf, &channel, &seq)) > 0) {
+        if (channel == SESSION_DATAGRAM && quic_conn_takes_datagrams(b->conn))
+            err = quic_conn_datagram(b->conn, buf, n, seq);
+        else
+            err = quic_conn_write(b->conn, buf, n);
+        if (err == 0)
+            continue;
+        if (seq == 0) {
+            lb_log(b->lb, QHCP_LOG_WARNING, "%s: a message could not be queued: %s", b->text,
+                   qhcp_strerror(err));
+            continue;
+        }
+        session_lb_not_sent(&b->session, seq);
+        health_not_sent(&b->health, now);
+        b->checks_sent--;
+    }
+}
+
+void talk_probe(struct backend *b, qhcp_nsec now)
+{
+    uint64_t seq;
+
+    if (session_lb_request(&b->session, now, &seq) != 0) {
+        health_not_sent(&b->health, now);
+        return;
+    }
+    health_sent(&b->health, now);
+    b->checks_sent++;
+    talk_flush(b, now);
+}
+
+void talk_open(struct backend *b, qhcp_nsec now)
+{
+    char *token = NULL;
+    int err = credentials_token(b, now, &token, &b->renew_at);
+
+    if (err == 0)
+        err = session_lb_open(&b->session, now, slice_str(token));
+    if (err != 0)
+        lb_log(b->lb, QHCP_LOG_ERROR, "%s: no token could be made: %s", b->text,
+               qhcp_strerror(err));
+    talk_flush(b, now);
+    auth_token_free(token);
+}
+
+void talk_renew(struct backend *b, qhcp_nsec now)
+{
+    struct wire_config_update update;
+    char *token = NULL;
+    bool due = b->renew_at <= now;
+
+    b->update_token = b->update_token || due;
+    if (due)
+        b->renew_at = nsec_add(now, 5 * NSEC_PER_SEC); /* again, should this one come to nothing */
+    if ((!b->update_token && !b->update_interval) || b->session.state != SESSION_LB_ACTIVE)
+        return;
+    memset(&update, 0, sizeof update);
+    if (b->update_interval) {
+        update.has |= WIRE_HAS_INTERVAL;
+        update.interval_us = b->lb->session.interval_us;
+    }
+    if (b->update_token) {
+        qhcp_nsec renew;
+
+        credentials_refresh(b->lb, now);
+        if (credentials_token(b, now, &token, &renew) == 0) {
+            update.has |= WIRE_HAS_TOKEN;
+            update.token = slice_str(token);
+        }
+    }
+    if (session_lb_config(&b->session, now, &update) == 0)
+        b->update_interval = false;
+    talk_flush(b, now);
+    auth_token_free(token);
+}
+
+/* Both required metrics are among the values. */
+static bool complete(const struct wire_values *values)
+{
+    bool cpu = false, memory = false;
+
+    for (size_t i = 0; i < values->count; i++) {
+        cpu = cpu || values->at[i].number == WIRE_METRIC_CPU;
+        memory = memory || values->at[i].number == WIRE_METRIC_MEMORY;
+    }
+    return cpu && memory;
+}
+
+static void keep_values(struct backend *b, const struct wire_values *values)
+{
+    b->values.count = values->count;
+    memcpy(b->values.at, values->at, values->count * sizeof values->at[0]);
+}
+
+static void keep_metrics(struct backend *b, const struct wire_metrics *metrics)
+{
+    struct lb_metric *names = calloc(metrics->count ? metrics->count : 1, sizeof *names);
+
+    if (!names)
+        return;
+    for (size_t i = 0; i < metrics->count; i++) {
+        names[i].number = metrics->at[i].number;
+        names[i].unit = (unsigned)metrics->at[i].unit;
+        slice_to_cstr(metrics->at[i].name, names[i].name, sizeof names[i].name);
+    }
+    free(b->metrics);
+    b->metrics = names;
+    b->n_metrics = metrics->count;
+}
+
+static void established(struct backend *b, qhcp_nsec now, const struct wire_ack *ack)
+{
+    struct health_step step = {0};
+
+    slice_to_cstr(ack->server_id, b->server_id, sizeof b->server_id);
+    b->restarted = b->booted && memcmp(b->boot_id, ack->boot_id.p, sizeof b->boot_id) != 0;
+    memcpy(b->boot_id, ack->boot_id.p, sizeof b->boot_id);
+    b->booted = true;
+    keep_metrics(b, &ack->metrics);
+    b->tried = 0;
+    health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text, b->server_id,
+           quic_conn_resumed(b->conn) ? ", TLS resumed" : "");
+    health_poll(&b->health, now, &step);
+    backend_act(b, now, &step);
+}
+
+static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_report *r)
+{
+    const struct wire_health_response *m = &r->m.response;
+    struct health_step step = {0};
+    unsigned status = (unsigned)m->status;
+    bool told = (r->what & SESSION_LB_STATUS) != 0;
+
+    if (told)
+        slice_to_cstr((m->has & WIRE_HAS_REASON) ? m->reason : slice_of(NULL, 0), b->status_reason,
+                      sizeof b->status_reason);
+    if (!(r->what & SESSION_LB_ANSWER)) {
+        b->status = status;
+        health_status(&b->health, now, status, &step);
+        backend_act(b, now, &step);
+        return;
+    }
+    b->checks_ok++;
+    if (!(r->what & SESSION_LB_STALE))
+        keep_values(b, &m->values);
+    else
+        status = b->status; /* an older epoch's status must not undo a newer one */
+    b->status = status;
+    health_answer(&b->health, now, r->rtt, status,
+                  (r->what & SESSION_LB_STALE) || complete(&m->values), &step);
+    backend_act(b, now, &step);
+    if (b->restarted && b->health.state == QHCP_UP)
+        backend_restarted(b);
+}
+
+static void peer_error(struct backend *b, const struct wire_error *e)
+{
+    char words[LIMIT_REASON + 1];
+
+    slice_to_cstr(e->words, words, sizeof words);
+    lb_log(b->lb, QHCP_LOG_WARNING, "%s: the server says: %s (0x%llx)", b->text, words,
+           (unsigned long long)e->code);
+}
+
+static void refusals(struct backend *b, const struct wire_config_ack *ack)
+{
+    char words[LIMIT_REASON + 1];
+
+    for (size_t i = 0; i < ack->refused.count; i++) {
+        slice_to_cstr(ack->refused.at[i].words, words, sizeof words);
+        lb_log(b->lb, QHCP_LOG_WARNING, "%s: CONFIG_UPDATE refused (key 0x%llx): %s", b->text,
+               (unsigned long long)ack->refused.at[i].key, words);
+    }
+}
+
+/* The renewed token is in force: renew again after three quarters of what is left. */
+static void configured(struct backend *b, qhcp_nsec now, const struct wire_config_ack *ack)
+{
+    if (b->update_token && (ack->has & WIRE_HAS_EXPIRES)) {
+        b->update_token = false;
+        b->renew_at = nsec_add(now, ack->expires_s * NSEC_PER_SEC / 4 * 3);
+        lb_log(b->lb, QHCP_LOG_DEBUG, "%s: token renewed", b->text);
+    }
+    if (b->update_interval)
+        talk_renew(b, now);
+}
+
+static void report(struct backend *b, qhcp_nsec now, const struct session_lb_report *r)
+{
+    if (r->what & SESSION_LB_ESTABLISHED)
+        established(b, now, &r->m.ack);
+    if (r->what & SESSION_LB_RESTARTED)
+        b->restarted = true;
+    if (r->what & (SESSION_LB_ANSWER | SESSION_LB_STATUS))
+        answered(b, now, r);
+    if (r->what & SESSION_LB_CONFIGURED)
+        configured(b, now, &r->m.config_ack);
+    if (r->what & SESSION_LB_REFUSED)
+        refusals(b, &r->m.config_ack);
+    if (r->what & SESSION_LB_PEER_ERROR)
+        peer_error(b, &r->m.error);
+    if (r->what & SESSION_LB_PEER_LEAVES) {
+        slice_to_cstr(r->m.terminate.reason, b->status_reason, sizeof b->status_reason);
+        backend_signal(b, now, HEALTH_SIGNAL_TERMINATE);
+        session_lb_leave(&b->session, now, 0); /* no traffic of ours is on it */
+    }
+    if ((r->what & SESSION_LB_TERMINATED) && b->conn)
+        quic_conn_close(b->conn, (uint64_t)-QHCP_E_NO_ERROR, "load balancer stops");
+}
+
+/* The peer broke the protocol, or floods: ERROR, then the same code closes. */
+static void violated(struct backend *b, qhcp_nsec now, int err, uint64_t type)
+{
+    char words[QHCP_TEXT];
+
+    snprintf(words, sizeof words, "protocol error in %s: %s", wire_type_name(type),
+             qhcp_strerror(err));
+    lb_log(b->lb, QHCP_LOG_WARNING, "%s: %s", b->text, words);
+    talk_flush(b, now);
+    if (!b->conn)
+        return;
+    quic_conn_set_user(b->conn, NULL);
+    quic_conn_close(b->conn, (uint64_t)-err, words);
+    b->conn = NULL;
+    inbox_deinit(&b->inbox);
+    session_lb_init(&b->session, &b->lb->session);
+    snprintf(b->why, sizeof b->why, "%s", words);
+    backend_signal(b, now, HEALTH_SIGNAL_REFUSED);
+}
+
+/* A peer may say little unasked; a flood of it is an attack or a fault. */
+static bool flooded(struct backend *b, qhcp_nsec now)
+{
+    if (now - b->unasked_since > b->lb->config.liveness_interval) {
+        b->unasked_since = now;
+        b->unasked = 0;
+    }
+    return ++b->unasked > LB_UNASKED_PER_INTERVAL;
+}
+
+static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel, const uint8_t *p,
+                  size_t n)
+{
+    struct session_lb_report r;
+    uint64_t type = 0;
+    size_t total;
+    int err;
+
+    r.what = 0;
+    err = session_lb_frame(&b->session, now, channel, p, n, &r);
+    if (err == 0 && !(r.what & SESSION_LB_ANSWER) && flooded(b, now))
+        err = QHCP_E_EXCESSIVE;
+    if (err != 0) {
+        if (wire_peek(p, n, &type, &total) != 0)
+            type = 0;
+        violated(b, now, err, type);
+        return;
+    }
+    if (channel == SESSION_DATAGRAM && (r.what & SESSION_LB_ANSWER) &&
+        !(r.what & SESSION_LB_STATUS))
+        quic_conn_hold_ack(b->conn);
+    report(b, now, &r);
+    talk_flush(b, now);
+}
+
+void talk_datagram(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
+{
+    frame(b, now, SESSION_DATAGRAM, p, n);
+}
+
+/* The bytes are moved out of the backend while their frames are handled: a frame can end the
+ * connection, and its inbox with it. */
+void talk_bytes(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
+{
+    struct quic_conn *c = b->conn;
+    struct inbox in = b->inbox;
+    uint64_t type;
+    size_t total;
+    int err;
+
+    b->inbox = (struct inbox){0};
+    err = inbox_add(&in, p, n);
+    while (err == 0 && b->conn == c && in.n > 0) {
+        err = wire_peek(in.p, in.n, &type, &total);
+        if (err == QHCP_E_PARTIAL || (err == 0 && in.n < total)) {
+            b->inbox = in;
+            return;
+        }
+        if (err == 0) {
+            frame(b, now, SESSION_STREAM, in.p, total);
+            inbox_drop(&in, total);
+        }
+    }
+    inbox_deinit(&in);
+    if (err != 0 && b->conn == c)
+        violated(b, now, err, 0);
+}
+
+void talk_expire(struct backend *b, qhcp_nsec now)
+{
+    struct session_lb_report r = {.what = 0};
+    int err = session_lb_expire(&b->session, now, &r);
+
+    if (err != 0) {
+        violated(b, now, err, 0);
+        return;
+    }
+    report(b, now, &r);
+    talk_flush(b, now);
+}

@@ -1,0 +1,99 @@
+/* The server's core, inside.
+ *
+ * A peer is one load balancer's connection.  HELLO's token is verified before anything else is
+ * answered; then requests are answered at once, and a changed status is pushed until it is seen.
+ *
+ *   packets -> quic -> handlers (peer.c) -> session -> server.c (status, stop), trust.c (tokens)
+ */
+#ifndef QHCP_SERVER_INTERNAL_H
+#define QHCP_SERVER_INTERNAL_H
+
+#include <qhcp/server.h>
+
+#include "auth/auth.h"
+#include "base/heap.h"
+#include "base/inbox.h"
+#include "base/limits.h"
+#include "metrics/metrics.h"
+#include "quic/quic.h"
+#include "session/server.h"
+#include "state/state.h"
+#include "state/watch.h"
+
+#define SERVER_MAX_CONNS 4096 /* load balancers and checkers at once, established or not */
+#define SERVER_RETRY_ABOVE 64 /* unfinished handshakes before addresses must be proven */
+#define SERVER_LEEWAY 30      /* seconds of clock difference that a token may have */
+#define SERVER_TOKEN_LIFETIME_MAX 86400 /* seconds; a longer-lived token is refused */
+#define SERVER_PROCESSING_US 5000       /* the bound on our own processing that ACK promises */
+#define SERVER_METRICS_AGE (500 * NSEC_PER_MSEC) /* values older than this are measured again */
+#define SERVER_PUSH_MIN (20 * NSEC_PER_MSEC)     /* between repeats of a push, at least */
+#define SERVER_PUSH_FAST 50                      /* repeats at that pace; then one a second */
+#define SERVER_FILES_CHECK (10 * NSEC_PER_SEC)   /* the files are looked at this often */
+#define SERVER_STATE_CHECK (3600 * NSEC_PER_SEC) /* certificates that run out are renewed */
+#define SERVER_FRAMES_PER_SEC 4000 /* of one peer; its checks come 1 ms apart at most */
+
+struct peer {
+    struct heap_node timer; /* first: a node is its peer */
+    struct qhcp_server *server;
+    struct peer *prev, *next; /* of server->peers */
+    struct quic_conn *conn;
+    struct session_server session;
+    struct inbox inbox;
+    char lb_id[LIMIT_ID + 1];
+    qhcp_nsec push_at; /* when the push is repeated */
+    unsigned pushes;   /* of this epoch */
+    unsigned frames;   /* since frames_since */
+    qhcp_nsec frames_since;
+};
+
+struct qhcp_server {
+    struct qhcp_server_config config; /* strings are copies, below */
+    char *strings[6];
+    char *services[LIMIT_SERVICES];
+    struct state state;
+    bool state_open;
+    char cert_path[STATE_PATH], key_path[STATE_PATH], keys_path[STATE_PATH];
+    struct watch cert_mark, key_mark, keys_mark;
+    qhcp_nsec files_at, renew_at; /* when files are looked at, certificates renewed */
+    struct quic_tls *tls;
+    struct auth_keys *keys;
+    struct quic_endpoint *quic;
+    struct metrics *metrics;
+    bool measured;
+    qhcp_nsec measured_at;
+    struct session_server_self self;
+    char id[LIMIT_ID + 1];
+
+    struct peer *peers;
+    size_t n_peers;
+    struct heap heap;
+    bool stopping;
+    qhcp_nsec now, stop_at;
+};
+
+/* peer.c */
+extern const struct quic_handlers peer_handlers;
+void peer_flush(struct peer *p, qhcp_nsec now);
+void peer_push(struct peer *p, qhcp_nsec now);
+void peer_terminate(struct peer *p, qhcp_nsec now, qhcp_nsec wait, const char *reason);
+void peer_close(struct peer *p, int error, const char *words);
+void peer_expire(struct peer *p, qhcp_nsec now);
+void peer_rearm(struct peer *p);
+
+/* trust.c */
+int trust_load(struct qhcp_server *s, char *words, size_t words_cap);
+/* Looks at the files and the state directory when it is time. */
+void trust_refresh(struct qhcp_server *s, qhcp_nsec now);
+/* Verifies a token on this peer's connection.  0, or QHCP_E_TOKEN_* with words for the peer
+ * (and for the log, where it is told). */
+int trust_verify(struct peer *p, struct slice token, struct auth_grant *ret, char *words,
+                 size_t words_cap);
+/* Monotonic end of a grant. */
+qhcp_nsec trust_expiry(const struct qhcp_server *s, qhcp_nsec now, const struct auth_grant *grant);
+
+/* server.c */
+void server_log(struct qhcp_server *s, enum qhcp_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void server_measure(struct qhcp_server *s, qhcp_nsec now);
+
+#endif

@@ -1,0 +1,255 @@
+/* The server's public functions: configuration, packets, time, status. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+
+#include "server/internal.h"
+
+void server_log(struct qhcp_server *s, enum qhcp_log_level level, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    if (!s->config.log)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    s->config.log(s->config.ctx, level, text);
+}
+
+static int take_config(struct qhcp_server *s, const struct qhcp_server_config *config)
+{
+    const char **fields[] = {&s->config.id,        &s->config.address,   &s->config.key_file,
+                             &s->config.cert_file, &s->config.keys_file, &s->config.client_ca_file};
+
+    s->config = *config;
+    s->config.services = NULL;
+    for (size_t i = 0; i < 6; i++) {
+        if (!*fields[i])
+            continue;
+        s->strings[i] = strdup(*fields[i]);
+        if (!s->strings[i])
+            return QHCP_E_NOMEM;
+        *fields[i] = s->strings[i];
+    }
+    for (size_t i = 0; i < config->n_services; i++) {
+        s->services[i] = strdup(config->services[i]);
+        if (!s->services[i])
+            return QHCP_E_NOMEM;
+    }
+    return 0;
+}
+
+static int take_self(struct qhcp_server *s, qhcp_nsec now)
+{
+    char host[LIMIT_ID - 8] = "server";
+
+    if (s->config.id) {
+        snprintf(s->id, sizeof s->id, "%s", s->config.id);
+    } else {
+        (void)gethostname(host, sizeof host - 1);
+        snprintf(s->id, sizeof s->id, "%s:%u", host, s->config.port);
+    }
+    s->self.server_id = slice_str(s->id);
+    s->self.processing_us = SERVER_PROCESSING_US;
+    s->self.status = QHCP_SERVING;
+    s->self.epoch = 1;
+    for (size_t i = 0; i < s->config.n_services; i++)
+        s->self.services.at[i] = slice_str(s->services[i]);
+    s->self.services.count = s->config.n_services;
+    if (gnutls_rnd(GNUTLS_RND_NONCE, s->self.boot_id, sizeof s->self.boot_id) != 0)
+        return QHCP_E_TLS;
+    server_measure(s, now);
+    return 0;
+}
+
+static int open_quic(struct qhcp_server *s)
+{
+    struct quic_endpoint_config quic = {.server = true,
+                                        .handlers = &peer_handlers,
+                                        .ctx = s,
+                                        .max_conns = SERVER_MAX_CONNS,
+                                        .retry_above = SERVER_RETRY_ABOVE};
+    int err;
+
+    state_derive(&s->state, "stateless reset", s->config.address, s->config.port, quic.reset_key);
+    state_derive(&s->state, "retry", s->config.address, s->config.port, quic.retry_key);
+    err = quic_endpoint_new(&quic, s->tls, &s->quic);
+    explicit_bzero(&quic, sizeof quic);
+    return err;
+}
+
+int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
+                    struct qhcp_server **ret, char *words, size_t words_cap)
+{
+    struct qhcp_server *s;
+    int err;
+
+    if (config->n_services > LIMIT_SERVICES) {
+        snprintf(words, words_cap, "%zu services: at most %d", config->n_services, LIMIT_SERVICES);
+        return QHCP_E_TOO_MANY;
+    }
+    s = calloc(1, sizeof *s);
+    if (!s)
+        return QHCP_E_NOMEM;
+    s->now = now;
+    snprintf(words, words_cap, "out of memory");
+    err = take_config(s, config);
+    if (err == 0)
+        err = state_open(&s->state, words, words_cap);
+    s->state_open = err == 0;
+    if (err == 0)
+        err = trust_load(s, words, words_cap);
+    if (err == 0)
+        err = metrics_new(NULL, &s->metrics);
+    if (err == 0)
+        err = take_self(s, now);
+    if (err == 0)
+        err = open_quic(s);
+    if (err != 0) {
+        qhcp_server_free(s);
+        return err;
+    }
+    s->files_at = nsec_add(now, SERVER_FILES_CHECK);
+    s->renew_at = nsec_add(now, SERVER_STATE_CHECK);
+    *ret = s;
+    return 0;
+}
+
+void qhcp_server_free(struct qhcp_server *s)
+{
+    if (!s)
+        return;
+    quic_endpoint_free(s->quic);
+    for (struct peer *p = s->peers, *next; p; p = next) {
+        next = p->next;
+        inbox_deinit(&p->inbox);
+        free(p);
+    }
+    heap_deinit(&s->heap);
+    metrics_free(s->metrics);
+    quic_tls_unref(s->tls);
+    auth_keys_free(s->keys);
+    if (s->state_open)
+        state_close(&s->state);
+    for (size_t i = 0; i < sizeof s->strings / sizeof s->strings[0]; i++)
+        free(s->strings[i]);
+    for (size_t i = 0; i < LIMIT_SERVICES; i++)
+        free(s->services[i]);
+    free(s);
+}
+
+void server_measure(struct qhcp_server *s, qhcp_nsec now)
+{
+    if (s->measured && now - s->measured_at < SERVER_METRICS_AGE)
+        return;
+    s->measured = true;
+    s->measured_at = now;
+    metrics_sample(s->metrics, now, SERVER_METRICS_AGE);
+    metrics_values(s->metrics, &s->self.values);
+    metrics_names(s->metrics, &s->self.metrics);
+}
+
+void qhcp_server_receive(struct qhcp_server *s, qhcp_nsec now, const struct qhcp_packet *packets,
+                         size_t n)
+{
+    s->now = now;
+    quic_receive(s->quic, now, packets, n);
+}
+
+size_t qhcp_server_send(struct qhcp_server *s, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
+{
+    s->now = now;
+    return quic_send(s->quic, now, packets, n);
+}
+
+qhcp_nsec qhcp_server_deadline(const struct qhcp_server *s)
+{
+    qhcp_nsec at = nsec_min(heap_deadline(&s->heap), quic_deadline(s->quic));
+
+    at = nsec_min(at, nsec_min(s->files_at, s->renew_at));
+    return s->stopping ? nsec_min(at, s->stop_at) : at;
+}
+
+void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now)
+{
+    size_t most = s->heap.count; /* each at most once a call */
+
+    s->now = now;
+    quic_expire(s->quic, now);
+    for (size_t i = 0; i < most && heap_deadline(&s->heap) <= now; i++)
+        peer_expire((struct peer *)heap_first(&s->heap), now);
+    if (s->files_at <= now || s->renew_at <= now)
+        trust_refresh(s, now);
+    if (s->stopping && s->stop_at <= now) {
+        s->stop_at = NSEC_NEVER;
+        for (struct peer *p = s->peers; p; p = p->next)
+            peer_close(p, QHCP_E_STOPPING, "server stopped");
+    }
+}
+
+void qhcp_server_set_status(struct qhcp_server *s, qhcp_nsec now, enum qhcp_status status,
+                            const char *reason)
+{
+    s->now = now;
+    if (s->self.status == status && strcmp(s->self.reason, reason) == 0)
+        return;
+    s->self.status = status;
+    s->self.epoch++;
+    snprintf(s->self.reason, sizeof s->self.reason, "%s", reason);
+    for (struct peer *p = s->peers; p; p = p->next) {
+        p->pushes = 0;
+        peer_push(p, now);
+        peer_rearm(p);
+    }
+}
+
+int qhcp_server_set_metric(struct qhcp_server *s, const char *name, unsigned unit, uint64_t value)
+{
+    int err = metrics_set(s->metrics, name, unit, value);
+
+    if (err != 0)
+        return err;
+    metrics_values(s->metrics, &s->self.values);
+    metrics_names(s->metrics, &s->self.metrics);
+    return 0;
+}
+
+void qhcp_server_stop(struct qhcp_server *s, qhcp_nsec now, qhcp_nsec drain_timeout,
+                      const char *reason)
+{
+    if (s->stopping)
+        return;
+    qhcp_server_set_status(s, now, QHCP_STATUS_DRAINING, reason);
+    s->stopping = true;
+    s->stop_at = nsec_add(now, drain_timeout);
+    for (struct peer *p = s->peers; p; p = p->next)
+        peer_terminate(p, now, drain_timeout, reason);
+}
+
+bool qhcp_server_stopped(const struct qhcp_server *s)
+{
+    return s->stopping && s->n_peers == 0;
+}
+
+int qhcp_server_reload(struct qhcp_server *s, qhcp_nsec now, char *words, size_t words_cap)
+{
+    s->now = now;
+    return trust_load(s, words, words_cap);
+}
+
+size_t qhcp_server_sessions(const struct qhcp_server *s)
+{
+    size_t n = 0;
+
+    for (const struct peer *p = s->peers; p; p = p->next)
+        n += p->session.state == SESSION_SERVER_ACTIVE ||
+             p->session.state == SESSION_SERVER_TERMINATING;
+    return n;
+}

@@ -1,0 +1,186 @@
+/* What the server shows and whom it believes: certificate, token keys, tokens. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+
+#include "server/internal.h"
+
+#define PEM_MAX (1 << 20)
+
+static void choose_path(struct qhcp_server *s, const char *given, const char *name, char *ret)
+{
+    if (given)
+        snprintf(ret, STATE_PATH, "%s", given);
+    else
+        state_path(&s->state, name, ret, STATE_PATH);
+}
+
+/* Tickets end with the certificate under which they were given: a load balancer that resumes does
+ * not look at the certificate again. */
+static void ticket_key(struct qhcp_server *s, const char *cert, uint8_t ret[32])
+{
+    uint8_t print[32];
+    char purpose[7 + 64 + 1] = "ticket:";
+
+    if (gnutls_hash_fast(GNUTLS_DIG_SHA256, cert, strlen(cert), print) != 0)
+        memset(print, 0, sizeof print);
+    for (size_t i = 0; i < sizeof print; i++)
+        snprintf(purpose + 7 + 2 * i, 3, "%02x", print[i]);
+    state_derive(&s->state, purpose, s->config.address, s->config.port, ret);
+}
+
+static int load_tls(struct qhcp_server *s, struct quic_tls **ret, char *words, size_t cap)
+{
+    struct quic_tls_config tls = {.trust_name = s->config.client_ca_file,
+                                  .require_client_cert = s->config.client_ca_file != NULL};
+    char *cert = NULL, *key = NULL, *ca = NULL, why[QHCP_TEXT * 2];
+    uint8_t tickets[32];
+    int err = state_read_file(s->cert_path, false, PEM_MAX, &cert, NULL, words, cap);
+
+    if (err == 0)
+        err = state_read_file(s->key_path, true, PEM_MAX, &key, NULL, words, cap);
+    if (err == 0 && s->config.client_ca_file)
+        err = state_read_file(s->config.client_ca_file, false, PEM_MAX, &ca, NULL, words, cap);
+    if (err == 0) {
+        ticket_key(s, cert, tickets);
+        tls.cert_pem = cert;
+        tls.key_pem = key;
+        tls.trust_pem = ca;
+        tls.ticket_key = tickets;
+        err = quic_tls_new(&tls, ret, why, sizeof why);
+        if (err != 0)
+            snprintf(words, cap, "%s with %s: %s", s->cert_path, s->key_path, why);
+        explicit_bzero(tickets, sizeof tickets);
+    }
+    free(cert);
+    free(ca);
+    if (key)
+        explicit_bzero(key, strlen(key));
+    free(key);
+    return err;
+}
+
+static int load_keys(struct qhcp_server *s, struct auth_keys **ret, char *words, size_t cap)
+{
+    char *json, why[QHCP_TEXT];
+    size_t len;
+    /* It may hold an HS256 key, so it is as private as one. */
+    int err = state_read_file(s->keys_path, true, PEM_MAX, &json, &len, words, cap);
+
+    if (err != 0)
+        return err;
+    err = auth_keys_parse(slice_of(json, len), ret, why, sizeof why);
+    if (err != 0)
+        snprintf(words, cap, "%s: %s", s->keys_path, why);
+    explicit_bzero(json, len);
+    free(json);
+    return err;
+}
+
+int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
+{
+    struct quic_tls *tls = NULL;
+    struct auth_keys *keys = NULL;
+    int err;
+
+    choose_path(s, s->config.cert_file, "server/cert.pem", s->cert_path);
+    choose_path(s, s->config.key_file, "server/key.pem", s->key_path);
+    choose_path(s, s->config.keys_file, "trust/keys.json", s->keys_path);
+    watch_mark(s->cert_path, &s->cert_mark);
+    watch_mark(s->key_path, &s->key_mark);
+    watch_mark(s->keys_path, &s->keys_mark);
+    err = load_tls(s, &tls, words, words_cap);
+    if (err == 0)
+        err = load_keys(s, &keys, words, words_cap);
+    if (err != 0) {
+        quic_tls_unref(tls);
+        return err;
+    }
+    quic_tls_unref(s->tls);
+    auth_keys_free(s->keys);
+    s->tls = tls;
+    s->keys = keys;
+    if (s->quic)
+        quic_endpoint_set_tls(s->quic, tls);
+    return 0;
+}
+
+static bool files_changed(const struct qhcp_server *s)
+{
+    struct watch cert, key, keys;
+
+    watch_mark(s->cert_path, &cert);
+    watch_mark(s->key_path, &key);
+    watch_mark(s->keys_path, &keys);
+    return !watch_equal(&cert, &s->cert_mark) || !watch_equal(&key, &s->key_mark) ||
+           !watch_equal(&keys, &s->keys_mark);
+}
+
+static void renew_state(struct qhcp_server *s)
+{
+    struct state fresh;
+    char words[QHCP_TEXT * 2];
+
+    if (state_open(&fresh, words, sizeof words) == 0)
+        state_close(&fresh); /* what ran out is renewed on disk; files_changed sees it */
+    else
+        server_log(s, QHCP_LOG_ERROR, "state directory: %s", words);
+}
+
+void trust_refresh(struct qhcp_server *s, qhcp_nsec now)
+{
+    char words[QHCP_TEXT * 2];
+
+    if (s->renew_at <= now) {
+        s->renew_at = nsec_add(now, SERVER_STATE_CHECK);
+        renew_state(s);
+    }
+    s->files_at = nsec_add(now, SERVER_FILES_CHECK);
+    if (!files_changed(s))
+        return;
+    if (trust_load(s, words, sizeof words) == 0)
+        server_log(s, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
+    else
+        server_log(s, QHCP_LOG_ERROR, "changed files are not taken, the old stay in force: %s",
+                   words);
+}
+
+static bool covers(const char *aud, void *ctx)
+{
+    return quic_tls_covers(ctx, aud);
+}
+
+int trust_verify(struct peer *p, struct slice token, struct auth_grant *ret, char *words,
+                 size_t words_cap)
+{
+    struct qhcp_server *s = p->server;
+    uint8_t binding[AUTH_BINDING];
+    struct auth_demand demand = {.now = s->config.wall_clock(s->config.ctx),
+                                 .leeway = SERVER_LEEWAY,
+                                 .lifetime_max = SERVER_TOKEN_LIFETIME_MAX,
+                                 .binding = binding,
+                                 .audience_ok = covers,
+                                 .ctx = s->tls};
+    char log_words[QHCP_TEXT * 2];
+    int err = quic_conn_export(p->conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
+
+    log_words[0] = '\0';
+    snprintf(words, words_cap, "%s", qhcp_strerror(err));
+    if (err != 0)
+        return QHCP_E_INTERNAL;
+    err = auth_verify(s->keys, token, &demand, ret, words, words_cap, log_words, sizeof log_words);
+    if (err != 0)
+        server_log(s, QHCP_LOG_WARNING, "token of \"%s\" refused: %s%s%s", p->lb_id, words,
+                   log_words[0] != '\0' ? "; " : "", log_words);
+    return err;
+}
+
+qhcp_nsec trust_expiry(const struct qhcp_server *s, qhcp_nsec now, const struct auth_grant *grant)
+{
+    int64_t left = grant->expires + SERVER_LEEWAY - s->config.wall_clock(s->config.ctx);
+
+    return left <= 0 ? now : nsec_add(now, (qhcp_nsec)left * NSEC_PER_SEC);
+}
