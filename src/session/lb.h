@@ -9,6 +9,7 @@ enum session_lb_state {
     SESSION_LB_GREETING,    /* HELLO is out, ACK is awaited */
     SESSION_LB_ACTIVE,      /* checks flow */
     SESSION_LB_LEAVING,     /* the server sent TERMINATE; its TERMINATE_ACK is owed */
+    SESSION_LB_LEFT,        /* TERMINATE_ACK is out; the server closes, checks go on until then */
     SESSION_LB_TERMINATING, /* our TERMINATE is out, TERMINATE_ACK is awaited */
     SESSION_LB_CLOSED,
     SESSION_LB_STATES,
@@ -19,21 +20,24 @@ enum session_lb_state {
 enum {
     SESSION_LB_ESTABLISHED = 1 << 0, /* ACK: ack */
     SESSION_LB_ANSWER = 1 << 1,      /* an answer to our request: rtt, response */
-    SESSION_LB_STATUS = 1 << 2,      /* status of a newer epoch (in an answer or pushed): response */
-    SESSION_LB_STALE = 1 << 3,       /* an answer or push of an older epoch or unknown seq: ignored */
+    SESSION_LB_STATUS = 1 << 2, /* status of a newer epoch (in an answer or pushed): response */
+    SESSION_LB_STALE = 1 << 3,  /* response.status is not news: an answer of an older epoch (with
+                                 * ANSWER: alive all the same), a repeated push, an unknown seq */
     SESSION_LB_CONFIGURED = 1 << 4,  /* CONFIG_ACK, nothing refused: config_ack */
     SESSION_LB_REFUSED = 1 << 5,     /* CONFIG_ACK with refusals: config_ack */
     SESSION_LB_PEER_LEAVES = 1 << 6, /* TERMINATE: terminate; answer with session_lb_leave */
     SESSION_LB_TERMINATED = 1 << 7,  /* TERMINATE_ACK: close the connection */
     SESSION_LB_PEER_ERROR = 1 << 8,  /* ERROR: error; the session is CLOSED */
-    SESSION_LB_RESTARTED = 1 << 9,   /* an answer with another boot id than ACK's */
+    SESSION_LB_RESTARTED = 1 << 9,   /* an answer with another boot id than ACK's; alone */
 };
 
 struct session_lb_report {
     unsigned what;
-    qhcp_nsec rtt;      /* ANSWER: from session_lb_request's `now` to this one's */
-    uint64_t epoch;
-    struct wire_message m; /* the decoded message */
+    qhcp_nsec rtt;   /* ANSWER: from session_lb_request's `now` to this one's */
+    uint64_t epoch;  /* ANSWER, STATUS: newest epoch seen */
+    uint64_t status; /* ANSWER, STATUS: status of that epoch (of an ANSWER that is STALE too, not
+                      * response.status) */
+    struct wire_message m; /* the decoded message; undefined after a failure */
 };
 
 #define SESSION_LB_WINDOW 64 /* requests whose answers are still recognised */
@@ -42,7 +46,7 @@ struct session_lb_config {
     struct slice lb_id;
     uint64_t interval_us;
     bool push;
-    const struct wire_numbers *metrics;  /* may be NULL: the two required ones */
+    const struct wire_numbers *metrics;    /* may be NULL: the two required ones */
     const struct wire_texts *metric_names; /* may be NULL */
 };
 
@@ -54,39 +58,51 @@ struct session_lb {
     qhcp_nsec deadline;                     /* of HELLO, CONFIG_UPDATE or TERMINATE; NSEC_NEVER */
     uint64_t seq;                           /* the newest request's; 0: none yet */
     uint64_t epoch;                         /* newest status epoch seen */
+    uint64_t status;                        /* status of that epoch */
     uint64_t config_id;
+    bool established; /* ACK came: boot_id is the server's */
+    bool configuring; /* a CONFIG_UPDATE is unanswered */
     uint8_t boot_id[LIMIT_BOOT_ID];
-    uint32_t pending; /* frames to be pulled, a bit each */
+    uint32_t pending;       /* frames to be pulled, a bit each */
     uint64_t request_first; /* first seq that is not pulled yet */
-    qhcp_nsec sent[SESSION_LB_WINDOW]; /* by seq % WINDOW: when requested; 0: answered or not sent */
+    qhcp_nsec
+        sent[SESSION_LB_WINDOW]; /* by seq % WINDOW: when requested; 0: answered or not sent */
     const struct wire_config_update *update; /* the caller's until pulled */
-    struct wire_error error;                 /* ours, to be sent; words are static text */
-    char leave_reason[LIMIT_REASON + 1];
-    uint64_t outcome;
+    uint64_t error_code;                     /* of our ERROR: code, type referred to, words */
+    uint64_t error_refers;                   /* 0: to nothing */
+    char words[LIMIT_REASON + 1];            /* of ERROR or TERMINATE */
+    uint64_t terminate_us;                   /* TERMINATE's deadline */
+    uint64_t outcome;                        /* TERMINATE_ACK's */
 };
 
 void session_lb_init(struct session_lb *s, const struct session_lb_config *config);
 
-/* QUIC's handshake is done: HELLO with this token becomes due.  QHCP_E_UNEXPECTED unless IDLE. */
+/* QUIC's handshake is done: HELLO with this token becomes due.  QHCP_E_UNEXPECTED unless IDLE,
+ * or what wire_encode says of a HELLO with this configuration and token; then nothing has changed.
+ */
 int session_lb_open(struct session_lb *s, qhcp_nsec now, struct slice token);
 
 /* One whole frame from the peer.  0, or a protocol error: the session is CLOSED, an ERROR frame
- * with the words is due (pull it), and the connection is to be closed with that code. */
+ * with the words is due (pull it), and the connection is to be closed with that code.  A CLOSED
+ * session reads nothing: 0, and ret->what is 0. */
 int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel channel,
                      const uint8_t *frame, size_t n, struct session_lb_report *ret);
 
-/* Makes a HEALTH_REQUEST due and sets its sequence number.  QHCP_E_UNEXPECTED unless ACTIVE or
- * LEAVING. */
+/* Makes a HEALTH_REQUEST due and sets its sequence number.  QHCP_E_UNEXPECTED unless ACTIVE,
+ * LEAVING or LEFT. */
 int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq);
 
 /* The datagram with this request could not be sent: its answer is not awaited. */
 void session_lb_not_sent(struct session_lb *s, uint64_t seq);
 
-/* Makes a CONFIG_UPDATE due; its id is set here.  `update` stays the caller's and must live until it
- * is pulled.  QHCP_E_AGAIN while one is unanswered, QHCP_E_UNEXPECTED unless ACTIVE. */
+/* Makes a CONFIG_UPDATE due; its id is set here.  `update` stays the caller's and must live until
+ * it is pulled.  QHCP_E_AGAIN while one is unanswered, QHCP_E_UNEXPECTED unless ACTIVE or LEAVING,
+ * or what wire_encode says of it; then nothing has changed. */
 int session_lb_config(struct session_lb *s, qhcp_nsec now, struct wire_config_update *update);
 
-/* We leave: TERMINATE becomes due, TERMINATE_ACK is awaited for `wait`. */
+/* We leave: TERMINATE becomes due, TERMINATE_ACK is awaited for `wait`.  Before ACK there is
+ * nothing to take leave of: nothing is sent and session_lb_expire gives TERMINATED at once.
+ * QHCP_E_UNEXPECTED when TERMINATING or CLOSED. */
 int session_lb_terminate(struct session_lb *s, qhcp_nsec now, qhcp_nsec wait, const char *reason);
 
 /* Our last connection to the server that leaves has ended (0) or its deadline has passed (1):

@@ -2,6 +2,7 @@
 #ifndef QHCP_SESSION_SERVER_H
 #define QHCP_SESSION_SERVER_H
 
+#include "session/metrics.h"
 #include "session/session.h"
 
 enum session_server_state {
@@ -14,13 +15,13 @@ enum session_server_state {
 };
 
 enum {
-    SESSION_SERVER_HELLO = 1 << 0,      /* m.hello: verify the token, then accept or refuse */
-    SESSION_SERVER_REQUEST = 1 << 1,    /* m.request: answer with session_server_answer */
-    SESSION_SERVER_CONFIG = 1 << 2,     /* m.config_update: apply, then accept or refuse it */
-    SESSION_SERVER_TERMINATED = 1 << 3, /* TERMINATE_ACK to ours came: m.terminate_ack; close */
+    SESSION_SERVER_HELLO = 1 << 0,       /* m.hello: verify the token, then accept or refuse */
+    SESSION_SERVER_REQUEST = 1 << 1,     /* m.request: answer with session_server_answer */
+    SESSION_SERVER_CONFIG = 1 << 2,      /* m.config_update: apply, then accept or refuse it */
+    SESSION_SERVER_TERMINATED = 1 << 3,  /* TERMINATE_ACK to ours came: m.terminate_ack; close */
     SESSION_SERVER_PEER_LEAVES = 1 << 4, /* TERMINATE: its TERMINATE_ACK is due; close once sent */
-    SESSION_SERVER_PEER_ERROR = 1 << 5, /* m.error; the session is CLOSED */
-    SESSION_SERVER_PUSH_SEEN = 1 << 6,  /* a request acknowledged the newest status epoch */
+    SESSION_SERVER_PEER_ERROR = 1 << 5,  /* m.error; the session is CLOSED */
+    SESSION_SERVER_PUSH_SEEN = 1 << 6,   /* a request acknowledged the newest status epoch */
 };
 
 /* Rights a verified token gives; a message without its right is QHCP_E_TOKEN_SCOPE. */
@@ -32,7 +33,7 @@ enum {
 
 struct session_server_report {
     unsigned what;
-    struct wire_message m; /* slices point into the frame */
+    struct wire_message m; /* slices point into the frame; undefined after a failure */
 };
 
 /* What a server says of itself: the core's, shared by all sessions. */
@@ -44,7 +45,7 @@ struct session_server_self {
     uint64_t status; /* enum qhcp_status */
     uint64_t epoch;  /* from 1, grows by one with each change of status */
     char reason[LIMIT_REASON + 1];
-    struct wire_values values; /* every metric measured now, ascending numbers */
+    struct wire_values values;   /* every metric measured now, ascending numbers */
     struct wire_metrics metrics; /* the same metrics' names and units */
     struct wire_checks checks;
 };
@@ -55,17 +56,19 @@ struct session_server {
     unsigned scopes;
     bool push;
     uint64_t interval_us;
-    uint64_t config_id;   /* newest CONFIG_UPDATE's */
-    uint64_t epoch_seen;  /* newest epoch that a request acknowledged */
-    qhcp_nsec deadline;   /* of HELLO, token expiry or TERMINATE */
-    qhcp_nsec token_expires; /* monotonic; the session ends then unless renewed */
-    uint64_t numbers[LIMIT_METRICS]; /* metrics in this session, ascending */
-    size_t n_numbers;
+    uint64_t config_id;             /* newest CONFIG_UPDATE's */
+    uint64_t epoch_seen;            /* newest epoch that a request acknowledged */
+    qhcp_nsec deadline;             /* of HELLO, token expiry or TERMINATE */
+    qhcp_nsec token_expires;        /* monotonic; the session ends then unless renewed */
+    struct session_metrics metrics; /* metrics in this session */
+    bool configuring; /* a CONFIG_UPDATE waits for session_server_config, or its answer to be pulled
+                       */
     uint32_t pending;
     struct wire_config_ack config_ack;
-    struct wire_error error;
-    char words[LIMIT_REASON + 1]; /* of error or terminate or refusal */
-    uint64_t terminate_us;
+    uint64_t error_code;               /* of our ERROR: code, type referred to, words */
+    uint64_t error_refers;             /* 0: to nothing */
+    char words[LIMIT_REASON + 1];      /* of ERROR or TERMINATE */
+    char refused[4][LIMIT_REASON + 1]; /* of CONFIG_ACK's refusals */
 };
 
 void session_server_init(struct session_server *s, const struct session_server_self *self,
@@ -81,12 +84,15 @@ int session_server_frame(struct session_server *s, qhcp_nsec now, enum session_c
 int session_server_accept(struct session_server *s, qhcp_nsec now, const struct wire_hello *hello,
                           unsigned scopes, qhcp_nsec expires);
 
-/* HELLO is refused: ERROR with this code (negative QHCP_E_*) and these words becomes due; the
- * session is CLOSED. */
+/* HELLO is refused, or a session that misbehaves is ended: ERROR with this code (negative QHCP_E_*)
+ * and these words becomes due; the session is CLOSED (one that is already stays as it is). */
 void session_server_refuse(struct session_server *s, qhcp_nsec now, int error, const char *words);
 
-/* Encodes the answer to request `seq` at once (the hot path): the frame's size.  processing_us: the
- * time since the request arrived.  seq 0: a push of the current status. */
+/* Encodes the answer to request `seq` at once (the hot path): the frame's size, 0 when the session
+ * answers nothing (not ACTIVE or TERMINATING) or cap is too small even for the required fields.
+ * processing_us: the time since the request arrived.  seq 0: a push of the current status.  What
+ * does not fit cap is left out: first the checks' reasons, then checks that pass, then all checks.
+ */
 size_t session_server_answer(struct session_server *s, uint64_t seq, uint64_t processing_us,
                              uint8_t *buf, size_t cap);
 
@@ -101,7 +107,9 @@ void session_server_config(struct session_server *s, qhcp_nsec now,
                            const struct wire_config_update *update, int token_error,
                            const char *words, unsigned scopes, qhcp_nsec expires);
 
-/* We stop: TERMINATE with this deadline becomes due. */
+/* We stop: TERMINATE with this deadline becomes due.  To a peer whose HELLO is not accepted yet,
+ * ERROR (QHCP_E_STOPPING) goes instead and the session is CLOSED.  QHCP_E_UNEXPECTED when
+ * TERMINATING or CLOSED. */
 int session_server_terminate(struct session_server *s, qhcp_nsec now, qhcp_nsec wait,
                              const char *reason);
 

@@ -1,0 +1,488 @@
+/* The load balancer's side of a session.
+ *
+ * For: knowing, frame by frame, whether the server keeps to the protocol, and telling the owner
+ * what each frame means for it.  In flow whole frames, calls and time; out flow reports and, by
+ * pull, the frames to send.  Every event is looked up in session_lb_table; an action here carries
+ * it out and may still refuse (a CONFIG_ACK nobody waits for), the row alone says which state
+ * follows.
+ *
+ * It must never act on a datagram's order: a late answer counts as a sign of life but never undoes
+ * a newer status.  It must never copy or clear a whole wire_message on the path of a check. */
+#include "session/lb.h"
+
+#include <stdio.h>
+
+#include <qhcp/error.h>
+
+#include "session/tables.h"
+#include "wire/registry.h"
+
+/* Frames to be pulled, in the order in which they are.  TERMINATE before TERMINATE_ACK: a server
+ * that leaves too answers the first and ignores the second. */
+enum {
+    PENDING_ERROR = 1 << 0,
+    PENDING_HELLO = 1 << 1,
+    PENDING_CONFIG = 1 << 2,
+    PENDING_TERMINATE = 1 << 3,
+    PENDING_TERMINATE_ACK = 1 << 4,
+};
+
+/* One event with what it brings; an action reads what its event has. */
+struct occasion {
+    qhcp_nsec now;
+    qhcp_nsec wait;
+    const char *reason;
+    struct slice token;
+    struct wire_config_update *update;
+    uint64_t outcome;
+    struct session_lb_report *report;
+};
+
+void session_lb_init(struct session_lb *s, const struct session_lb_config *config)
+{
+    *s = (struct session_lb){.config = config, .deadline = NSEC_NEVER, .request_first = 1};
+}
+
+/* Ends the session by our own ERROR; `words` may be s->words. */
+static int fail(struct session_lb *s, int error, uint64_t refers)
+{
+    s->state = SESSION_LB_CLOSED;
+    s->pending = PENDING_ERROR;
+    s->deadline = NSEC_NEVER;
+    s->error_code = (uint64_t)-error;
+    s->error_refers = refers;
+    return error;
+}
+
+static int do_ignore(struct session_lb *s, const struct occasion *o)
+{
+    (void)s, (void)o;
+    return 0;
+}
+
+static void fill_hello(const struct session_lb_config *config, struct slice token,
+                       struct wire_hello *ret)
+{
+    *ret = (struct wire_hello){.has = token.n > 0 ? WIRE_HAS_TOKEN : 0,
+                               .interval_us = config->interval_us,
+                               .lb_id = config->lb_id,
+                               .push = config->push,
+                               .token = token};
+    if (config->metrics)
+        ret->metrics = *config->metrics;
+    else
+        ret->metrics = (struct wire_numbers){2, {WIRE_METRIC_CPU, WIRE_METRIC_MEMORY}};
+    if (config->metric_names)
+        ret->metric_names = *config->metric_names;
+}
+
+static int do_greet(struct session_lb *s, const struct occasion *o)
+{
+    uint8_t trial[LIMIT_FRAME_PAYLOAD + 16];
+    struct wire_message m = {.type = WIRE_HELLO};
+    int n;
+
+    fill_hello(s->config, o->token, &m.hello);
+    n = wire_encode(&m, trial, sizeof trial);
+    if (n < 0)
+        return n;
+    s->token = o->token;
+    s->pending |= PENDING_HELLO;
+    s->deadline = nsec_add(o->now, SESSION_HELLO_TIMEOUT);
+    return 0;
+}
+
+static int do_establish(struct session_lb *s, const struct occasion *o)
+{
+    const struct wire_ack *ack = &o->report->m.ack;
+
+    if (s->pending & PENDING_HELLO)
+        return QHCP_E_UNEXPECTED; /* our HELLO never left */
+    if (ack->boot_id.n != LIMIT_BOOT_ID)
+        return QHCP_E_VALUE;
+    memcpy(s->boot_id, ack->boot_id.p, LIMIT_BOOT_ID);
+    s->established = true;
+    s->deadline = NSEC_NEVER;
+    o->report->what = SESSION_LB_ESTABLISHED;
+    return 0;
+}
+
+/* True, and the time since the request, for the first answer to a request that left. */
+static bool settle(struct session_lb *s, uint64_t seq, qhcp_nsec now, qhcp_nsec *ret_rtt)
+{
+    qhcp_nsec *sent = &s->sent[seq % SESSION_LB_WINDOW];
+
+    if (seq == 0 || seq >= s->request_first || s->seq - seq >= SESSION_LB_WINDOW || *sent == 0)
+        return false;
+    *ret_rtt = now > *sent ? now - *sent : 0;
+    *sent = 0;
+    return true;
+}
+
+static int do_take_response(struct session_lb *s, const struct occasion *o)
+{
+    struct session_lb_report *report = o->report;
+    const struct wire_health_response *r = &report->m.response;
+    bool asked = r->has & WIRE_HAS_SEQ, answer = false;
+
+    if (!s->established) {
+        report->what = SESSION_LB_STALE;
+        return 0;
+    }
+    if (!slice_equal(r->boot_id, slice_of(s->boot_id, LIMIT_BOOT_ID))) {
+        report->what = SESSION_LB_RESTARTED;
+        return 0;
+    }
+    if (asked)
+        answer = settle(s, r->seq, o->now, &report->rtt);
+    if (r->epoch > s->epoch) {
+        s->epoch = r->epoch;
+        s->status = r->status;
+        report->what |= SESSION_LB_STATUS;
+    } else if (r->epoch < s->epoch || !answer) {
+        report->what |= SESSION_LB_STALE;
+    }
+    if (answer)
+        report->what |= SESSION_LB_ANSWER;
+    report->epoch = s->epoch;
+    report->status = s->status;
+    return 0;
+}
+
+static int do_take_early(struct session_lb *s, const struct occasion *o)
+{
+    (void)s;
+    o->report->what = SESSION_LB_STALE;
+    return 0;
+}
+
+static int do_take_config(struct session_lb *s, const struct occasion *o)
+{
+    const struct wire_config_ack *ack = &o->report->m.config_ack;
+
+    if (!s->configuring || (s->pending & PENDING_CONFIG) || ack->id != s->config_id)
+        return QHCP_E_UNEXPECTED;
+    s->configuring = false;
+    if (s->state != SESSION_LB_TERMINATING)
+        s->deadline = NSEC_NEVER;
+    o->report->what = ack->refused.count > 0 ? SESSION_LB_REFUSED : SESSION_LB_CONFIGURED;
+    return 0;
+}
+
+static int do_take_error(struct session_lb *s, const struct occasion *o)
+{
+    s->pending = 0;
+    s->deadline = NSEC_NEVER;
+    o->report->what = SESSION_LB_PEER_ERROR;
+    return 0;
+}
+
+static int do_take_terminate(struct session_lb *s, const struct occasion *o)
+{
+    (void)s;
+    o->report->what = SESSION_LB_PEER_LEAVES;
+    return 0;
+}
+
+static int do_cross(struct session_lb *s, const struct occasion *o)
+{
+    (void)o;
+    s->outcome = 0;
+    s->pending |= PENDING_TERMINATE_ACK;
+    return 0;
+}
+
+static int do_finish(struct session_lb *s, const struct occasion *o)
+{
+    if (o->report->m.type == WIRE_TERMINATE_ACK && (s->pending & PENDING_TERMINATE))
+        return QHCP_E_UNEXPECTED; /* our TERMINATE never left */
+    s->pending = 0;
+    s->deadline = NSEC_NEVER;
+    o->report->what = SESSION_LB_TERMINATED;
+    return 0;
+}
+
+static int do_ask(struct session_lb *s, const struct occasion *o)
+{
+    s->seq++;
+    s->sent[s->seq % SESSION_LB_WINDOW] = o->now > 0 ? o->now : 1; /* 0 means "not awaited" */
+    if (s->seq - s->request_first >= SESSION_LB_WINDOW)
+        s->request_first = s->seq - SESSION_LB_WINDOW + 1;
+    return 0;
+}
+
+static int do_configure(struct session_lb *s, const struct occasion *o)
+{
+    uint8_t trial[LIMIT_FRAME_PAYLOAD + 16];
+    struct wire_message m = {.type = WIRE_CONFIG_UPDATE};
+    int n;
+
+    if (s->configuring)
+        return QHCP_E_AGAIN;
+    m.config_update = *o->update;
+    m.config_update.id = s->config_id + 1;
+    n = wire_encode(&m, trial, sizeof trial);
+    if (n < 0)
+        return n;
+    o->update->id = ++s->config_id;
+    s->update = o->update;
+    s->configuring = true;
+    s->pending |= PENDING_CONFIG;
+    s->deadline = nsec_add(o->now, SESSION_CONFIG_TIMEOUT);
+    return 0;
+}
+
+static int do_take_leave(struct session_lb *s, const struct occasion *o)
+{
+    session_text(s->words, sizeof s->words, o->reason, "stopping");
+    s->terminate_us = o->wait / NSEC_PER_USEC;
+    if (s->terminate_us > LIMIT_DURATION_MAX_US)
+        s->terminate_us = LIMIT_DURATION_MAX_US;
+    s->pending |= PENDING_TERMINATE;
+    s->deadline = nsec_add(o->now, o->wait);
+    return 0;
+}
+
+static int do_take_leave_both(struct session_lb *s, const struct occasion *o)
+{
+    do_cross(s, o);
+    return do_take_leave(s, o);
+}
+
+static int do_abandon(struct session_lb *s, const struct occasion *o)
+{
+    s->pending &= PENDING_TERMINATE_ACK;
+    s->deadline = o->now;
+    return 0;
+}
+
+static int do_acknowledge(struct session_lb *s, const struct occasion *o)
+{
+    s->outcome = o->outcome;
+    s->pending |= PENDING_TERMINATE_ACK;
+    s->deadline = NSEC_NEVER;
+    return 0;
+}
+
+static int do_time_out(struct session_lb *s, const struct occasion *o)
+{
+    bool greeting = s->state == SESSION_LB_GREETING;
+
+    (void)o;
+    session_text(s->words, sizeof s->words,
+                 greeting ? "no ACK within 5 s of HELLO" : "no CONFIG_ACK within 10 s", "");
+    return fail(s, QHCP_E_TIMEOUT, greeting ? WIRE_HELLO : WIRE_CONFIG_UPDATE);
+}
+
+static int (*const actions[SESSION_LB_ACTIONS])(struct session_lb *, const struct occasion *) = {
+    [SESSION_LB_IGNORE] = do_ignore,
+    [SESSION_LB_GREET] = do_greet,
+    [SESSION_LB_ESTABLISH] = do_establish,
+    [SESSION_LB_TAKE_RESPONSE] = do_take_response,
+    [SESSION_LB_TAKE_EARLY] = do_take_early,
+    [SESSION_LB_TAKE_CONFIG] = do_take_config,
+    [SESSION_LB_TAKE_ERROR] = do_take_error,
+    [SESSION_LB_TAKE_TERMINATE] = do_take_terminate,
+    [SESSION_LB_CROSS] = do_cross,
+    [SESSION_LB_FINISH] = do_finish,
+    [SESSION_LB_ASK] = do_ask,
+    [SESSION_LB_CONFIGURE] = do_configure,
+    [SESSION_LB_TAKE_LEAVE] = do_take_leave,
+    [SESSION_LB_TAKE_LEAVE_BOTH] = do_take_leave_both,
+    [SESSION_LB_ABANDON] = do_abandon,
+    [SESSION_LB_ACKNOWLEDGE] = do_acknowledge,
+    [SESSION_LB_TIME_OUT] = do_time_out,
+};
+
+/* One event through the table: 0, QHCP_E_UNEXPECTED without a row, or what the action refused. */
+static int step(struct session_lb *s, enum session_event event, const struct occasion *o)
+{
+    const struct session_row *row =
+        session_find(session_lb_table, session_lb_rows, s->state, event);
+    int error;
+
+    if (!row)
+        return QHCP_E_UNEXPECTED;
+    error = actions[row->action](s, o);
+    if (error == 0)
+        s->state = row->next;
+    return error;
+}
+
+int session_lb_open(struct session_lb *s, qhcp_nsec now, struct slice token)
+{
+    return step(s, SESSION_DO_OPEN, &(struct occasion){.now = now, .token = token});
+}
+
+static int check_channel(const struct session_lb_report *report, enum session_channel channel)
+{
+    uint64_t type = report->m.type;
+
+    if (channel == SESSION_STREAM || type == WIRE_HEALTH_RESPONSE || type == WIRE_HEALTH_REQUEST ||
+        session_frame_event(type) == SESSION_ON_UNKNOWN)
+        return 0;
+    return QHCP_E_DATAGRAM;
+}
+
+/* A frame that ends the session: "ACK: keys are not in ascending order", "HELLO in state ACTIVE".
+ */
+static int refuse(struct session_lb *s, int error, uint64_t type)
+{
+    if (error == QHCP_E_UNEXPECTED)
+        snprintf(s->words, sizeof s->words, "%s not expected in state %s", wire_type_name(type),
+                 session_lb_state_name(s->state));
+    else
+        snprintf(s->words, sizeof s->words, "%s: %s", wire_type_name(type), qhcp_strerror(error));
+    return fail(s, error, type);
+}
+
+int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel channel,
+                     const uint8_t *frame, size_t n, struct session_lb_report *ret)
+{
+    struct occasion o = {.now = now, .report = ret};
+    uint64_t type = 0;
+    int error;
+
+    ret->what = 0;
+    ret->rtt = 0;
+    if (s->state == SESSION_LB_CLOSED)
+        return 0;
+    error = wire_decode(frame, n, &ret->m, &type);
+    if (error == 0)
+        error = check_channel(ret, channel);
+    if (error == 0)
+        error = step(s, session_frame_event(type), &o);
+    return error == 0 ? 0 : refuse(s, error, type);
+}
+
+int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq)
+{
+    int error = step(s, SESSION_DO_REQUEST, &(struct occasion){.now = now});
+
+    if (error == 0)
+        *ret_seq = s->seq;
+    return error;
+}
+
+void session_lb_not_sent(struct session_lb *s, uint64_t seq)
+{
+    if (seq > 0 && seq <= s->seq && s->seq - seq < SESSION_LB_WINDOW)
+        s->sent[seq % SESSION_LB_WINDOW] = 0;
+}
+
+int session_lb_config(struct session_lb *s, qhcp_nsec now, struct wire_config_update *update)
+{
+    return step(s, SESSION_DO_CONFIG, &(struct occasion){.now = now, .update = update});
+}
+
+int session_lb_terminate(struct session_lb *s, qhcp_nsec now, qhcp_nsec wait, const char *reason)
+{
+    return step(s, SESSION_DO_TERMINATE,
+                &(struct occasion){.now = now, .wait = wait, .reason = reason});
+}
+
+int session_lb_leave(struct session_lb *s, qhcp_nsec now, uint64_t outcome)
+{
+    return step(s, SESSION_DO_LEAVE, &(struct occasion){.now = now, .outcome = outcome});
+}
+
+qhcp_nsec session_lb_deadline(const struct session_lb *s)
+{
+    return s->deadline;
+}
+
+int session_lb_expire(struct session_lb *s, qhcp_nsec now, struct session_lb_report *ret)
+{
+    ret->what = 0;
+    ret->m.type = 0;
+    if (now < s->deadline)
+        return 0;
+    return step(s, SESSION_AT_DEADLINE, &(struct occasion){.now = now, .report = ret});
+}
+
+/* Fills the message of the lowest pending bit; returns the bit. */
+static uint32_t fill_control(struct session_lb *s, struct wire_message *ret)
+{
+    uint32_t bit = s->pending & -s->pending;
+
+    switch (bit) {
+    case PENDING_ERROR:
+        ret->type = WIRE_ERROR;
+        ret->error = (struct wire_error){.has = s->error_refers > 0 ? WIRE_HAS_REFERS : 0,
+                                         .code = s->error_code,
+                                         .words = slice_str(s->words),
+                                         .refers = s->error_refers};
+        break;
+    case PENDING_HELLO:
+        ret->type = WIRE_HELLO;
+        fill_hello(s->config, s->token, &ret->hello);
+        s->token = slice_of(NULL, 0);
+        break;
+    case PENDING_CONFIG:
+        ret->type = WIRE_CONFIG_UPDATE;
+        ret->config_update = *s->update;
+        s->update = NULL;
+        break;
+    case PENDING_TERMINATE:
+        ret->type = WIRE_TERMINATE;
+        ret->terminate = (struct wire_terminate){s->terminate_us, slice_str(s->words)};
+        break;
+    case PENDING_TERMINATE_ACK:
+        ret->type = WIRE_TERMINATE_ACK;
+        ret->terminate_ack = (struct wire_terminate_ack){s->outcome};
+        break;
+    }
+    return bit;
+}
+
+/* A control frame; one that cannot be encoded (a name that is not UTF-8) ends the session. */
+static size_t pull_control(struct session_lb *s, uint8_t *buf, size_t cap)
+{
+    struct wire_message m;
+    int n;
+
+    s->pending &= ~fill_control(s, &m);
+    n = wire_encode(&m, buf, cap);
+    if (n < 0 && m.type != WIRE_ERROR) {
+        snprintf(s->words, sizeof s->words, "%s could not be encoded: %s", wire_type_name(m.type),
+                 qhcp_strerror(n));
+        fail(s, QHCP_E_INTERNAL, m.type);
+        return pull_control(s, buf, cap);
+    }
+    return n > 0 ? (size_t)n : 0;
+}
+
+static size_t pull_request(struct session_lb *s, uint8_t *buf, size_t cap, uint64_t *ret_seq)
+{
+    struct wire_message m;
+    int n;
+
+    while (s->request_first <= s->seq) {
+        uint64_t seq = s->request_first++;
+
+        if (s->sent[seq % SESSION_LB_WINDOW] == 0)
+            continue; /* given up before it left */
+        m.type = WIRE_HEALTH_REQUEST;
+        m.request = (struct wire_health_request){.seq = seq, .epoch = s->epoch};
+        n = wire_encode(&m, buf, cap);
+        if (n <= 0)
+            return 0;
+        *ret_seq = seq;
+        return (size_t)n;
+    }
+    return 0;
+}
+
+size_t session_lb_pull(struct session_lb *s, uint8_t *buf, size_t cap,
+                       enum session_channel *ret_channel, uint64_t *ret_seq)
+{
+    *ret_seq = 0;
+    if (s->pending != 0) {
+        *ret_channel = SESSION_STREAM;
+        return pull_control(s, buf, cap);
+    }
+    if (s->state == SESSION_LB_CLOSED || s->state == SESSION_LB_TERMINATING)
+        return 0;
+    *ret_channel = SESSION_DATAGRAM;
+    return pull_request(s, buf, cap, ret_seq);
+}

@@ -1,0 +1,96 @@
+/* The server's machine as data; the steady session's rows stand first, as in lb_table.c.
+ *
+ * While TERMINATING everything that the load balancer may have sent before it read TERMINATE is
+ * still served: checks, a CONFIG_UPDATE, its own TERMINATE.  A CLOSED session reads nothing more.
+ */
+#include "session/tables.h"
+
+#define ROW(state, event, action, next)                                                            \
+    {                                                                                              \
+        SESSION_SERVER_##state, SESSION_##event, SESSION_SERVER_##action, SESSION_SERVER_##next    \
+    }
+
+const struct session_row session_server_table[] = {
+    ROW(ACTIVE, ON_HEALTH_REQUEST, TAKE_REQUEST, ACTIVE),
+    ROW(ACTIVE, DO_ANSWER, GIVE_ANSWER, ACTIVE),
+
+    ROW(WAITING, ON_UNKNOWN, IGNORE, WAITING),
+    ROW(WAITING, ON_HELLO, TAKE_HELLO, CHECKING),
+    ROW(WAITING, ON_ERROR, TAKE_ERROR, CLOSED),
+    ROW(WAITING, DO_REFUSE, TURN_AWAY, CLOSED),
+    ROW(WAITING, DO_TERMINATE, TURN_AWAY, CLOSED),
+    ROW(WAITING, AT_DEADLINE, TIME_OUT, CLOSED),
+
+    ROW(CHECKING, ON_UNKNOWN, IGNORE, CHECKING),
+    ROW(CHECKING, ON_ERROR, TAKE_ERROR, CLOSED),
+    ROW(CHECKING, DO_ACCEPT, ESTABLISH, ACTIVE),
+    ROW(CHECKING, DO_REFUSE, TURN_AWAY, CLOSED),
+    ROW(CHECKING, DO_TERMINATE, TURN_AWAY, CLOSED),
+    ROW(CHECKING, AT_DEADLINE, TIME_OUT, CLOSED),
+
+    ROW(ACTIVE, ON_UNKNOWN, IGNORE, ACTIVE),
+    ROW(ACTIVE, ON_CONFIG_UPDATE, TAKE_CONFIG, ACTIVE),
+    ROW(ACTIVE, ON_ERROR, TAKE_ERROR, CLOSED),
+    ROW(ACTIVE, ON_TERMINATE, TAKE_TERMINATE, CLOSED),
+    ROW(ACTIVE, DO_CONFIG, CONFIGURE, ACTIVE),
+    ROW(ACTIVE, DO_REFUSE, TURN_AWAY, CLOSED),
+    ROW(ACTIVE, DO_TERMINATE, TAKE_LEAVE, TERMINATING),
+    ROW(ACTIVE, AT_EXPIRY, EXPIRE_TOKEN, CLOSED),
+
+    ROW(TERMINATING, ON_UNKNOWN, IGNORE, TERMINATING),
+    ROW(TERMINATING, ON_HEALTH_REQUEST, TAKE_REQUEST, TERMINATING),
+    ROW(TERMINATING, ON_CONFIG_UPDATE, TAKE_CONFIG, TERMINATING),
+    ROW(TERMINATING, ON_ERROR, TAKE_ERROR, CLOSED),
+    ROW(TERMINATING, ON_TERMINATE, TAKE_TERMINATE, CLOSED),
+    ROW(TERMINATING, ON_TERMINATE_ACK, FINISH, CLOSED),
+    ROW(TERMINATING, DO_ANSWER, GIVE_ANSWER, TERMINATING),
+    ROW(TERMINATING, DO_CONFIG, CONFIGURE, TERMINATING),
+    ROW(TERMINATING, DO_REFUSE, TURN_AWAY, CLOSED),
+    ROW(TERMINATING, AT_DEADLINE, FINISH, CLOSED),
+    ROW(TERMINATING, AT_EXPIRY, EXPIRE_TOKEN, CLOSED),
+
+    ROW(CLOSED, ON_UNKNOWN, IGNORE, CLOSED),
+    ROW(CLOSED, ON_HELLO, IGNORE, CLOSED),
+    ROW(CLOSED, ON_ACK, IGNORE, CLOSED),
+    ROW(CLOSED, ON_HEALTH_REQUEST, IGNORE, CLOSED),
+    ROW(CLOSED, ON_HEALTH_RESPONSE, IGNORE, CLOSED),
+    ROW(CLOSED, ON_CONFIG_UPDATE, IGNORE, CLOSED),
+    ROW(CLOSED, ON_CONFIG_ACK, IGNORE, CLOSED),
+    ROW(CLOSED, ON_ERROR, IGNORE, CLOSED),
+    ROW(CLOSED, ON_TERMINATE, IGNORE, CLOSED),
+    ROW(CLOSED, ON_TERMINATE_ACK, IGNORE, CLOSED),
+};
+const size_t session_server_rows = sizeof session_server_table / sizeof session_server_table[0];
+
+const char *session_server_state_name(unsigned state)
+{
+    static const char *const names[SESSION_SERVER_STATES] = {
+        [SESSION_SERVER_WAITING] = "WAITING", [SESSION_SERVER_CHECKING] = "CHECKING",
+        [SESSION_SERVER_ACTIVE] = "ACTIVE",   [SESSION_SERVER_TERMINATING] = "TERMINATING",
+        [SESSION_SERVER_CLOSED] = "CLOSED",
+    };
+
+    return state < SESSION_SERVER_STATES ? names[state] : "?";
+}
+
+const char *session_server_action_name(unsigned action)
+{
+    static const char *const names[SESSION_SERVER_ACTIONS] = {
+        [SESSION_SERVER_IGNORE] = "ignore",
+        [SESSION_SERVER_TAKE_HELLO] = "verify the token",
+        [SESSION_SERVER_ESTABLISH] = "send ACK",
+        [SESSION_SERVER_TAKE_REQUEST] = "answer",
+        [SESSION_SERVER_GIVE_ANSWER] = "send HEALTH_RESPONSE",
+        [SESSION_SERVER_TAKE_CONFIG] = "judge the update",
+        [SESSION_SERVER_CONFIGURE] = "apply all or nothing, send CONFIG_ACK",
+        [SESSION_SERVER_TAKE_ERROR] = "report ERROR",
+        [SESSION_SERVER_TAKE_TERMINATE] = "send TERMINATE_ACK, close the connection",
+        [SESSION_SERVER_FINISH] = "close the connection",
+        [SESSION_SERVER_TAKE_LEAVE] = "send TERMINATE",
+        [SESSION_SERVER_TURN_AWAY] = "send ERROR",
+        [SESSION_SERVER_TIME_OUT] = "send ERROR",
+        [SESSION_SERVER_EXPIRE_TOKEN] = "send ERROR",
+    };
+
+    return action < SESSION_SERVER_ACTIONS ? names[action] : "?";
+}
