@@ -1,0 +1,183 @@
+#include "cli/args.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/config.h"
+#include "cli/value.h"
+
+#define ARGS_KEY 0x1000 /* first key of our options: none has a short name */
+#define ARGS_DOC 700    /* longest text of one option in --help, defaults included */
+#define ARGS_WORDS 900
+
+/* One parse: what argp's callback fills. */
+struct parse {
+    const struct args_spec *spec;
+    struct options *options;
+    const struct options *old; /* of a reload: what was in force; else NULL */
+    const char *positional;
+    int error; /* of the first refusal, with its words */
+    char words[ARGS_WORDS];
+};
+
+/* The argp options of one command; the texts live as long. */
+struct table {
+    struct argp_option at[OPTIONS_COUNT + 1];
+    char doc[OPTIONS_COUNT][ARGS_DOC];
+};
+
+static void make_table(enum options_command command, struct table *ret)
+{
+    const struct options_row *rows = options_rows();
+    size_t n = 0;
+
+    memset(ret->at, 0, sizeof ret->at);
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        if (!(rows[i].commands & command))
+            continue;
+        snprintf(ret->doc[i], ARGS_DOC, "%s%s%s%s", rows[i].doc, rows[i].def ? " Default: " : "",
+                 rows[i].def ? rows[i].def : "", rows[i].def ? "." : "");
+        ret->at[n].name = rows[i].name;
+        ret->at[n].key = ARGS_KEY + (int)i;
+        ret->at[n].arg = rows[i].arg;
+        ret->at[n].doc = ret->doc[i];
+        n++;
+    }
+}
+
+static void refuse(struct parse *p, int error)
+{
+    if (p->error == 0)
+        p->error = error;
+}
+
+static void set_option(struct parse *p, int id, const char *arg)
+{
+    const struct options_row *row = &options_rows()[id];
+    char why[600] = "out of memory";
+    int r;
+
+    if (p->error < 0)
+        return;
+    if (p->old && row->kind == OPTIONS_LIST && strcmp(arg, "@-") == 0)
+        r = options_copy_list(p->options, p->old, row->id);
+    else
+        r = options_set(p->options, row, arg ? arg : "true", LIST_STDIN, why, sizeof why);
+    if (r < 0) {
+        snprintf(p->words, sizeof p->words, "--%s: %s", row->name, why);
+        refuse(p, r);
+    }
+}
+
+static void set_positional(struct parse *p, const char *arg)
+{
+    char quote[VALUE_QUOTE + 8];
+
+    if (p->error < 0)
+        return;
+    if (!p->spec->positional || p->positional) {
+        snprintf(p->words, sizeof p->words, "%s is one argument too many", value_quote(arg, quote));
+        refuse(p, QHCP_E_ARG);
+        return;
+    }
+    p->positional = arg;
+}
+
+static error_t on_option(int key, char *arg, struct argp_state *state)
+{
+    struct parse *p = state->input;
+
+    if (key >= ARGS_KEY && key < ARGS_KEY + OPTIONS_COUNT)
+        set_option(p, key - ARGS_KEY, arg);
+    else if (key == ARGP_KEY_ARG)
+        set_positional(p, arg);
+    else
+        return ARGP_ERR_UNKNOWN;
+    return 0;
+}
+
+static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsigned flags,
+                      struct parse *p)
+{
+    struct table *table = malloc(sizeof *table);
+    char *saved = argv[0], args_doc[64], doc[1200], name[32];
+
+    if (!table)
+        return QHCP_E_NOMEM;
+    make_table(spec->command, table);
+    snprintf(args_doc, sizeof args_doc, "%s", spec->positional ? spec->positional : "");
+    snprintf(doc, sizeof doc,
+             "%s\vA duration is a number of seconds, or has a unit: 250ms, 1.5s, 2m.", spec->doc);
+    snprintf(name, sizeof name, "%s", spec->name);
+    const struct argp argp = {table->at, on_option, args_doc, doc};
+    argp_err_exit_status = spec->usage_status;
+    argv[0] = name;
+    error_t e = argp_parse(&argp, argc, argv, flags, NULL, p);
+    argv[0] = saved;
+    free(table);
+    if (e != 0 && p->error == 0) {
+        snprintf(p->words, sizeof p->words, "the command line does not parse: %s", strerror(e));
+        p->error = QHCP_E_ARG;
+    }
+    if (p->error == 0 && spec->positional && !p->positional) {
+        snprintf(p->words, sizeof p->words, "%s is missing", spec->positional);
+        p->error = QHCP_E_ARG;
+    }
+    return p->error;
+}
+
+/* Takes over what the configuration file says beside the command line, then checks the whole. */
+static int complete(struct options *o, char *words, size_t words_cap)
+{
+    const char *path = o->at[OPTION_CONFIG].text;
+    struct options file;
+    int r = 0;
+
+    if (path) {
+        options_init(&file, o->command);
+        r = config_load(path, &file, words, words_cap);
+        if (r == 0)
+            options_merge(o, &file);
+        options_deinit(&file);
+    }
+    return r == 0 ? options_check(o, words, words_cap) : r;
+}
+
+void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
+                const char **ret_positional)
+{
+    struct parse p = {.spec = spec, .options = ret};
+
+    options_init(ret, spec->command);
+    int r = parse_argv(spec, argc, argv, 0, &p);
+    if (r == 0)
+        r = complete(ret, p.words, sizeof p.words);
+    if (r < 0) {
+        fprintf(stderr, "%s: %s\n", spec->name, p.words[0] ? p.words : qhcp_strerror(r));
+        fprintf(stderr, "Try '%s --help'.\n", spec->name);
+        options_deinit(ret);
+        exit(spec->usage_status);
+    }
+    *ret_positional = p.positional;
+}
+
+int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,
+                struct options *ret, char *words, size_t words_cap)
+{
+    struct options fresh;
+    struct parse p = {.spec = spec, .options = &fresh, .old = old};
+
+    options_init(&fresh, spec->command);
+    int r = parse_argv(spec, argc, argv, ARGP_SILENT, &p);
+    if (r == 0)
+        r = complete(&fresh, p.words, sizeof p.words);
+    if (r < 0) {
+        snprintf(words, words_cap, "%s", p.words[0] ? p.words : qhcp_strerror(r));
+        options_deinit(&fresh);
+        return r;
+    }
+    *ret = fresh;
+    return 0;
+}

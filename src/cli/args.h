@@ -1,0 +1,28 @@
+/* The command line of a subcommand: argp, with the table of options behind it; then the
+ * configuration file where --config names one; then what options_check wants. */
+#ifndef QHCP_CLI_ARGS_H
+#define QHCP_CLI_ARGS_H
+
+#include "cli/options.h"
+
+struct args_spec {
+    enum options_command command;
+    const char *name;       /* "qhcp lb", before every message */
+    const char *doc;        /* for --help: what it does */
+    const char *positional; /* "HOST:PORT": exactly one is wanted; NULL: none */
+    int usage_status;       /* exit status of a bad command line */
+};
+
+/* Parses argv (argv[0] is the subcommand) into *ret.  Wrong input is told on standard error and ends
+ * the process with usage_status; --help and --version end it with 0. *ret_positional borrows from
+ * argv; NULL where the spec has none. */
+void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
+                const char **ret_positional);
+
+/* Reads the configuration file again and puts the command line of argv over it, into *ret (fresh).  A
+ * list that came from standard input is taken from old.  Nothing is printed; on failure words say why
+ * and *ret is untouched. */
+int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,
+                struct options *ret, char *words, size_t words_cap);
+
+#endif

@@ -1,0 +1,21 @@
+/* The wall clock, for people and for tokens; everything that waits uses the monotonic one. */
+#ifndef QHCP_CLI_CLOCK_H
+#define QHCP_CLI_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_TEXT 32 /* bytes of a time as text */
+
+/* Milliseconds since 1970, UTC. */
+int64_t clock_wall_ms(void);
+
+/* Seconds since 1970; the cores' wall_clock callback, ctx is not used. */
+int64_t clock_unix(void *ctx);
+
+/* "2026-11-23T15:43:17.123Z" (RFC 3339), into ret and returned. */
+const char *clock_rfc3339(int64_t ms, char ret[CLOCK_TEXT]);
+
+/* "15:43:17", local time. */
+const char *clock_local(int64_t ms, char ret[CLOCK_TEXT]);
+
+#endif

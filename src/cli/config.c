@@ -1,0 +1,270 @@
+#include "cli/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cyaml/cyaml.h>
+
+#include "cli/value.h"
+
+#define CONFIG_FILE_MAX (32u << 20) /* bytes: LIST_MAX servers with the longest names */
+#define CONFIG_SCALAR_MAX 4096      /* bytes of one value: a path (PATH_MAX) */
+
+/* What libcyaml loads: one member of each array per option, used as its kind says. */
+struct raw {
+    char *scalar[OPTIONS_COUNT];
+    char **list[OPTIONS_COUNT];
+    uint32_t n[OPTIONS_COUNT];
+};
+
+/* What libcyaml says of a failure, line by line, on its log. */
+struct complaint {
+    char error[300]; /* the first error */
+    char where[80];  /* the option, where one is named */
+    unsigned line;   /* 0: unknown */
+    bool more;       /* a second document */
+};
+
+static const cyaml_schema_value_t entry_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CONFIG_SCALAR_MAX)};
+
+static cyaml_schema_field_t make_field(const struct options_row *row)
+{
+    size_t i = row->id;
+    cyaml_schema_field_t f = {.key = row->name};
+    enum cyaml_flag flags = (enum cyaml_flag)(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL);
+
+    if (row->kind == OPTIONS_LIST) {
+        f.data_offset = (uint32_t)(offsetof(struct raw, list) + i * sizeof(char **));
+        f.count_offset = (uint32_t)(offsetof(struct raw, n) + i * sizeof(uint32_t));
+        f.count_size = sizeof(uint32_t);
+        f.value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE,
+                                         .flags = flags,
+                                         .data_size = sizeof(char *),
+                                         .sequence = {&entry_schema, 0, LIST_MAX}};
+    } else {
+        f.data_offset = (uint32_t)(offsetof(struct raw, scalar) + i * sizeof(char *));
+        f.value = (cyaml_schema_value_t){.type = CYAML_STRING,
+                                         .flags = flags,
+                                         .data_size = sizeof(char),
+                                         .string = {0, CONFIG_SCALAR_MAX}};
+    }
+    return f;
+}
+
+/* All options of the command but --config itself. */
+static void make_fields(enum options_command command, cyaml_schema_field_t ret[OPTIONS_COUNT + 1])
+{
+    const struct options_row *rows = options_rows();
+    size_t n = 0;
+
+    for (size_t i = 0; i < OPTIONS_COUNT; i++)
+        if ((rows[i].commands & command) && i != OPTION_CONFIG)
+            ret[n++] = make_field(&rows[i]);
+    ret[n] = (cyaml_schema_field_t){.key = NULL};
+}
+
+/* "  in mapping field 'port' (line: 3, column: 7)" */
+static void note_place(struct complaint *c, const char *text)
+{
+    const char *line = strstr(text, "(line: "), *name = strchr(text, '\'');
+
+    if (c->line == 0 && line)
+        c->line = (unsigned)strtoul(line + 7, NULL, 10);
+    if (c->where[0] == '\0' && strstr(text, "in mapping field '") && name)
+        snprintf(c->where, sizeof c->where, "%.*s", (int)strcspn(name + 1, "'"), name + 1);
+}
+
+static void on_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+{
+    struct complaint *c = ctx;
+    char text[300];
+
+    vsnprintf(text, sizeof text, fmt, args);
+    text[strcspn(text, "\n")] = '\0';
+    if (level == CYAML_LOG_WARNING && strstr(text, "Ignoring documents"))
+        c->more = true;
+    if (level < CYAML_LOG_ERROR || strstr(text, "Backtrace:"))
+        return;
+    if (strncmp(text, "Load: ", 6) == 0 && text[6] != ' ' && c->error[0] == '\0')
+        snprintf(c->error, sizeof c->error, "%s", text + 6);
+    else
+        note_place(c, text);
+}
+
+/* The line on which `key:` stands for the last time; 0: nowhere. */
+static unsigned line_of(const char *text, size_t n, const char *key)
+{
+    unsigned line = 1, found = 0;
+    size_t len = strlen(key);
+
+    for (const char *p = text, *end = text + n; p < end; line++) {
+        const char *next = memchr(p, '\n', (size_t)(end - p));
+        next = next ? next + 1 : end;
+        while (p < next && strchr(" \t{\"'", *p))
+            p++;
+        if ((size_t)(next - p) > len && memcmp(p, key, len) == 0 && strchr(": \"'", p[len]))
+            found = line;
+        p = next;
+    }
+    return found;
+}
+
+/* Words for what libcyaml found, in the user's terms. */
+static void explain(const char *name, const char *text, size_t n, const struct complaint *c,
+                    cyaml_err_t error, char *words, size_t words_cap)
+{
+    char what[500], quote[VALUE_QUOTE + 8], at[16] = "";
+    const char *colon = strstr(c->error, ": ");
+    const char *detail = colon ? colon + 2 : "";
+    unsigned line = c->line;
+
+    if (strncmp(c->error, "Unexpected key", 14) == 0) {
+        snprintf(what, sizeof what, "there is no option %s", value_quote(detail, quote));
+    } else if (strncmp(c->error, "Mapping field already seen", 26) == 0) {
+        snprintf(what, sizeof what, "%s stands twice", value_quote(detail, quote));
+        line = line_of(text, n, detail);
+    } else if (strncmp(c->error, "Expecting STRING", 16) == 0) {
+        snprintf(what, sizeof what, "%s: a single value is wanted here", c->where);
+    } else if (strncmp(c->error, "Expecting SEQUENCE", 18) == 0) {
+        snprintf(what, sizeof what, "%s: a list is wanted here, one \"- entry\" a line", c->where);
+    } else if (strncmp(c->error, "Expecting MAPPING", 17) == 0) {
+        snprintf(what, sizeof what, "\"option: value\" lines are wanted, nothing else");
+    } else if (error == CYAML_ERR_ALIAS) {
+        snprintf(what, sizeof what, "aliases (*name) are not allowed here");
+    } else {
+        snprintf(what, sizeof what, "%s%s%s", c->where, c->where[0] ? ": " : "",
+                 c->error[0] ? c->error : cyaml_strerror(error));
+    }
+    if (line > 0)
+        snprintf(at, sizeof at, "%u: ", line);
+    snprintf(words, words_cap, "%s: %s%s%s", name, line > 0 ? "line " : "", at, what);
+}
+
+static int apply_row(const struct options_row *row, const struct raw *raw, struct options *ret,
+                     char *words, size_t words_cap)
+{
+    char why[400];
+    int r;
+
+    if (row->kind != OPTIONS_LIST) {
+        if (!raw->scalar[row->id])
+            return 0;
+        return options_set(ret, row, raw->scalar[row->id], LIST_TEXT_ONLY, words, words_cap);
+    }
+    for (size_t i = 0; i < raw->n[row->id]; i++) {
+        r = options_set(ret, row, raw->list[row->id][i], LIST_FILES, why, sizeof why);
+        if (r < 0) {
+            snprintf(words, words_cap, "entry %zu: %s", i + 1, why);
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int apply(const char *name, const char *text, size_t n, const struct raw *raw,
+                 struct options *ret, char *words, size_t words_cap)
+{
+    const struct options_row *rows = options_rows();
+    char why[500];
+
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        int r = apply_row(&rows[i], raw, ret, why, sizeof why);
+        if (r < 0) {
+            snprintf(words, words_cap, "%s: line %u: %s: %s", name, line_of(text, n, rows[i].name),
+                     rows[i].name, why);
+            return r;
+        }
+    }
+    return 0;
+}
+
+int config_parse(const char *name, const char *text, size_t n, struct options *ret, char *words,
+                 size_t words_cap)
+{
+    cyaml_schema_field_t fields[OPTIONS_COUNT + 1];
+    struct complaint c = {0};
+    struct raw *raw = NULL;
+    int r = 0;
+
+    make_fields(ret->command, fields);
+    const cyaml_schema_value_t top = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw, fields)};
+    const cyaml_config_t config = {.log_fn = on_log,
+                                   .log_ctx = &c,
+                                   .mem_fn = cyaml_mem,
+                                   .log_level = CYAML_LOG_WARNING,
+                                   .flags = CYAML_CFG_NO_ALIAS};
+    if (n > 0 && memchr(text, '\0', n)) {
+        snprintf(words, words_cap, "%s: a NUL byte: this is no YAML", name);
+        return QHCP_E_PARSE;
+    }
+    cyaml_err_t error =
+        cyaml_load_data((const uint8_t *)text, n, &config, &top, (cyaml_data_t **)&raw, NULL);
+    if (error != CYAML_OK) {
+        explain(name, text, n, &c, error, words, words_cap);
+        return QHCP_E_PARSE;
+    }
+    if (c.more) {
+        snprintf(words, words_cap, "%s: a second document (after ---) is not allowed", name);
+        r = QHCP_E_PARSE;
+    }
+    if (r == 0 && raw) /* NULL: an empty file, which sets nothing */
+        r = apply(name, text, n, raw, ret, words, words_cap);
+    cyaml_free(&config, &top, raw, 0);
+    return r;
+}
+
+/* The whole file; *ret is on the heap. */
+static int read_file(const char *path, char **ret, size_t *ret_n)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    char *buf = NULL;
+    size_t n = 0;
+
+    if (size > (off_t)CONFIG_FILE_MAX) {
+        errno = EFBIG;
+        size = -1;
+    }
+    if (size < 0 || !(buf = malloc((size_t)size + 1)))
+        goto fail;
+    while (n < (size_t)size) {
+        ssize_t r = pread(fd, buf + n, (size_t)size - n, (off_t)n);
+        if (r < 0 && errno != EINTR)
+            goto fail;
+        if (r == 0)
+            break; /* it shrank meanwhile */
+        n += r > 0 ? (size_t)r : 0;
+    }
+    close(fd);
+    *ret = buf;
+    *ret_n = n;
+    return 0;
+fail:
+    free(buf);
+    if (fd >= 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+    }
+    return QHCP_E_IO;
+}
+
+int config_load(const char *path, struct options *ret, char *words, size_t words_cap)
+{
+    char *text;
+    size_t n;
+    int r = read_file(path, &text, &n);
+
+    if (r < 0) {
+        snprintf(words, words_cap, "cannot read %s: %s", path, strerror(errno));
+        return r;
+    }
+    r = config_parse(path, text, n, ret, words, words_cap);
+    free(text);
+    return r;
+}

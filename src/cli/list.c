@@ -1,0 +1,172 @@
+#include "cli/list.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void list_deinit(struct list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->at[i]);
+    free(l->at);
+    *l = (struct list){0};
+}
+
+int list_add(struct list *l, const char *text, size_t n)
+{
+    if (l->n >= LIST_MAX)
+        return QHCP_E_FULL;
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : 16;
+        char **grown = realloc(l->at, cap * sizeof *grown);
+        if (!grown)
+            return QHCP_E_NOMEM;
+        l->at = grown;
+        l->cap = cap;
+    }
+    char *copy = strndup(text, n);
+    if (!copy)
+        return QHCP_E_NOMEM;
+    l->at[l->n++] = copy;
+    return 0;
+}
+
+static int add_or_say(struct list *l, const char *text, size_t n, char *words, size_t words_cap)
+{
+    int r = list_add(l, text, n);
+
+    if (r < 0)
+        snprintf(words, words_cap, r == QHCP_E_FULL ? "more than %u entries" : "out of memory",
+                 (unsigned)LIST_MAX);
+    return r;
+}
+
+static void trim(const char **p, const char **end)
+{
+    while (*p < *end && strchr(" \t\r", **p))
+        (*p)++;
+    while (*end > *p && strchr(" \t\r", (*end)[-1]))
+        (*end)--;
+}
+
+int list_parse_lines(struct list *l, const char *name, const char *content, size_t n, char *words,
+                     size_t words_cap)
+{
+    const char *end = content + n;
+    int r = 0;
+
+    if (n > 0 && memchr(content, '\0', n)) {
+        snprintf(words, words_cap, "%s holds a NUL byte: it is no text file", name);
+        return QHCP_E_PARSE;
+    }
+    for (const char *line = content; line < end && r == 0;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        const char *next = stop ? stop + 1 : end, *p = line;
+        stop = stop ? stop : end;
+        const char *comment = memchr(line, '#', (size_t)(stop - line));
+        if (comment)
+            stop = comment;
+        trim(&p, &stop);
+        if (p < stop)
+            r = add_or_say(l, p, (size_t)(stop - p), words, words_cap);
+        line = next;
+    }
+    return r;
+}
+
+/* All of a descriptor, at most LIST_FILE_MAX bytes; *ret is on the heap. */
+static int slurp(int fd, const char *name, char **ret, size_t *ret_n, char *words, size_t words_cap)
+{
+    size_t n = 0, cap = 0;
+    char *buf = NULL;
+
+    for (;;) {
+        if (n == cap) {
+            cap = cap ? 2 * cap : 65536;
+            char *grown = cap <= LIST_FILE_MAX ? realloc(buf, cap) : NULL;
+            if (!grown) {
+                snprintf(words, words_cap, "%s is larger than %u MiB, or memory is out", name,
+                         LIST_FILE_MAX >> 20);
+                goto fail;
+            }
+            buf = grown;
+        }
+        ssize_t r = read(fd, buf + n, cap - n);
+        if (r == 0)
+            break;
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0) {
+            snprintf(words, words_cap, "cannot read %s: %s", name, strerror(errno));
+            goto fail;
+        }
+        n += (size_t)r;
+    }
+    *ret = buf;
+    *ret_n = n;
+    return 0;
+fail:
+    free(buf);
+    return QHCP_E_IO;
+}
+
+static int parse_file(struct list *l, const char *path, enum list_source allowed, char *words,
+                      size_t words_cap)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    const char *name = is_stdin ? "standard input" : path;
+    char *content;
+    size_t n;
+
+    if (is_stdin && allowed != LIST_STDIN) {
+        snprintf(words, words_cap, "@- (standard input) cannot be read here");
+        return QHCP_E_ARG;
+    }
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        snprintf(words, words_cap, "cannot open %s: %s", name, strerror(errno));
+        return QHCP_E_IO;
+    }
+    int r = slurp(fd, name, &content, &n, words, words_cap);
+    if (!is_stdin)
+        close(fd);
+    if (r < 0)
+        return r;
+    size_t before = l->n;
+    r = list_parse_lines(l, name, content, n, words, words_cap);
+    free(content);
+    if (r == 0 && l->n == before) {
+        snprintf(words, words_cap, "%s lists nothing", name);
+        r = QHCP_E_PARSE;
+    }
+    return r;
+}
+
+int list_parse(struct list *l, const char *text, enum list_source allowed, char *words,
+               size_t words_cap)
+{
+    int r = 0;
+
+    if (text[0] == '@' && allowed != LIST_TEXT_ONLY)
+        return parse_file(l, text + 1, allowed, words, words_cap);
+    for (const char *p = text; r == 0; p++) {
+        const char *next = strchrnul(p, ','), *stop = next;
+        trim(&p, &stop);
+        if (p == stop) {
+            snprintf(words, words_cap, "%s",
+                     *text == '\0' ? "the list is empty"
+                                   : "an entry is empty: two commas in a row, or one at an end");
+            return QHCP_E_PARSE;
+        }
+        r = add_or_say(l, p, (size_t)(stop - p), words, words_cap);
+        if (*next == '\0')
+            break;
+        p = next;
+    }
+    return r;
+}

@@ -1,0 +1,324 @@
+#include "cli/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/address.h"
+#include "cli/value.h"
+
+static const struct options_row rows[] = {
+#define OPTIONS_ROW(id_, name_, kind_, commands_, arg_, def_, min_, max_, live_, doc_)            \
+    [OPTION_##id_] = {.id = OPTION_##id_,                                                          \
+                      .name = (name_),                                                            \
+                      .kind = OPTIONS_##kind_,                                                     \
+                      .commands = (commands_),                                                    \
+                      .arg = (arg_),                                                              \
+                      .def = (def_),                                                              \
+                      .min = (min_),                                                              \
+                      .max = (max_),                                                              \
+                      .live = (live_),                                                            \
+                      .doc = (doc_)},
+    OPTIONS(OPTIONS_ROW)
+#undef OPTIONS_ROW
+};
+
+const struct options_row *options_rows(void)
+{
+    return rows;
+}
+
+const struct options_row *options_find(enum options_command command, const char *name)
+{
+    for (size_t i = 0; i < OPTIONS_COUNT; i++)
+        if ((rows[i].commands & command) && strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+static int set_file(const char *text, bool no_files, struct options_value *v, char *words,
+                    size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8];
+    struct stat st;
+
+    if (text[0] == '\0') {
+        snprintf(words, words_cap, "the file name is empty; leave the option out for the default");
+        return QHCP_E_ARG;
+    }
+    if (!no_files) {
+        if (stat(text, &st) < 0 || access(text, R_OK) < 0) {
+            snprintf(words, words_cap, "%s: %s", value_quote(text, quote), strerror(errno));
+            return QHCP_E_IO;
+        }
+        if (!S_ISREG(st.st_mode)) {
+            snprintf(words, words_cap, "%s is not a regular file", value_quote(text, quote));
+            return QHCP_E_IO;
+        }
+    }
+    v->text = strdup(text);
+    return v->text ? 0 : QHCP_E_NOMEM;
+}
+
+static int set_text(const struct options_row *row, const char *text, struct options_value *v,
+                    char *words, size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8];
+    size_t n = strlen(text);
+
+    if (n < row->min || n > row->max) {
+        snprintf(words, words_cap, "%s is %zu bytes long: %llu to %llu are allowed",
+                 value_quote(text, quote), n, (unsigned long long)row->min,
+                 (unsigned long long)row->max);
+        return QHCP_E_ARG;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+            snprintf(words, words_cap, "%s has a control character in it",
+                     value_quote(text, quote));
+            return QHCP_E_ARG;
+        }
+    }
+    v->text = strdup(text);
+    return v->text ? 0 : QHCP_E_NOMEM;
+}
+
+static int choose(const char *choices, const char *text, uint64_t *ret, char *words,
+                  size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8];
+    uint64_t index = 0;
+    size_t n = strlen(text);
+
+    for (const char *p = choices;; index++) {
+        size_t len = strcspn(p, "|");
+        if (len == n && memcmp(p, text, n) == 0) {
+            *ret = index;
+            return 0;
+        }
+        if (p[len] == '\0')
+            break;
+        p += len + 1;
+    }
+    snprintf(words, words_cap, "%s is none of %s", value_quote(text, quote), choices);
+    return QHCP_E_ARG;
+}
+
+static int set_list(const struct options_row *row, const char *text, enum list_source files,
+                    struct list *l, char *words, size_t words_cap)
+{
+    int r = list_parse(l, text, files, words, words_cap);
+
+    if (r == 0 && l->n > row->max) {
+        snprintf(words, words_cap, "more than %llu entries", (unsigned long long)row->max);
+        r = QHCP_E_FULL;
+    }
+    return r;
+}
+
+static int set_value(const struct options_row *row, const char *text, enum list_source files,
+                     bool no_files, struct options_value *v, char *words, size_t words_cap)
+{
+    bool on = true;
+    int r;
+
+    switch (row->kind) {
+    case OPTIONS_DURATION:
+        return value_duration(text, row->min, row->max, &v->number, words, words_cap);
+    case OPTIONS_NUMBER:
+        return value_count(text, strcmp(row->arg, "PORT") == 0 ? "port" : "number", row->min,
+                           row->max, &v->number, words, words_cap);
+    case OPTIONS_FILE:
+        return set_file(text, no_files, v, words, words_cap);
+    case OPTIONS_TEXT:
+        return set_text(row, text, v, words, words_cap);
+    case OPTIONS_LIST:
+        return set_list(row, text, no_files ? LIST_TEXT_ONLY : files, &v->list, words, words_cap);
+    case OPTIONS_CHOICE:
+        return choose(row->arg, text, &v->number, words, words_cap);
+    case OPTIONS_SWITCH:
+        r = value_switch(text, &on, words, words_cap);
+        v->number = on;
+        return r;
+    }
+    return QHCP_E_INTERNAL;
+}
+
+void options_init(struct options *o, enum options_command command)
+{
+    char ignored[8];
+
+    *o = (struct options){.command = command};
+    for (size_t i = 0; i < OPTIONS_COUNT; i++)
+        if ((rows[i].commands & command) && rows[i].def && rows[i].kind != OPTIONS_TEXT)
+            set_value(&rows[i], rows[i].def, LIST_TEXT_ONLY, true, &o->at[i], ignored,
+                      sizeof ignored);
+}
+
+void options_deinit(struct options *o)
+{
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        free(o->at[i].text);
+        list_deinit(&o->at[i].list);
+        o->at[i] = (struct options_value){0};
+    }
+}
+
+int options_set(struct options *o, const struct options_row *row, const char *text,
+                enum list_source files, char *words, size_t words_cap)
+{
+    struct options_value *v = &o->at[row->id];
+
+    if (v->set && row->kind != OPTIONS_LIST) {
+        snprintf(words, words_cap, "is given twice");
+        return QHCP_E_EXISTS;
+    }
+    snprintf(words, words_cap, "out of memory");
+    int r = set_value(row, text, files, o->no_files, v, words, words_cap);
+    if (r == 0)
+        v->set = true;
+    return r;
+}
+
+int options_copy_list(struct options *o, const struct options *old, enum options_id id)
+{
+    const struct list *l = &old->at[id].list;
+    int r = 0;
+
+    for (size_t i = 0; i < l->n && r == 0; i++)
+        r = list_add(&o->at[id].list, l->at[i], strlen(l->at[i]));
+    o->at[id].set = true;
+    return r;
+}
+
+void options_merge(struct options *o, struct options *from)
+{
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        if (o->at[i].set || !from->at[i].set)
+            continue;
+        free(o->at[i].text);
+        list_deinit(&o->at[i].list);
+        o->at[i] = from->at[i];
+        from->at[i] = (struct options_value){0};
+    }
+    options_deinit(from);
+}
+
+/* "tcp:PORT" or "tcp:HOST:PORT". */
+static int check_service(const char *text, char *words, size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8], why[400];
+    struct address a;
+    uint64_t port;
+
+    if (strlen(text) > LIMIT_SERVICE) {
+        snprintf(words, words_cap, "--service: %s is longer than %d bytes",
+                 value_quote(text, quote), LIMIT_SERVICE);
+        return QHCP_E_ARG;
+    }
+    if (strncmp(text, "tcp:", 4) != 0) {
+        snprintf(words, words_cap, "--service: %s is neither tcp:PORT nor tcp:HOST:PORT",
+                 value_quote(text, quote));
+        return QHCP_E_PARSE;
+    }
+    int r = strchr(text + 4, ':') ? address_parse(text + 4, &a, why, sizeof why)
+                                  : value_count(text + 4, "port", 1, 65535, &port, why, sizeof why);
+    if (r < 0)
+        snprintf(words, words_cap, "--service: %s", why);
+    return r;
+}
+
+static int check_lb(const struct options *o, char *words, size_t words_cap)
+{
+    const struct list *servers = &o->at[OPTION_SERVERS].list;
+    char why[600];
+
+    if (servers->n == 0) {
+        snprintf(words, words_cap,
+                 "--servers is missing: name the servers to watch, as in --servers localhost:4243");
+        return QHCP_E_ARG;
+    }
+    int r = address_check_list(servers->at, servers->n, why, sizeof why);
+    if (r < 0)
+        snprintf(words, words_cap, "--servers: %s", why);
+    return r;
+}
+
+static int check_server(const struct options *o, char *words, size_t words_cap)
+{
+    const struct list *services = &o->at[OPTION_SERVICE].list;
+    union qhcp_addr ignored;
+    char why[300];
+    int r = address_parse_ip(options_text(o, OPTION_IP), 1, &ignored, why, sizeof why);
+
+    if (r < 0)
+        snprintf(words, words_cap, "--ip: %s", why);
+    for (size_t i = 0; i < services->n && r == 0; i++)
+        r = check_service(services->at[i], words, words_cap);
+    return r;
+}
+
+static int check_pair(const struct options *o, enum options_id a, enum options_id b, char *words,
+                      size_t words_cap)
+{
+    if (o->at[a].set == o->at[b].set)
+        return 0;
+    snprintf(words, words_cap, "--%s goes with --%s: give both or neither",
+             rows[o->at[a].set ? a : b].name, rows[o->at[a].set ? b : a].name);
+    return QHCP_E_ARG;
+}
+
+int options_check(const struct options *o, char *words, size_t words_cap)
+{
+    int r = check_pair(o, OPTION_CLIENT_CERT, OPTION_CLIENT_KEY, words, words_cap);
+
+    if (r == 0)
+        r = check_pair(o, OPTION_KEY, OPTION_SERVER_CERT, words, words_cap);
+    if (r == 0 && o->command == OPTIONS_LB)
+        r = check_lb(o, words, words_cap);
+    if (r == 0 && o->command == OPTIONS_SERVER)
+        r = check_server(o, words, words_cap);
+    return r;
+}
+
+bool options_differ(const struct options *a, const struct options *b, enum options_id id)
+{
+    const struct options_value *x = &a->at[id], *y = &b->at[id];
+
+    if (x->number != y->number || x->list.n != y->list.n || !x->text != !y->text)
+        return true;
+    if (x->text && strcmp(x->text, y->text) != 0)
+        return true;
+    for (size_t i = 0; i < x->list.n; i++)
+        if (strcmp(x->list.at[i], y->list.at[i]) != 0)
+            return true;
+    return false;
+}
+
+uint64_t options_number(const struct options *o, enum options_id id)
+{
+    return o->at[id].number;
+}
+
+const char *options_text(const struct options *o, enum options_id id)
+{
+    return o->at[id].text ? o->at[id].text
+                          : (rows[id].kind == OPTIONS_TEXT ? rows[id].def : NULL);
+}
+
+qhcp_nsec options_liveness(const struct options *o)
+{
+    if (o->at[OPTION_LIVENESS_INTERVAL].set)
+        return o->at[OPTION_LIVENESS_INTERVAL].number;
+    return nsec_min(o->at[OPTION_CHECK_INTERVAL].number, NSEC_PER_SEC);
+}
+
+qhcp_nsec options_status_interval(const struct options *o)
+{
+    if (o->at[OPTION_STATUS_INTERVAL].set)
+        return o->at[OPTION_STATUS_INTERVAL].number;
+    return nsec_max(o->at[OPTION_CHECK_INTERVAL].number, NSEC_PER_SEC);
+}

@@ -1,0 +1,175 @@
+/* Every option of every subcommand, in one table.
+ *
+ * A row is all that a new option needs: the command line (args.c), the YAML configuration
+ * (config.c, same names), --help and the manual pages (options_doc.c) are made from it.  Values come
+ * in as text, with their origin; they are checked here, and nothing else in src/cli parses one. */
+#ifndef QHCP_CLI_OPTIONS_H
+#define QHCP_CLI_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "base/limits.h"
+#include "base/time.h"
+#include "cli/list.h"
+
+enum options_command {
+    OPTIONS_LB = 1 << 0,
+    OPTIONS_SERVER = 1 << 1,
+    OPTIONS_CHECK = 1 << 2,
+};
+
+enum options_kind {
+    OPTIONS_DURATION, /* min and max in nanoseconds */
+    OPTIONS_NUMBER,   /* min and max */
+    OPTIONS_FILE,     /* a regular file that we may read */
+    OPTIONS_TEXT,     /* min and max bytes */
+    OPTIONS_LIST,     /* repeatable; comma-separated, or @FILE */
+    OPTIONS_CHOICE,   /* one of the words in arg, with | between */
+    OPTIONS_SWITCH,   /* no value on the command line; true or false in the configuration */
+};
+
+#define OPTIONS_INTERVAL_MIN (LIMIT_INTERVAL_MIN_US * NSEC_PER_USEC)
+#define OPTIONS_INTERVAL_MAX (LIMIT_INTERVAL_MAX_US * NSEC_PER_USEC)
+#define OPTIONS_DAY (24 * 3600 * NSEC_PER_SEC)
+#define OPTIONS_LEVELS "error|warning|info|debug"
+
+/* X(id, name, kind, commands, argument, default or NULL, min, max, live, doc)
+ * live: a change in the configuration file takes effect on SIGHUP.  A name may stand again for
+ * another command. */
+#define OPTIONS(X)                                                                                \
+    X(SERVERS, "servers", LIST, OPTIONS_LB, "LIST", NULL, 1, LIST_MAX, true,                       \
+      "The servers to watch, as host:port with commas between; @FILE reads one per line ('#' "     \
+      "begins a comment), @- reads standard input.")                                              \
+    X(PORT, "port", NUMBER, OPTIONS_LB, "PORT", "4242", 1, 65535, false,                           \
+      "The load balancer's own port: its probes leave from this UDP port.")                       \
+    X(MAX_FAIL, "max-fail-attempts", NUMBER, OPTIONS_LB, "COUNT", "3", 1, 1000, true,              \
+      "Checks in a row without an answer before a server is down.")                               \
+    X(CHECK_INTERVAL, "check-interval", DURATION, OPTIONS_LB, "DURATION", "10s",                   \
+      OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
+      "How often metrics are asked for, and the pace of the status display.")                     \
+    X(LIVENESS_INTERVAL, "liveness-interval", DURATION, OPTIONS_LB, "DURATION", NULL,              \
+      OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
+      "How often a server is probed for its verdict. By default the smaller of --check-interval "  \
+      "and 1s.")                                                                                  \
+    X(RECONNECT_INTERVAL, "reconnect-interval", DURATION, OPTIONS_LB, "DURATION", "30s",           \
+      OPTIONS_INTERVAL_MIN, OPTIONS_DAY, true, "How often a server that is down is dialled again.") \
+    X(CERT, "cert-file", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,               \
+      "What is trusted: the certificate (PEM) of a CA, or a server's own. By default the state "   \
+      "directory's CA.")                                                                          \
+    X(CLIENT_CERT, "client-cert", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,      \
+      "A client certificate (PEM) for servers that want one; goes with --client-key.")            \
+    X(CLIENT_KEY, "client-key", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,        \
+      "The client certificate's private key (PEM); no other user may be able to read it.")        \
+    X(TOKEN, "token-file", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,             \
+      "A token of an outside issuer, sent instead of one made here; no other user may be able to " \
+      "read it.")                                                                                 \
+    X(INSECURE, "insecure", SWITCH, OPTIONS_LB | OPTIONS_CHECK, NULL, NULL, 0, 0, false,           \
+      "Do not verify the certificates of servers. Anyone on the path can then pose as one. For "   \
+      "experiments only.")                                                                        \
+    X(STATUS_FORMAT, "status-format", CHOICE, OPTIONS_LB, "human|json|none", "human", 0, 0, false, \
+      "What standard output gets: a table, JSON lines, or nothing.")                              \
+    X(STATUS_INTERVAL, "status-interval", DURATION, OPTIONS_LB, "DURATION", NULL,                  \
+      100 * NSEC_PER_MSEC, OPTIONS_DAY, true,                                                      \
+      "How often the status is printed. By default --check-interval, but at least 1s.")           \
+    X(IP, "ip", TEXT, OPTIONS_SERVER, "IP", "0.0.0.0", 1, 64, false,                               \
+      "The address to listen on: an IPv4 or IPv6 address; 0.0.0.0 is all of IPv4, :: all of IPv6.") \
+    X(SERVER_PORT, "port", NUMBER, OPTIONS_SERVER, "PORT", "4243", 1, 65535, false,                \
+      "The UDP port to listen on.")                                                               \
+    X(KEY, "key-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                            \
+      "The private key (PEM) of --cert-file; no other user may be able to read it. By default the " \
+      "state directory's.")                                                                       \
+    X(SERVER_CERT, "cert-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                   \
+      "The server's certificate (PEM) with the chain behind it. By default the state directory's.") \
+    X(KEYS, "keys-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                          \
+      "The public keys (a JWK Set) of the load balancers whose tokens are accepted. By default "   \
+      "the state directory's.")                                                                   \
+    X(CLIENT_CA, "client-ca", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                     \
+      "Require a client certificate of this CA (PEM) as well.")                                   \
+    X(SERVICE, "service", LIST, OPTIONS_SERVER, "LIST", NULL, 0, LIMIT_SERVICES, false,            \
+      "The services this server stands for, as tcp:PORT or tcp:HOST:PORT; repeatable, or with "    \
+      "commas between.")                                                                          \
+    X(DRAIN_TIMEOUT, "drain-timeout", DURATION, OPTIONS_SERVER, "DURATION", "30s", NSEC_PER_MSEC,  \
+      OPTIONS_DAY, true, "How long a server that is told to stop waits for its load balancers.")  \
+    X(ID, "id", TEXT, OPTIONS_LB | OPTIONS_SERVER, "TEXT", NULL, 1, LIMIT_ID, false,               \
+      "The name by which the other side knows this one. By default the host's name (a server "     \
+      "adds its port).")                                                                          \
+    X(ALIVE, "alive", SWITCH, OPTIONS_CHECK, NULL, NULL, 0, 0, false,                              \
+      "Ask only whether it lives: degraded, draining and maintenance exit with 0.")               \
+    X(TIMEOUT, "timeout", DURATION, OPTIONS_CHECK, "DURATION", "5s", NSEC_PER_MSEC,                \
+      OPTIONS_INTERVAL_MAX, false, "How long to wait for a verdict; none by then means down.")    \
+    X(CONFIG, "config", FILE, OPTIONS_LB | OPTIONS_SERVER, "FILE", NULL, 0, 0, false,              \
+      "Read options from this YAML file, whose keys are the options' names; options on the "       \
+      "command line win. Read again on SIGHUP.")                                                  \
+    X(LOG_LEVEL, "log-level", CHOICE, OPTIONS_LB | OPTIONS_SERVER, OPTIONS_LEVELS, "info", 0, 0,   \
+      true, "The least important messages that standard error gets.")                             \
+    X(CHECK_LOG_LEVEL, "log-level", CHOICE, OPTIONS_CHECK, OPTIONS_LEVELS, "error", 0, 0, true,    \
+      "The least important messages that standard error gets.")
+
+enum options_id {
+#define OPTIONS_ID(id, ...) OPTION_##id,
+    OPTIONS(OPTIONS_ID)
+#undef OPTIONS_ID
+        OPTIONS_COUNT,
+};
+
+struct options_row {
+    enum options_id id;
+    const char *name;
+    enum options_kind kind;
+    unsigned commands;
+    const char *arg, *def;
+    uint64_t min, max;
+    bool live;
+    const char *doc;
+};
+
+struct options_value {
+    bool set;        /* by the user, not by default */
+    uint64_t number; /* DURATION (ns), NUMBER, CHOICE (index of the word), SWITCH */
+    char *text;      /* FILE, TEXT; NULL: none */
+    struct list list;
+};
+
+struct options {
+    enum options_command command;
+    bool no_files; /* no file is looked at: for fuzzing */
+    struct options_value at[OPTIONS_COUNT];
+};
+
+/* The rows, OPTIONS_COUNT of them, in the order of their ids. */
+const struct options_row *options_rows(void);
+
+/* The row of this name for this command, or NULL. */
+const struct options_row *options_find(enum options_command command, const char *name);
+
+/* All defaults. */
+void options_init(struct options *o, enum options_command command);
+void options_deinit(struct options *o);
+
+/* Sets one option from text.  `files`: may a list be "@FILE", or "@-".  On failure words say what is
+ * wrong with the value, without naming the option. QHCP_E_EXISTS: it is set already (but a list
+ * grows). */
+int options_set(struct options *o, const struct options_row *row, const char *text,
+                enum list_source files, char *words, size_t words_cap);
+
+/* Appends old's list to o's. QHCP_E_NOMEM. */
+int options_copy_list(struct options *o, const struct options *old, enum options_id id);
+
+/* Takes over from `from` (same command) what o does not have set itself; `from` is left empty. */
+void options_merge(struct options *o, struct options *from);
+
+/* What no option can know alone: pairs that go together, lists that are wanted, addresses. */
+int options_check(const struct options *o, char *words, size_t words_cap);
+
+/* Do two values differ? */
+bool options_differ(const struct options *a, const struct options *b, enum options_id id);
+
+/* The value, its default where it is not set. */
+uint64_t options_number(const struct options *o, enum options_id id);
+const char *options_text(const struct options *o, enum options_id id); /* NULL: none */
+
+/* What is derived where the user says nothing. */
+qhcp_nsec options_liveness(const struct options *o);
+qhcp_nsec options_status_interval(const struct options *o);
+
+#endif

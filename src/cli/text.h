@@ -1,0 +1,33 @@
+/* A text that grows: one line of output is put together in it, then handed on whole. */
+#ifndef QHCP_CLI_TEXT_H
+#define QHCP_CLI_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct text {
+    char *at; /* n bytes and a NUL once anything was added */
+    size_t n, cap;
+    bool failed; /* memory ran out: what follows was not added */
+};
+
+void text_deinit(struct text *t);
+void text_reset(struct text *t); /* empty, memory kept */
+void text_bytes(struct text *t, const char *p, size_t n);
+void text_add(struct text *t, const char *s);
+void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* s as a JSON string with its quotes: control characters and what is not UTF-8 never come through
+ * (RFC 8259, 7; the latter becomes U+FFFD). */
+void text_json(struct text *t, const char *s);
+
+/* s for a terminal or a log: control characters as '?', what is not UTF-8 too. */
+void text_plain(struct text *t, const char *s);
+
+/* The same, cut (with "..") or filled with blanks to width characters. */
+void text_column(struct text *t, const char *s, size_t width);
+
+/* Characters (code points) of s as text_plain writes it. */
+size_t text_width(const char *s);
+
+#endif

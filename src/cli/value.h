@@ -1,0 +1,36 @@
+/* Values as people write them: durations, counts and ports, from text.
+ *
+ * Text in, a number or words for the user out.  Pure: no files, no clock, no heap.  Every refusal
+ * quotes the bad value and says what is allowed. */
+#ifndef QHCP_CLI_VALUE_H
+#define QHCP_CLI_VALUE_H
+
+#include <stdbool.h>
+
+#include "base/time.h"
+
+#include <qhcp/error.h>
+
+#define VALUE_QUOTE 80 /* bytes of a bad value that are repeated in a message */
+
+/* A duration: a decimal number and a unit out of ns, us, ms, s, m, h; without unit seconds.
+ * "10", "1.5s", "250ms".  QHCP_E_PARSE (not a duration) or QHCP_E_ARG (not within min and max), with
+ * words of words_cap bytes. */
+int value_duration(const char *text, qhcp_nsec min, qhcp_nsec max, qhcp_nsec *ret, char *words,
+                   size_t words_cap);
+
+/* A whole number from min to max; what names it ("port", "count").  Errors as above. */
+int value_count(const char *text, const char *what, uint64_t min, uint64_t max, uint64_t *ret,
+                char *words, size_t words_cap);
+
+/* "true", "yes", "on", "false", "no", "off".  QHCP_E_PARSE. */
+int value_switch(const char *text, bool *ret, char *words, size_t words_cap);
+
+/* The shortest exact writing of a duration: "250ms", "1.5s", "2m". */
+void value_duration_text(qhcp_nsec duration, char *ret, size_t cap);
+
+/* text in quotes for a message: cut at VALUE_QUOTE bytes, control characters as '?'.  ret holds
+ * VALUE_QUOTE + 8 bytes. */
+const char *value_quote(const char *text, char ret[VALUE_QUOTE + 8]);
+
+#endif
