@@ -20,20 +20,42 @@ static void members_free(json_t *members)
     json_decref(members);
 }
 
-/* A private key's `d` must belong to its `x` and `y`: else servers would be handed a public key
- * that verifies nothing.  One signature tells, without touching the library's inside. */
-static bool pair_matches(const struct jwk *key)
+/* What of the members leaves the machine; NULL where memory is short. */
+static json_t *public_part(json_t *members)
 {
+    json_t *public = json_object();
+
+    for (size_t i = 0; i < sizeof public_members / sizeof public_members[0]; i++) {
+        json_t *v = json_object_get(members, public_members[i]);
+
+        if (v != NULL && json_object_set(public, public_members[i], v) != 0) {
+            json_decref(public);
+            return NULL;
+        }
+    }
+    return public;
+}
+
+/* A private key's `d` must belong to its `x` and `y`: else servers would be handed a public key
+ * that verifies nothing.  One signature, verified with the public part alone, tells. */
+static bool pair_matches(const struct jwk *key, json_t *members)
+{
+    json_t *public = public_part(members);
     json_t *header = json_pack("{s:s}", "alg", jwk_alg_name(key->alg));
+    struct jwk verifier = {0};
     uint8_t *payload = NULL;
     char *token = NULL;
     size_t n;
-    bool matches = header != NULL && jws_sign(key, header, "{}", &token) == 0 &&
-                   jws_verify(key, slice_str(token), &payload, &n) == 0;
+    bool matches = public != NULL && header != NULL &&
+                   jwk_read(public, JWK_VERIFY, &verifier, NULL, 0) == 0 &&
+                   jws_sign(key, header, "{}", &token) == 0 &&
+                   jws_verify(&verifier, slice_str(token), &payload, &n) == 0;
 
+    jwk_deinit(&verifier);
     free(payload);
     free(token);
     json_decref(header);
+    json_decref(public);
     return matches;
 }
 
@@ -45,7 +67,7 @@ static int key_adopt(json_t *members, struct auth_key **ret, char *words, size_t
 
     if (error == 0)
         error = jwk_read(members, JWK_SIGN, &key->jwk, words, words_cap);
-    if (error == 0 && !pair_matches(&key->jwk)) {
+    if (error == 0 && !pair_matches(&key->jwk, members)) {
         snprintf(words, words_cap, "member \"d\" does not belong to \"x\" and \"y\"");
         jwk_deinit(&key->jwk);
         error = QHCP_E_PARSE;
@@ -129,16 +151,8 @@ char *auth_key_json(const struct auth_key *key, bool with_private)
 
     if (with_private)
         return dump(key->members);
-    public = json_object();
-    for (size_t i = 0; i < sizeof public_members / sizeof public_members[0]; i++) {
-        json_t *v = json_object_get(key->members, public_members[i]);
-
-        if (v != NULL && json_object_set(public, public_members[i], v) != 0) {
-            json_decref(public);
-            return NULL;
-        }
-    }
-    text = dump(public);
+    public = public_part(key->members);
+    text = public != NULL ? dump(public) : NULL;
     json_decref(public);
     return text;
 }

@@ -96,34 +96,52 @@ static bool is_us(const struct trial *t, const char *aud)
     return t->demand->audience_ok != NULL && t->demand->audience_ok(aud, t->demand->ctx);
 }
 
-/* A string, or a list of strings of which one is us (RFC 7519, 4.1.3). */
+/* The audiences, one after another: a string is a list of one. NULL where the i-th is no string. */
+static const char *audience_at(const json_t *aud, size_t i)
+{
+    return json_string_value(json_is_string(aud) ? aud : json_array_get(aud, i));
+}
+
+/* A string, or a list of strings (RFC 7519, 4.1.3). */
+static int read_audiences(const struct trial *t, const json_t *aud, size_t *ret_n)
+{
+    size_t n = json_is_string(aud) ? 1 : json_array_size(aud);
+    bool good = n > 0;
+
+    for (size_t i = 0; good && i < n; i++)
+        good = audience_at(aud, i) != NULL;
+    if (!good)
+        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"aud\" is %s",
+                              aud == NULL ? "missing" : "neither a string nor a list of strings");
+    *ret_n = n;
+    return 0;
+}
+
+/* One of the audiences is us, by a name for which the key may ask. */
 static int check_audience(const struct trial *t)
 {
-    const json_t *v = json_object_get(t->claims, "aud");
-    size_t n = json_is_string(v) ? 1 : json_array_size(v);
-    const char *ours = NULL, *first = NULL;
+    const json_t *aud = json_object_get(t->claims, "aud");
+    const char *ours = NULL;
     char shown[VERDICT_TEXT];
+    size_t n = 0;
+    int error = read_audiences(t, aud, &n);
 
-    if (n == 0)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"aud\" is %s",
-                              v == NULL ? "missing" : "neither a string nor a list of strings");
+    if (error != 0)
+        return error;
     for (size_t i = 0; i < n; i++) {
-        const char *aud = json_string_value(json_is_string(v) ? v : json_array_get(v, i));
+        const char *name = audience_at(aud, i);
 
-        if (aud == NULL)
-            return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"aud\" has a non-string");
-        first = first != NULL ? first : aud;
-        if (!is_us(t, aud))
+        if (!is_us(t, name))
             continue;
-        if (key_allows_audience(t->key, aud))
+        if (key_allows_audience(t->key, name))
             return 0;
-        ours = aud;
+        ours = name;
     }
     if (ours != NULL)
         return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "its key may not ask %s",
                               verdict_text(ours, shown));
     return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "token is for %s, this server is not",
-                          verdict_text(first, shown));
+                          verdict_text(audience_at(aud, 0), shown));
 }
 
 static int check_lifetime(const struct trial *t, int64_t *ret_expires)
