@@ -1,0 +1,57 @@
+#!/bin/sh
+# run_quic.sh: everything about QHCP on a fresh Debian 12 or 13, in one command.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+
+usage() {
+    cat <<'HELP'
+usage: ./run_quic.sh [COMMAND]
+
+  (none)           the menu: run a load balancer or a server
+  demo             three servers and a load balancer on this machine: one is killed and comes back
+  build            build/qhcp and the libraries, in build/
+  test [NAME ...]  the whole test suite, or the tests whose suite/name contains a NAME
+  fuzz [SECONDS]   each fuzzer for that long (default 60)
+  help             this
+
+Each installs first what is missing, with apt: as root directly, otherwise by sudo.
+HELP
+}
+
+command=${1-menu}
+[ $# -eq 0 ] || shift
+case $command in
+menu | demo | build)
+    if [ $# -ne 0 ]; then
+        echo "run_quic.sh: $command takes no arguments, but got: $*" >&2
+        exit 2
+    fi
+    "$root/scripts/build.sh"
+    ;;
+esac
+case $command in
+menu) exec "$root/scripts/menu.sh" ;;
+demo) exec python3 -B "$root/scripts/demo.py" ;;
+build) echo "built: $root/build/qhcp, libqhcp.so, libqhcp.a" ;;
+test)
+    "$root/scripts/need.sh" build test
+    exec python3 -B "$root/scripts/test.py" "$@"
+    ;;
+fuzz)
+    seconds=${1-60}
+    case $seconds in
+    '' | *[!0-9]* | 0*)
+        echo "run_quic.sh: fuzz takes a number of seconds, but got: $seconds" >&2
+        exit 2
+        ;;
+    esac
+    "$root/scripts/need.sh" build test
+    exec python3 -B "$root/scripts/test.py" --fuzz-only --fuzz-seconds "$seconds"
+    ;;
+help | -h | --help) usage ;;
+*)
+    echo "run_quic.sh: no command \"$command\"" >&2
+    usage >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,101 @@
+"""Processes that a test starts: their lines as they come, each waited for with a deadline; ended by
+their own pid, and by the kernel should the test itself be killed."""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from contextlib import nullcontext
+
+from lib.net import die_with_parent
+
+
+class Gone(AssertionError):
+    """What was waited for cannot come any more, or did not come in time."""
+
+
+class Process:
+    """A child whose standard output is read line by line; standard error goes to a file."""
+
+    def __init__(self, command, *, name, log, env=None, namespace=None, stdin=subprocess.DEVNULL):
+        self.name, self.log = name, log
+        self.lines, self._rest, self._eof = [], b"", False
+        with namespace or nullcontext(), open(log, "ab") as errors:
+            self.popen = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE,
+                                          stderr=errors, env=env, bufsize=0,
+                                          preexec_fn=lambda: die_with_parent(signal.SIGKILL))
+        os.set_blocking(self.popen.stdout.fileno(), False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self.popen.stdout, selectors.EVENT_READ)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def _pull(self, wait):
+        """Reads what is there, after waiting up to `wait` seconds for something."""
+        if self._eof or not self._selector.select(max(wait, 0)):
+            return
+        data = self.popen.stdout.read(65536)
+        if data is None:
+            return
+        self._eof = data == b""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self.lines += [line.decode("utf-8", "replace") for line in lines]
+
+    def wait_line(self, wanted, within, since=0):
+        """(index, line) of the first line from index `since` on for which wanted(line) is true."""
+        deadline, index = time.monotonic() + within, since
+        while True:
+            while index < len(self.lines):
+                if wanted(self.lines[index]):
+                    return index, self.lines[index]
+                index += 1
+            left = deadline - time.monotonic()
+            if self._eof or left <= 0:
+                why = "its output ended" if self._eof else f"{within} s passed"
+                raise Gone(f"{self.name}: {why} before the line that was waited for\n{self.story()}")
+            self._pull(left)
+
+    def errors(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def story(self):
+        """The end of both its outputs, for a failure's message."""
+        said, logged = self.lines[-15:], self.errors().split("\n")[-25:]
+        return "\n".join([f"--- {self.name}, standard output:", *said,
+                          f"--- {self.name}, standard error:", *logged])
+
+    def send(self, number):
+        self.popen.send_signal(number)
+
+    def wait(self, within):
+        """Its exit status (negative: the signal); reads on meanwhile, so that it cannot block."""
+        deadline = time.monotonic() + within
+        while not self._eof:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Gone(f"{self.name} did not end within {within} s\n{self.story()}")
+            self._pull(left)
+        try:
+            return self.popen.wait(max(deadline - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            raise Gone(f"{self.name} did not end within {within} s\n{self.story()}") from None
+
+    def stop(self, number=signal.SIGTERM, within=10):
+        if self.popen.poll() is None:
+            self.send(number)
+        return self.wait(within)
+
+    def kill(self):
+        """SIGKILL, by pid; harmless when it has ended."""
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.wait()
+
+    def close(self):
+        self.kill()
+        self._selector.close()
+        self.popen.stdout.close()
