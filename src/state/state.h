@@ -4,14 +4,22 @@
  *   lock                 flock(2): held while anything is made or changed
  *   ca/ca.pem            certificate of the CA (automatic, or imported)
  *   ca/ca-key.pem        its key, 0600; absent on a machine that imported its CA
+ *   ca/issued.json       what this CA's machine has exported, and until when it is valid
  *   server/cert.pem      this machine's server certificate, and the CA's behind it
  *   server/key.pem       its key, 0600
+ *   server/names.json    this host's names and addresses, and when each was last seen
  *   lb/token-key.json    the private ES256 JWK of this machine's load balancers, 0600
+ *   lb/token-key-old.json its predecessor after `keys rotate`, with `exp`: for servers that do not
+ *                        know the new one yet, 0600
  *   check/token-key.json imported: a private JWK for `qhcp check` of this server only, 0600
  *   trust/keys.json      JWK Set: the public token keys that this machine's servers accept
+ *   imported.json        what was imported here: {"server": bool, "lb": bool, "at": unix seconds}
  *   secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
  *   tickets/             TLS session tickets, 0600 each, at most 24 h old
- */
+ *   pending, pending.new a change that is being made (change.h)
+ *
+ * A piece that is missing where it cannot be made anew without breaking other machines' trust, and
+ * any piece that is damaged, is named and never replaced: a backup may exist. */
 #ifndef QHCP_STATE_STATE_H
 #define QHCP_STATE_STATE_H
 
@@ -23,10 +31,23 @@
 #define STATE_SECRET 32
 #define STATE_PATH 1024 /* longest path of a file in the directory */
 
+#define STATE_CA "ca/ca.pem"
+#define STATE_CA_KEY "ca/ca-key.pem"
+#define STATE_ISSUED "ca/issued.json"
+#define STATE_CERT "server/cert.pem"
+#define STATE_KEY "server/key.pem"
+#define STATE_NAMES "server/names.json"
+#define STATE_TOKEN_KEY "lb/token-key.json"
+#define STATE_TOKEN_KEY_OLD "lb/token-key-old.json"
+#define STATE_CHECK_KEY "check/token-key.json"
+#define STATE_TRUST "trust/keys.json"
+#define STATE_IMPORTED "imported.json"
+
 struct state {
     char dir[STATE_PATH - 64]; /* absolute, no trailing slash */
     uint8_t secret[STATE_SECRET];
-    bool imported; /* the CA came from another machine */
+    bool imported;    /* the CA came from another machine */
+    char notice[256]; /* empty, or what could not be renewed though all still works: for the log */
 };
 
 /* Finds the directory (QHCP_STATE_DIR, /var/lib/qhcp for root, XDG_STATE_HOME/qhcp,
@@ -35,7 +56,34 @@ struct state {
  * addresses changed), checks modes and owners of private files (QHCP_E_PERMISSION), and loads.
  * On failure `words` says what, where and what to do. */
 int state_open(struct state *ret, char *words, size_t words_cap);
-void state_close(struct state *s);
+/* The same at a time of the caller's (unix seconds), for tests. */
+int state_open_at(struct state *ret, int64_t now, char *words, size_t words_cap);
+/* Finds and checks the directory only; makes and loads nothing.  QHCP_E_NOT_FOUND for none. */
+int state_find(struct state *ret, char *words, size_t words_cap);
+void state_close(struct state *s); /* wipes the secret */
+
+/* For a process that runs long: call hourly.  Does again what state_open does: renews certificates
+ * and follows the machine's names and addresses (within a day those of a process that does not call
+ * are forgotten).  Nothing of *s changes but `notice` and `imported`. */
+int state_renew(struct state *s, char *words, size_t words_cap);
+
+/* A number that changes whenever a certificate, key or trust file was replaced (a few stat calls):
+ * for live reload. */
+uint64_t state_stamp(const struct state *s);
+
+/* The server's certificate chain and key, as a pair that belongs together (under the lock); free()
+ * both.  QHCP_E_NOT_FOUND with the commands to run where this machine imported a load balancer's
+ * bundle only. */
+int state_load_server(const struct state *s, char **ret_cert, char **ret_key, char *words,
+                      size_t words_cap);
+
+/* From 30 days before a certificate's end: words that tell when, and the command to run.  False
+ * (words untouched) while there is nothing to say.  state_expiry_notice looks at the first
+ * certificate of a PEM text and takes its names from it; state_expiry_words is for who knows a
+ * peer's name and end only (unix seconds; 0: unknown). */
+bool state_expiry_notice(const char *cert_pem, int64_t now, char *words, size_t words_cap);
+bool state_expiry_words(const char *name, int64_t expires, int64_t now, char *words,
+                        size_t words_cap);
 
 /* The path of a file in the directory, by its name above. */
 void state_path(const struct state *s, const char *name, char *ret, size_t cap);

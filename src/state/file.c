@@ -1,0 +1,236 @@
+/* Reading and writing whole files.  Written ones appear whole under their name or not at all (made
+ * beside, fsync, rename); private ones are refused as long as anybody else could have read them,
+ * for root too, since root's mode bits say what others may do. */
+#include "state/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gnutls/gnutls.h>
+#include <qhcp/error.h>
+
+#include "state/state.h"
+
+void file_wipe(char *p, size_t n)
+{
+    if (p)
+        gnutls_memset(p, 0, n);
+    free(p);
+}
+
+static int check_kind(const struct stat *st, const char *path, enum file_kind kind,
+                      const struct words *w)
+{
+    if (S_ISDIR(st->st_mode))
+        return words_fail(w, QHCP_E_IO, "%s is a directory, not a file", path);
+    if (kind != FILE_PRIVATE || S_ISFIFO(st->st_mode))
+        return 0;
+    if (st->st_uid != geteuid() && st->st_uid != 0)
+        return words_fail(w, QHCP_E_PERMISSION,
+                          "%s belongs to another user (uid %u), who can read and change it; run: "
+                          "chown %u %s",
+                          path, (unsigned)st->st_uid, (unsigned)geteuid(), path);
+    if (st->st_mode & 077)
+        return words_fail(
+            w, QHCP_E_PERMISSION,
+            "other users can read %s (mode %04o), which is private; run: chmod 600 %s", path,
+            (unsigned)st->st_mode & 07777, path);
+    return 0;
+}
+
+int file_read_fd(int fd, const char *path, enum file_kind kind, size_t max, char **ret,
+                 size_t *ret_len, const struct words *w)
+{
+    struct stat st;
+    size_t cap, n = 0;
+    char *buf, *more;
+    ssize_t got;
+    int error;
+
+    if (fstat(fd, &st) != 0)
+        return words_errno(w, errno, "look at", path);
+    error = check_kind(&st, path, kind, w);
+    if (error)
+        return error;
+    if (st.st_size > 0 && (uint64_t)st.st_size > max)
+        return words_fail(w, QHCP_E_TOO_LARGE, "%s is too large (%lld bytes; at most %zu)", path,
+                          (long long)st.st_size, max);
+    cap = st.st_size > 0 ? (size_t)st.st_size + 2 : 4096;
+    buf = malloc(cap);
+    if (!buf)
+        return words_errno(w, ENOMEM, "read", path);
+    while ((got = read(fd, buf + n, cap - n - 1)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            error = words_errno(w, errno, "read", path);
+            goto fail;
+        }
+        n += (size_t)got;
+        if (n > max) {
+            error =
+                words_fail(w, QHCP_E_TOO_LARGE, "%s is too large (at most %zu bytes)", path, max);
+            goto fail;
+        }
+        if (n < cap - 1)
+            continue;
+        more = malloc(cap * 2); /* not realloc: it would leave an unwiped copy behind */
+        if (!more) {
+            error = words_errno(w, ENOMEM, "read", path);
+            goto fail;
+        }
+        memcpy(more, buf, n);
+        file_wipe(buf, cap);
+        buf = more;
+        cap *= 2;
+    }
+    buf[n] = '\0';
+    *ret = buf;
+    *ret_len = n;
+    return 0;
+fail:
+    file_wipe(buf, cap);
+    return error;
+}
+
+int file_read(const char *path, enum file_kind kind, bool follow, size_t max, char **ret,
+              size_t *ret_len, const struct words *w)
+{
+    /* O_NONBLOCK: opening a FIFO that nobody writes must not hang */
+    int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
+    int fd = open(path, flags);
+    struct stat st;
+    int error;
+
+    if (fd < 0 && errno == ENOENT)
+        return words_fail(w, QHCP_E_NOT_FOUND, "no such file: %s", path);
+    if (fd < 0)
+        return words_errno(w, errno, "open", path);
+    if (fstat(fd, &st) != 0)
+        error = words_errno(w, errno, "look at", path);
+    else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        error = words_fail(w, QHCP_E_IO, "%s is not a regular file", path);
+    else
+        error = file_read_fd(fd, path, kind, max, ret, ret_len, w);
+    close(fd);
+    return error;
+}
+
+int state_read_file(const char *path, bool private, size_t max, char **ret, size_t *ret_len,
+                    char *words, size_t words_cap)
+{
+    struct words w = {words, words_cap};
+
+    return file_read(path, private ? FILE_PRIVATE : FILE_PUBLIC, true, max, ret, ret_len, &w);
+}
+
+static int write_all(int fd, struct slice s)
+{
+    while (s.n > 0) {
+        ssize_t done = write(fd, s.p, s.n);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return errno;
+        s.p += done;
+        s.n -= (size_t)done;
+    }
+    return 0;
+}
+
+/* Fills an open new file and closes it: 0 or an errno. */
+static int fill(int fd, struct slice content, unsigned mode)
+{
+    int err = write_all(fd, content);
+
+    if (!err && fchmod(fd, mode) != 0)
+        err = errno;
+    if (!err && fsync(fd) != 0 && errno != EINVAL) /* EINVAL: a pipe or the like, nothing to sync */
+        err = errno;
+    if (close(fd) != 0 && !err)
+        err = errno;
+    return err;
+}
+
+int file_create(const char *path, struct slice content, unsigned mode, const struct words *w)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int err;
+
+    if (fd < 0)
+        return words_errno(w, errno, "create", path);
+    err = fill(fd, content, mode);
+    if (!err)
+        return 0;
+    unlink(path);
+    return words_errno(w, err, "write", path);
+}
+
+int file_sync_dir(const char *dir, const struct words *w)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = 0;
+
+    if (fd < 0)
+        return words_errno(w, errno, "open", dir);
+    if (fsync(fd) != 0 && errno != EINVAL)
+        err = errno;
+    close(fd);
+    return err ? words_errno(w, err, "write", dir) : 0;
+}
+
+/* The directory part of a path, "." for none. */
+static void parent_of(const char *path, char *ret, size_t cap)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 0;
+
+    if (!slash)
+        snprintf(ret, cap, ".");
+    else if (n == 0)
+        snprintf(ret, cap, "/");
+    else
+        slice_to_cstr(slice_of(path, n), ret, cap);
+}
+
+static int replace(const char *path, struct slice content, unsigned mode, const struct words *w)
+{
+    char beside[PATH_MAX], dir[PATH_MAX];
+    int fd, err;
+
+    if (snprintf(beside, sizeof beside, "%s.XXXXXX", path) >= (int)sizeof beside)
+        return words_errno(w, ENAMETOOLONG, "write", path);
+    fd = mkostemp(beside, O_CLOEXEC);
+    if (fd < 0)
+        return words_errno(w, errno, "create a file beside", path);
+    err = fill(fd, content, mode);
+    if (!err && rename(beside, path) != 0)
+        err = errno;
+    if (err) {
+        unlink(beside);
+        return words_errno(w, err, "write", path);
+    }
+    parent_of(path, dir, sizeof dir);
+    return file_sync_dir(dir, w);
+}
+
+int state_write_file(const char *path, struct slice content, unsigned mode, char *words,
+                     size_t words_cap)
+{
+    struct words w = {words, words_cap};
+    struct stat st;
+
+    /* a rename over /dev/null or a link would replace the thing itself */
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return words_fail(&w, QHCP_E_IO, "%s exists and is %s: choose another name", path,
+                          S_ISDIR(st.st_mode)   ? "a directory"
+                          : S_ISLNK(st.st_mode) ? "a symbolic link"
+                                                : "not a regular file");
+    return replace(path, content, mode, &w);
+}

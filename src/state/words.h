@@ -1,0 +1,21 @@
+/* Words for a person, beside an error number: what went wrong, where, and what to do.  The buffer
+ * is the caller's; every function of this folder that can fail takes one.  Never key material. */
+#ifndef QHCP_STATE_WORDS_H
+#define QHCP_STATE_WORDS_H
+
+#include <stddef.h>
+
+struct words {
+    char *p; /* may be NULL when cap is 0 */
+    size_t cap;
+};
+
+/* Writes the words and returns `error`, so that a failure is one statement. */
+int words_fail(const struct words *w, int error, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for a failed system call on a path: `what` is a verb ("open"), errno `err` gives the
+ * cause, the error number and, where there is a usual one, the remedy. */
+int words_errno(const struct words *w, int err, const char *what, const char *path);
+
+#endif
