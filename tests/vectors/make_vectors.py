@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the vectors beside it (README.md).  Bytes are put together here pair by pair; the only help
-is the encoding of one integer.  `--check` says whether the files are what this would write.
+is the encoding of one integer.  `--check` says whether the files are what this would write;
+`--corpus DIR` writes the short frames as files, for a fuzzer to begin with.
 
 The limits are those of docs/protocol.md, typed in again: a slip on either side shows as a failing test.
 """
@@ -524,8 +525,21 @@ def books():
         yield message.lower() + ".txt", message_book(message)
 
 
+def write_corpus(folder):
+    for _, book in books():
+        name = None
+        for line in book.lines:
+            if line.startswith("vector: "):
+                name = line[8:]
+            elif line.startswith("frame: ") and len(line) < 1200:
+                (folder / name).write_bytes(bytes.fromhex(line[7:]))
+
+
 def main():
     stale = []
+    if "--corpus" in sys.argv:
+        write_corpus(pathlib.Path(sys.argv[2]))
+        return 0
     for name, book in books():
         path = HERE / name
         if "--check" not in sys.argv:

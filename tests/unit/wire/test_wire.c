@@ -221,9 +221,9 @@ static void an_empty_replacement_of_the_metrics_cannot_be_said(void **state)
     make(WIRE_CONFIG_UPDATE);
     in.config_update.metrics.count = 1; /* not in use without the bit */
     in.config_update.metrics.at[0] = 1;
-    assert_int_equal(encode(), 5);
+    assert_int_equal(encode(), 4); /* type, length, id */
     in.config_update.has = WIRE_HAS_METRICS;
-    assert_int_equal(encode(), 7);
+    assert_int_equal(encode(), 6);
     in.config_update.metrics.count = 0;
     assert_int_equal(encode(), QHCP_E_VALUE);
 }
