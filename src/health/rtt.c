@@ -1,0 +1,36 @@
+#include "health/rtt.h"
+
+#define GRANULARITY NSEC_PER_MSEC /* RFC 6298's G: how late we ourselves may be */
+
+void rtt_sample(struct health *h, qhcp_nsec rtt)
+{
+    qhcp_nsec gap;
+
+    if (rtt == 0)
+        rtt = 1; /* 0 means "no sample" */
+    if (h->srtt == 0) {
+        h->srtt = rtt;
+        h->rttvar = rtt / 2;
+        return;
+    }
+    gap = h->srtt > rtt ? h->srtt - rtt : rtt - h->srtt;
+    h->rttvar = h->rttvar / 4 * 3 + gap / 4;
+    h->srtt = nsec_max(h->srtt / 8 * 7 + rtt / 8, 1);
+}
+
+qhcp_nsec rtt_timeout(const struct health *h)
+{
+    qhcp_nsec most = nsec_max(h->config.interval, HEALTH_TIMEOUT_FIRST);
+    qhcp_nsec rto =
+        h->srtt == 0 ? HEALTH_TIMEOUT_FIRST : h->srtt + nsec_max(4 * h->rttvar, GRANULARITY);
+
+    return nsec_min(nsec_max(nsec_add(rto, h->bound), HEALTH_TIMEOUT_MIN), most);
+}
+
+qhcp_nsec rtt_fast(const struct health *h)
+{
+    qhcp_nsec fast =
+        h->srtt == 0 ? HEALTH_FAST_FIRST : h->srtt + nsec_max(h->srtt / 2, 2 * h->rttvar);
+
+    return nsec_min(nsec_add(nsec_max(fast, HEALTH_FAST_MIN), h->bound), rtt_timeout(h));
+}

@@ -1,0 +1,17 @@
+/* The round-trip time of one server, smoothed, and the time-outs that follow from it. */
+#ifndef QHCP_HEALTH_RTT_H
+#define QHCP_HEALTH_RTT_H
+
+#include "health/health.h"
+
+void rtt_sample(struct health *h, qhcp_nsec rtt);
+
+/* How long a probe may stay unanswered: srtt + 4 rttvar (RFC 6298, 2.3) and the server's bound,
+ * within [HEALTH_TIMEOUT_MIN, max(interval, 1 s)]. */
+qhcp_nsec rtt_timeout(const struct health *h);
+
+/* The same for a probe that follows a miss: 1.5 srtt (more where the path jitters), at least 5 ms,
+ * and the bound; never more than rtt_timeout. */
+qhcp_nsec rtt_fast(const struct health *h);
+
+#endif
