@@ -3,12 +3,15 @@
 # old); every other package stays bookworm's.  Where the machine has that suite already, only the
 # pin is made; on later releases nothing is.  The archive is the one that the machine uses for
 # bookworm, found by asking apt, whichever format its sources are in.  Root only.
+#
+# backports.sh [ETC]: ETC stands in for /etc in the tests.
 set -eu
-sources=/etc/apt/sources.list.d/qhcp-backports.sources
-pin=/etc/apt/preferences.d/qhcp-ngtcp2
+etc=${1-/etc}
+sources=$etc/apt/sources.list.d/qhcp-backports.sources
+pin=$etc/apt/preferences.d/qhcp-ngtcp2
 
 # shellcheck source=/dev/null
-. /etc/os-release
+. "$etc/os-release"
 [ "${ID-}" = debian ] && [ "${VERSION_CODENAME-}" = bookworm ] || exit 0
 
 # targets FIELDS FILTER ...: the package indexes that apt is configured to use
