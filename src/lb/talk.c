@@ -145,14 +145,13 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
 {
     const struct wire_health_response *m = &r->m.response;
     struct health_step step = {0};
-    unsigned status = (unsigned)m->status;
+    unsigned status = (unsigned)r->status; /* of the newest epoch, also when the answer is older */
     bool told = (r->what & SESSION_LB_STATUS) != 0;
 
     if (told)
         slice_to_cstr((m->has & WIRE_HAS_REASON) ? m->reason : slice_of(NULL, 0), b->status_reason,
                       sizeof b->status_reason);
     if (!(r->what & SESSION_LB_ANSWER)) {
-        b->status = status;
         health_status(&b->health, now, status, &step);
         backend_act(b, now, &step);
         return;
@@ -160,9 +159,6 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
     b->checks_ok++;
     if (!(r->what & SESSION_LB_STALE))
         keep_values(b, &m->values);
-    else
-        status = b->status; /* an older epoch's status must not undo a newer one */
-    b->status = status;
     health_answer(&b->health, now, r->rtt, status,
                   (r->what & SESSION_LB_STALE) || complete(&m->values), &step);
     backend_act(b, now, &step);
@@ -207,7 +203,7 @@ static void report(struct backend *b, qhcp_nsec now, const struct session_lb_rep
     if (r->what & SESSION_LB_ESTABLISHED)
         established(b, now, &r->m.ack);
     if (r->what & SESSION_LB_RESTARTED)
-        b->restarted = true;
+        backend_signal(b, now, HEALTH_SIGNAL_RESET);
     if (r->what & (SESSION_LB_ANSWER | SESSION_LB_STATUS))
         answered(b, now, r);
     if (r->what & SESSION_LB_CONFIGURED)

@@ -134,8 +134,10 @@ static void report(struct peer *p, qhcp_nsec now, enum session_channel channel,
         server_log(p->server, QHCP_LOG_WARNING, "load balancer \"%s\" says: %s", p->lb_id, words);
         peer_close(p, QHCP_E_NO_ERROR, "");
     }
-    if (r->what & SESSION_SERVER_PEER_LEAVES)
+    if (r->what & SESSION_SERVER_PEER_LEAVES) {
         server_log(p->server, QHCP_LOG_INFO, "load balancer \"%s\" leaves", p->lb_id);
+        peer_close(p, QHCP_E_NO_ERROR, "load balancer left");
+    }
     if (r->what & SESSION_SERVER_TERMINATED)
         peer_close(p, QHCP_E_NO_ERROR, "server stopped");
 }
