@@ -12,10 +12,11 @@ struct metrics;
 
 /* Where the kernel's files are; tests point it at a tree of their own.  NULL members: the real. */
 struct metrics_root {
-    const char *proc; /* "/proc" */
+    const char *proc;   /* "/proc" */
     const char *cgroup; /* "/sys/fs/cgroup" */
 };
 
+/* QHCP_E_NOMEM alone: files that are missing are metrics that are missing. */
 int metrics_new(const struct metrics_root *root, struct metrics **ret);
 
 /* Measures all; cheap to call often: a call sooner than `min_age` after the last changes nothing.
@@ -23,12 +24,16 @@ int metrics_new(const struct metrics_root *root, struct metrics **ret);
  * apart), so that the first answer has a figure. */
 void metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age);
 
-/* The newest values, ascending numbers, and the metrics' names and units. */
+/* The newest values, ascending numbers, and the metrics' names and units, in the same order.  What
+ * cannot be read now is in neither.  The names point into m or into the registry and stay. */
 void metrics_values(const struct metrics *m, struct wire_values *ret);
 void metrics_names(const struct metrics *m, struct wire_metrics *ret);
 
-/* An application's own value: the metric is made at its first use with the next number from
- * WIRE_METRIC_APPLICATION_FIRST.  QHCP_E_FULL, QHCP_E_ARG for a bad name. */
+/* An application's own value.  A registered name that no provider measures ("requests_in_flight")
+ * keeps its number; any other is made at its first use with the next number from
+ * WIRE_METRIC_APPLICATION_FIRST.  QHCP_E_FULL; QHCP_E_ARG for a bad name (1 to LIMIT_NAME of a-z,
+ * 0-9 and _), a name that a provider measures, or another unit than the registry's or than before.
+ */
 int metrics_set(struct metrics *m, const char *name, unsigned unit, uint64_t value);
 
 void metrics_free(struct metrics *m);

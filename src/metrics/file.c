@@ -1,0 +1,89 @@
+#include "metrics/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATH = 4096 };
+
+int file_open(const char *dir, const char *name)
+{
+    char path[PATH];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+
+    /* O_NONBLOCK: whatever the tree holds (a FIFO, by mistake), nobody waits for it. */
+    return n > 0 && n < PATH ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+}
+
+void file_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+bool file_text(int fd, char *buf, size_t cap)
+{
+    size_t used = 0;
+    ssize_t n = 1;
+
+    /* The kernel may hand a long file out in pieces. */
+    while (fd >= 0 && n > 0 && used < cap - 1) {
+        n = pread(fd, buf + used, cap - 1 - used, (off_t)used);
+        if (n > 0)
+            used += (size_t)n;
+    }
+    buf[used] = '\0';
+    return used > 0 && n >= 0;
+}
+
+bool file_digits(const char **p, uint64_t *ret)
+{
+    const char *s = *p;
+    uint64_t v = 0;
+
+    if (*s < '0' || *s > '9')
+        return false;
+    for (; *s >= '0' && *s <= '9'; s++) {
+        uint64_t digit = (uint64_t)(*s - '0');
+
+        if (v > (UINT64_MAX - digit) / 10)
+            return false;
+        v = v * 10 + digit;
+    }
+    *p = s;
+    *ret = v;
+    return true;
+}
+
+bool file_number(int fd, uint64_t *ret)
+{
+    char text[32];
+    const char *p = text;
+    uint64_t v;
+
+    if (!file_text(fd, text, sizeof text) || !file_digits(&p, &v))
+        return false;
+    if (p[0] != '\0' && (p[0] != '\n' || p[1] != '\0'))
+        return false;
+    *ret = v;
+    return true;
+}
+
+bool file_field(const char *text, const char *name, uint64_t *ret)
+{
+    size_t n = strlen(name);
+
+    for (const char *line = text; line != NULL && *line != '\0';) {
+        if (strncmp(line, name, n) == 0 && (line[n] == ' ' || line[n] == ':')) {
+            const char *p = line + n + 1;
+
+            p += strspn(p, " \t");
+            return file_digits(&p, ret);
+        }
+        line = strchr(line, '\n');
+        line = line != NULL ? line + 1 : NULL;
+    }
+    return false;
+}

@@ -1,0 +1,188 @@
+/* memory_usage_percent: memory in use that cannot be reclaimed at once, of what may be used.
+ *
+ * In a cgroup that is usage less the inactive page cache (as container tools count it: the kernel
+ * drops those pages before it kills anyone), against the limit.  Every level with a limit counts,
+ * its own and its ancestors', and the fullest one decides, for that is where memory runs out first.
+ * Without a limit below the machine's memory: the machine's, MemTotal less MemAvailable. */
+#include <stdlib.h>
+
+#include "metrics/cgroup.h"
+#include "metrics/file.h"
+#include "metrics/providers.h"
+#include "wire/registry.h"
+
+enum { WHOLE = 10000, STAT_TEXT = 8192 };
+
+struct level {
+    bool unified;
+    int limit, usage, stat;
+};
+
+struct memory {
+    const struct metrics_root *root;
+    struct cgroup_membership membership;
+    struct level levels[CGROUP_LEVELS];
+    size_t n_levels;
+    int meminfo;
+};
+
+static void level_close(struct level *l)
+{
+    file_close(&l->limit);
+    file_close(&l->usage);
+    file_close(&l->stat);
+}
+
+/* "max" is no limit; nor is any number that no machine has (v1's "none" is 2^63 less a page). */
+static bool read_limit(const struct level *l, uint64_t *ret)
+{
+    char text[32];
+
+    if (file_number(l->limit, ret))
+        return true;
+    if (!l->unified || !file_text(l->limit, text, sizeof text) || strcmp(text, "max\n") != 0)
+        return false;
+    *ret = UINT64_MAX;
+    return true;
+}
+
+/* Unreadable statistics mean that nothing can be taken off. */
+static uint64_t read_inactive(const struct level *l)
+{
+    char text[STAT_TEXT];
+    uint64_t inactive;
+
+    if (file_text(l->stat, text, sizeof text) &&
+        file_field(text, l->unified ? "inactive_file" : "total_inactive_file", &inactive))
+        return inactive;
+    return 0;
+}
+
+static bool level_open(struct level *l, const struct cgroup *g)
+{
+    uint64_t v;
+
+    *l = (struct level){
+        .unified = g->unified,
+        .limit = file_open(g->dir, g->unified ? "memory.max" : "memory.limit_in_bytes"),
+        .usage = file_open(g->dir, g->unified ? "memory.current" : "memory.usage_in_bytes"),
+        .stat = file_open(g->dir, "memory.stat"),
+    };
+    if (read_limit(l, &v) && file_number(l->usage, &v))
+        return true;
+    level_close(l);
+    return false;
+}
+
+static void levels_close(struct memory *m)
+{
+    while (m->n_levels > 0)
+        level_close(&m->levels[--m->n_levels]);
+}
+
+static void levels_open(struct memory *m)
+{
+    struct cgroup g;
+
+    if (!cgroup_find(&m->membership, m->root, "memory", &g))
+        return;
+    do {
+        m->n_levels += level_open(&m->levels[m->n_levels], &g);
+    } while (m->n_levels < CGROUP_LEVELS && cgroup_up(&g));
+}
+
+static uint64_t share(uint64_t used, uint64_t whole)
+{
+    if (whole == 0 || used >= whole)
+        return WHOLE;
+    return (uint64_t)((double)used / (double)whole * WHOLE + 0.5);
+}
+
+static bool machine(const struct memory *m, uint64_t *ret_total, uint64_t *ret_share)
+{
+    char text[STAT_TEXT];
+    uint64_t total, available;
+
+    if (!file_text(m->meminfo, text, sizeof text) || !file_field(text, "MemTotal", &total) ||
+        !file_field(text, "MemAvailable", &available) || total == 0 || total > UINT64_MAX / 1024)
+        return false;
+    *ret_total = total * 1024;
+    *ret_share = share(available < total ? total - available : 0, total);
+    return true;
+}
+
+/* The fullest level with a limit below `total`.  False: a level has gone. */
+static bool fullest(const struct memory *m, uint64_t total, bool *ret_limited, uint64_t *ret)
+{
+    bool limited = false;
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < m->n_levels; i++) {
+        uint64_t limit, usage, inactive, here;
+
+        if (!read_limit(&m->levels[i], &limit) || !file_number(m->levels[i].usage, &usage))
+            return false;
+        if (limit >= total)
+            continue;
+        inactive = read_inactive(&m->levels[i]);
+        here = share(usage > inactive ? usage - inactive : 0, limit);
+        most = here > most ? here : most;
+        limited = true;
+    }
+    *ret_limited = limited;
+    *ret = most;
+    return true;
+}
+
+static bool memory_sample(void *self, qhcp_nsec now, uint64_t *ret)
+{
+    struct memory *m = self;
+    uint64_t total = UINT64_C(1) << 60, whole, inside = 0;
+    bool limited = false, known;
+
+    (void)now;
+    if (cgroup_moved(&m->membership)) {
+        levels_close(m);
+        levels_open(m);
+    }
+    known = machine(m, &total, &whole);
+    if (!fullest(m, total, &limited, &inside)) {
+        levels_close(m);
+        levels_open(m);
+        limited = fullest(m, total, &limited, &inside) && limited;
+    }
+    if (!limited && !known)
+        return false;
+    *ret = limited ? inside : whole;
+    return true;
+}
+
+static void *memory_open(const struct metrics_root *root)
+{
+    struct memory *m = calloc(1, sizeof *m);
+
+    if (m == NULL)
+        return NULL;
+    m->root = root;
+    m->meminfo = file_open(root->proc, "meminfo");
+    cgroup_membership_init(&m->membership, root);
+    levels_open(m);
+    return m;
+}
+
+static void memory_close(void *self)
+{
+    struct memory *m = self;
+
+    levels_close(m);
+    cgroup_membership_deinit(&m->membership);
+    file_close(&m->meminfo);
+    free(m);
+}
+
+const struct provider memory_provider = {
+    .number = WIRE_METRIC_MEMORY,
+    .open = memory_open,
+    .sample = memory_sample,
+    .close = memory_close,
+};

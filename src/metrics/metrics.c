@@ -1,0 +1,252 @@
+#include "metrics/metrics.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/cursor.h"
+#include "metrics/providers.h"
+#include "wire/registry.h"
+#include <qhcp/error.h>
+
+/* The newest value of every metric, in one table sorted by number.  Nothing is allocated or moved
+ * after metrics_new but the rows of that table, so names stay where they are. */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PAIR_APART (50 * NSEC_PER_MSEC) /* /proc/stat counts in ticks of up to 10 ms */
+#define SIGNALS_MAX 100                 /* that may cut the pause short before it is given up */
+
+/* Adding a metric: its file, a line in providers.h, and a row here. */
+static const struct provider *const providers[] = {
+    &cpu_provider,
+    &memory_provider,
+    &load_provider,
+};
+
+struct row {
+    uint64_t number, value;
+    const char *name;
+    unsigned unit;
+};
+
+struct metrics {
+    char *proc, *cgroup;
+    struct metrics_root root;
+    void *provider[COUNT(providers)];
+    bool sampled;
+    qhcp_nsec at; /* of the last sample */
+    size_t count;
+    struct row rows[LIMIT_METRICS]; /* ascending numbers; those with a value alone */
+    size_t n_names;
+    char names[LIMIT_METRICS][LIMIT_NAME + 1]; /* the application's */
+};
+
+int metrics_new(const struct metrics_root *root, struct metrics **ret)
+{
+    struct metrics *m = calloc(1, sizeof *m);
+
+    if (m == NULL)
+        return QHCP_E_NOMEM;
+    m->proc = strdup(root != NULL && root->proc != NULL ? root->proc : "/proc");
+    m->cgroup = strdup(root != NULL && root->cgroup != NULL ? root->cgroup : "/sys/fs/cgroup");
+    m->root = (struct metrics_root){.proc = m->proc, .cgroup = m->cgroup};
+    if (m->proc == NULL || m->cgroup == NULL)
+        goto free_all;
+    for (size_t i = 0; i < COUNT(providers); i++) {
+        m->provider[i] = providers[i]->open(&m->root);
+        if (m->provider[i] == NULL)
+            goto free_all;
+    }
+    *ret = m;
+    return 0;
+free_all:
+    metrics_free(m);
+    return QHCP_E_NOMEM;
+}
+
+void metrics_free(struct metrics *m)
+{
+    if (m == NULL)
+        return;
+    for (size_t i = 0; i < COUNT(providers); i++)
+        if (m->provider[i] != NULL)
+            providers[i]->close(m->provider[i]);
+    free(m->proc);
+    free(m->cgroup);
+    free(m);
+}
+
+/* The place of that number, or where it belongs. */
+static size_t place(const struct metrics *m, uint64_t number)
+{
+    size_t i = 0;
+
+    while (i < m->count && m->rows[i].number < number)
+        i++;
+    return i;
+}
+
+static bool stands(const struct metrics *m, size_t i, uint64_t number)
+{
+    return i < m->count && m->rows[i].number == number;
+}
+
+static int put(struct metrics *m, const struct row *row)
+{
+    size_t i = place(m, row->number);
+
+    if (!stands(m, i, row->number)) {
+        if (m->count == LIMIT_METRICS)
+            return QHCP_E_FULL;
+        memmove(&m->rows[i + 1], &m->rows[i], (m->count - i) * sizeof m->rows[0]);
+        m->count++;
+    }
+    m->rows[i] = *row;
+    return 0;
+}
+
+static void drop(struct metrics *m, uint64_t number)
+{
+    size_t i = place(m, number);
+
+    if (!stands(m, i, number))
+        return;
+    m->count--;
+    memmove(&m->rows[i], &m->rows[i + 1], (m->count - i) * sizeof m->rows[0]);
+}
+
+static void sample_one(struct metrics *m, size_t i, qhcp_nsec now)
+{
+    const struct wire_metric_row *registered = wire_metric_by_number(providers[i]->number);
+    struct row row = {.number = providers[i]->number};
+
+    if (registered == NULL || !providers[i]->sample(m->provider[i], now, &row.value)) {
+        drop(m, row.number);
+        return;
+    }
+    row.name = registered->name;
+    row.unit = registered->unit;
+    put(m, &row);
+}
+
+static qhcp_nsec clock_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (qhcp_nsec)ts.tv_sec * NSEC_PER_SEC + (qhcp_nsec)ts.tv_nsec;
+}
+
+/* The one place that waits and looks at a clock: the very first sample takes differences over a
+ * pause of its own.  Returns `now` as it is after it. */
+static qhcp_nsec first_pair(struct metrics *m, qhcp_nsec now)
+{
+    struct timespec left = {.tv_nsec = (long)PAIR_APART};
+    qhcp_nsec begun = clock_now();
+
+    for (size_t i = 0; i < COUNT(providers); i++)
+        if (providers[i]->difference)
+            sample_one(m, i, now);
+    for (int signals = 0; signals < SIGNALS_MAX && nanosleep(&left, &left) != 0;)
+        signals++;
+    return nsec_add(now, clock_now() - begun);
+}
+
+void metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)
+{
+    if (m->sampled && now < nsec_add(m->at, min_age))
+        return;
+    if (!m->sampled)
+        now = first_pair(m, now);
+    for (size_t i = 0; i < COUNT(providers); i++)
+        sample_one(m, i, now);
+    m->sampled = true;
+    m->at = now;
+}
+
+void metrics_values(const struct metrics *m, struct wire_values *ret)
+{
+    ret->count = m->count;
+    for (size_t i = 0; i < m->count; i++)
+        ret->at[i] = (struct wire_value){m->rows[i].number, m->rows[i].value};
+}
+
+void metrics_names(const struct metrics *m, struct wire_metrics *ret)
+{
+    ret->count = m->count;
+    for (size_t i = 0; i < m->count; i++)
+        ret->at[i] =
+            (struct wire_metric){m->rows[i].number, slice_str(m->rows[i].name), m->rows[i].unit};
+}
+
+static bool name_possible(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+    return n > 0 && n <= LIMIT_NAME && name[n] == '\0';
+}
+
+static bool measured_here(uint64_t number)
+{
+    for (size_t i = 0; i < COUNT(providers); i++)
+        if (providers[i]->number == number)
+            return true;
+    return false;
+}
+
+/* A row of the application's.  The providers' places are kept free: two of them are required. */
+static int put_application(struct metrics *m, const struct row *row)
+{
+    size_t taken = 0;
+
+    for (size_t i = 0; i < m->count; i++)
+        taken += !measured_here(m->rows[i].number);
+    if (!stands(m, place(m, row->number), row->number) && taken >= LIMIT_METRICS - COUNT(providers))
+        return QHCP_E_FULL;
+    return put(m, row);
+}
+
+/* A registered metric that only the application can know (requests in flight, say). */
+static int set_registered(struct metrics *m, const struct wire_metric_row *registered,
+                          unsigned unit, uint64_t value)
+{
+    const struct row row = {registered->number, value, registered->name, unit};
+
+    if (measured_here(registered->number) || unit != (unsigned)registered->unit ||
+        (registered->max > 0 && value > registered->max))
+        return QHCP_E_ARG;
+    return put_application(m, &row);
+}
+
+/* A metric under a name of the application's own. */
+static int set_own(struct metrics *m, const char *name, unsigned unit, uint64_t value)
+{
+    struct row row = {.unit = unit, .value = value};
+    size_t i = 0;
+    int error;
+
+    while (i < m->n_names && strcmp(m->names[i], name) != 0)
+        i++;
+    if (i == LIMIT_METRICS)
+        return QHCP_E_FULL;
+    row.number = WIRE_METRIC_APPLICATION_FIRST + i;
+    row.name = m->names[i];
+    if (i < m->n_names && m->rows[place(m, row.number)].unit != unit)
+        return QHCP_E_ARG;
+    error = put_application(m, &row);
+    if (error == 0 && i == m->n_names) {
+        memcpy(m->names[i], name, strlen(name) + 1);
+        m->n_names++;
+    }
+    return error;
+}
+
+int metrics_set(struct metrics *m, const char *name, unsigned unit, uint64_t value)
+{
+    const struct wire_metric_row *registered;
+
+    if (name == NULL || !name_possible(name) || unit > WIRE_UNIT_MILLI || value > CURSOR_VARINT_MAX)
+        return QHCP_E_ARG;
+    registered = wire_metric_by_name(slice_str(name));
+    return registered != NULL ? set_registered(m, registered, unit, value)
+                              : set_own(m, name, unit, value);
+}
