@@ -13,3 +13,7 @@ if ! [ -e "$root/build/build.ninja" ]; then
     step 'configuring' "$root/build/configure.log" meson setup "$root/build" "$root" 9>&-
 fi
 step 'building' "$root/build/build.log" ninja -C "$root/build" shipped 9>&-
+if ! [ -x "$root/build/qhcp" ]; then
+    echo "run_quic.sh: the build made no $root/build/qhcp" >&2
+    exit 1
+fi

@@ -202,3 +202,37 @@ class Backports(Stage):
         status, said = self.run_backports("sources.list", "")
         self.assertEqual(status, 1)
         self.assertIn("no source for Debian bookworm", said)
+
+
+class Commands(Stage):
+    """The command line of run_quic.sh."""
+
+    def run_quic(self, *arguments):
+        for script in ("build.sh", "need.sh"):
+            executable(self.tree / "scripts" / script, f"#!/bin/sh\necho {script} \"$@\"\n")
+        done = subprocess.run([self.tree / "run_quic.sh", *arguments], check=False, text=True,
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=20)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_help_says_every_command_and_does_nothing_else(self):
+        for word in ("help", "--help", "-h"):
+            status, said, _ = self.run_quic(word)
+            self.assertEqual(status, 0)
+            for command in ("demo", "build", "test", "fuzz"):
+                self.assertIn(f"\n  {command}", said)
+            self.assertNotIn(".sh build", said)
+
+    def test_an_unknown_command_is_named_and_refused_with_2(self):
+        status, _, errors = self.run_quic("biuld")
+        self.assertEqual(status, 2)
+        self.assertIn('"biuld"', errors)
+
+    def test_arguments_that_mean_nothing_are_refused_with_2(self):
+        for words in (("build", "now"), ("demo", "x"), ("fuzz", "soon"), ("fuzz", "0")):
+            status, said, errors = self.run_quic(*words)
+            self.assertEqual((status, said), (2, ""), words)
+            self.assertIn(words[1], errors)
+
+    def test_build_builds(self):
+        status, said, _ = self.run_quic("build")
+        self.assertEqual((status, said.split("\n")[0]), (0, "build.sh"))

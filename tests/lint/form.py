@@ -36,7 +36,8 @@ class Form(unittest.TestCase):
             self.skipTest("no clang-format of version 14 (a later one formats otherwise)")
         paths = [p.relative_to(ROOT) for t in TREES for p in (ROOT / t).glob("**/*.[ch]")]
         self.assertGreater(len(paths), 20)
-        self.assertEqual(badly_formed(self.tool, sorted(paths)), [])
+        found = badly_formed(self.tool, sorted(paths))
+        self.assertEqual(found, [], f"\nclang-format -i {' '.join(found)}")
 
     def test_a_badly_formed_file_is_found(self):
         if not self.tool:
