@@ -100,6 +100,14 @@ size_t auth_keys_count(const struct auth_keys *keys)
     return keys->count;
 }
 
+bool auth_keys_secret(const struct auth_keys *keys)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (keys->at[i].alg == JWK_HS256)
+            return true;
+    return false;
+}
+
 void auth_keys_free(struct auth_keys *keys)
 {
     if (keys == NULL)

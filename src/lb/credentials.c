@@ -252,14 +252,7 @@ void credentials_save_ticket(struct backend *b)
 
 void credentials_notice(const struct backend *b, char *ret, size_t cap)
 {
-    int64_t left = b->peer_expires - b->lb->config.wall_clock(b->lb->config.ctx);
-
     ret[0] = '\0';
-    if (b->peer_expires == 0 || left > (int64_t)LB_NOTICE_DAYS * 86400)
-        return;
-    snprintf(ret, cap,
-             "its certificate %s %lld days: run \"qhcp keys export --server %.100s --out F\" here "
-             "and \"qhcp keys import F\" there",
-             left < 0 ? "expired since" : "ends in", (long long)(left < 0 ? -left : left) / 86400,
-             b->address.host);
+    (void)state_expiry_words(b->address.host, b->peer_expires,
+                             b->lb->config.wall_clock(b->lb->config.ctx), ret, cap);
 }

@@ -32,7 +32,6 @@
 #define LB_STOP_MAX NSEC_PER_SEC           /* from the stop to the end of all */
 #define LB_TOKEN_LIFETIME 3600             /* seconds, unless the configuration says otherwise */
 #define LB_CREDENTIALS_CHECK NSEC_PER_SEC  /* the files are looked at no more often */
-#define LB_NOTICE_DAYS 30                  /* before a certificate's end the status says so */
 #define LB_TICKET_MAX 4096                 /* bytes of a TLS ticket that is kept */
 #define LB_UNASKED_PER_INTERVAL 64         /* frames nobody asked for, before EXCESSIVE */
 

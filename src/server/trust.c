@@ -32,16 +32,28 @@ static void ticket_key(struct qhcp_server *s, const char *cert, uint8_t ret[32])
     state_derive(&s->state, purpose, s->config.address, s->config.port, ret);
 }
 
+/* Certificate and key; the state directory's are read as a pair, under its lock. */
+static int load_pair(struct qhcp_server *s, char **ret_cert, char **ret_key, char *words,
+                     size_t cap)
+{
+    int err;
+
+    if (!s->config.cert_file && !s->config.key_file)
+        return state_load_server(&s->state, ret_cert, ret_key, words, cap);
+    err = state_read_file(s->cert_path, false, PEM_MAX, ret_cert, NULL, words, cap);
+    if (err == 0)
+        err = state_read_file(s->key_path, true, PEM_MAX, ret_key, NULL, words, cap);
+    return err;
+}
+
 static int load_tls(struct qhcp_server *s, struct quic_tls **ret, char *words, size_t cap)
 {
     struct quic_tls_config tls = {.trust_name = s->config.client_ca_file,
                                   .require_client_cert = s->config.client_ca_file != NULL};
     char *cert = NULL, *key = NULL, *ca = NULL, why[QHCP_TEXT * 2];
     uint8_t tickets[32];
-    int err = state_read_file(s->cert_path, false, PEM_MAX, &cert, NULL, words, cap);
+    int err = load_pair(s, &cert, &key, words, cap);
 
-    if (err == 0)
-        err = state_read_file(s->key_path, true, PEM_MAX, &key, NULL, words, cap);
     if (err == 0 && s->config.client_ca_file)
         err = state_read_file(s->config.client_ca_file, false, PEM_MAX, &ca, NULL, words, cap);
     if (err == 0) {
@@ -63,21 +75,34 @@ static int load_tls(struct qhcp_server *s, struct quic_tls **ret, char *words, s
     return err;
 }
 
+/* Public keys may be read by anyone; a set with a shared secret in it is as private as a key. */
 static int load_keys(struct qhcp_server *s, struct auth_keys **ret, char *words, size_t cap)
 {
-    char *json, why[QHCP_TEXT];
+    char *json, *again = NULL, why[QHCP_TEXT];
+    struct auth_keys *keys = NULL;
     size_t len;
-    /* It may hold an HS256 key, so it is as private as one. */
-    int err = state_read_file(s->keys_path, true, PEM_MAX, &json, &len, words, cap);
+    int err = state_read_file(s->keys_path, false, PEM_MAX, &json, &len, words, cap);
 
     if (err != 0)
         return err;
-    err = auth_keys_parse(slice_of(json, len), ret, why, sizeof why);
-    if (err != 0)
-        snprintf(words, cap, "%s: %s", s->keys_path, why);
+    err = auth_keys_parse(slice_of(json, len), &keys, why, sizeof why);
     explicit_bzero(json, len);
     free(json);
-    return err;
+    if (err != 0) {
+        snprintf(words, cap, "%s: %s", s->keys_path, why);
+        return err;
+    }
+    if (auth_keys_secret(keys)) {
+        err = state_read_file(s->keys_path, true, PEM_MAX, &again, &len, words, cap);
+        if (err != 0) {
+            auth_keys_free(keys);
+            return err;
+        }
+        explicit_bzero(again, len);
+        free(again);
+    }
+    *ret = keys;
+    return 0;
 }
 
 int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
@@ -121,12 +146,10 @@ static bool files_changed(const struct qhcp_server *s)
 
 static void renew_state(struct qhcp_server *s)
 {
-    struct state fresh;
     char words[QHCP_TEXT * 2];
 
-    if (state_open(&fresh, words, sizeof words) == 0)
-        state_close(&fresh); /* what ran out is renewed on disk; files_changed sees it */
-    else
+    /* What ran out is renewed on disk; files_changed sees it. */
+    if (state_renew(&s->state, words, sizeof words) != 0)
         server_log(s, QHCP_LOG_ERROR, "state directory: %s", words);
 }
 

@@ -1,0 +1,68 @@
+"""--config: read at the start, and again on SIGHUP, on live sessions."""
+
+import signal
+
+from lib.case import Case, free_port
+
+
+class Config(Case):
+    def write(self, text):
+        path = self.dir / "qhcp.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def yaml(self, servers, **more):
+        lines = ["servers:", *(f"  - {s}" for s in servers), f"port: {self.port}",
+                 "status-format: json", "check-interval: 1", "reconnect-interval: 1"]
+        return "\n".join(lines + [f"{k.replace('_', '-')}: {v}" for k, v in more.items()]) + "\n"
+
+    def setUp(self):
+        super().setUp()
+        self.port = free_port()
+
+    def lb_of(self, path):
+        from lib.case import Lb
+
+        return self.start("lb", "--config", path, kind=Lb)
+
+    def test_servers_come_and_go_without_disturbing_the_others(self):
+        for port in (4243, 4244, 4245):
+            self.server(port)
+        path = self.write(self.yaml(["127.0.0.1:4243", "127.0.0.1:4244"]))
+        lb = self.lb_of(path)
+        at, _ = lb.wait_status(lambda s: s["up"] == 2, within=10)
+        self.write(self.yaml(["127.0.0.1:4244", "127.0.0.1:4245"]))
+        lb.send(signal.SIGHUP)
+        _, status = lb.wait_status(
+            lambda s: s["up"] == 2 and [x["address"] for x in s["servers"]]
+            == ["127.0.0.1:4244", "127.0.0.1:4245"], within=10, since=at)
+        stayed = [e for e in lb.events() if e["address"] == "127.0.0.1:4244"]
+        self.assertEqual([e["to"] for e in stayed], ["up"])
+
+    def test_a_new_interval_is_in_force_on_the_live_session(self):
+        server = self.server(4243, "--log-level", "debug")
+        path = self.write(self.yaml(["127.0.0.1:4243"], liveness_interval="1s"))
+        lb = self.lb_of(path)
+        at, before = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= 2, within=10)
+        self.write(self.yaml(["127.0.0.1:4243"], liveness_interval="20ms"))
+        lb.send(signal.SIGHUP)
+        first = before["servers"][0]["checks_ok"]
+        lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= first + 100, within=8, since=at)
+        self.assertEqual([e["to"] for e in lb.events()], ["up"])
+        self.assertEqual(server.errors().count("watches this server"), 1, "it reconnected")
+
+    def test_a_bad_new_file_leaves_the_old_in_force_and_says_so(self):
+        self.server(4243)
+        path = self.write(self.yaml(["127.0.0.1:4243"]))
+        lb = self.lb_of(path)
+        at, _ = lb.wait_status(lambda s: s["up"] == 1, within=10)
+        self.write(self.yaml(["127.0.0.1:4243"], max_fail_attempts=0))
+        lb.send(signal.SIGHUP)
+        at, _ = lb.wait_status(lambda s: s["up"] == 1, within=10, since=len(lb.lines))
+        self.assertIn("max-fail-attempts", lb.errors())
+
+    def test_without_a_file_sighup_stops(self):
+        self.server(4243)
+        lb = self.lb(["127.0.0.1:4243"])
+        lb.wait_event("up", within=10)
+        self.assert_stops(lb, signal.SIGHUP)

@@ -1,0 +1,44 @@
+"""The examples: built against the shared library, as a user builds them, and run."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from lib.case import SLOW, Case, free_port
+from lib.process import Process
+
+EXAMPLES = Path(os.environ.get("QHCP_EXAMPLES", "examples"))
+
+
+class Examples(Case):
+    def example(self, name, *arguments):
+        process = Process([str(EXAMPLES / f"example-{name}"), *map(str, arguments)], name=name,
+                          log=self.dir / f"{name}.log", env=self.env())
+        self.addCleanup(process.close)
+        return process
+
+    def probe(self, address):
+        return subprocess.run([str(EXAMPLES / "example-probe"), address], env=self.env(),
+                              capture_output=True, text=True, timeout=15 * SLOW, check=False)
+
+    def test_the_probe_finds_the_server_up_and_after_its_end_down(self):
+        port = free_port()
+        server = self.example("server", port)
+        found = self.probe(f"127.0.0.1:{port}")
+        self.assertIn("-> up: serving", found.stdout, found.stderr)
+        self.assertEqual(found.returncode, 0)
+        self.assertEqual(server.stop(signal.SIGTERM, 10 * SLOW), 0, server.story())
+        found = self.probe(f"127.0.0.1:{port}")
+        self.assertIn("-> down: port unreachable (ICMP)", found.stdout, found.stderr)
+        self.assertEqual(found.returncode, 1)
+
+    def test_the_servers_own_metric_reaches_a_load_balancer(self):
+        port = free_port()
+        self.example("server", port)
+        lb = self.lb([f"127.0.0.1:{port}"])
+        at, _ = lb.wait_event("up", within=10)
+        _, status = lb.wait_status(lambda s: s["up"] == 1, within=5, since=at)
+        # jobs_waiting was not asked for: metrics that no load balancer wants stay at home
+        self.assertEqual(set(status["servers"][0]["metrics"]),
+                         {"cpu_usage_percent", "memory_usage_percent"})

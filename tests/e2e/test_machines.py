@@ -1,0 +1,85 @@
+"""From one machine to several: each its own state directory, keys carried between them."""
+
+from lib.case import Case
+
+
+class Machines(Case):
+    def setUp(self):
+        super().setUp()
+        self.machines = {name: self.dir / name for name in ("lb", "lb2", "server")}
+
+    def keys(self, machine, *arguments):
+        status, out, err = self.qhcp("keys", *arguments, state=self.machines[machine])
+        self.assertEqual(status, 0, f"qhcp keys {arguments}: {out}{err}")
+        return out
+
+    def linked(self):
+        server_ns, lb_ns = self.namespace("server"), self.namespace("lb")
+        lb_ns.link(server_ns, "10.77.0.1/24", "10.77.0.2/24")
+        return server_ns, lb_ns
+
+    def test_a_server_that_imported_its_bundle_is_watched_from_another_machine(self):
+        server_ns, lb_ns = self.linked()
+        bundle = self.dir / "bundle"
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle)
+        self.assertEqual(bundle.stat().st_mode & 0o777, 0o600)
+        self.keys("server", "import", bundle)
+        self.server(4243, state=self.machines["server"], namespace=server_ns)
+        lb = self.lb(["10.77.0.2:4243"], state=self.machines["lb"], namespace=lb_ns)
+        lb.wait_event("up", within=10)
+        status, out, err = self.qhcp("check", "10.77.0.2:4243", state=self.machines["server"],
+                                     namespace=server_ns)
+        self.assertEqual(status, 0, out + err)
+
+    def test_without_the_import_it_is_refused_with_advice(self):
+        server_ns, lb_ns = self.linked()
+        self.server(4243, state=self.machines["server"], namespace=server_ns)
+        lb = self.lb(["10.77.0.2:4243"], state=self.machines["lb"], namespace=lb_ns)
+        _, down = lb.wait_event("down", within=10)
+        self.assertIn("unknown CA", down["reason"])
+        self.assertIn("import", down["reason"])
+
+    def test_a_second_load_balancer_is_accepted_after_request_accept_import(self):
+        server_ns, lb_ns = self.linked()
+        bundle, request, answer = (self.dir / n for n in ("bundle", "request", "answer"))
+        self.keys("lb2", "request", "--lb", "--out", request)
+        self.keys("lb", "accept", request, "--out", answer)
+        self.keys("lb2", "import", answer)
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle)
+        self.keys("server", "import", bundle)
+        self.server(4243, state=self.machines["server"], namespace=server_ns)
+        for machine in ("lb", "lb2"):
+            lb = self.lb(["10.77.0.2:4243"], state=self.machines[machine], namespace=lb_ns)
+            lb.wait_event("up", within=10)
+
+    def test_a_second_load_balancer_that_was_not_exported_is_refused_by_its_token(self):
+        server_ns, lb_ns = self.linked()
+        bundle, request, answer = (self.dir / n for n in ("bundle", "request", "answer"))
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle)
+        self.keys("server", "import", bundle)
+        self.keys("lb2", "request", "--lb", "--out", request)
+        self.keys("lb", "accept", request, "--out", answer)
+        self.keys("lb2", "import", answer)
+        self.server(4243, state=self.machines["server"], namespace=server_ns)
+        lb = self.lb(["10.77.0.2:4243"], state=self.machines["lb2"], namespace=lb_ns)
+        _, down = lb.wait_event("down", within=10)
+        self.assertRegex(down["reason"], "^token refused: ")
+
+    def test_a_rotated_key_is_taken_by_running_components(self):
+        self.server(4243, state=self.machines["lb"])
+        lb = self.lb(["127.0.0.1:4243"], state=self.machines["lb"])
+        at, _ = lb.wait_event("up", within=10)
+        self.keys("lb", "rotate", "--grace", "1h")
+        second = self.lb(["127.0.0.1:4243"], state=self.machines["lb"])
+        second.wait_event("up", within=25)
+        lb.wait_status(lambda s: s["up"] == 1, within=5, since=len(lb.lines))
+        self.assertEqual([e["to"] for e in lb.events()], ["up"])
+
+    def test_show_names_what_exists_and_no_secret(self):
+        out = self.keys("lb", "show")
+        for word in ("CA", "certificate", "token key", "days"):
+            self.assertIn(word.lower(), out.lower())
+        key = (self.machines["lb"] / "lb" / "token-key.json").read_text(encoding="utf-8")
+        import json
+
+        self.assertNotIn(json.loads(key)["d"], out)

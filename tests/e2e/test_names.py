@@ -1,0 +1,30 @@
+"""A listed host:port is one server; its addresses are tried until one answers."""
+
+from lib.case import Case
+
+
+class Names(Case):
+    def test_localhost_is_found_on_ipv4_though_ipv6_is_refused_first(self):
+        self.server(4243, ip="0.0.0.0")
+        lb = self.lb(["localhost:4243"])
+        _, up = lb.wait_event("up", within=10)
+        self.assertEqual((up["address"], up["from"]), ("localhost:4243", "connecting"))
+
+    def test_localhost_is_found_on_ipv6_alone(self):
+        self.server(4243, ip="::1")
+        lb = self.lb(["localhost:4243", "[::1]:4243"])
+        lb.wait_status(lambda s: s["up"] == 2, within=10)
+
+    def test_a_name_that_does_not_resolve_is_down_and_the_others_go_on(self):
+        self.server(4243)
+        lb = self.lb(["nosuch.invalid:4243", "127.0.0.1:4243"])
+        lb.wait_event("up", within=10, address="127.0.0.1:4243")
+        _, down = lb.wait_event("down", within=20, address="nosuch.invalid:4243")
+        self.assertIn("cannot resolve nosuch.invalid", down["reason"])
+
+    def test_the_same_place_twice_is_refused(self):
+        for twice in ("localhost:4243,localhost:4243", "LOCALHOST:4243,localhost:4243"):
+            status, _, err = self.qhcp("lb", "--servers", twice)
+            self.assertNotEqual(status, 0)
+            self.assertIn("localhost:4243", err)
+            self.assertIn("twice", err)

@@ -1,0 +1,49 @@
+/* A load balancer's core and servers' cores in one process: a fake clock, a link in memory, a state
+ * directory of their own.  What a test cannot see in a real network in a second, it sees here. */
+#ifndef QHCP_TESTS_PAIR_H
+#define QHCP_TESTS_PAIR_H
+
+#include <stdbool.h>
+
+#include <qhcp/lb.h>
+#include <qhcp/server.h>
+
+#define PAIR_SERVERS 4
+#define PAIR_EVENTS 64
+#define PAIR_LATENCY 100000 /* ns, one way */
+
+struct pair_event {
+    enum qhcp_state from, to;
+    char reason[QHCP_TEXT];
+};
+
+struct pair {
+    qhcp_nsec now;
+    int64_t wall; /* unix seconds at now 0 */
+    char dir[64];
+    struct qhcp_lb *lb;
+    struct qhcp_server *servers[PAIR_SERVERS]; /* NULL: nobody listens */
+    bool cut[PAIR_SERVERS];                    /* packets vanish, both ways */
+    bool icmp;                                 /* nobody listening is told by ICMP */
+    unsigned loss;                             /* percent, each way */
+    uint64_t seed;
+    uint64_t packets; /* that were put on the link, both ways */
+    struct pair_event events[PAIR_EVENTS];
+    size_t n_events;
+};
+
+/* A state directory and nothing else. */
+void pair_init(struct pair *p);
+void pair_deinit(struct pair *p);
+/* The server at 127.0.0.1:(4243+i), a fresh one each time. */
+void pair_start(struct pair *p, int i);
+void pair_kill(struct pair *p, int i);
+/* The load balancer that watches servers 0 to n-1; config may be NULL. */
+void pair_watch(struct pair *p, int n, const struct qhcp_lb_config *config);
+void pair_reload(struct pair *p, const struct qhcp_lb_config *config);
+/* Lets so much time pass, or until `done` says so; true in the latter case. */
+bool pair_run(struct pair *p, qhcp_nsec time, bool (*done)(struct pair *p));
+enum qhcp_state pair_state(struct pair *p, int i);
+bool pair_all_up(struct pair *p);
+
+#endif

@@ -1,0 +1,98 @@
+/* Counts allocations on the path of a check: ours must be none; the libraries' are printed.
+ *
+ * malloc and its kin are ours here and hand on to glibc's; who called is told from the return address.
+ * Not for sanitized builds, which have a malloc of their own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "pair.h"
+
+#define SEC UINT64_C(1000000000)
+
+extern void *__libc_malloc(size_t n);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t n);
+extern char __executable_start, etext;
+
+void *malloc(size_t n);
+void *calloc(size_t n, size_t size);
+void *realloc(void *p, size_t n);
+
+static bool counting;
+static uint64_t ours, others;
+
+static void count(const void *caller)
+{
+    if (!counting)
+        return;
+    if ((const char *)caller >= &__executable_start && (const char *)caller < &etext)
+        ours++;
+    else
+        others++;
+}
+
+void *malloc(size_t n)
+{
+    count(__builtin_return_address(0));
+    return __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    count(__builtin_return_address(0));
+    return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+    count(__builtin_return_address(0));
+    return __libc_realloc(p, n);
+}
+
+static void a_check_allocates_nothing_of_ours(void **state)
+{
+    static struct pair p;
+    struct qhcp_view before, after;
+    uint64_t checks;
+    void *probe;
+
+    (void)state;
+    counting = true;
+    probe = malloc(16); /* the counter counts */
+    counting = false;
+    free(probe);
+    assert_int_equal(ours, 1);
+
+    pair_init(&p);
+    pair_start(&p, 0);
+    pair_watch(&p, 1, NULL);
+    assert_true(pair_run(&p, SEC, pair_all_up));
+    pair_run(&p, 20 * SEC, NULL);
+    qhcp_lb_view(p.lb, 0, &before);
+    ours = others = 0;
+    counting = true;
+    pair_run(&p, 60 * SEC, NULL);
+    counting = false;
+    qhcp_lb_view(p.lb, 0, &after);
+    checks = after.checks_ok - before.checks_ok;
+    print_message("%llu checks, both ends: %llu allocations of ours, %llu of the libraries\n",
+                  (unsigned long long)checks, (unsigned long long)ours,
+                  (unsigned long long)others);
+    assert_in_range(checks, 59, 61);
+    assert_int_equal(ours, 0);
+    pair_deinit(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_check_allocates_nothing_of_ours),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,270 @@
+/* Both cores together, with a fake clock. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "pair.h"
+
+#define SEC UINT64_C(1000000000)
+#define MSEC UINT64_C(1000000)
+
+static int setup(void **state)
+{
+    static struct pair p;
+
+    pair_init(&p);
+    *state = &p;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    pair_deinit(*state);
+    return 0;
+}
+
+static bool down0(struct pair *p)
+{
+    return pair_state(p, 0) == QHCP_DOWN;
+}
+
+static bool draining0(struct pair *p)
+{
+    return pair_state(p, 0) == QHCP_DRAINING;
+}
+
+static bool restarted(struct pair *p)
+{
+    return p->n_events > 0 && strcmp(p->events[p->n_events - 1].reason, "restarted") == 0;
+}
+
+static const struct pair_event *last(struct pair *p)
+{
+    assert_true(p->n_events > 0);
+    return &p->events[p->n_events - 1];
+}
+
+static void servers_come_up_with_their_metrics(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_view v;
+
+    for (int i = 0; i < 3; i++)
+        pair_start(p, i);
+    pair_watch(p, 3, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    assert_int_equal(qhcp_lb_view(p->lb, 1, &v), 0);
+    assert_string_equal(v.address, "127.0.0.1:4244");
+    assert_int_equal(v.n_values >= 2, 1);
+    assert_string_equal(v.values[0].name, "cpu_usage_percent");
+    assert_string_equal(v.values[1].name, "memory_usage_percent");
+    assert_true(v.values[1].value > 0 && v.values[1].value <= 10000);
+    assert_true(v.rtt_us >= 2 * PAIR_LATENCY / 1000);
+    assert_int_equal(p->n_events, 3);
+}
+
+static void a_killed_server_is_down_by_icmp_and_comes_back(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 200 * MSEC, .reconnect_interval = SEC};
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_kill(p, 0);
+    assert_true(pair_run(p, 300 * MSEC, down0));
+    assert_string_equal(last(p)->reason, "port unreachable (ICMP)");
+    pair_start(p, 0);
+    assert_true(pair_run(p, 1200 * MSEC, pair_all_up));
+}
+
+static void a_cut_off_server_is_down_after_its_misses_and_says_how_many(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 200 * MSEC, .reconnect_interval = SEC};
+    unsigned misses, ms;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 5 * SEC, NULL);
+    p->cut[0] = true;
+    assert_true(pair_run(p, 400 * MSEC, down0));
+    assert_int_equal(sscanf(last(p)->reason, "no answer to %u checks in %u ms", &misses, &ms), 2);
+    assert_int_equal(misses, 3);
+    p->cut[0] = false;
+    assert_true(pair_run(p, 1500 * MSEC, pair_all_up));
+}
+
+static void a_quick_restart_is_no_verdict(void **state)
+{
+    struct pair *p = *state;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 2 * SEC, NULL);
+    pair_kill(p, 0);
+    pair_start(p, 0);
+    assert_true(pair_run(p, 1100 * MSEC, restarted));
+    assert_int_equal(p->n_events, 2);
+    assert_int_equal(last(p)->from, QHCP_UP);
+    assert_int_equal(last(p)->to, QHCP_UP);
+}
+
+static bool server_gone(struct pair *p)
+{
+    return qhcp_server_stopped(p->servers[0]);
+}
+
+static void a_server_that_stops_is_draining_then_down_and_knows_when_to_go(void **state)
+{
+    struct pair *p = *state;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    qhcp_server_stop(p->servers[0], p->now, 30 * SEC, "SIGTERM");
+    assert_true(pair_run(p, 5 * MSEC, draining0));
+    assert_string_equal(last(p)->reason, "server is draining: SIGTERM");
+    assert_true(pair_run(p, 100 * MSEC, server_gone));
+    assert_true(pair_run(p, 100 * MSEC, down0));
+    assert_string_equal(last(p)->reason, "server stopped");
+}
+
+static bool lb_gone(struct pair *p)
+{
+    return qhcp_lb_stopped(p->lb);
+}
+
+static void a_load_balancer_that_stops_takes_its_leave(void **state)
+{
+    struct pair *p = *state;
+
+    for (int i = 0; i < 2; i++)
+        pair_start(p, i);
+    pair_watch(p, 2, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    assert_int_equal(qhcp_server_sessions(p->servers[0]), 1);
+    qhcp_lb_stop(p->lb, p->now);
+    assert_true(pair_run(p, 50 * MSEC, lb_gone));
+    pair_run(p, 50 * MSEC, NULL);
+    assert_int_equal(qhcp_server_sessions(p->servers[0]), 0);
+}
+
+static void a_load_balancer_waits_a_second_for_silent_servers(void **state)
+{
+    struct pair *p = *state;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    p->cut[0] = true;
+    qhcp_lb_stop(p->lb, p->now);
+    assert_true(pair_run(p, SEC, lb_gone));
+}
+
+static void tokens_are_renewed_on_the_live_session(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.token_lifetime = 60};
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 600 * SEC, NULL); /* ten lifetimes: an expired token would have ended it */
+    assert_int_equal(pair_state(p, 0), QHCP_UP);
+    assert_int_equal(p->n_events, 1);
+}
+
+static void new_intervals_reach_live_sessions(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = SEC};
+    struct qhcp_view before, after;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 10 * SEC, NULL);
+    qhcp_lb_view(p->lb, 0, &before);
+    c.liveness_interval = 100 * MSEC;
+    pair_reload(p, &c);
+    pair_run(p, 10 * SEC, NULL);
+    qhcp_lb_view(p->lb, 0, &after);
+    assert_in_range(before.checks_ok, 9, 12);
+    assert_in_range(after.checks_ok - before.checks_ok, 95, 105);
+    assert_int_equal(p->n_events, 1);
+}
+
+static void a_check_costs_two_packets(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_view before, after;
+    uint64_t packets;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 10 * SEC, NULL);
+    qhcp_lb_view(p->lb, 0, &before);
+    packets = p->packets;
+    pair_run(p, 60 * SEC, NULL);
+    qhcp_lb_view(p->lb, 0, &after);
+    packets = p->packets - packets;
+    print_message("%llu packets for %llu checks\n", (unsigned long long)packets,
+                  (unsigned long long)(after.checks_ok - before.checks_ok));
+    assert_in_range(after.checks_ok - before.checks_ok, 59, 61);
+    assert_true(packets * 10 <= (after.checks_ok - before.checks_ok) * 21);
+}
+
+static void loss_of_a_fifth_neither_breaks_nor_loses_a_session(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.max_fail_attempts = 30, .liveness_interval = 200 * MSEC};
+
+    for (int i = 0; i < 4; i++)
+        pair_start(p, i);
+    p->loss = 20;
+    pair_watch(p, 4, &c);
+    assert_true(pair_run(p, 20 * SEC, pair_all_up));
+    pair_run(p, 300 * SEC, NULL);
+    assert_true(pair_all_up(p));
+}
+
+static void a_status_is_pushed_though_half_of_the_packets_are_lost(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.max_fail_attempts = 60, .liveness_interval = 10 * SEC};
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, 20 * SEC, pair_all_up));
+    p->loss = 50;
+    qhcp_server_set_status(p->servers[0], p->now, QHCP_STATUS_DRAINING, "by hand");
+    assert_true(pair_run(p, SEC, draining0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(servers_come_up_with_their_metrics),
+        TEST(a_killed_server_is_down_by_icmp_and_comes_back),
+        TEST(a_cut_off_server_is_down_after_its_misses_and_says_how_many),
+        TEST(a_quick_restart_is_no_verdict),
+        TEST(a_server_that_stops_is_draining_then_down_and_knows_when_to_go),
+        TEST(a_load_balancer_that_stops_takes_its_leave),
+        TEST(a_load_balancer_waits_a_second_for_silent_servers),
+        TEST(tokens_are_renewed_on_the_live_session),
+        TEST(new_intervals_reach_live_sessions),
+        TEST(a_check_costs_two_packets),
+        TEST(loss_of_a_fifth_neither_breaks_nor_loses_a_session),
+        TEST(a_status_is_pushed_though_half_of_the_packets_are_lost),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
