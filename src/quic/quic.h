@@ -21,14 +21,14 @@ struct quic_tls; /* credentials: what we show, what we trust */
 enum quic_end {
     QUIC_END_CLOSED_BY_PEER, /* CONNECTION_CLOSE: code, words */
     QUIC_END_CLOSED_BY_US,
-    QUIC_END_RESET,          /* stateless reset */
-    QUIC_END_IDLE,           /* idle timeout */
-    QUIC_END_HANDSHAKE,      /* handshake failed or timed out: words */
-    QUIC_END_UNREACHABLE,    /* ICMP while dialling (the owner's call) */
-    QUIC_END_CERTIFICATE,    /* we refused the peer's certificate: words */
+    QUIC_END_RESET,               /* stateless reset */
+    QUIC_END_IDLE,                /* idle timeout */
+    QUIC_END_HANDSHAKE,           /* handshake failed or timed out: words */
+    QUIC_END_UNREACHABLE,         /* ICMP while dialling (the owner's call) */
+    QUIC_END_CERTIFICATE,         /* we refused the peer's certificate: words */
     QUIC_END_REFUSED_CERTIFICATE, /* the peer refused ours (TLS alert) */
-    QUIC_END_ALPN,           /* the peer does not speak qhcp/1 */
-    QUIC_END_PROTOCOL,       /* the peer broke QUIC, or opened another stream */
+    QUIC_END_ALPN,                /* the peer does not speak qhcp/1 */
+    QUIC_END_PROTOCOL,            /* the peer broke QUIC, or opened another stream */
     QUIC_END_NOMEM,
 };
 
@@ -54,8 +54,8 @@ struct quic_handlers {
     /* Bytes of the control stream, in order. */
     void (*control)(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n);
     void (*datagram)(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n);
-    /* What became of a datagram queued with this id (lead's change: three fates, never mixed up:
-     * a refused probe is "not sent", a lost one is a miss to be). */
+    /* What became of a datagram queued with this id.  Three fates, never mixed up: a refused probe
+     * is "not sent", a lost one is a miss to be. */
     void (*datagram_done)(void *ctx, struct quic_conn *c, uint64_t id, enum quic_fate fate);
     /* Everything written to the control stream is acknowledged. */
     void (*control_acked)(void *ctx, struct quic_conn *c, qhcp_nsec now);
@@ -92,10 +92,10 @@ struct quic_endpoint_config {
     bool server;
     const struct quic_handlers *handlers;
     void *ctx;
-    uint8_t reset_key[32];  /* server: stateless reset tokens (RFC 9000, 10.3.2) */
-    uint8_t retry_key[32];  /* server: Retry and address validation tokens */
-    size_t max_conns;       /* server: more are refused */
-    size_t retry_above;     /* server: with this many unfinished handshakes, Retry is asked for */
+    uint8_t reset_key[32]; /* server: stateless reset tokens (RFC 9000, 10.3.2) */
+    uint8_t retry_key[32]; /* server: Retry and address validation tokens */
+    size_t max_conns;      /* server: more are refused */
+    size_t retry_above;    /* server: with this many unfinished handshakes, Retry is asked for */
 };
 int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls *tls,
                       struct quic_endpoint **ret);
@@ -108,8 +108,8 @@ void quic_endpoint_set_tls(struct quic_endpoint *e, struct quic_tls *tls);
 void quic_receive(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packets,
                   size_t n);
 
-/* Fills up to n packets (each with data/cap of at least 1,452 bytes); the number filled.  Call again
- * until 0. */
+/* Fills up to n packets (each with data/cap of at least 1,452 bytes); the number filled.  Call
+ * again until 0. */
 size_t quic_send(struct quic_endpoint *e, qhcp_nsec now, struct qhcp_packet *packets, size_t n);
 
 qhcp_nsec quic_deadline(const struct quic_endpoint *e);
@@ -125,9 +125,9 @@ void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_a
 
 struct quic_dial {
     union qhcp_addr remote;
-    const char *name;         /* to verify: DNS name (SNI) or address literal (no SNI) */
-    struct slice ticket;      /* may be empty */
-    qhcp_nsec timeout;        /* of the handshake */
+    const char *name;    /* to verify: DNS name (SNI) or address literal (no SNI) */
+    struct slice ticket; /* may be empty */
+    qhcp_nsec timeout;   /* of the handshake */
     void *user;
 };
 int quic_dial(struct quic_endpoint *e, qhcp_nsec now, const struct quic_dial *dial,
@@ -147,7 +147,7 @@ int quic_conn_export(struct quic_conn *c, const char *label, uint8_t *ret, size_
 int quic_conn_write(struct quic_conn *c, const uint8_t *p, size_t n);
 
 /* Queues one datagram (copied); at most LIMIT_DATAGRAM bytes.  It leaves with the next quic_send or
- * is dropped: datagram_done(id, false) is called when the congestion window or the peer refuses it.
+ * is dropped: QUIC_FATE_REFUSED when the congestion window or the peer refuses it.
  * QHCP_E_FULL when 8 wait already; QHCP_E_DATAGRAM when the peer takes none. id 0: don't tell. */
 int quic_conn_datagram(struct quic_conn *c, const uint8_t *p, size_t n, uint64_t id);
 bool quic_conn_takes_datagrams(const struct quic_conn *c);

@@ -11,8 +11,8 @@
 struct udp; /* one socket and its batch buffers */
 
 /* Binds a non-blocking socket; IPv6 sockets are V6ONLY.  Sets IP_RECVERR, IP_PKTINFO, IP_RECVTOS,
- * DF (IP_PMTUDISC_DO) and a receive buffer of rcvbuf bytes (0: the system's).  QHCP_E_IO with errno kept
- * (EADDRINUSE, EAFNOSUPPORT, ...). */
+ * DF (IP_PMTUDISC_DO) and a receive buffer of rcvbuf bytes (0: the system's).  QHCP_E_IO with errno
+ * kept (EADDRINUSE, EAFNOSUPPORT, ...). */
 int udp_open(const union qhcp_addr *bind, int rcvbuf, struct udp **ret);
 void udp_close(struct udp *u);
 int udp_fd(const struct udp *u);

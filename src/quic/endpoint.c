@@ -1,0 +1,272 @@
+/* All connections of a process behind its sockets.  In: packets, the time.  Out: packets, the next
+ * deadline.  A packet is given to the connection whose ID it bears; one without a connection begins
+ * one (server), is a reset (client), or is answered statelessly or not at all.  Deadlines lie in a
+ * heap, connections that may have something to write in a list; nothing here walks all connections.
+ *
+ * Connections end in quic_send only, after their CONNECTION_CLOSE is written and their owner was
+ * told: everywhere else they are merely marked, so that no handler finds one freed. */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quic/internal.h"
+
+#include <qhcp/error.h>
+
+#define RETRY_MAGIC NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2
+
+int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls *tls,
+                      struct quic_endpoint **ret)
+{
+    struct quic_endpoint *e = calloc(1, sizeof(*e));
+    int rv;
+
+    if (e == NULL)
+        return QHCP_E_NOMEM;
+    e->config = *config;
+    rv = quic_lookup_init(&e->lookup);
+    if (rv != 0) {
+        free(e);
+        return rv;
+    }
+    e->tls = quic_tls_ref(tls);
+    *ret = e;
+    return 0;
+}
+
+void quic_endpoint_free(struct quic_endpoint *e)
+{
+    if (e == NULL)
+        return;
+    while (e->conns != NULL)
+        quic_conn_discard(e->conns);
+    quic_lookup_deinit(&e->lookup);
+    heap_deinit(&e->deadlines);
+    quic_tls_unref(e->tls);
+    gnutls_memset(&e->config, 0, sizeof(e->config));
+    free(e);
+}
+
+void quic_endpoint_set_tls(struct quic_endpoint *e, struct quic_tls *tls)
+{
+    struct quic_tls *old = e->tls;
+
+    e->tls = quic_tls_ref(tls);
+    quic_tls_unref(old);
+}
+
+/* A server's first packet of a connection: refuse it, ask for its address to be proven, or begin.
+ */
+static void accept_initial(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
+{
+    struct quic_conn_open open = {.now = now, .local = packet->local, .remote = packet->remote};
+    const struct quic_handlers *handlers = e->config.handlers;
+    ngtcp2_cid original;
+    ngtcp2_pkt_hd hd;
+    struct quic_conn *c;
+
+    if (ngtcp2_accept(&hd, packet->data, packet->len) != 0)
+        return;
+    if (hd.tokenlen > 0 && hd.token[0] == RETRY_MAGIC) {
+        if (quic_stateless_verify(e, now, packet, &hd, &original) != 0) {
+            quic_stateless_refuse(e, now, packet, &hd, NGTCP2_INVALID_TOKEN);
+            return;
+        }
+        open.original = &original;
+    } else if (e->n_handshaking >= e->config.retry_above) {
+        quic_stateless_retry(e, now, packet, &hd);
+        return;
+    }
+    if (e->n_conns >= e->config.max_conns) {
+        quic_stateless_refuse(e, now, packet, &hd, NGTCP2_CONNECTION_REFUSED);
+        return;
+    }
+    open.hd = &hd;
+    if (quic_conn_open(e, &open, &c) != 0)
+        return;
+    quic_conn_receive(c, now, packet);
+    if (c->ended)
+        return; /* it was no handshake at all, or one that we answer with an alert */
+    if (handlers->accepted && handlers->accepted(e->config.ctx, c) != 0) {
+        quic_conn_discard(c);
+        quic_stateless_refuse(e, now, packet, &hd, NGTCP2_CONNECTION_REFUSED);
+        return;
+    }
+    c->announced = true;
+}
+
+static struct quic_conn *find(const struct quic_endpoint *e, enum quic_lookup_kind kind,
+                              const void *bytes, size_t n)
+{
+    struct quic_link *link;
+    struct quic_key key;
+
+    if (n + 1 > QUIC_KEY_MAX)
+        return NULL;
+    quic_key_set(&key, kind, bytes, n);
+    link = quic_lookup_find(&e->lookup, &key);
+    return link ? link->conn : NULL;
+}
+
+/* RFC 9000, 10.3.1: the last 16 bytes of a packet that fits no connection. */
+static struct quic_conn *find_reset(const struct quic_endpoint *e, const struct qhcp_packet *packet)
+{
+    if (packet->len < NGTCP2_STATELESS_RESET_TOKENLEN + 5)
+        return NULL;
+    return find(e, QUIC_LOOKUP_TOKEN, packet->data + packet->len - NGTCP2_STATELESS_RESET_TOKENLEN,
+                NGTCP2_STATELESS_RESET_TOKENLEN);
+}
+
+static void receive_one(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
+{
+    bool is_long = packet->len > 0 && (packet->data[0] & 0x80);
+    ngtcp2_version_cid ids;
+    struct quic_conn *c;
+    int rv;
+
+    if (packet->len == 0)
+        return;
+    rv = ngtcp2_pkt_decode_version_cid(&ids, packet->data, packet->len, quic_cid_size(e));
+    if (rv == NGTCP2_ERR_VERSION_NEGOTIATION && e->config.server)
+        quic_stateless_version(e, now, packet, &ids);
+    if (rv != 0)
+        return;
+    c = find(e, QUIC_LOOKUP_CID, ids.dcid, ids.dcidlen);
+    if (c == NULL && !is_long)
+        c = find_reset(e, packet);
+    if (c != NULL)
+        quic_conn_receive(c, now, packet);
+    else if (e->config.server && is_long)
+        accept_initial(e, now, packet);
+    else if (e->config.server)
+        quic_stateless_reset(e, now, packet, &ids);
+}
+
+void quic_receive(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packets,
+                  size_t n)
+{
+    e->stats.packets_in += n;
+    for (size_t i = 0; i < n; i++)
+        receive_one(e, now, &packets[i]);
+}
+
+static void pop_ready(struct quic_endpoint *e)
+{
+    struct quic_conn *c = e->ready_first;
+
+    e->ready_first = c->ready_next;
+    if (e->ready_first == NULL)
+        e->ready_last = NULL;
+    c->ready = false;
+}
+
+static void finish(struct quic_conn *c)
+{
+    const struct quic_endpoint_config *config = &c->endpoint->config;
+
+    for (size_t i = 0; i < c->n_queued; i++)
+        quic_events_fate(c, c->queued[i].id, QUIC_FATE_REFUSED);
+    if (c->announced && config->handlers->closed)
+        config->handlers->closed(config->ctx, c, c->last, &c->why);
+    quic_conn_discard(c);
+}
+
+size_t quic_send(struct quic_endpoint *e, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
+{
+    size_t filled = quic_stateless_take(e, packets, n);
+
+    while (filled < n && e->ready_first != NULL) {
+        struct quic_conn *c = e->ready_first;
+
+        if (quic_conn_send(c, now, &packets[filled])) {
+            filled++;
+            continue;
+        }
+        pop_ready(e);
+        if (c->ended)
+            finish(c);
+        else
+            quic_conn_rearm(c, quic_conn_clock(c, now));
+    }
+    e->stats.packets_out += filled;
+    return filled;
+}
+
+qhcp_nsec quic_deadline(const struct quic_endpoint *e)
+{
+    return e->ready_first != NULL || e->n_answers > 0 ? 0 : heap_deadline(&e->deadlines);
+}
+
+void quic_expire(struct quic_endpoint *e, qhcp_nsec now)
+{
+    struct heap_node *node;
+
+    while ((node = heap_first(&e->deadlines)) != NULL && node->at <= now)
+        quic_conn_expire((struct quic_conn *)((char *)node - offsetof(struct quic_conn, timer)),
+                         now);
+}
+
+/* Does the quoted start of a packet bear an ID by which we know this peer?  Yes where there is too
+ * little of it to tell. */
+static bool quotes(const struct quic_conn *c, const uint8_t *quoted, size_t n)
+{
+    const ngtcp2_cid *ids[] = {ngtcp2_conn_get_dcid(c->ng),
+                               ngtcp2_conn_get_client_initial_dcid(c->ng)};
+    size_t at =
+        n > 0 && (quoted[0] & 0x80) ? 6 : 1; /* long header: version and length come first */
+
+    for (size_t i = 0; i < 2; i++)
+        if (n < at + ids[i]->datalen || memcmp(quoted + at, ids[i]->data, ids[i]->datalen) == 0)
+            return true;
+    return false;
+}
+
+void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote,
+                      const uint8_t *quoted, size_t n,
+                      void (*fn)(void *ctx, struct quic_conn *c, qhcp_nsec now))
+{
+    struct quic_link *link;
+    struct quic_key key;
+
+    quic_key_set_remote(&key, remote);
+    for (link = quic_lookup_find(&e->lookup, &key); link; link = quic_lookup_next(link)) {
+        struct quic_conn *c = link->conn;
+
+        if (c->ended || !quotes(c, quoted, n))
+            continue;
+        if (c->connected) {
+            fn(e->config.ctx, c, now);
+        } else if (!e->config.server) {
+            c->silent = true;
+            quic_conn_end(c, QUIC_END_UNREACHABLE, "unreachable (ICMP)");
+        }
+    }
+}
+
+int quic_dial(struct quic_endpoint *e, qhcp_nsec now, const struct quic_dial *dial,
+              struct quic_conn **ret)
+{
+    struct quic_conn_open open = {.now = now, .remote = dial->remote, .dial = dial};
+    struct quic_conn *c;
+    int rv;
+
+    if (e->config.server || dial->name == NULL ||
+        (dial->remote.sa.sa_family != AF_INET && dial->remote.sa.sa_family != AF_INET6))
+        return QHCP_E_ARG;
+    rv = quic_conn_open(e, &open, &c);
+    if (rv != 0)
+        return rv;
+    quic_conn_wake(c);
+    *ret = c;
+    return 0;
+}
+
+void quic_get_stats(const struct quic_endpoint *e, struct quic_stats *ret)
+{
+    *ret = e->stats;
+}
+
+size_t quic_conn_count(const struct quic_endpoint *e)
+{
+    return e->n_conns;
+}

@@ -1,0 +1,217 @@
+/* What the files of src/quic share: the structs behind quic.h.  Nothing outside this folder
+ * includes it.
+ *
+ *   endpoint.c   which packet is whose, who writes next, who is due
+ *   stateless.c  answers that need no connection: version negotiation, Retry, refusal, reset
+ *   conn.c       a connection's life and its accessors
+ *   events.c     what ngtcp2 calls
+ *   send.c       what a connection writes, in which order
+ *   why.c        why a connection ended, in words
+ *   tls.c        credentials and TLS sessions; ticket.c wraps tickets
+ *   verify.c     is this certificate acceptable, in words
+ *   lookup.c     connection ID, reset token or address -> connection */
+#ifndef QHCP_QUIC_INTERNAL_H
+#define QHCP_QUIC_INTERNAL_H
+
+#include <gnutls/gnutls.h>
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include "base/heap.h"
+#include "base/limits.h"
+#include "quic/lookup.h"
+#include "quic/quic.h"
+#include "quic/verify.h"
+
+/* Bytes of the connection IDs that we choose.  A server's are long so that the shortest probe with
+ * one is at least QUIC_RESET_TRIGGER long, and so can provoke a stateless reset. */
+#define QUIC_SERVER_CID 18
+#define QUIC_CLIENT_CID 8
+#define QUIC_RESET_TRIGGER 43 /* RFC 9000, 10.3 */
+#define QUIC_CIDS_MAX 32      /* of one connection; a peer that makes us keep more is cut off */
+
+#define QUIC_PACKET_MIN_CAP 1200
+#define QUIC_DATAGRAMS 8        /* queued in one connection */
+#define QUIC_DATAGRAM_ROOM 2304 /* their bytes: two of the largest, or eight of the usual size */
+#define QUIC_CONTROL_MAX 65536  /* bytes of the control stream that wait for acknowledgement */
+#define QUIC_EXPORT_MAX 64
+#define QUIC_LABEL_MAX 48
+
+#define QUIC_SERVER_HANDSHAKE (10 * NSEC_PER_SEC)
+#define QUIC_RETRY_LIFETIME (10 * NSEC_PER_SEC)
+#define QUIC_IDLE (120 * NSEC_PER_SEC)
+#define QUIC_KEEP_ALIVE                                                                            \
+    (25 * NSEC_PER_SEC)                   /* client: below the 30 s of many NATs (RFC 9308, 3.2) */
+#define QUIC_TLS_KEPT (10 * NSEC_PER_SEC) /* the TLS session is freed this long after handshake */
+/* How long a held acknowledgement's timer is not even looked at: a wake-up costs ten packets. */
+#define QUIC_HOLD (5 * NSEC_PER_SEC)
+#define QUIC_PROBE_MIN (20 * NSEC_PER_MSEC)
+#define QUIC_PROBES_MAX 50
+
+enum {
+    QUIC_HEARD_CONTROL = 1 << 0,  /* this packet carried bytes of the control stream */
+    QUIC_HEARD_DATAGRAM = 1 << 1, /* ... a datagram that nobody asked for */
+    QUIC_HEARD_HOLD = 1 << 2,     /* ... a solicited answer: quic_conn_hold_ack was called */
+};
+
+struct quic_queued {
+    uint64_t id;
+    uint16_t start, size; /* in room */
+};
+
+/* A piece of the control stream; lives until all of it is acknowledged, since ngtcp2 keeps pointers
+ * into it. */
+struct quic_chunk {
+    struct quic_chunk *next;
+    uint64_t start; /* offset in the stream */
+    size_t size, sent;
+    uint8_t data[];
+};
+
+struct quic_conn {
+    struct quic_endpoint *endpoint;
+    ngtcp2_conn *ng;
+    struct quic_tls *tls;
+    gnutls_session_t session; /* NULL once freed (trap 4) */
+    ngtcp2_crypto_conn_ref ref;
+    void *user;
+    char *name; /* client: to verify */
+
+    struct quic_conn *next, *prev; /* all of the endpoint's */
+    struct quic_conn *ready_next;  /* those that may have something to write */
+    struct heap_node timer;
+    struct quic_link *links; /* our connection IDs, the peer's reset tokens */
+    struct quic_link *remote_link;
+    union qhcp_addr remote;
+
+    qhcp_nsec last; /* ngtcp2 aborts where time runs backwards (trap 5): never below this */
+    qhcp_nsec connected_at;
+    qhcp_nsec held_at;  /* the newest packet that was held back from acknowledgement */
+    qhcp_nsec probe_at; /* when unacknowledged control data provokes a PING; or NSEC_NEVER */
+    unsigned probes;    /* so many since the last progress */
+    unsigned heard;     /* QUIC_HEARD_* of the packet that is being read */
+
+    bool ready, connected, confirmed, resumed, handshaking;
+    bool announced;   /* the owner knows it: `closed` will be called */
+    bool held;        /* acknowledgements wait for the next request */
+    bool hold_hidden; /* the acknowledgement timer is replaced by held_at + QUIC_HOLD */
+    bool drained;     /* the last packet had room for all: the next call writes nothing */
+    bool thorough;    /* write until ngtcp2 has nothing more, not only until a packet had room */
+    bool ping, ticket_seen;
+    bool ended, flushed, silent, close_sent, reset;
+
+    int64_t stream; /* the control stream; -1 until it is open */
+    struct quic_chunk *chunks, *chunks_last, *unsent;
+    uint64_t tx_end, tx_acked; /* offsets in the control stream */
+
+    int64_t peer_expires;
+    struct quic_judgement judgement; /* why the peer's certificate was refused */
+    struct quic_close why;
+    ngtcp2_ccerr_type close_type;
+    const char *close_words; /* for the peer; NULL: why.words */
+
+    char export_label[QUIC_LABEL_MAX];
+    size_t export_size;
+    uint8_t export_value[QUIC_EXPORT_MAX];
+
+    size_t n_queued, room_used;
+    struct quic_queued queued[QUIC_DATAGRAMS];
+    uint8_t room[QUIC_DATAGRAM_ROOM];
+};
+
+/* Answers of stateless.c that wait for quic_send. */
+#define QUIC_ANSWERS 64
+#define QUIC_ANSWER_CAP 256
+
+struct quic_answer {
+    union qhcp_addr local, remote;
+    size_t size;
+    uint8_t data[QUIC_ANSWER_CAP];
+};
+
+struct quic_endpoint {
+    struct quic_endpoint_config config;
+    struct quic_tls *tls;
+    struct quic_lookup lookup;
+    struct heap deadlines;
+    struct quic_conn *conns;
+    struct quic_conn *ready_first, *ready_last;
+    size_t n_conns, n_handshaking;
+    struct quic_stats stats;
+    size_t answers_first, n_answers;
+    qhcp_nsec tokens_at; /* the bucket that limits resets, refusals and version negotiation */
+    unsigned tokens;
+    struct quic_answer answers[QUIC_ANSWERS];
+};
+
+static inline size_t quic_cid_size(const struct quic_endpoint *e)
+{
+    return e->config.server ? QUIC_SERVER_CID : QUIC_CLIENT_CID;
+}
+
+/* conn.c */
+
+/* A connection on its way: `hd` for a server (the first Initial's header; original: the ID before a
+ * Retry, else NULL), `dial` for a client. */
+struct quic_conn_open {
+    qhcp_nsec now;
+    union qhcp_addr local, remote;
+    const ngtcp2_pkt_hd *hd;
+    const ngtcp2_cid *original;
+    const struct quic_dial *dial;
+};
+int quic_conn_open(struct quic_endpoint *e, const struct quic_conn_open *open,
+                   struct quic_conn **ret);
+/* Frees without a word to anyone. */
+void quic_conn_discard(struct quic_conn *c);
+/* Puts it where quic_send looks. */
+void quic_conn_wake(struct quic_conn *c);
+void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet);
+void quic_conn_expire(struct quic_conn *c, qhcp_nsec now);
+void quic_conn_rearm(struct quic_conn *c, qhcp_nsec now);
+/* `now`, but never earlier than what ngtcp2 has seen. */
+qhcp_nsec quic_conn_clock(struct quic_conn *c, qhcp_nsec now);
+void quic_conn_established(struct quic_conn *c);
+/* Control data is unacknowledged: a PING is due in max(2 srtt, 20 ms). */
+void quic_conn_arm_probe(struct quic_conn *c);
+int quic_conn_add_id(struct quic_conn *c, const ngtcp2_cid *cid);
+int quic_conn_set_remote(struct quic_conn *c, const union qhcp_addr *remote);
+
+/* events.c */
+extern const ngtcp2_callbacks quic_events;
+/* Tells the owner what became of a datagram, and counts. */
+void quic_events_fate(struct quic_conn *c, uint64_t id, enum quic_fate fate);
+void quic_events_release_chunks(struct quic_conn *c, uint64_t acked);
+
+/* send.c: true when the packet was filled. */
+bool quic_conn_send(struct quic_conn *c, qhcp_nsec now, struct qhcp_packet *packet);
+
+/* why.c */
+void quic_words(char *ret, size_t cap, const void *text, size_t n);
+/* Ends a connection: closed by the next quic_send.  Later reasons do not replace the first. */
+void quic_conn_end(struct quic_conn *c, enum quic_end end, const char *words);
+/* ... because a call of ngtcp2's failed with `error`. */
+void quic_conn_fail(struct quic_conn *c, int error);
+
+/* stateless.c */
+void quic_stateless_version(struct quic_endpoint *e, qhcp_nsec now,
+                            const struct qhcp_packet *packet, const ngtcp2_version_cid *ids);
+void quic_stateless_retry(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                          const ngtcp2_pkt_hd *hd);
+void quic_stateless_refuse(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                           const ngtcp2_pkt_hd *hd, uint64_t code);
+void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                          const ngtcp2_version_cid *ids);
+/* 0 and the original connection ID when the Initial's token is one of ours. */
+int quic_stateless_verify(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                          const ngtcp2_pkt_hd *hd, ngtcp2_cid *ret);
+size_t quic_stateless_take(struct quic_endpoint *e, struct qhcp_packet *packets, size_t n);
+
+/* tls.c */
+int quic_tls_session(struct quic_conn *c, const struct quic_dial *dial);
+/* After the handshake: ALPN, and a resumed peer's certificate judged again.  0, or the connection
+ * has ended. */
+int quic_tls_finish(struct quic_conn *c);
+void quic_tls_release(struct quic_conn *c);
+
+#endif

@@ -1,0 +1,57 @@
+/* A hash table of short keys -> connections, duplicates allowed.  The keys come from the network,
+ * so the hash is keyed (SipHash-2-4, Aumasson and Bernstein 2012): no peer can aim at one bucket.
+ */
+#ifndef QHCP_QUIC_LOOKUP_H
+#define QHCP_QUIC_LOOKUP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <qhcp/types.h>
+
+struct quic_conn;
+
+enum quic_lookup_kind {
+    QUIC_LOOKUP_CID = 1, /* a connection ID that the peer sends to */
+    QUIC_LOOKUP_TOKEN,   /* a stateless reset token of the peer's */
+    QUIC_LOOKUP_REMOTE,  /* a peer's address and port */
+};
+
+#define QUIC_KEY_MAX 21 /* the kind and up to 20 bytes (a connection ID of QUIC version 1) */
+
+struct quic_key {
+    uint8_t size;
+    uint8_t bytes[QUIC_KEY_MAX];
+};
+
+struct quic_link {
+    struct quic_link *chain;   /* of the bucket */
+    struct quic_link *sibling; /* the connection's next one; the connection's business */
+    struct quic_conn *conn;
+    struct quic_key key;
+};
+
+struct quic_lookup {
+    struct quic_link **buckets;
+    size_t n_buckets, count; /* n_buckets is a power of two */
+    uint64_t secret[2];
+};
+
+int quic_lookup_init(struct quic_lookup *t);
+/* Frees the links that are still in it, too. */
+void quic_lookup_deinit(struct quic_lookup *t);
+
+/* n up to 20. */
+void quic_key_set(struct quic_key *ret, enum quic_lookup_kind kind, const void *bytes, size_t n);
+void quic_key_set_remote(struct quic_key *ret, const union qhcp_addr *remote);
+
+/* QHCP_E_NOMEM.  The link is the table's until removed. */
+int quic_lookup_add(struct quic_lookup *t, const struct quic_key *key, struct quic_conn *conn,
+                    struct quic_link **ret);
+void quic_lookup_remove(struct quic_lookup *t, struct quic_link *link);
+
+/* The first link with this key, and the next one after it; NULL for none. */
+struct quic_link *quic_lookup_find(const struct quic_lookup *t, const struct quic_key *key);
+struct quic_link *quic_lookup_next(const struct quic_link *link);
+
+#endif

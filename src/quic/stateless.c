@@ -1,0 +1,152 @@
+/* Answers that need no connection: version negotiation, Retry, refusal, stateless reset.  Each
+ * costs whoever provokes it at least as many bytes as it sends; all but Retry (which is how a flood
+ * is met) leave only while the bucket holds.  They wait in a ring for quic_send; what does not fit
+ * is not sent. */
+#include <gnutls/crypto.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "quic/internal.h"
+
+#include <qhcp/error.h>
+
+#define BUCKET 256 /* answers a second, and at once */
+#define RESET_MAX 42
+
+static bool may_answer(struct quic_endpoint *e, qhcp_nsec now)
+{
+    qhcp_nsec earned = now > e->tokens_at ? (now - e->tokens_at) / (NSEC_PER_SEC / BUCKET) : 0;
+
+    if (earned > 0) {
+        e->tokens = earned >= BUCKET - e->tokens ? BUCKET : e->tokens + (unsigned)earned;
+        e->tokens_at = now;
+    }
+    if (e->tokens == 0)
+        return false;
+    e->tokens--;
+    return true;
+}
+
+/* Room for one answer to this packet; NULL when the ring is full. */
+static struct quic_answer *answer_to(struct quic_endpoint *e, const struct qhcp_packet *packet)
+{
+    struct quic_answer *answer;
+
+    if (e->n_answers == QUIC_ANSWERS)
+        return NULL;
+    answer = &e->answers[(e->answers_first + e->n_answers) % QUIC_ANSWERS];
+    answer->local = packet->local;
+    answer->remote = packet->remote;
+    return answer;
+}
+
+static bool commit(struct quic_endpoint *e, struct quic_answer *answer, ngtcp2_ssize n)
+{
+    if (n <= 0)
+        return false;
+    answer->size = (size_t)n;
+    e->n_answers++;
+    return true;
+}
+
+void quic_stateless_version(struct quic_endpoint *e, qhcp_nsec now,
+                            const struct qhcp_packet *packet, const ngtcp2_version_cid *ids)
+{
+    static const uint32_t spoken[] = {NGTCP2_PROTO_VER_V1};
+    struct quic_answer *answer = answer_to(e, packet);
+    uint8_t noise;
+
+    if (answer == NULL || !may_answer(e, now) ||
+        gnutls_rnd(GNUTLS_RND_NONCE, &noise, sizeof(noise)) != 0)
+        return;
+    commit(e, answer,
+           ngtcp2_pkt_write_version_negotiation(answer->data, sizeof(answer->data), noise,
+                                                ids->scid, ids->scidlen, ids->dcid, ids->dcidlen,
+                                                spoken, 1));
+}
+
+void quic_stateless_retry(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                          const ngtcp2_pkt_hd *hd)
+{
+    struct quic_answer *answer = answer_to(e, packet);
+    uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
+    ngtcp2_cid scid = {.datalen = QUIC_SERVER_CID};
+    ngtcp2_ssize n;
+
+    if (answer == NULL || gnutls_rnd(GNUTLS_RND_NONCE, scid.data, scid.datalen) != 0)
+        return;
+    n = ngtcp2_crypto_generate_retry_token2(token, e->config.retry_key, sizeof(e->config.retry_key),
+                                            hd->version, &packet->remote.sa,
+                                            address_len(&packet->remote), &scid, &hd->dcid, now);
+    if (n < 0)
+        return;
+    n = ngtcp2_crypto_write_retry(answer->data, sizeof(answer->data), hd->version, &hd->scid, &scid,
+                                  &hd->dcid, token, (size_t)n);
+    if (commit(e, answer, n))
+        e->stats.retries_sent++;
+}
+
+int quic_stateless_verify(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                          const ngtcp2_pkt_hd *hd, ngtcp2_cid *ret)
+{
+    if (ngtcp2_crypto_verify_retry_token2(ret, hd->token, hd->tokenlen, e->config.retry_key,
+                                          sizeof(e->config.retry_key), hd->version,
+                                          &packet->remote.sa, address_len(&packet->remote),
+                                          &hd->dcid, QUIC_RETRY_LIFETIME, now) != 0)
+        return QHCP_E_NOT_FOUND;
+    return 0;
+}
+
+void quic_stateless_refuse(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                           const ngtcp2_pkt_hd *hd, uint64_t code)
+{
+    struct quic_answer *answer = answer_to(e, packet);
+
+    if (answer == NULL || !may_answer(e, now))
+        return;
+    commit(e, answer,
+           ngtcp2_crypto_write_connection_close(answer->data, sizeof(answer->data), hd->version,
+                                                &hd->scid, &hd->dcid, code, NULL, 0));
+}
+
+/* RFC 9000, 10.3: shorter than what provoked it, so that two endpoints without state fall silent.
+ */
+void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                          const ngtcp2_version_cid *ids)
+{
+    uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN], noise[RESET_MAX];
+    struct quic_answer *answer = answer_to(e, packet);
+    size_t n_noise = RESET_MAX - sizeof(token);
+    ngtcp2_cid cid;
+
+    if (answer == NULL || packet->len < QUIC_RESET_TRIGGER || !may_answer(e, now))
+        return;
+    ngtcp2_cid_init(&cid, ids->dcid, ids->dcidlen);
+    if (ngtcp2_crypto_generate_stateless_reset_token(token, e->config.reset_key,
+                                                     sizeof(e->config.reset_key), &cid) != 0 ||
+        gnutls_rnd(GNUTLS_RND_NONCE, noise, n_noise) != 0)
+        return;
+    if (commit(e, answer,
+               ngtcp2_pkt_write_stateless_reset(answer->data, sizeof(answer->data), token, noise,
+                                                n_noise)))
+        e->stats.resets_sent++;
+}
+
+size_t quic_stateless_take(struct quic_endpoint *e, struct qhcp_packet *packets, size_t n)
+{
+    size_t taken = 0;
+
+    for (; taken < n && e->n_answers > 0; taken++) {
+        const struct quic_answer *answer = &e->answers[e->answers_first];
+        struct qhcp_packet *packet = &packets[taken];
+
+        packet->local = answer->local;
+        packet->remote = answer->remote;
+        packet->ecn = 0;
+        packet->len = answer->size;
+        memcpy(packet->data, answer->data, answer->size);
+        e->answers_first = (e->answers_first + 1) % QUIC_ANSWERS;
+        e->n_answers--;
+    }
+    return taken;
+}
