@@ -125,8 +125,12 @@ int state_read_file(const char *path, bool private, size_t max, char **ret, size
                     char *words, size_t words_cap)
 {
     struct words w = {words, words_cap};
+    size_t n;
+    int error = file_read(path, private ? FILE_PRIVATE : FILE_PUBLIC, true, max, ret, &n, &w);
 
-    return file_read(path, private ? FILE_PRIVATE : FILE_PUBLIC, true, max, ret, ret_len, &w);
+    if (!error && ret_len)
+        *ret_len = n;
+    return error;
 }
 
 static int write_all(int fd, struct slice s)

@@ -132,11 +132,12 @@ static int make_dirs(const char *dir, const struct words *w)
         *p = '\0';
         if (mkdir(path, 0700) == 0)
             chmod(path, 0700);
-        else if (errno != EEXIST)
-            /* a parent that exists may still answer EROFS or EACCES; it is the leaf that counts */
+        else if (errno != EEXIST) { /* a part that exists may answer otherwise, too */
+            int err = errno;
+
             if (access(path, F_OK) != 0)
-                return words_errno(w, errno == ENOENT ? EACCES : errno, "make the state directory",
-                                   path);
+                return words_errno(w, err, "make the state directory", path);
+        }
         *p = was;
         if (was == '\0')
             return 0;

@@ -88,7 +88,7 @@ static void put_token_key(struct change *c)
     if (!c->error && (!text || !trust))
         c->error = words_fail(c->w, QHCP_E_NOMEM, "out of memory");
     change_put(c, STATE_TOKEN_KEY, slice_str(text), 0600);
-    change_put(c, STATE_TRUST, slice_str(trust), 0644);
+    change_put(c, STATE_TRUST, slice_str(trust), 0600);
 out:
     file_wipe(text, text ? strlen(text) : 0);
     free(trust);
@@ -340,7 +340,7 @@ static int check_rest(const struct make *m, struct state *s)
     if (error)
         return error;
     auth_key_free(key);
-    error = load_file(m->dir, STATE_TRUST, false, JWKS_MAX, &text, &n, m->w);
+    error = load_file(m->dir, STATE_TRUST, true, JWKS_MAX, &text, &n, m->w);
     if (error)
         return error;
     snprintf(path, sizeof path, "%s/" STATE_TRUST, m->dir);

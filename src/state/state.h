@@ -12,7 +12,8 @@
  *   lb/token-key-old.json its predecessor after `keys rotate`, with `exp`: for servers that do not
  *                        know the new one yet, 0600
  *   check/token-key.json imported: a private JWK for `qhcp check` of this server only, 0600
- *   trust/keys.json      JWK Set: the public token keys that this machine's servers accept
+ *   trust/keys.json      JWK Set: the token keys that this machine's servers accept; 0600, since an
+ *                        owner may add a shared secret (HS256)
  *   imported.json        what was imported here: {"server": bool, "lb": bool, "at": unix seconds}
  *   secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
  *   tickets/             TLS session tickets, 0600 each, at most 24 h old
@@ -90,7 +91,7 @@ void state_path(const struct state *s, const char *name, char *ret, size_t cap);
 
 /* Reads a whole file (at most max bytes) into a fresh NUL-terminated buffer: free() it.
  * private: refuse one that other users can read or that another user owns (QHCP_E_PERMISSION).
- * Works for any path, not only in the directory. */
+ * Works for any path, not only in the directory; links are followed.  ret_len may be NULL. */
 int state_read_file(const char *path, bool private, size_t max, char **ret, size_t *ret_len,
                     char *words, size_t words_cap);
 

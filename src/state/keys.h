@@ -1,0 +1,51 @@
+/* The operations behind `qhcp keys`: how trust goes from one machine to another.
+ *
+ * On the machine with the CA, keys_export makes a bundle for a server's machine, which imports it.
+ * A second load balancer makes a request, the CA's machine accepts it and gives a bundle back.
+ * Each operation is whole or not at all.  On success `words` tells what was done and what to do
+ * next, on failure what is wrong, where, and what to do; never key material. */
+#ifndef QHCP_STATE_KEYS_H
+#define QHCP_STATE_KEYS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "state/state.h"
+
+/* For how long a token key is accepted after another took its place, unless told otherwise. */
+#define KEYS_GRACE (7 * 86400)
+#define KEYS_GRACE_MAX (366 * 86400)
+/* A request that was made longer ago, in seconds, is refused. */
+#define KEYS_REQUEST_LIFETIME (7 * 86400)
+
+/* A bundle for the server of these names ("b.example,10.0.0.2"), written to `out` ("-": standard
+ * output), mode 0600.  QHCP_E_NOT_FOUND when the CA's key is not on this machine; QHCP_E_PARSE for
+ * the names; QHCP_E_EXISTS when `out` is something else. */
+int keys_export(const struct state *s, const char *names, const char *out, int64_t now, char *words,
+                size_t words_cap);
+
+/* Takes a bundle ("-": standard input).  force: also in the place of an imported CA, or of a CA of
+ * this machine that others depend on (QHCP_E_EXISTS without).  QHCP_E_PERMISSION, QHCP_E_PARSE,
+ * QHCP_E_CERT for a bundle that others could read, that is malformed, or not valid. */
+int keys_import(const struct state *s, const char *path, bool force, int64_t now, char *words,
+                size_t words_cap);
+
+/* This machine's load balancers ask to be accepted. */
+int keys_request(const struct state *s, const char *out, int64_t now, char *words,
+                 size_t words_cap);
+
+/* Accepts a request: the key joins those that exports hand out; an older key of the same load
+ * balancer ends after KEYS_GRACE.  Writes the bundle to give back. */
+int keys_accept(const struct state *s, const char *request, const char *out, int64_t now,
+                char *words, size_t words_cap);
+
+/* A new token key; the old one is accepted for `grace` seconds more (0 to KEYS_GRACE_MAX). */
+int keys_rotate(const struct state *s, int64_t grace, int64_t now, char *words, size_t words_cap);
+
+/* What there is, as JSON without secrets (docs/keys.md lists the members); a piece that cannot be
+ * read stands under "problems" with its reason.  json_decref it. */
+int keys_show(const struct state *s, int64_t now, json_t **ret, char *words, size_t words_cap);
+
+#endif

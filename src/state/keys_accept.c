@@ -1,0 +1,223 @@
+/* A second load balancer: it asks, the machine with the CA accepts. */
+#include "state/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <qhcp/error.h>
+
+#include "auth/auth.h"
+#include "state/bundle.h"
+#include "state/file.h"
+#include "state/issued.h"
+#include "state/jwks.h"
+#include "state/keys_own.h"
+#include "state/lock.h"
+#include "state/out.h"
+#include "state/pki.h"
+
+/* The audience of a request's proof: no name that a server can have (a DNS name has no blanks). */
+#define PROOF_AUDIENCE "qhcp keys accept"
+
+/* Who asks must hold the private key: it signs its own public half. */
+static int make_proof(const struct auth_key *key, const json_t *jwk, int64_t now, char **ret)
+{
+    uint8_t digest[AUTH_BINDING];
+    const struct auth_claims claims = {.audience = PROOF_AUDIENCE,
+                                       .scopes = AUTH_SCOPE_HEALTH,
+                                       .now = now,
+                                       .lifetime = KEYS_REQUEST_LIFETIME,
+                                       .binding = digest};
+
+    keys_own_digest(jwk, digest);
+    return auth_mint(key, &claims, ret);
+}
+
+int keys_request(const struct state *s, const char *out, int64_t now, char *words, size_t words_cap)
+{
+    const struct words w = {words, words_cap};
+    struct auth_key *key = NULL;
+    char *public = NULL, *proof = NULL, *text = NULL;
+    json_t *jwk = NULL, *doc = NULL;
+    int error = out_check(out, &w);
+
+    if (!error)
+        error = load_token_key(s->dir, STATE_TOKEN_KEY, &key, &w);
+    if (error)
+        return error;
+    public = auth_key_json(key, false);
+    jwk = public ? json_loads(public, 0, NULL) : NULL;
+    if (!jwk || make_proof(key, jwk, now, &proof) != 0)
+        error = words_fail(&w, QHCP_E_INTERNAL, "cannot sign the request");
+    if (!error) {
+        doc = json_pack("{s:i, s:s, s:I, s:O, s:s}", "qhcp_request", BUNDLE_VERSION, "type", "lb",
+                        "created", (json_int_t)now, "jwk", jwk, "proof", proof);
+        text = doc ? jwks_text(doc) : NULL;
+        error = text ? out_write(out, slice_str(text), 0644, &w)
+                     : words_fail(&w, QHCP_E_NOMEM, "out of memory");
+    }
+    if (!error)
+        words_fail(
+            &w, 0,
+            "%s: the request of %s (key %s), nothing in it is secret. On the machine with the "
+            "CA run `qhcp keys accept %s --out F`, then `qhcp keys import F` here.",
+            out, auth_key_issuer(key), auth_key_kid(key), strcmp(out, "-") == 0 ? "R" : out);
+    json_decref(doc);
+    json_decref(jwk);
+    free(text);
+    auth_token_free(proof);
+    free(public);
+    auth_key_free(key);
+    return error;
+}
+
+static bool is_proof_audience(const char *aud, void *ctx)
+{
+    (void)ctx;
+    return strcmp(aud, PROOF_AUDIENCE) == 0;
+}
+
+static int check_proof(const struct bundle_request *r, const char *where, int64_t now,
+                       const struct words *w)
+{
+    uint8_t digest[AUTH_BINDING];
+    const struct auth_demand demand = {.now = now,
+                                       .leeway = 60,
+                                       .lifetime_max = KEYS_REQUEST_LIFETIME,
+                                       .binding = digest,
+                                       .audience_ok = is_proof_audience};
+    char why[256] = "", log[256];
+    struct auth_keys *keys = NULL;
+    struct auth_grant grant;
+    json_t *set = jwks_new();
+    char *text = NULL;
+    int error = jwks_add(set, r->jwk, w);
+
+    keys_own_digest(r->jwk, digest);
+    if (!error)
+        text = jwks_text(set);
+    if (!error)
+        error = auth_keys_parse(slice_str(text), &keys, why, sizeof why);
+    if (!error)
+        error = auth_verify(keys, slice_str(r->proof), &demand, &grant, why, sizeof why, log,
+                            sizeof log);
+    if (error)
+        words_fail(w, error, "%s: its proof does not hold: %s; run `qhcp keys request` again",
+                   where, why);
+    auth_keys_free(keys);
+    free(text);
+    json_decref(set);
+    return error;
+}
+
+/* Our own key's name must not be taken, nor another's key be replaced. */
+static int check_newcomer(const struct state *s, const struct bundle_request *r,
+                          const json_t *trust, const struct words *w)
+{
+    const json_t *known = jwks_find(trust, r->kid);
+    struct auth_key *own;
+    bool ours;
+    int error = load_token_key(s->dir, STATE_TOKEN_KEY, &own, w);
+
+    if (error)
+        return error;
+    ours = strcmp(auth_key_issuer(own), r->iss) == 0;
+    auth_key_free(own);
+    if (ours)
+        return words_fail(w, QHCP_E_EXISTS,
+                          "%s is this machine's own load balancer: the request is from here",
+                          r->iss);
+    if (strncmp(r->iss, "lb:", 3) != 0)
+        return words_fail(w, QHCP_E_PARSE, "\"%s\" is not a load balancer's name (lb:...)", r->iss);
+    if (known && !json_equal(json_object_get(known, "x"), json_object_get(r->jwk, "x")))
+        return words_fail(w, QHCP_E_EXISTS, "another key has the kid %s already", r->kid);
+    return 0;
+}
+
+static int accept_locked(const struct state *s, const struct bundle_request *r, const char *out,
+                         int64_t now, const struct words *w)
+{
+    struct load_pair ca = {0};
+    json_t *trust = NULL, *issued = NULL, *doc = NULL;
+    struct change c;
+    char *text = NULL;
+    int error = keys_own_ca(s, "accept", &ca, w);
+
+    if (!error)
+        error = keys_own_trust(s, &trust, w);
+    if (!error)
+        error = check_newcomer(s, r, trust, w);
+    if (!error)
+        error = issued_load(s->dir, &issued, w);
+    if (error)
+        goto out;
+    jwks_prune(trust, now);
+    error = jwks_add(trust, r->jwk, w);
+    jwks_retire(trust, r->iss, r->kid, now + KEYS_GRACE);
+    if (!error)
+        error = issued_add(issued,
+                           json_pack("{s:s, s:s, s:s, s:I}", "type", "lb", "id", r->iss, "kid",
+                                     r->kid, "at", (json_int_t)now),
+                           now, w);
+    doc = json_pack("{s:i, s:s, s:I, s:s, s:s}", "qhcp_bundle", BUNDLE_VERSION, "type", "lb",
+                    "created", (json_int_t)now, "ca", ca.pem, "kid", r->kid);
+    text = doc ? jwks_text(doc) : NULL;
+    if (!error && !text)
+        error = words_fail(w, QHCP_E_NOMEM, "out of memory");
+    if (error)
+        goto out;
+    change_begin(&c, s->dir, w);
+    keys_own_put(&c, STATE_TRUST, trust);
+    keys_own_put(&c, STATE_ISSUED, issued);
+    error = out_publish(&c, out, slice_str(text), w);
+    if (!error)
+        words_fail(w, 0,
+                   "%s: the bundle for %s (key %s): run `qhcp keys import` on it there. Servers of "
+                   "this machine accept it from now on; for each other server's machine run `qhcp "
+                   "keys export` again.",
+                   out, r->iss, r->kid);
+out:
+    free(text);
+    json_decref(doc);
+    json_decref(issued);
+    json_decref(trust);
+    load_pair_deinit(&ca);
+    return error;
+}
+
+static int read_request(const char *path, char **ret, size_t *ret_len, const struct words *w)
+{
+    if (strcmp(path, "-") == 0)
+        return file_read_fd(STDIN_FILENO, "standard input", FILE_PUBLIC, BUNDLE_MAX, ret, ret_len,
+                            w);
+    return file_read(path, FILE_PUBLIC, true, BUNDLE_MAX, ret, ret_len, w);
+}
+
+int keys_accept(const struct state *s, const char *path, const char *out, int64_t now, char *words,
+                size_t words_cap)
+{
+    const struct words w = {words, words_cap};
+    struct bundle_request r;
+    char *text;
+    size_t n;
+    int fd, error = out_check(out, &w);
+
+    if (!error)
+        error = read_request(path, &text, &n, &w);
+    if (error)
+        return error;
+    error = bundle_request_parse(slice_of(text, n), path, &r, &w);
+    free(text);
+    if (error)
+        return error;
+    error = check_proof(&r, path, now, &w);
+    if (!error)
+        error = lock_take(s->dir, &fd, &w);
+    if (!error) {
+        error = accept_locked(s, &r, out, now, &w);
+        lock_drop(fd);
+    }
+    bundle_request_deinit(&r);
+    return error;
+}

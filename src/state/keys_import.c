@@ -1,0 +1,266 @@
+/* A bundle takes its place on this machine, as one change.
+ *
+ * What it may replace: an automatic CA that nobody else depends on; the same CA once more (a
+ * renewed certificate, new keys); with --force any other, except the CA that this machine itself
+ * made and that made the bundle, whose key exists nowhere else. */
+#include "state/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <qhcp/error.h>
+
+#include "auth/auth.h"
+#include "state/bundle.h"
+#include "state/file.h"
+#include "state/issued.h"
+#include "state/jwks.h"
+#include "state/keys_own.h"
+#include "state/lock.h"
+#include "state/names.h"
+#include "state/pki.h"
+
+struct import {
+    const struct state *s;
+    const struct bundle *b;
+    const char *path;
+    int64_t now;
+    const struct words *w;
+    struct load_origin before;
+    bool same_ca;
+};
+
+/* The bundle's CA and ours: the same key?  A CA here that cannot be read is another one. */
+static int compare_ca(struct import *i, bool force, struct load_pair *ret_here)
+{
+    gnutls_x509_crt_t theirs;
+    int error = load_origin(i->s->dir, &i->before, i->w);
+
+    if (error && !force)
+        return error;
+    error = load_ca(i->s->dir, ret_here, i->w);
+    if (error && !force)
+        return error;
+    if (error)
+        return 0;
+    error = pki_cert_load(slice_str(i->b->ca), i->path, true, &theirs, i->w);
+    if (error)
+        return error;
+    i->same_ca = pki_same_key(ret_here->crt, theirs);
+    gnutls_x509_crt_deinit(theirs);
+    return 0;
+}
+
+static int count_issued(const struct import *i, size_t *ret)
+{
+    json_t *issued;
+    int error = issued_load(i->s->dir, &issued, i->w);
+
+    if (error)
+        return error;
+    *ret = json_array_size(issued);
+    json_decref(issued);
+    return 0;
+}
+
+static int check_replace(struct import *i, bool force)
+{
+    struct load_pair here = {0};
+    char subject[128] = "";
+    bool key_here;
+    size_t issued = 0;
+    int error = compare_ca(i, force, &here);
+
+    if (error)
+        return error;
+    if (here.crt)
+        pki_subject(here.crt, subject, sizeof subject);
+    key_here = here.key;
+    load_pair_deinit(&here);
+    if (i->same_ca && key_here)
+        return words_fail(i->w, QHCP_E_EXISTS,
+                          "this machine made %s: it has the CA itself, and its components need no "
+                          "bundle. Import it on the machine it is for",
+                          i->path);
+    if (i->same_ca || force)
+        return 0;
+    if (i->before.server || i->before.lb)
+        return words_fail(i->w, QHCP_E_EXISTS,
+                          "this machine imported another CA (%s): --force replaces it", subject);
+    error = count_issued(i, &issued);
+    if (!error && issued > 0)
+        error = words_fail(i->w, QHCP_E_EXISTS,
+                           "this machine's own CA (%s) has exported to %zu other%s (see `qhcp keys "
+                           "show`), and its key would be lost: --force replaces it",
+                           subject, issued, issued == 1 ? "" : "s");
+    return error;
+}
+
+/* The set that this server accepts: the load balancers' keys and its own check key. */
+static int server_trust(const struct import *i, const struct auth_key *check, json_t **ret)
+{
+    json_t *trust = json_deep_copy(i->b->keys);
+    int error;
+
+    if (!trust)
+        return words_fail(i->w, QHCP_E_NOMEM, "out of memory");
+    jwks_prune(trust, i->now);
+    error = jwks_add_key(trust, check, i->w);
+    if (!error)
+        error = jwks_check(trust, i->path, i->w);
+    if (error)
+        json_decref(trust);
+    else
+        *ret = trust;
+    return error;
+}
+
+static void put_server(struct change *c, const struct import *i)
+{
+    struct auth_key *key = NULL;
+    char *chain = NULL, *check = bundle_text(i->b->check_key), why[256] = "";
+    json_t *trust = NULL;
+
+    if (!check || asprintf(&chain, "%s%s", i->b->cert, i->b->ca) < 0)
+        c->error = words_fail(i->w, QHCP_E_NOMEM, "out of memory");
+    if (!c->error)
+        c->error = auth_key_parse(slice_str(check), &key, why, sizeof why);
+    if (!c->error)
+        c->error = server_trust(i, key, &trust);
+    change_put(c, STATE_KEY, slice_str(i->b->key), 0600);
+    change_put(c, STATE_CERT, slice_str(chain), 0644);
+    change_put(c, STATE_CHECK_KEY, slice_str(check), 0600);
+    if (!c->error)
+        keys_own_put(c, STATE_TRUST, trust);
+    json_decref(trust);
+    auth_key_free(key);
+    file_wipe(check, check ? strlen(check) : 0);
+    free(chain);
+}
+
+/* The bundle for a load balancer is for the one that holds the accepted key. */
+static int check_own_kid(const struct import *i)
+{
+    struct auth_key *own;
+    int error = load_token_key(i->s->dir, STATE_TOKEN_KEY, &own, i->w);
+
+    if (error)
+        return error;
+    if (strcmp(auth_key_kid(own), i->b->kid) != 0)
+        error =
+            words_fail(i->w, QHCP_E_ARG,
+                       "%s is for another load balancer, or for a token key (%.128s) that was "
+                       "rotated away since: run `qhcp keys request --lb --out R` here, and have "
+                       "it accepted again",
+                       i->path, i->b->kid);
+    auth_key_free(own);
+    return error;
+}
+
+static void put_origin(struct change *c, const struct import *i)
+{
+    bool server = i->b->type == BUNDLE_SERVER || (i->same_ca && i->before.server);
+    bool lb = i->b->type == BUNDLE_LB || (i->same_ca && i->before.lb);
+    json_t *doc =
+        json_pack("{s:b, s:b, s:I}", "server", server, "lb", lb, "at", (json_int_t)i->now);
+
+    keys_own_put(c, STATE_IMPORTED, doc);
+    json_decref(doc);
+}
+
+static int apply(const struct import *i)
+{
+    struct change c;
+
+    change_begin(&c, i->s->dir, i->w);
+    change_put(&c, STATE_CA, slice_str(i->b->ca), 0644);
+    if (i->b->type == BUNDLE_SERVER) {
+        put_server(&c, i);
+    } else if (!i->same_ca) { /* a certificate of the CA before would be trusted by nobody */
+        change_remove(&c, STATE_CERT);
+        change_remove(&c, STATE_KEY);
+        change_remove(&c, STATE_CHECK_KEY);
+    }
+    change_remove(&c, STATE_CA_KEY);
+    change_remove(&c, STATE_ISSUED);
+    change_remove(&c, STATE_NAMES);
+    put_origin(&c, i);
+    return change_commit(&c);
+}
+
+static int import_locked(struct import *i, bool force)
+{
+    int error = check_replace(i, force);
+
+    if (!error && i->b->type == BUNDLE_LB)
+        error = check_own_kid(i);
+    return error ? error : apply(i);
+}
+
+/* What was done, in words. */
+static void report(const struct import *i)
+{
+    struct names *names = calloc(1, sizeof *names);
+    char list[400] = "", date[16] = "", subject[128] = "";
+    gnutls_x509_crt_t crt;
+
+    if (pki_cert_load(slice_str(i->b->ca), "", true, &crt, &(struct words){NULL, 0}) == 0) {
+        pki_subject(crt, subject, sizeof subject);
+        gnutls_x509_crt_deinit(crt);
+    }
+    if (i->b->type == BUNDLE_LB) {
+        words_fail(i->w, 0, "imported: load balancers of this machine trust the CA \"%s\"",
+                   subject);
+    } else if (names && pki_cert_load(slice_str(i->b->cert), "", true, &crt,
+                                      &(struct words){NULL, 0}) == 0) {
+        pki_names(crt, names);
+        names_list(names, list, sizeof list);
+        pki_date(gnutls_x509_crt_get_expiration_time(crt), date);
+        gnutls_x509_crt_deinit(crt);
+        words_fail(i->w, 0,
+                   "imported: servers of this machine are %s until %s, under the CA \"%s\"; delete "
+                   "%s, it holds private keys",
+                   list, date, subject, i->path);
+    }
+    free(names);
+}
+
+static int read_bundle(const char *path, struct bundle *ret, const struct words *w)
+{
+    bool in = strcmp(path, "-") == 0;
+    char *text;
+    size_t n;
+    int error =
+        in ? file_read_fd(STDIN_FILENO, "standard input", FILE_PRIVATE, BUNDLE_MAX, &text, &n, w)
+           : file_read(path, FILE_PRIVATE, true, BUNDLE_MAX, &text, &n, w);
+
+    if (error)
+        return error;
+    error = bundle_parse(slice_of(text, n), in ? "standard input" : path, ret, w);
+    file_wipe(text, n);
+    return error;
+}
+
+int keys_import(const struct state *s, const char *path, bool force, int64_t now, char *words,
+                size_t words_cap)
+{
+    const struct words w = {words, words_cap};
+    struct bundle b;
+    struct import i = {.s = s, .b = &b, .path = path, .now = now, .w = &w};
+    int fd, error = read_bundle(path, &b, &w);
+
+    if (error)
+        return error;
+    error = bundle_check(&b, path, now, &w);
+    if (!error)
+        error = lock_take(s->dir, &fd, &w);
+    if (!error) {
+        error = import_locked(&i, force);
+        lock_drop(fd);
+    }
+    if (!error)
+        report(&i);
+    bundle_deinit(&b);
+    return error;
+}

@@ -1,0 +1,178 @@
+/* What is in the state directory, as JSON: names, fingerprints, ends; never a secret. */
+#include "state/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <qhcp/error.h>
+
+#include "auth/auth.h"
+#include "state/issued.h"
+#include "state/jwks.h"
+#include "state/keys_own.h"
+#include "state/lock.h"
+#include "state/names.h"
+#include "state/pki.h"
+
+struct show {
+    const struct state *s;
+    json_t *doc, *problems;
+    int64_t now;
+    const struct words *w;
+};
+
+/* One piece that cannot be read does not hide the others. */
+static void problem(const struct show *v)
+{
+    json_array_append_new(v->problems, json_string(v->w->p));
+}
+
+static void set_end(json_t *row, int64_t expires, int64_t now)
+{
+    json_object_set_new(row, "expires", json_integer(expires));
+    json_object_set_new(row, "days", json_integer((expires - now) / PKI_DAY));
+}
+
+static json_t *cert_row(gnutls_x509_crt_t crt, int64_t now)
+{
+    struct names *names = calloc(1, sizeof *names);
+    json_t *row = json_object(), *list = json_array();
+    char text[256];
+
+    pki_subject(crt, text, sizeof text);
+    json_object_set_new(row, "subject", json_string(text));
+    pki_fingerprint(crt, text);
+    json_object_set_new(row, "fingerprint", json_string(text));
+    if (names)
+        pki_names(crt, names);
+    for (size_t i = 0; names && i < names->n; i++)
+        json_array_append_new(list, json_string(names->at[i]));
+    json_object_set_new(row, "names", list);
+    set_end(row, gnutls_x509_crt_get_expiration_time(crt), now);
+    free(names);
+    return row;
+}
+
+static void show_ca(const struct show *v)
+{
+    struct load_pair ca;
+    json_t *row;
+
+    if (load_ca(v->s->dir, &ca, v->w) != 0) {
+        problem(v);
+        return;
+    }
+    row = cert_row(ca.crt, v->now);
+    json_object_del(row, "names");
+    json_object_set_new(row, "origin", json_string(v->s->imported ? "imported" : "automatic"));
+    json_object_set_new(v->doc, "ca", row);
+    load_pair_deinit(&ca);
+}
+
+static void show_server(const struct show *v)
+{
+    struct load_pair server;
+
+    if (!load_have(v->s->dir, STATE_CERT))
+        return; /* a load balancer's machine that imported its CA has none */
+    if (load_pair(v->s->dir, STATE_CERT, STATE_KEY, &server, v->w) != 0) {
+        problem(v);
+        return;
+    }
+    json_object_set_new(v->doc, "server", cert_row(server.crt, v->now));
+    load_pair_deinit(&server);
+}
+
+/* The public members of a key that a person looks for. */
+static json_t *key_row(const json_t *jwk, int64_t now)
+{
+    static const char *const shown[] = {"iss", "kid", "alg", "scope", "aud"};
+    const json_t *exp = json_object_get(jwk, "exp");
+    json_t *row = json_object();
+
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
+        if (json_object_get(jwk, shown[i]))
+            json_object_set(row, i == 0 ? "id" : shown[i], json_object_get(jwk, shown[i]));
+    if (json_is_integer(exp))
+        set_end(row, json_integer_value(exp), now);
+    return row;
+}
+
+static void show_private_key(const struct show *v, const char *name, const char *as)
+{
+    struct auth_key *key;
+    char *text;
+    json_t *jwk;
+
+    if (!load_have(v->s->dir, name))
+        return;
+    if (load_token_key(v->s->dir, name, &key, v->w) != 0) {
+        problem(v);
+        return;
+    }
+    text = auth_key_json(key, false);
+    jwk = text ? json_loads(text, 0, NULL) : NULL;
+    json_object_set_new(v->doc, as, key_row(jwk, v->now));
+    json_decref(jwk);
+    free(text);
+    auth_key_free(key);
+}
+
+static void show_trust(const struct show *v)
+{
+    json_t *trust, *rows = json_array(), *jwk;
+    size_t i;
+
+    if (keys_own_trust(v->s, &trust, v->w) == 0) {
+        json_array_foreach(json_object_get(trust, "keys"), i, jwk)
+        {
+            json_array_append_new(rows, key_row(jwk, v->now));
+        }
+        json_decref(trust);
+    } else {
+        problem(v);
+    }
+    json_object_set_new(v->doc, "accepted_keys", rows);
+}
+
+static void show_issued(const struct show *v)
+{
+    json_t *issued, *row;
+    size_t i;
+
+    if (issued_load(v->s->dir, &issued, v->w) != 0) {
+        problem(v);
+        return;
+    }
+    json_array_foreach(issued, i, row)
+    {
+        if (json_object_get(row, "expires"))
+            set_end(row, json_integer_value(json_object_get(row, "expires")), v->now);
+    }
+    json_object_set_new(v->doc, "exported", issued);
+}
+
+int keys_show(const struct state *s, int64_t now, json_t **ret, char *words, size_t words_cap)
+{
+    const struct words w = {words, words_cap};
+    char buf[512] = "";
+    const struct words each = {buf, sizeof buf};
+    struct show v = {.s = s, .now = now, .w = &each};
+    int fd, error = lock_take(s->dir, &fd, &w);
+
+    if (error)
+        return error;
+    v.doc = json_pack("{s:s}", "directory", s->dir);
+    v.problems = json_array();
+    show_ca(&v);
+    show_server(&v);
+    show_private_key(&v, STATE_TOKEN_KEY, "token_key");
+    show_private_key(&v, STATE_TOKEN_KEY_OLD, "old_token_key");
+    show_private_key(&v, STATE_CHECK_KEY, "check_key");
+    show_trust(&v);
+    show_issued(&v);
+    lock_drop(fd);
+    json_object_set_new(v.doc, "problems", v.problems);
+    *ret = v.doc;
+    return 0;
+}

@@ -1,0 +1,118 @@
+#include "state/out.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <qhcp/error.h>
+
+#include "state/bundle.h"
+#include "state/file.h"
+#include "state/issued.h"
+#include "state/load.h"
+#include "state/state.h"
+
+static bool is_stdout(const char *out)
+{
+    return strcmp(out, "-") == 0;
+}
+
+int out_check(const char *out, const struct words *w)
+{
+    const struct words silent = {NULL, 0};
+    struct stat st;
+    char *text;
+    size_t n;
+    bool ours;
+
+    if (is_stdout(out))
+        return isatty(STDOUT_FILENO) ? words_fail(w, QHCP_E_ARG,
+                                                  "--out -: standard output is a terminal, and a "
+                                                  "bundle is secret: pipe it, or name a file")
+                                     : 0;
+    if (!out[0])
+        return words_fail(w, QHCP_E_ARG, "--out: an empty file name");
+    if (lstat(out, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+        return 0; /* what cannot be written fails with its own words */
+    ours = file_read(out, FILE_PUBLIC, false, BUNDLE_MAX, &text, &n, &silent) == 0;
+    if (ours) {
+        ours = bundle_is_one(slice_of(text, n));
+        file_wipe(text, n);
+    }
+    return ours
+               ? 0
+               : words_fail(w, QHCP_E_EXISTS,
+                            "%s exists and is no bundle of QHCP: choose another name, or remove it",
+                            out);
+}
+
+int out_write(const char *out, struct slice text, unsigned mode, const struct words *w)
+{
+    if (!is_stdout(out))
+        return state_write_file(out, text, mode, w->p, w->cap);
+    while (text.n > 0) {
+        ssize_t n = write(STDOUT_FILENO, text.p, text.n);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return words_errno(w, errno, "write", "standard output");
+        text.p += n;
+        text.n -= (size_t)n;
+    }
+    return 0;
+}
+
+struct old {
+    char *text; /* NULL: there was none */
+    size_t n;
+};
+
+static int load_old(const struct change *c, struct old old[CHANGE_FILES], const struct words *w)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        int error = 0;
+
+        if (load_have(c->dir, c->rows[i].name))
+            error =
+                load_file(c->dir, c->rows[i].name, false, ISSUED_MAX, &old[i].text, &old[i].n, w);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static void put_back(const struct change *c, const struct old old[CHANGE_FILES])
+{
+    const struct words silent = {NULL, 0}; /* the words of the failure stay */
+    struct change back;
+
+    change_begin(&back, c->dir, &silent);
+    for (size_t i = 0; i < c->n; i++)
+        if (old[i].text)
+            change_put(&back, c->rows[i].name, slice_of(old[i].text, old[i].n), c->rows[i].mode);
+        else
+            change_remove(&back, c->rows[i].name);
+    change_commit(&back);
+}
+
+int out_publish(struct change *c, const char *out, struct slice text, const struct words *w)
+{
+    struct old old[CHANGE_FILES] = {{0}};
+    int error = c->error ? c->error : load_old(c, old, w);
+
+    if (error)
+        change_abort(c);
+    else
+        error = change_commit(c);
+    if (!error) {
+        error = out_write(out, text, 0600, w);
+        if (error)
+            put_back(c, old);
+    }
+    for (size_t i = 0; i < CHANGE_FILES; i++)
+        file_wipe(old[i].text, old[i].n);
+    return error;
+}
