@@ -68,7 +68,7 @@ static void refused_words(const struct quic_close *why, char *ret, size_t cap)
     const char *words = why->words[0] != '\0' ? why->words : qhcp_strerror((int64_t)why->code);
 
     if (token && strncmp(words, "token", 5) != 0)
-        snprintf(ret, cap, "token refused: %s", words);
+        snprintf(ret, cap, "token refused: %.220s", words);
     else
         snprintf(ret, cap, "%s", words);
 }
