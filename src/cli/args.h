@@ -13,15 +13,15 @@ struct args_spec {
     int usage_status;       /* exit status of a bad command line */
 };
 
-/* Parses argv (argv[0] is the subcommand) into *ret.  Wrong input is told on standard error and ends
- * the process with usage_status; --help and --version end it with 0. *ret_positional borrows from
- * argv; NULL where the spec has none. */
+/* Parses argv (argv[0] is the subcommand) into *ret.  Wrong input is told on standard error and
+ * ends the process with usage_status; --help and --version end it with 0. *ret_positional borrows
+ * from argv; NULL where the spec has none. */
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
                 const char **ret_positional);
 
-/* Reads the configuration file again and puts the command line of argv over it, into *ret (fresh).  A
- * list that came from standard input is taken from old.  Nothing is printed; on failure words say why
- * and *ret is untouched. */
+/* Reads the configuration file again and puts the command line of argv over it, into *ret (fresh).
+ * A list that came from standard input is taken from old.  Nothing is printed; on failure words say
+ * why and *ret is untouched. */
 int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,
                 struct options *ret, char *words, size_t words_cap);
 

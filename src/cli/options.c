@@ -7,20 +7,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/address.h"
+#include "cli/servers.h"
 #include "cli/value.h"
 
 static const struct options_row rows[] = {
-#define OPTIONS_ROW(id_, name_, kind_, commands_, arg_, def_, min_, max_, live_, doc_)            \
+#define OPTIONS_ROW(id_, name_, kind_, commands_, arg_, def_, min_, max_, live_, doc_)             \
     [OPTION_##id_] = {.id = OPTION_##id_,                                                          \
-                      .name = (name_),                                                            \
+                      .name = (name_),                                                             \
                       .kind = OPTIONS_##kind_,                                                     \
-                      .commands = (commands_),                                                    \
-                      .arg = (arg_),                                                              \
-                      .def = (def_),                                                              \
-                      .min = (min_),                                                              \
-                      .max = (max_),                                                              \
-                      .live = (live_),                                                            \
+                      .commands = (commands_),                                                     \
+                      .arg = (arg_),                                                               \
+                      .def = (def_),                                                               \
+                      .min = (min_),                                                               \
+                      .max = (max_),                                                               \
+                      .live = (live_),                                                             \
                       .doc = (doc_)},
     OPTIONS(OPTIONS_ROW)
 #undef OPTIONS_ROW
@@ -241,7 +241,7 @@ static int check_lb(const struct options *o, char *words, size_t words_cap)
                  "--servers is missing: name the servers to watch, as in --servers localhost:4243");
         return QHCP_E_ARG;
     }
-    int r = address_check_list(servers->at, servers->n, why, sizeof why);
+    int r = servers_check(servers->at, servers->n, why, sizeof why);
     if (r < 0)
         snprintf(words, words_cap, "--servers: %s", why);
     return r;
@@ -252,7 +252,7 @@ static int check_server(const struct options *o, char *words, size_t words_cap)
     const struct list *services = &o->at[OPTION_SERVICE].list;
     union qhcp_addr ignored;
     char why[300];
-    int r = address_parse_ip(options_text(o, OPTION_IP), 1, &ignored, why, sizeof why);
+    int r = servers_parse_ip(options_text(o, OPTION_IP), 1, &ignored, why, sizeof why);
 
     if (r < 0)
         snprintf(words, words_cap, "--ip: %s", why);
@@ -305,8 +305,7 @@ uint64_t options_number(const struct options *o, enum options_id id)
 
 const char *options_text(const struct options *o, enum options_id id)
 {
-    return o->at[id].text ? o->at[id].text
-                          : (rows[id].kind == OPTIONS_TEXT ? rows[id].def : NULL);
+    return o->at[id].text ? o->at[id].text : (rows[id].kind == OPTIONS_TEXT ? rows[id].def : NULL);
 }
 
 qhcp_nsec options_liveness(const struct options *o)

@@ -1,8 +1,9 @@
 /* Every option of every subcommand, in one table.
  *
  * A row is all that a new option needs: the command line (args.c), the YAML configuration
- * (config.c, same names), --help and the manual pages (options_doc.c) are made from it.  Values come
- * in as text, with their origin; they are checked here, and nothing else in src/cli parses one. */
+ * (config.c, same names), --help and the manual pages (options_doc.c) are made from it.  Values
+ * come in as text, with their origin; they are checked here, and nothing else in src/cli parses
+ * one. */
 #ifndef QHCP_CLI_OPTIONS_H
 #define QHCP_CLI_OPTIONS_H
 
@@ -36,72 +37,76 @@ enum options_kind {
 /* X(id, name, kind, commands, argument, default or NULL, min, max, live, doc)
  * live: a change in the configuration file takes effect on SIGHUP.  A name may stand again for
  * another command. */
-#define OPTIONS(X)                                                                                \
+#define OPTIONS(X)                                                                                 \
     X(SERVERS, "servers", LIST, OPTIONS_LB, "LIST", NULL, 1, LIST_MAX, true,                       \
       "The servers to watch, as host:port with commas between; @FILE reads one per line ('#' "     \
-      "begins a comment), @- reads standard input.")                                              \
+      "begins a comment), @- reads standard input.")                                               \
     X(PORT, "port", NUMBER, OPTIONS_LB, "PORT", "4242", 1, 65535, false,                           \
-      "The load balancer's own port: its probes leave from this UDP port.")                       \
+      "The load balancer's own port: its probes leave from this UDP port.")                        \
     X(MAX_FAIL, "max-fail-attempts", NUMBER, OPTIONS_LB, "COUNT", "3", 1, 1000, true,              \
-      "Checks in a row without an answer before a server is down.")                               \
+      "Checks in a row without an answer before a server is down.")                                \
     X(CHECK_INTERVAL, "check-interval", DURATION, OPTIONS_LB, "DURATION", "10s",                   \
       OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
-      "How often metrics are asked for, and the pace of the status display.")                     \
+      "How often metrics are asked for, and the pace of the status display.")                      \
     X(LIVENESS_INTERVAL, "liveness-interval", DURATION, OPTIONS_LB, "DURATION", NULL,              \
       OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
       "How often a server is probed for its verdict. By default the smaller of --check-interval "  \
-      "and 1s.")                                                                                  \
+      "and 1s.")                                                                                   \
     X(RECONNECT_INTERVAL, "reconnect-interval", DURATION, OPTIONS_LB, "DURATION", "30s",           \
-      OPTIONS_INTERVAL_MIN, OPTIONS_DAY, true, "How often a server that is down is dialled again.") \
+      OPTIONS_INTERVAL_MIN, OPTIONS_DAY, true,                                                     \
+      "How often a server that is down is dialled again.")                                         \
     X(CERT, "cert-file", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,               \
       "What is trusted: the certificate (PEM) of a CA, or a server's own. By default the state "   \
-      "directory's CA.")                                                                          \
+      "directory's CA.")                                                                           \
     X(CLIENT_CERT, "client-cert", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,      \
-      "A client certificate (PEM) for servers that want one; goes with --client-key.")            \
+      "A client certificate (PEM) for servers that want one; goes with --client-key.")             \
     X(CLIENT_KEY, "client-key", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,        \
-      "The client certificate's private key (PEM); no other user may be able to read it.")        \
+      "The client certificate's private key (PEM); no other user may be able to read it.")         \
     X(TOKEN, "token-file", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,             \
       "A token of an outside issuer, sent instead of one made here; no other user may be able to " \
-      "read it.")                                                                                 \
+      "read it.")                                                                                  \
     X(INSECURE, "insecure", SWITCH, OPTIONS_LB | OPTIONS_CHECK, NULL, NULL, 0, 0, false,           \
       "Do not verify the certificates of servers. Anyone on the path can then pose as one. For "   \
-      "experiments only.")                                                                        \
+      "experiments only.")                                                                         \
     X(STATUS_FORMAT, "status-format", CHOICE, OPTIONS_LB, "human|json|none", "human", 0, 0, false, \
-      "What standard output gets: a table, JSON lines, or nothing.")                              \
+      "What standard output gets: a table, JSON lines, or nothing.")                               \
     X(STATUS_INTERVAL, "status-interval", DURATION, OPTIONS_LB, "DURATION", NULL,                  \
       100 * NSEC_PER_MSEC, OPTIONS_DAY, true,                                                      \
-      "How often the status is printed. By default --check-interval, but at least 1s.")           \
+      "How often the status is printed. By default --check-interval, but at least 1s.")            \
     X(IP, "ip", TEXT, OPTIONS_SERVER, "IP", "0.0.0.0", 1, 64, false,                               \
-      "The address to listen on: an IPv4 or IPv6 address; 0.0.0.0 is all of IPv4, :: all of IPv6.") \
+      "The address to listen on: an IPv4 or IPv6 address; 0.0.0.0 is all of IPv4, :: all of "      \
+      "IPv6.")                                                                                     \
     X(SERVER_PORT, "port", NUMBER, OPTIONS_SERVER, "PORT", "4243", 1, 65535, false,                \
-      "The UDP port to listen on.")                                                               \
+      "The UDP port to listen on.")                                                                \
     X(KEY, "key-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                            \
-      "The private key (PEM) of --cert-file; no other user may be able to read it. By default the " \
-      "state directory's.")                                                                       \
+      "The private key (PEM) of --cert-file; no other user may be able to read it. By default "    \
+      "the "                                                                                       \
+      "state directory's.")                                                                        \
     X(SERVER_CERT, "cert-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                   \
-      "The server's certificate (PEM) with the chain behind it. By default the state directory's.") \
+      "The server's certificate (PEM) with the chain behind it. By default the state "             \
+      "directory's.")                                                                              \
     X(KEYS, "keys-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                          \
       "The public keys (a JWK Set) of the load balancers whose tokens are accepted. By default "   \
-      "the state directory's.")                                                                   \
+      "the state directory's.")                                                                    \
     X(CLIENT_CA, "client-ca", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                     \
-      "Require a client certificate of this CA (PEM) as well.")                                   \
+      "Require a client certificate of this CA (PEM) as well.")                                    \
     X(SERVICE, "service", LIST, OPTIONS_SERVER, "LIST", NULL, 0, LIMIT_SERVICES, false,            \
       "The services this server stands for, as tcp:PORT or tcp:HOST:PORT; repeatable, or with "    \
-      "commas between.")                                                                          \
+      "commas between.")                                                                           \
     X(DRAIN_TIMEOUT, "drain-timeout", DURATION, OPTIONS_SERVER, "DURATION", "30s", NSEC_PER_MSEC,  \
-      OPTIONS_DAY, true, "How long a server that is told to stop waits for its load balancers.")  \
+      OPTIONS_DAY, true, "How long a server that is told to stop waits for its load balancers.")   \
     X(ID, "id", TEXT, OPTIONS_LB | OPTIONS_SERVER, "TEXT", NULL, 1, LIMIT_ID, false,               \
       "The name by which the other side knows this one. By default the host's name (a server "     \
-      "adds its port).")                                                                          \
+      "adds its port).")                                                                           \
     X(ALIVE, "alive", SWITCH, OPTIONS_CHECK, NULL, NULL, 0, 0, false,                              \
-      "Ask only whether it lives: degraded, draining and maintenance exit with 0.")               \
+      "Ask only whether it lives: degraded, draining and maintenance exit with 0.")                \
     X(TIMEOUT, "timeout", DURATION, OPTIONS_CHECK, "DURATION", "5s", NSEC_PER_MSEC,                \
-      OPTIONS_INTERVAL_MAX, false, "How long to wait for a verdict; none by then means down.")    \
+      OPTIONS_INTERVAL_MAX, false, "How long to wait for a verdict; none by then means down.")     \
     X(CONFIG, "config", FILE, OPTIONS_LB | OPTIONS_SERVER, "FILE", NULL, 0, 0, false,              \
       "Read options from this YAML file, whose keys are the options' names; options on the "       \
-      "command line win. Read again on SIGHUP.")                                                  \
+      "command line win. Read again on SIGHUP.")                                                   \
     X(LOG_LEVEL, "log-level", CHOICE, OPTIONS_LB | OPTIONS_SERVER, OPTIONS_LEVELS, "info", 0, 0,   \
-      true, "The least important messages that standard error gets.")                             \
+      true, "The least important messages that standard error gets.")                              \
     X(CHECK_LOG_LEVEL, "log-level", CHOICE, OPTIONS_CHECK, OPTIONS_LEVELS, "error", 0, 0, true,    \
       "The least important messages that standard error gets.")
 
@@ -146,8 +151,8 @@ const struct options_row *options_find(enum options_command command, const char 
 void options_init(struct options *o, enum options_command command);
 void options_deinit(struct options *o);
 
-/* Sets one option from text.  `files`: may a list be "@FILE", or "@-".  On failure words say what is
- * wrong with the value, without naming the option. QHCP_E_EXISTS: it is set already (but a list
+/* Sets one option from text.  `files`: may a list be "@FILE", or "@-".  On failure words say what
+ * is wrong with the value, without naming the option. QHCP_E_EXISTS: it is set already (but a list
  * grows). */
 int options_set(struct options *o, const struct options_row *row, const char *text,
                 enum list_source files, char *words, size_t words_cap);

@@ -1,10 +1,10 @@
 /* Standard output (and error) that never waits for its reader.
  *
- * Lines go in whole; what the reader does not take at once is kept up to a bound, and beyond it whole
- * lines are dropped and counted, so that a pipe that nobody reads delays no check.  The descriptor's
- * own file description is shared with the shell and others, so O_NONBLOCK is not set on it: pipes and
- * terminals are opened once more, sockets are sent to without waiting, and where neither works a
- * poll(2) goes before each small write.  SIGPIPE must be ignored by the process. */
+ * Lines go in whole; what the reader does not take at once is kept up to a bound, and beyond it
+ * whole lines are dropped and counted, so that a pipe that nobody reads delays no check.  The
+ * descriptor's own file description is shared with the shell and others, so O_NONBLOCK is not set
+ * on it: pipes and terminals are opened once more, sockets are sent to without waiting, and where
+ * neither works a poll(2) goes before each small write.  SIGPIPE must be ignored by the process. */
 #ifndef QHCP_CLI_OUTPUT_H
 #define QHCP_CLI_OUTPUT_H
 
@@ -41,8 +41,8 @@ bool output_write(struct output *o, const char *p, size_t n);
 /* Tries again; call when the descriptor can be written to. */
 void output_flush(struct output *o);
 
-/* Does something wait for the descriptor to be writable?  (A file on a full disk is always writable;
- * it is tried again with the next line.) */
+/* Does something wait for the descriptor to be writable?  (A file on a full disk is always
+ * writable; it is tried again with the next line.) */
 bool output_waiting(const struct output *o);
 
 /* Lines dropped so far; the count begins again. */

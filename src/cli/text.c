@@ -70,12 +70,17 @@ void text_printf(struct text *t, const char *fmt, ...)
     va_end(args);
 }
 
-/* Length of the well-formed UTF-8 character at p (RFC 3629, 4), 0 where there is none.  p ends with a
- * NUL, so no continuation byte is looked at past it. */
+/* Length of the well-formed UTF-8 character at p (RFC 3629, 4), 0 where there is none.  p ends with
+ * a NUL, so no continuation byte is looked at past it. */
 static size_t utf8_length(const char *s)
 {
     const uint8_t *p = (const uint8_t *)s;
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    size_t n = p[0] < 0x80   ? 1
+               : p[0] < 0xc2 ? 0
+               : p[0] < 0xe0 ? 2
+               : p[0] < 0xf0 ? 3
+               : p[0] < 0xf5 ? 4
+                             : 0;
 
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)

@@ -49,8 +49,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Digits, perhaps a point and more digits: whole and billionths.  The first byte after them, or NULL
- * where there is no number.  A whole part too large for any duration sticks at UINT64_MAX. */
+/* Digits, perhaps a point and more digits: whole and billionths.  The first byte after them, or
+ * NULL where there is no number.  A whole part too large for any duration sticks at UINT64_MAX. */
 static const char *read_decimal(const char *p, uint64_t *ret_whole, uint64_t *ret_billionths)
 {
     uint64_t whole = 0, part = 0, digit = 100000000;

@@ -11,12 +11,12 @@
 
 #include "quic/udp.h"
 
-#define LOOP_SOCKETS 2        /* one per address family */
+#define LOOP_SOCKETS 2 /* one per address family */
 #define LOOP_SIGNALS 8
-#define LOOP_READ_BATCHES 16  /* per socket and wake-up: fair to timers and to the other socket */
+#define LOOP_READ_BATCHES 16   /* per socket and wake-up: fair to timers and to the other socket */
 #define LOOP_STALL_BATCHES 128 /* after a stall: more than the largest receive buffer holds */
-#define LOOP_SEND_BATCHES 64  /* per wait: a fleet's first dials must not starve reading */
-#define LOOP_ERRORS 256       /* entries of the error queue per wake-up */
+#define LOOP_SEND_BATCHES 64   /* per wait: a fleet's first dials must not starve reading */
+#define LOOP_ERRORS 256        /* entries of the error queue per wake-up */
 #define LOOP_STALL (20 * NSEC_PER_MSEC) /* later than this is a stall */
 
 struct loop_socket {
@@ -143,13 +143,14 @@ static void copy_packet(struct qhcp_packet *dst, const struct qhcp_packet *src)
     memcpy(dst->data, src->data, src->len);
 }
 
-/* Copies what goes to the other family's socket over into its room, closes the gaps, and returns how
- * many packets are left in the first room.  Without another socket such packets have no route. */
+/* Copies what goes to the other family's socket over into its room, closes the gaps, and returns
+ * how many packets are left in the first room.  Without another socket such packets have no route.
+ */
 static size_t split(struct loop *l, struct qhcp_packet *room, size_t n, size_t *ret_other)
 {
     struct loop_socket *first = &l->sockets[l->primary];
-    struct qhcp_packet *to = l->n_sockets == LOOP_SOCKETS ? udp_room(l->sockets[1 - l->primary].udp)
-                                                          : NULL;
+    struct qhcp_packet *to =
+        l->n_sockets == LOOP_SOCKETS ? udp_room(l->sockets[1 - l->primary].udp) : NULL;
     size_t kept = 0, moved = 0;
 
     for (size_t i = 0; i < n; i++) {

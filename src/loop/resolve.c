@@ -15,10 +15,10 @@
 #include "base/time.h"
 #include "loop/loop.h"
 
-#define RESOLVE_PARALLEL 64   /* queries under way: polite to a DNS server, fast for a fleet */
-#define RESOLVE_TIMEOUT 2000  /* ms for the first try of a DNS server; c-ares doubles it */
+#define RESOLVE_PARALLEL 64  /* queries under way: polite to a DNS server, fast for a fleet */
+#define RESOLVE_TIMEOUT 2000 /* ms for the first try of a DNS server; c-ares doubles it */
 #define RESOLVE_TRIES 2
-#define RESOLVE_CACHE 64      /* slots: a list often names one host many times, by its ports */
+#define RESOLVE_CACHE 64 /* slots: a list often names one host many times, by its ports */
 #define RESOLVE_CACHE_AGE NSEC_PER_SEC
 #define RESOLVE_CONF "/etc/resolv.conf"
 
@@ -143,8 +143,8 @@ static void reopen_if_changed(struct resolve *r)
     struct stat st = {0};
 
     stat(RESOLVE_CONF, &st);
-    if (r->under_way > 0 || (st.st_mtim.tv_sec == r->conf_time.tv_sec &&
-                             st.st_mtim.tv_nsec == r->conf_time.tv_nsec))
+    if (r->under_way > 0 ||
+        (st.st_mtim.tv_sec == r->conf_time.tv_sec && st.st_mtim.tv_nsec == r->conf_time.tv_nsec))
         return;
     if (open_channel(r) == 0)
         ares_destroy(old);
@@ -207,8 +207,8 @@ static size_t add_loopback(union qhcp_addr *addrs, size_t n)
     }
     if (!v6 && n < LIMIT_ADDRS) {
         memmove(addrs + 1, addrs, n * sizeof *addrs);
-        addrs[0] = (union qhcp_addr){.in6 = {.sin6_family = AF_INET6,
-                                             .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
+        addrs[0] =
+            (union qhcp_addr){.in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
         n++;
     }
     if (!v4 && n < LIMIT_ADDRS)
@@ -352,7 +352,8 @@ void resolve_free(struct resolve *r)
     if (!r)
         return;
     r->closing = true;
-    ares_destroy(r->channel); /* calls on_answer for all that is under way, on_socket for all sockets */
+    ares_destroy(
+        r->channel); /* calls on_answer for all that is under way, on_socket for all sockets */
     ares_library_cleanup();
     while (r->first) {
         struct job *job = r->first;

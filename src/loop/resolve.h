@@ -1,9 +1,9 @@
 /* Names to addresses without waiting: c-ares on the loop.
  *
- * /etc/hosts is respected, addresses come in the order of RFC 6724, "localhost" is ::1 and 127.0.0.1
- * even where no file says so (RFC 6761, 6.3).  Many names may be asked for at once: a bounded number
- * is under way, the others wait their turn.  Answers always come from the loop, never from inside
- * resolve_start. */
+ * /etc/hosts is respected, addresses come in the order of RFC 6724, "localhost" is ::1 and
+ * 127.0.0.1 even where no file says so (RFC 6761, 6.3).  Many names may be asked for at once: a
+ * bounded number is under way, the others wait their turn.  Answers always come from the loop,
+ * never from inside resolve_start. */
 #ifndef QHCP_LOOP_RESOLVE_H
 #define QHCP_LOOP_RESOLVE_H
 

@@ -1,0 +1,204 @@
+/* `qhcp check`: one server, one verdict, one line, an exit status. */
+#include "cli/check_line.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/clock.h"
+#include "cli/listen.h"
+#include "cli/log.h"
+#include "cli/value.h"
+#include "loop/loop.h"
+#include "loop/resolve.h"
+
+#define CHECK_WORDS 700
+
+const struct args_spec cli_check_spec = {
+    .command = OPTIONS_CHECK,
+    .name = "qhcp check",
+    .doc = "One health check of one server. Exit status: 0 healthy, 1 degraded, draining or in "
+           "maintenance, 2 down, 3 wrong usage or a matter of trust.",
+    .positional = "HOST:PORT",
+    .usage_status = CHECK_LINE_UNKNOWN,
+};
+
+struct check {
+    struct options options;
+    const char *address;
+    struct qhcp_lb *core;
+    struct loop *loop;
+    struct resolve *resolve;
+    qhcp_nsec give_up; /* when no verdict means down */
+    bool done;         /* there is one: what is left is to take leave */
+    struct qhcp_view view;
+};
+
+static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
+{
+    struct check *c = ctx;
+
+    qhcp_lb_receive(c->core, now, packets, n);
+}
+
+static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
+{
+    struct check *c = ctx;
+
+    return qhcp_lb_send(c->core, now, packets, n);
+}
+
+static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remote, int error,
+                           const uint8_t *quoted, size_t quoted_len)
+{
+    struct check *c = ctx;
+
+    qhcp_lb_unreachable(c->core, now, remote, error, quoted, quoted_len);
+}
+
+static qhcp_nsec on_deadline(void *ctx)
+{
+    const struct check *c = ctx;
+
+    return nsec_min(qhcp_lb_deadline(c->core), c->done ? NSEC_NEVER : c->give_up);
+}
+
+static void on_expire(void *ctx, qhcp_nsec now)
+{
+    struct check *c = ctx;
+
+    if (qhcp_lb_deadline(c->core) <= now)
+        qhcp_lb_expire(c->core, now);
+}
+
+/* The view when time is up: whatever is known of the reason goes along. */
+static void no_verdict(struct check *c)
+{
+    char limit[32], why[QHCP_TEXT];
+
+    value_duration_text(options_number(&c->options, OPTION_TIMEOUT), limit, sizeof limit);
+    snprintf(why, sizeof why, "%s", c->view.reason);
+    snprintf(c->view.reason, sizeof c->view.reason, "no verdict within %s%s%.200s", limit,
+             why[0] != '\0' ? ": " : "", why);
+    c->view.state = QHCP_DOWN;
+    c->view.n_values = 0;
+}
+
+static void on_turn(void *ctx, qhcp_nsec now)
+{
+    struct check *c = ctx;
+
+    if (c->done) {
+        if (qhcp_lb_stopped(c->core))
+            loop_stop(c->loop);
+        return;
+    }
+    if (qhcp_lb_view(c->core, 0, &c->view) < 0)
+        return;
+    if (c->view.state == QHCP_CONNECTING && now < c->give_up)
+        return;
+    if (c->view.state == QHCP_CONNECTING)
+        no_verdict(c);
+    c->done = true;
+    qhcp_lb_stop(c->core, now);
+}
+
+static void on_signal(void *ctx, qhcp_nsec now, int signum)
+{
+    struct check *c = ctx;
+
+    (void)signum;
+    c->give_up = now;
+}
+
+static void on_resolved(void *ctx, const struct resolve_answer *answer)
+{
+    struct check *c = ctx;
+
+    qhcp_lb_resolved(c->core, loop_now(), answer->index, answer->addrs, answer->n, answer->words);
+}
+
+static void on_resolve(void *ctx, size_t id, const char *host, uint16_t port)
+{
+    struct check *c = ctx;
+
+    if (resolve_start(c->resolve, id, host, port) < 0)
+        qhcp_lb_resolved(c->core, loop_now(), id, NULL, 0, "cannot resolve: out of memory");
+}
+
+static int start_core(struct check *c, char *words, size_t words_cap)
+{
+    const struct options *o = &c->options;
+    const struct qhcp_lb_config config = {
+        .liveness_interval = NSEC_PER_SEC,
+        .cert_file = options_text(o, OPTION_CERT),
+        .client_cert_file = options_text(o, OPTION_CLIENT_CERT),
+        .client_key_file = options_text(o, OPTION_CLIENT_KEY),
+        .token_file = options_text(o, OPTION_TOKEN),
+        .insecure = options_number(o, OPTION_INSECURE) != 0,
+        .once = true,
+        .ctx = c,
+        .wall_clock = clock_unix,
+        .resolve = on_resolve,
+        .log = log_callback,
+    };
+    int r = qhcp_lb_new(&config, loop_now(), &c->core, words, words_cap);
+
+    return r == 0 ? qhcp_lb_add(c->core, loop_now(), c->address, words, words_cap) : r;
+}
+
+static int start(struct check *c, char *words, size_t words_cap)
+{
+    const struct loop_client client = {.ctx = c,
+                                       .receive = on_receive,
+                                       .send = on_send,
+                                       .unreachable = on_unreachable,
+                                       .deadline = on_deadline,
+                                       .expire = on_expire,
+                                       .turn = on_turn,
+                                       .signal = on_signal};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    int r = loop_new(&client, &c->loop);
+
+    if (r == 0)
+        r = resolve_new(loop_ev(c->loop), on_resolved, c, &c->resolve);
+    if (r < 0) {
+        snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
+        return r;
+    }
+    r = listen_any(c->loop, 0, words, words_cap);
+    if (r == 0)
+        r = start_core(c, words, words_cap);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
+        r = loop_catch(c->loop, signals[i]);
+    c->give_up = nsec_add(loop_now(), options_number(&c->options, OPTION_TIMEOUT));
+    return r;
+}
+
+int cli_check(int argc, char **argv)
+{
+    struct check c = {.done = false};
+    char words[CHECK_WORDS] = "cannot start: out of memory", line[2 * CHECK_WORDS];
+    enum check_line_status status = CHECK_LINE_UNKNOWN;
+
+    args_parse(&cli_check_spec, argc, argv, &c.options, &c.address);
+    log_init((enum qhcp_log_level)options_number(&c.options, OPTION_CHECK_LOG_LEVEL));
+    if (start(&c, words, sizeof words) == 0) {
+        if (options_number(&c.options, OPTION_INSECURE))
+            log_say(QHCP_LOG_ERROR, "--insecure: the server's certificate is NOT verified");
+        loop_run(c.loop);
+        status = check_line_verdict(&c.view, options_number(&c.options, OPTION_ALIVE) != 0);
+        check_line_text(&c.view, status, line, sizeof line);
+    } else {
+        snprintf(line, sizeof line, "QHCP UNKNOWN - %s\n", words);
+    }
+    if (fputs(line, stdout) == EOF || fflush(stdout) == EOF)
+        fprintf(stderr, "qhcp check: standard output: %s", line);
+    resolve_free(c.resolve);
+    qhcp_lb_free(c.core);
+    loop_free(c.loop);
+    log_deinit();
+    options_deinit(&c.options);
+    return status;
+}

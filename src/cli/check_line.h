@@ -1,0 +1,24 @@
+/* The one line of `qhcp check`, apart from how it comes about. */
+#ifndef QHCP_CLI_CHECK_LINE_H
+#define QHCP_CLI_CHECK_LINE_H
+
+#include <stdbool.h>
+
+#include <qhcp/lb.h>
+
+/* Exit statuses of Nagios plugins. */
+enum check_line_status {
+    CHECK_LINE_OK = 0,
+    CHECK_LINE_WARNING = 1,
+    CHECK_LINE_CRITICAL = 2,
+    CHECK_LINE_UNKNOWN = 3,
+};
+
+/* The verdict on a server: down for want of trust is UNKNOWN, since nothing was learnt about it. */
+enum check_line_status check_line_verdict(const struct qhcp_view *view, bool alive);
+
+/* "QHCP OK - localhost:4243 is up: cpu 3.1 %, ... | cpu=3.10%;;;0;100 ..." and a newline. */
+void check_line_text(const struct qhcp_view *view, enum check_line_status status, char *ret,
+                     size_t cap);
+
+#endif

@@ -1,0 +1,370 @@
+/* `qhcp lb`: the load balancer's core on the event loop, its status on standard output.
+ *
+ * What flows in: options (and the configuration file again on SIGHUP), datagrams, names' addresses.
+ * What flows out: datagrams, status and events, the log.  It must never wait for a reader, a name
+ * server or a disk while servers are being watched (a reload reads files: that is the exception).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uthash.h>
+
+#include "cli/cli.h"
+#include "cli/clock.h"
+#include "cli/listen.h"
+#include "cli/log.h"
+#include "cli/servers.h"
+#include "cli/service.h"
+#include "cli/status.h"
+#include "loop/loop.h"
+#include "loop/resolve.h"
+
+#include <qhcp/lb.h>
+
+#define LB_WORDS 700
+
+const struct args_spec cli_lb_spec = {
+    .command = OPTIONS_LB,
+    .name = "qhcp lb",
+    .doc =
+        "Watch servers over QUIC: which of them are up, how loaded they are, which want to leave.",
+    .usage_status = CLI_USAGE,
+};
+
+struct lb {
+    int argc; /* to be parsed again on SIGHUP */
+    char **argv;
+    struct options options;
+    struct qhcp_lb *core;
+    struct loop *loop;
+    struct resolve *resolve;
+    struct status status;
+    struct service service;
+    bool stopping;
+};
+
+static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_receive(lb->core, now, packets, n);
+}
+
+static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
+{
+    struct lb *lb = ctx;
+
+    return qhcp_lb_send(lb->core, now, packets, n);
+}
+
+static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remote, int error,
+                           const uint8_t *quoted, size_t quoted_len)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_unreachable(lb->core, now, remote, error, quoted, quoted_len);
+}
+
+static qhcp_nsec on_deadline(void *ctx)
+{
+    const struct lb *lb = ctx;
+
+    return nsec_min(qhcp_lb_deadline(lb->core),
+                    nsec_min(status_deadline(&lb->status), service_deadline(&lb->service)));
+}
+
+static void on_expire(void *ctx, qhcp_nsec now)
+{
+    struct lb *lb = ctx;
+
+    if (qhcp_lb_deadline(lb->core) <= now)
+        qhcp_lb_expire(lb->core, now);
+    status_expire(&lb->status, now);
+    service_expire(&lb->service, now);
+}
+
+static void on_writable(void *ctx)
+{
+    struct lb *lb = ctx;
+
+    output_flush(&lb->status.out);
+}
+
+static void on_turn(void *ctx, qhcp_nsec now)
+{
+    struct lb *lb = ctx;
+
+    (void)now;
+    loop_watch_writable(lb->loop, lb->status.out.fd, output_waiting(&lb->status.out), on_writable,
+                        lb);
+    if (lb->stopping && qhcp_lb_stopped(lb->core))
+        loop_stop(lb->loop);
+}
+
+static void on_resolved(void *ctx, const struct resolve_answer *answer)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_resolved(lb->core, loop_now(), answer->index, answer->addrs, answer->n, answer->words);
+}
+
+static void on_resolve(void *ctx, size_t id, const char *host, uint16_t port)
+{
+    struct lb *lb = ctx;
+
+    if (resolve_start(lb->resolve, id, host, port) < 0)
+        qhcp_lb_resolved(lb->core, loop_now(), id, NULL, 0, "cannot resolve: out of memory");
+}
+
+static void on_event(void *ctx, const struct qhcp_event *event)
+{
+    struct lb *lb = ctx;
+
+    status_event(&lb->status, event, loop_now());
+    log_say(QHCP_LOG_DEBUG, "%s: %s -> %s: %s", event->address, qhcp_state_name(event->from),
+            qhcp_state_name(event->to), event->reason ? event->reason : "");
+}
+
+static size_t fleet_count(const void *ctx)
+{
+    const struct lb *lb = ctx;
+
+    return qhcp_lb_count(lb->core);
+}
+
+static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
+{
+    const struct lb *lb = ctx;
+
+    return qhcp_lb_view(lb->core, index, ret);
+}
+
+static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
+{
+    return (struct qhcp_lb_config){
+        .id = options_text(o, OPTION_ID),
+        .max_fail_attempts = (unsigned)options_number(o, OPTION_MAX_FAIL),
+        .liveness_interval = options_liveness(o),
+        .check_interval = options_number(o, OPTION_CHECK_INTERVAL),
+        .reconnect_interval = options_number(o, OPTION_RECONNECT_INTERVAL),
+        .cert_file = options_text(o, OPTION_CERT),
+        .client_cert_file = options_text(o, OPTION_CLIENT_CERT),
+        .client_key_file = options_text(o, OPTION_CLIENT_KEY),
+        .token_file = options_text(o, OPTION_TOKEN),
+        .insecure = options_number(o, OPTION_INSECURE) != 0,
+        .ctx = lb,
+        .wall_clock = clock_unix,
+        .resolve = on_resolve,
+        .event = on_event,
+        .log = log_callback,
+    };
+}
+
+/* Watches what `list` names and is not watched yet; 0, or the first failure with words. */
+static int add_servers(struct lb *lb, const struct list *list, char *words, size_t words_cap)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        int r = qhcp_lb_add(lb->core, loop_now(), list->at[i], words, words_cap);
+        if (r < 0 && r != QHCP_E_EXISTS)
+            return r;
+    }
+    return 0;
+}
+
+struct wanted {
+    UT_hash_handle hh;
+    char key[SERVERS_KEY];
+};
+
+static void make_key(const char *text, char ret[SERVERS_KEY])
+{
+    struct address a;
+    char words[400];
+
+    ret[0] = '\0';
+    if (address_parse(text, &a, words, sizeof words) == 0)
+        servers_key(&a, ret);
+}
+
+/* Lets go of what is in `old` and no longer in `list`. */
+static int remove_servers(struct lb *lb, const struct list *old, const struct list *list)
+{
+    struct wanted *all = calloc(list->n, sizeof *all), *table = NULL, *found;
+    char key[SERVERS_KEY];
+
+    if (!all)
+        return QHCP_E_NOMEM;
+    for (size_t i = 0; i < list->n; i++) {
+        make_key(list->at[i], all[i].key);
+        HASH_ADD_STR(table, key, &all[i]);
+    }
+    for (size_t i = 0; i < old->n; i++) {
+        make_key(old->at[i], key);
+        HASH_FIND_STR(table, key, found);
+        if (!found) {
+            log_say(QHCP_LOG_INFO, "%s is no longer watched", old->at[i]);
+            qhcp_lb_remove(lb->core, loop_now(), old->at[i]);
+        }
+    }
+    HASH_CLEAR(hh, table);
+    free(all);
+    return 0;
+}
+
+/* Options that a running process cannot change. */
+static void warn_frozen(const struct options *old, const struct options *fresh)
+{
+    const struct options_row *rows = options_rows();
+
+    for (size_t i = 0; i < OPTIONS_COUNT; i++)
+        if ((rows[i].commands & OPTIONS_LB) && !rows[i].live &&
+            options_differ(old, fresh, rows[i].id))
+            log_say(QHCP_LOG_WARNING, "%s has changed: this takes effect with the next start",
+                    rows[i].name);
+}
+
+static int apply(struct lb *lb, const struct options *fresh, char *words, size_t words_cap)
+{
+    struct qhcp_lb_config config = make_config(lb, fresh), old = make_config(lb, &lb->options);
+    char ignored[LB_WORDS];
+    int r;
+
+    config.id = old.id;
+    config.insecure = old.insecure;
+    r = qhcp_lb_reload(lb->core, loop_now(), &config, words, words_cap);
+    if (r < 0)
+        qhcp_lb_reload(lb->core, loop_now(), &old, ignored, sizeof ignored);
+    if (r == 0)
+        r = remove_servers(lb, &lb->options.at[OPTION_SERVERS].list,
+                           &fresh->at[OPTION_SERVERS].list);
+    if (r == 0)
+        r = add_servers(lb, &fresh->at[OPTION_SERVERS].list, words, words_cap);
+    return r;
+}
+
+/* SIGHUP: all of the new configuration is checked before any of it is applied. */
+static void reload(struct lb *lb, qhcp_nsec now)
+{
+    char words[LB_WORDS] = "out of memory";
+    struct options fresh;
+    int r;
+
+    service_reloading(now);
+    r = args_reload(&cli_lb_spec, lb->argc, lb->argv, &lb->options, &fresh, words, sizeof words);
+    if (r == 0) {
+        r = apply(lb, &fresh, words, sizeof words);
+        if (r < 0)
+            options_deinit(&fresh);
+    }
+    if (r < 0) {
+        log_say(QHCP_LOG_ERROR, "reload refused, the old configuration stays in force: %s", words);
+        service_reloaded("reload refused: see the log");
+        return;
+    }
+    warn_frozen(&lb->options, &fresh);
+    options_deinit(&lb->options);
+    lb->options = fresh;
+    log_level((enum qhcp_log_level)options_number(&fresh, OPTION_LOG_LEVEL));
+    status_set_interval(&lb->status, options_status_interval(&fresh), loop_now());
+    log_say(QHCP_LOG_INFO, "configuration read again: %zu servers",
+            fresh.at[OPTION_SERVERS].list.n);
+    service_reloaded("watching");
+}
+
+static void on_signal(void *ctx, qhcp_nsec now, int signum)
+{
+    struct lb *lb = ctx;
+
+    if (signum == SIGHUP && options_text(&lb->options, OPTION_CONFIG) && !lb->stopping) {
+        reload(lb, now);
+        return;
+    }
+    if (lb->stopping) { /* told twice: no more waiting */
+        loop_stop(lb->loop);
+        return;
+    }
+    lb->stopping = true;
+    log_say(QHCP_LOG_INFO, "SIG%s: taking leave of the servers", sigabbrev_np(signum));
+    service_stopping("taking leave of the servers");
+    qhcp_lb_stop(lb->core, now);
+}
+
+static int start(struct lb *lb, char *words, size_t words_cap)
+{
+    const struct loop_client client = {.ctx = lb,
+                                       .receive = on_receive,
+                                       .send = on_send,
+                                       .unreachable = on_unreachable,
+                                       .deadline = on_deadline,
+                                       .expire = on_expire,
+                                       .turn = on_turn,
+                                       .signal = on_signal};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    struct qhcp_lb_config config = make_config(lb, &lb->options);
+    int r = loop_new(&client, &lb->loop);
+
+    if (r == 0)
+        r = resolve_new(loop_ev(lb->loop), on_resolved, lb, &lb->resolve);
+    if (r < 0) {
+        snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
+        return r;
+    }
+    r = listen_any(lb->loop, (uint16_t)options_number(&lb->options, OPTION_PORT), words, words_cap);
+    if (r == 0)
+        r = qhcp_lb_new(&config, loop_now(), &lb->core, words, words_cap);
+    if (r == 0)
+        r = add_servers(lb, &lb->options.at[OPTION_SERVERS].list, words, words_cap);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
+        r = loop_catch(lb->loop, signals[i]);
+    return r;
+}
+
+static void run(struct lb *lb)
+{
+    const struct options *o = &lb->options;
+    char words[80];
+
+    snprintf(words, sizeof words, "watching %zu servers", qhcp_lb_count(lb->core));
+    log_say(QHCP_LOG_INFO, "%s from UDP port %llu", words,
+            (unsigned long long)options_number(o, OPTION_PORT));
+    if (options_number(o, OPTION_INSECURE))
+        log_say(QHCP_LOG_WARNING,
+                "--insecure: the certificates of the servers are NOT verified; anyone on the path "
+                "can pose as one of them");
+    if (lb->status.terminal && isatty(STDERR_FILENO))
+        log_divert(status_log_line, &lb->status);
+    service_ready(&lb->service, loop_now(), words);
+    loop_run(lb->loop);
+    log_divert(NULL, NULL);
+}
+
+int cli_lb(int argc, char **argv)
+{
+    struct lb lb = {.argc = argc, .argv = argv};
+    const struct status_fleet fleet = {.ctx = &lb, .count = fleet_count, .view = fleet_view};
+    char words[LB_WORDS] = "cannot start: out of memory";
+    const char *positional;
+    int r;
+
+    args_parse(&cli_lb_spec, argc, argv, &lb.options, &positional);
+    log_init((enum qhcp_log_level)options_number(&lb.options, OPTION_LOG_LEVEL));
+    status_init(&lb.status, (enum status_format)options_number(&lb.options, OPTION_STATUS_FORMAT),
+                STDOUT_FILENO, options_status_interval(&lb.options), &fleet, loop_now());
+    lb.status.fleet.insecure = options_number(&lb.options, OPTION_INSECURE) != 0;
+    r = start(&lb, words, sizeof words);
+    if (r == 0)
+        run(&lb);
+    else
+        fprintf(stderr, "%s: %s\n", cli_lb_spec.name, words);
+    resolve_free(lb.resolve);
+    qhcp_lb_free(lb.core);
+    loop_free(lb.loop);
+    status_deinit(&lb.status);
+    log_deinit();
+    options_deinit(&lb.options);
+    return r == 0 ? CLI_OK : CLI_FAILURE;
+}

@@ -1,0 +1,72 @@
+#include "cli/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "cli/log.h"
+
+int listen_one(struct loop *l, const union qhcp_addr *addr, union qhcp_addr *ret_bound, char *words,
+               size_t words_cap)
+{
+    char text[ADDRESS_TEXT];
+    int r = loop_bind(l, addr, LISTEN_RCVBUF, ret_bound), error = errno;
+    unsigned port = ntohs(addr->in.sin_port); /* at the same place in both families */
+
+    if (r == 0)
+        return 0;
+    address_format(addr, text, sizeof text);
+    switch (r == QHCP_E_IO ? error : 0) {
+    case EADDRINUSE:
+        snprintf(
+            words, words_cap,
+            "UDP port %u is in use on %s: stop the program that has it ('ss -ulpn sport = :%u' "
+            "names it), or choose another port with --port",
+            port, text, port);
+        break;
+    case EACCES:
+    case EPERM:
+        snprintf(words, words_cap,
+                 "no permission for UDP port %u on %s: ports below 1024 need root or "
+                 "CAP_NET_BIND_SERVICE; choose another with --port",
+                 port, text);
+        break;
+    case EADDRNOTAVAIL:
+        snprintf(words, words_cap, "cannot listen on %s: this machine does not have that address",
+                 text);
+        break;
+    case 0:
+        snprintf(words, words_cap, "cannot open a UDP socket on %s: %s", text, qhcp_strerror(r));
+        break;
+    default:
+        snprintf(words, words_cap, "cannot open a UDP socket on %s: %s", text, strerror(error));
+    }
+    errno = error;
+    return r;
+}
+
+static bool no_such_family(void)
+{
+    return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL || errno == EPROTONOSUPPORT;
+}
+
+int listen_any(struct loop *l, uint16_t port, char *words, size_t words_cap)
+{
+    const union qhcp_addr any4 = {.in = {.sin_family = AF_INET, .sin_port = htons(port)}};
+    const union qhcp_addr any6 = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)}};
+    int r4 = listen_one(l, &any4, NULL, words, words_cap);
+
+    if (r4 < 0 && !no_such_family())
+        return r4;
+    int r6 = listen_one(l, &any6, NULL, words, words_cap);
+    if (r6 < 0 && !no_such_family())
+        return r6;
+    if (r4 < 0 && r6 < 0)
+        return r6;
+    if (r4 < 0 || r6 < 0)
+        log_say(QHCP_LOG_WARNING, "this machine has no %s: servers are tried by the other alone",
+                r4 < 0 ? "IPv4" : "IPv6");
+    return 0;
+}

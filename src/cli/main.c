@@ -1,0 +1,98 @@
+/* `qhcp`: finds the subcommand. */
+#include <argp.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/options_doc.h"
+#include "cli/value.h"
+#include "cli/version.h"
+
+const char *argp_program_version = "qhcp " CLI_VERSION;
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *doc;
+} commands[] = {
+    {"lb", cli_lb, "watch servers: which are up, how loaded, which want to leave"},
+    {"server", cli_server, "answer the health checks of load balancers"},
+    {"check", cli_check, "check one server once, as a Nagios plugin or a container's probe does"},
+    {"keys", cli_keys, "certificates and keys: show, export, import, rotate"},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "Usage: qhcp COMMAND [OPTION...]\n"
+                 "QHCP, the Quick Health Check Protocol over QUIC.\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].doc);
+    fprintf(out, "\n'qhcp help COMMAND' or 'qhcp COMMAND --help' says more.\n");
+}
+
+static int run(const char *name, int argc, char **argv)
+{
+    char quote[VALUE_QUOTE + 8];
+
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc, argv);
+    fprintf(stderr, "qhcp: there is no command %s\n", value_quote(name, quote));
+    print_help(stderr);
+    return CLI_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+    char option[] = "--help", *help_argv[] = {NULL, option, NULL};
+    enum options_command command = OPTIONS_LB;
+
+    if (argc == 3 && strcmp(argv[1], "--mdoc") == 0 && options_doc_command(argv[2], &command)) {
+        options_doc_mdoc(stdout, command); /* for docs/man: `tests` compare it */
+        return CLI_OK;
+    }
+    if (argc == 2) {
+        help_argv[0] = argv[1];
+        return run(argv[1], 2, help_argv);
+    }
+    if (argc > 2) {
+        fprintf(stderr, "qhcp: help takes one command\n");
+        return CLI_USAGE;
+    }
+    print_help(stdout);
+    return CLI_OK;
+}
+
+/* Descriptors 0 to 2 must be somebody's, or a socket would become "standard output". */
+static void fill_standard_descriptors(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = dup(fd);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    fill_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2), told once */
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts(argp_program_version);
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "help") == 0)
+        return help(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "-h") == 0)
+        return help(1, argv + 1);
+    return run(argv[1], argc - 1, argv + 1);
+}

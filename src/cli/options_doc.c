@@ -1,0 +1,52 @@
+#include "cli/options_doc.h"
+
+#include <string.h>
+
+bool options_doc_command(const char *name, enum options_command *ret)
+{
+    static const char *const names[] = {"lb", "server", "check"};
+
+    for (size_t i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *ret = (enum options_command)(1 << i);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Text for roff: backslashes and hyphens of option names escaped, one sentence a line. */
+static void put_text(FILE *out, const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++) {
+        bool line = p == text || p[-1] == ' ';
+        if (*p == '\\')
+            fputs("\\e", out);
+        else if (*p == '-' && (line || p[-1] == '-'))
+            fputs("\\-", out);
+        else if (*p == ' ' && p > text && p[-1] == '.' && p[1] >= 'A' && p[1] <= 'Z')
+            fputc('\n', out);
+        else
+            fputc(*p, out);
+    }
+    fputc('\n', out);
+}
+
+void options_doc_mdoc(FILE *out, enum options_command command)
+{
+    const struct options_row *rows = options_rows();
+
+    fputs(".Bl -tag -width Ds\n", out);
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        if (!(rows[i].commands & command))
+            continue;
+        fprintf(out, ".It Fl \\-%s", rows[i].name);
+        if (rows[i].arg)
+            fprintf(out, " Ar %s", rows[i].arg);
+        fputc('\n', out);
+        put_text(out, rows[i].doc);
+        if (rows[i].def)
+            fprintf(out, "Default:\n.Cm %s .\n", rows[i].def);
+    }
+    fputs(".El\n", out);
+}

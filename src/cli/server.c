@@ -1,0 +1,227 @@
+/* `qhcp server`: the server's core on the event loop.
+ *
+ * What flows in: options, datagrams, signals.  What flows out: answers and the log.  SIGTERM says
+ * "draining" to every load balancer and waits for them, at most --drain-timeout. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "cli/cli.h"
+#include "cli/clock.h"
+#include "cli/listen.h"
+#include "cli/log.h"
+#include "cli/servers.h"
+#include "cli/service.h"
+#include "loop/loop.h"
+
+#include <qhcp/server.h>
+
+#define SERVER_WORDS 700
+
+const struct args_spec cli_server_spec = {
+    .command = OPTIONS_SERVER,
+    .name = "qhcp server",
+    .doc = "Answer the health checks of load balancers: this machine lives, is so loaded, and says "
+           "when it wants to leave.",
+    .usage_status = CLI_USAGE,
+};
+
+struct server {
+    int argc; /* to be parsed again on SIGHUP */
+    char **argv;
+    struct options options;
+    struct qhcp_server *core;
+    struct loop *loop;
+    struct service service;
+    bool stopping;
+};
+
+static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
+{
+    struct server *s = ctx;
+
+    qhcp_server_receive(s->core, now, packets, n);
+}
+
+static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
+{
+    struct server *s = ctx;
+
+    return qhcp_server_send(s->core, now, packets, n);
+}
+
+static qhcp_nsec on_deadline(void *ctx)
+{
+    const struct server *s = ctx;
+
+    return nsec_min(qhcp_server_deadline(s->core), service_deadline(&s->service));
+}
+
+static void on_expire(void *ctx, qhcp_nsec now)
+{
+    struct server *s = ctx;
+
+    if (qhcp_server_deadline(s->core) <= now)
+        qhcp_server_expire(s->core, now);
+    service_expire(&s->service, now);
+}
+
+static void on_turn(void *ctx, qhcp_nsec now)
+{
+    struct server *s = ctx;
+
+    (void)now;
+    if (s->stopping && qhcp_server_stopped(s->core))
+        loop_stop(s->loop);
+}
+
+static void warn_frozen(const struct options *old, const struct options *fresh)
+{
+    const struct options_row *rows = options_rows();
+
+    for (size_t i = 0; i < OPTIONS_COUNT; i++)
+        if ((rows[i].commands & OPTIONS_SERVER) && !rows[i].live &&
+            options_differ(old, fresh, rows[i].id))
+            log_say(QHCP_LOG_WARNING, "%s has changed: this takes effect with the next start",
+                    rows[i].name);
+}
+
+/* SIGHUP: the configuration file, and the certificates and keys. */
+static void reload(struct server *s, qhcp_nsec now)
+{
+    char words[SERVER_WORDS] = "out of memory";
+    struct options fresh;
+    int r;
+
+    service_reloading(now);
+    r = args_reload(&cli_server_spec, s->argc, s->argv, &s->options, &fresh, words, sizeof words);
+    if (r == 0) {
+        r = qhcp_server_reload(s->core, now, words, sizeof words);
+        if (r < 0)
+            options_deinit(&fresh);
+    }
+    if (r < 0) {
+        log_say(QHCP_LOG_ERROR, "reload refused, what was in force stays so: %s", words);
+        service_reloaded("reload refused: see the log");
+        return;
+    }
+    warn_frozen(&s->options, &fresh);
+    options_deinit(&s->options);
+    s->options = fresh;
+    log_level((enum qhcp_log_level)options_number(&fresh, OPTION_LOG_LEVEL));
+    log_say(QHCP_LOG_INFO, "configuration, certificates and keys read again");
+    service_reloaded("serving");
+}
+
+static void on_signal(void *ctx, qhcp_nsec now, int signum)
+{
+    struct server *s = ctx;
+    qhcp_nsec timeout = options_number(&s->options, OPTION_DRAIN_TIMEOUT);
+    char reason[32];
+
+    if (signum == SIGHUP && options_text(&s->options, OPTION_CONFIG) && !s->stopping) {
+        reload(s, now);
+        return;
+    }
+    snprintf(reason, sizeof reason, "SIG%s", sigabbrev_np(signum));
+    if (s->stopping) {
+        log_say(QHCP_LOG_WARNING, "%s again: leaving at once", reason);
+        loop_stop(s->loop);
+        return;
+    }
+    s->stopping = true;
+    log_say(QHCP_LOG_INFO, "%s: draining, %zu load balancers are told", reason,
+            qhcp_server_sessions(s->core));
+    service_stopping("draining");
+    qhcp_server_stop(s->core, now, timeout, reason);
+}
+
+static int start_core(struct server *s, const union qhcp_addr *bound, char *words, size_t words_cap)
+{
+    const struct options *o = &s->options;
+    const struct list *services = &o->at[OPTION_SERVICE].list;
+    const char *names[LIMIT_SERVICES];
+    char ip[INET6_ADDRSTRLEN] = "";
+    struct qhcp_server_config config = {
+        .id = options_text(o, OPTION_ID),
+        .address = ip,
+        .port = ntohs(bound->in.sin_port), /* at the same place in both families */
+        .key_file = options_text(o, OPTION_KEY),
+        .cert_file = options_text(o, OPTION_SERVER_CERT),
+        .keys_file = options_text(o, OPTION_KEYS),
+        .client_ca_file = options_text(o, OPTION_CLIENT_CA),
+        .services = names,
+        .n_services = services->n,
+        .ctx = s,
+        .wall_clock = clock_unix,
+        .log = log_callback,
+    };
+
+    if (bound->sa.sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &bound->in6.sin6_addr, ip, sizeof ip);
+    else
+        inet_ntop(AF_INET, &bound->in.sin_addr, ip, sizeof ip);
+    for (size_t i = 0; i < services->n; i++)
+        names[i] = services->at[i];
+    return qhcp_server_new(&config, loop_now(), &s->core, words, words_cap);
+}
+
+static int start(struct server *s, char *words, size_t words_cap)
+{
+    const struct loop_client client = {.ctx = s,
+                                       .receive = on_receive,
+                                       .send = on_send,
+                                       .deadline = on_deadline,
+                                       .expire = on_expire,
+                                       .turn = on_turn,
+                                       .signal = on_signal};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    uint16_t port = (uint16_t)options_number(&s->options, OPTION_SERVER_PORT);
+    union qhcp_addr addr, bound;
+    char text[ADDRESS_TEXT], status[100];
+    int r = loop_new(&client, &s->loop);
+
+    if (r < 0) {
+        snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
+        return r;
+    }
+    r = servers_parse_ip(options_text(&s->options, OPTION_IP), port, &addr, words, words_cap);
+    if (r == 0)
+        r = listen_one(s->loop, &addr, &bound, words, words_cap);
+    if (r == 0)
+        r = start_core(s, &bound, words, words_cap);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
+        r = loop_catch(s->loop, signals[i]);
+    if (r < 0)
+        return r;
+    address_format(&bound, text, sizeof text);
+    snprintf(status, sizeof status, "listening on UDP %s", text);
+    log_say(QHCP_LOG_INFO, "%s", status);
+    service_ready(&s->service, loop_now(), status);
+    return 0;
+}
+
+int cli_server(int argc, char **argv)
+{
+    struct server s = {.argc = argc, .argv = argv};
+    char words[SERVER_WORDS] = "cannot start: out of memory";
+    const char *positional;
+    int r;
+
+    args_parse(&cli_server_spec, argc, argv, &s.options, &positional);
+    log_init((enum qhcp_log_level)options_number(&s.options, OPTION_LOG_LEVEL));
+    r = start(&s, words, sizeof words);
+    if (r == 0)
+        loop_run(s.loop);
+    else
+        fprintf(stderr, "%s: %s\n", cli_server_spec.name, words);
+    if (r == 0)
+        log_say(QHCP_LOG_INFO, "stopped");
+    qhcp_server_free(s.core);
+    loop_free(s.loop);
+    log_deinit();
+    options_deinit(&s.options);
+    return r == 0 ? CLI_OK : CLI_FAILURE;
+}

@@ -1,0 +1,105 @@
+#include "cli/servers.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "cli/value.h"
+
+void servers_key(const struct address *a, char ret[SERVERS_KEY])
+{
+    size_t n = strlen(a->host);
+
+    if (a->literal) {
+        address_format(&a->addr, ret, SERVERS_KEY);
+        return;
+    }
+    if (n > 1 && a->host[n - 1] == '.')
+        n--; /* "host." is the same name, made absolute */
+    snprintf(ret, SERVERS_KEY, "%.*s:%u", (int)n, a->host, a->port);
+    for (char *p = ret; *p != '\0'; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p | 0x20);
+}
+
+struct seen {
+    UT_hash_handle hh;
+    size_t position;
+    char key[SERVERS_KEY];
+};
+
+/* Checks entry i and enters it into the table. */
+static int check_one(char *const *list, size_t n, size_t i, struct seen **table, struct seen *entry,
+                     char *words, size_t words_cap)
+{
+    char why[400], quote[VALUE_QUOTE + 8];
+    struct address a;
+    struct seen *found;
+    int r = address_parse(list[i], &a, why, sizeof why);
+
+    if (r < 0) {
+        snprintf(words, words_cap, "server %zu of %zu: %s", i + 1, n, why);
+        return r;
+    }
+    servers_key(&a, entry->key);
+    HASH_FIND_STR(*table, entry->key, found);
+    if (found) {
+        snprintf(words, words_cap,
+                 "server %zu of %zu: %s stands in the list already, as number %zu", i + 1, n,
+                 value_quote(list[i], quote), found->position);
+        return QHCP_E_EXISTS;
+    }
+    entry->position = i + 1;
+    HASH_ADD_STR(*table, key, entry);
+    return 0;
+}
+
+int servers_check(char *const *list, size_t n, char *words, size_t words_cap)
+{
+    struct seen *table = NULL, *all;
+    int r = 0;
+
+    if (n == 0) {
+        snprintf(words, words_cap, "the list of servers is empty");
+        return QHCP_E_ARG;
+    }
+    all = calloc(n, sizeof *all);
+    if (!all) {
+        snprintf(words, words_cap, "out of memory");
+        return QHCP_E_NOMEM;
+    }
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = check_one(list, n, i, &table, &all[i], words, words_cap);
+    HASH_CLEAR(hh, table);
+    free(all);
+    return r;
+}
+
+int servers_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
+                     size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8], bare[INET6_ADDRSTRLEN + 1] = "";
+    size_t n = strlen(text);
+    bool brackets = n >= 2 && text[0] == '[' && text[n - 1] == ']';
+    union qhcp_addr a = {0};
+
+    n -= brackets ? 2 : 0;
+    if (n < sizeof bare)
+        memcpy(bare, text + brackets, n);
+    if (!brackets && inet_pton(AF_INET, bare, &a.in.sin_addr) == 1) {
+        a.in.sin_family = AF_INET;
+        a.in.sin_port = htons(port);
+    } else if (inet_pton(AF_INET6, bare, &a.in6.sin6_addr) == 1) {
+        a.in6.sin6_family = AF_INET6;
+        a.in6.sin6_port = htons(port);
+    } else {
+        snprintf(words, words_cap, "%s is not an IP address (as 0.0.0.0, 192.0.2.1, :: or ::1)",
+                 value_quote(text, quote));
+        return QHCP_E_PARSE;
+    }
+    *ret = a;
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* The list of servers as a whole, and addresses to listen on.  (One server's address is
+ * base/address.h's.) */
+#ifndef QHCP_CLI_SERVERS_H
+#define QHCP_CLI_SERVERS_H
+
+#include "base/address.h"
+
+#include <qhcp/error.h>
+
+#define SERVERS_KEY (ADDRESS_HOST + 8)
+
+/* "host:port" in one spelling for all that mean the same. */
+void servers_key(const struct address *a, char ret[SERVERS_KEY]);
+
+/* Is every address of the list well-formed, and none twice?  QHCP_E_PARSE, QHCP_E_EXISTS,
+ * QHCP_E_ARG (the list is empty), QHCP_E_NOMEM, with words that name the position, from 1. */
+int servers_check(char *const *list, size_t n, char *words, size_t words_cap);
+
+/* An IP address alone, brackets around IPv6 allowed.  QHCP_E_PARSE. */
+int servers_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
+                     size_t words_cap);
+
+#endif

@@ -1,0 +1,206 @@
+#include "cli/status.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/clock.h"
+#include "cli/log.h"
+#include "cli/status_human.h"
+#include "cli/status_json.h"
+
+#define STATUS_SOON (100 * NSEC_PER_MSEC) /* events this close share one summary */
+#define STATUS_ROWS 40                    /* off the terminal: a page */
+#define STATUS_ROWS_BAD 300  /* off the terminal: what is not up is named, within reason */
+#define STATUS_OTHER_LINES 5 /* on the terminal: summary, warning, header, two of "more" */
+
+void status_init(struct status *s, enum status_format format, int fd, qhcp_nsec interval,
+                 const struct status_fleet *fleet, qhcp_nsec now)
+{
+    *s = (struct status){.format = format, .fleet = *fleet, .interval = interval};
+    output_init(&s->out, fd, OUTPUT_BACKLOG);
+    s->terminal = format == STATUS_HUMAN && isatty(fd);
+    s->next = nsec_add(now, nsec_min(interval, NSEC_PER_SEC));
+    s->soon = NSEC_NEVER;
+}
+
+void status_deinit(struct status *s)
+{
+    output_deinit(&s->out);
+    text_deinit(&s->line);
+    text_deinit(&s->frame);
+}
+
+void status_set_interval(struct status *s, qhcp_nsec interval, qhcp_nsec now)
+{
+    s->interval = interval;
+    s->next = nsec_min(s->next, nsec_add(now, interval));
+}
+
+/* Says once that nobody reads any more; the servers are watched all the same. */
+static void tell_error(struct status *s)
+{
+    if (s->out.error == 0 || s->told_error)
+        return;
+    s->told_error = true;
+    log_divert(NULL, NULL);
+    log_say(QHCP_LOG_WARNING, "standard output: %s: no more status is printed; watching goes on",
+            strerror(s->out.error));
+}
+
+/* Lines that were dropped are told as soon as there is room again. */
+static void tell_dropped(struct status *s)
+{
+    struct text t = {0};
+    uint64_t dropped = output_take_dropped(&s->out);
+
+    if (dropped == 0)
+        return;
+    if (s->format == STATUS_JSON)
+        status_json_dropped(&t, dropped, clock_wall_ms());
+    else
+        text_printf(&t, "(%llu lines were dropped: nobody read them)\n",
+                    (unsigned long long)dropped);
+    if (t.failed || !output_write(&s->out, t.at, t.n))
+        s->out.dropped = dropped; /* still no room: the notice itself does not count */
+    text_deinit(&t);
+}
+
+/* Behind a notice that did not fit nothing else goes, so that the order stays true. */
+static bool put(struct status *s, const char *p, size_t n)
+{
+    bool taken = false;
+
+    tell_dropped(s);
+    if (s->out.dropped == 0)
+        taken = output_write(&s->out, p, n);
+    else
+        for (const char *end = p + n; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+            s->out.dropped++;
+    tell_error(s);
+    return taken;
+}
+
+/* The table of the terminal: goes up over the one before and clears from there (ECMA-48: CUU, ED).
+ */
+static void begin_paint(struct status *s, struct text *t)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = 80};
+
+    if (ioctl(s->out.fd, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0) {
+        size.ws_row = 24;
+        size.ws_col = 80;
+    }
+    if (size.ws_row == s->rows && size.ws_col == s->columns && s->frame_lines > 0)
+        text_printf(t, "\r\033[%zuA\033[J", s->frame_lines);
+    s->rows = size.ws_row;
+    s->columns = size.ws_col;
+}
+
+static size_t count_lines(const struct text *t)
+{
+    size_t lines = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        lines += t->at[i] == '\n';
+    return lines;
+}
+
+static void render(struct status *s)
+{
+    char time[CLOCK_TEXT];
+    struct status_human_page page = {.time = clock_local(clock_wall_ms(), time)};
+
+    page.rows = s->rows > STATUS_OTHER_LINES + 3 ? s->rows - STATUS_OTHER_LINES - 1u : 3;
+    page.rows_bad = page.rows;
+    page.width = s->columns - 1u; /* a full last column wraps on some terminals */
+    text_reset(&s->frame);
+    status_human_table(&s->frame, &s->fleet, &page);
+}
+
+/* Puts text (may be empty) above the table, and the table, anew if `fresh`, below it. */
+static void paint(struct status *s, const char *above, size_t n, bool fresh)
+{
+    text_reset(&s->line);
+    begin_paint(s, &s->line);
+    text_bytes(&s->line, above, n);
+    if (fresh)
+        render(s);
+    text_bytes(&s->line, s->frame.at ? s->frame.at : "", s->frame.n);
+    if (!s->line.failed && put(s, s->line.at, s->line.n))
+        s->frame_lines = count_lines(&s->frame);
+}
+
+void status_log_line(void *ctx, const char *line, size_t n)
+{
+    paint(ctx, line, n, false);
+}
+
+void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now)
+{
+    struct text t = {0};
+    char time[CLOCK_TEXT];
+
+    if (s->format == STATUS_NONE)
+        return;
+    if (s->format == STATUS_JSON)
+        status_json_event(&t, event, clock_wall_ms());
+    else
+        status_human_event(&t, event, clock_local(clock_wall_ms(), time));
+    if (!t.failed && s->terminal)
+        paint(s, t.at, t.n, false);
+    else if (!t.failed)
+        put(s, t.at, t.n);
+    text_deinit(&t);
+    if (s->format == STATUS_HUMAN && s->soon == NSEC_NEVER)
+        s->soon = nsec_add(now, STATUS_SOON);
+}
+
+qhcp_nsec status_deadline(const struct status *s)
+{
+    return s->format == STATUS_NONE ? NSEC_NEVER : nsec_min(s->next, s->soon);
+}
+
+static void show_page(struct status *s, bool whole)
+{
+    char time[CLOCK_TEXT];
+    struct status_human_page page = {.time = clock_local(clock_wall_ms(), time),
+                                     .rows = STATUS_ROWS,
+                                     .rows_bad = STATUS_ROWS_BAD};
+
+    if (s->terminal) {
+        paint(s, "", 0, true);
+        return;
+    }
+    text_reset(&s->line);
+    if (whole)
+        status_human_table(&s->line, &s->fleet, &page);
+    else
+        status_human_summary(&s->line, &s->fleet, page.time);
+    if (!s->line.failed)
+        put(s, s->line.at, s->line.n);
+}
+
+void status_expire(struct status *s, qhcp_nsec now)
+{
+    bool whole = s->next <= now;
+
+    if (s->format == STATUS_NONE || (!whole && s->soon > now))
+        return;
+    if (whole) {
+        /* on the grid, but never a burst of catching up after a stall */
+        s->next = nsec_add(s->next, s->interval);
+        if (s->next <= now)
+            s->next = nsec_add(now, s->interval);
+    }
+    s->soon = NSEC_NEVER;
+    if (s->format == STATUS_HUMAN) {
+        show_page(s, whole);
+        return;
+    }
+    text_reset(&s->line);
+    status_json_fleet(&s->line, &s->fleet, clock_wall_ms());
+    if (!s->line.failed)
+        put(s, s->line.at, s->line.n);
+}

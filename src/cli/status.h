@@ -1,0 +1,54 @@
+/* What `qhcp lb` shows: JSON lines for programs, a table for people.
+ *
+ * A status at every interval, an event the moment a state changes, into an output that never waits.
+ * On a terminal the table is repainted in place and events scroll by above it; elsewhere tables and
+ * events follow each other. */
+#ifndef QHCP_CLI_STATUS_H
+#define QHCP_CLI_STATUS_H
+
+#include "base/time.h"
+#include "cli/output.h"
+#include "cli/text.h"
+
+#include <qhcp/lb.h>
+
+/* In the order of --status-format's words. */
+enum status_format { STATUS_HUMAN = 0, STATUS_JSON, STATUS_NONE };
+
+/* The servers, wherever they are. view is qhcp_lb_view's kind; what it does not find is left out.
+ */
+struct status_fleet {
+    const void *ctx;
+    size_t (*count)(const void *ctx);
+    int (*view)(const void *ctx, size_t index, struct qhcp_view *ret);
+    bool insecure; /* --insecure: said with every status */
+};
+
+struct status {
+    enum status_format format;
+    struct status_fleet fleet;
+    struct output out;
+    bool terminal;
+    qhcp_nsec interval, next; /* next status */
+    qhcp_nsec soon;           /* after events: a summary (or the table again); NSEC_NEVER: none */
+    struct text line;         /* being put together */
+    struct text frame;        /* on the terminal now */
+    size_t frame_lines;
+    unsigned short rows, columns; /* of the terminal when frame was painted */
+    bool told_error;
+};
+
+/* The first status comes after a second, or after interval if that is shorter. */
+void status_init(struct status *s, enum status_format format, int fd, qhcp_nsec interval,
+                 const struct status_fleet *fleet, qhcp_nsec now);
+void status_deinit(struct status *s);
+
+void status_set_interval(struct status *s, qhcp_nsec interval, qhcp_nsec now);
+void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now);
+qhcp_nsec status_deadline(const struct status *s);
+void status_expire(struct status *s, qhcp_nsec now);
+
+/* A line of the log, above the table: log_divert's sink; ctx is the status. */
+void status_log_line(void *ctx, const char *line, size_t n);
+
+#endif

@@ -1,0 +1,29 @@
+/* The status for people: a table that stays readable with 3 and with 300 servers, and one line for
+ * each event. */
+#ifndef QHCP_CLI_STATUS_HUMAN_H
+#define QHCP_CLI_STATUS_HUMAN_H
+
+#include "cli/status.h"
+
+struct status_human_page {
+    const char *time; /* before the summary */
+    size_t rows;      /* servers shown at most, unless: */
+    size_t rows_bad;  /* so many that are not up are shown in any case */
+    size_t width;     /* characters of a line; 0: as long as they get */
+};
+
+/* "15:43:17  2 of 3 servers are healthy (1 down)\n" */
+void status_human_summary(struct text *t, const struct status_fleet *fleet, const char *time);
+
+/* The summary, then a row for each server: all where they fit, else those that are not up first,
+ * then as many as fit, then how many there are beyond. */
+void status_human_table(struct text *t, const struct status_fleet *fleet,
+                        const struct status_human_page *page);
+
+/* "15:43:17  localhost:4243  up -> down: port unreachable (ICMP)\n" */
+void status_human_event(struct text *t, const struct qhcp_event *event, const char *time);
+
+/* A percentage for people ("3.1 %") of the metric with this name; "-" where there is none. */
+void status_human_percent(const struct qhcp_view *v, const char *metric, char *ret, size_t cap);
+
+#endif

@@ -1,0 +1,95 @@
+#include "cli/status_json.h"
+
+#include <stdlib.h>
+
+#include "cli/clock.h"
+
+void status_json_value(struct text *t, const struct qhcp_value *value)
+{
+    unsigned long long v = value->value;
+
+    if (value->unit == 1)
+        text_printf(t, "%llu.%02llu", v / 100, v % 100);
+    else if (value->unit == 4)
+        text_printf(t, "%llu.%03llu", v / 1000, v % 1000);
+    else
+        text_printf(t, "%llu", v);
+}
+
+static void member(struct text *t, const char *name, const char *value)
+{
+    text_printf(t, "\"%s\":", name);
+    text_json(t, value);
+    text_add(t, ",");
+}
+
+static void add_server(struct text *t, const struct qhcp_view *v)
+{
+    text_add(t, "{");
+    member(t, "address", v->address);
+    member(t, "server_id", v->server_id);
+    member(t, "state", qhcp_state_name(v->state));
+    member(t, "reason", v->reason);
+    if (v->notice[0] != '\0')
+        member(t, "notice", v->notice);
+    text_printf(t, "\"fails\":%u,\"rtt_us\":%llu,\"checks_sent\":%llu,\"checks_ok\":%llu,",
+                v->fails, (unsigned long long)v->rtt_us, (unsigned long long)v->checks_sent,
+                (unsigned long long)v->checks_ok);
+    text_add(t, "\"metrics\":{");
+    for (size_t i = 0; i < v->n_values; i++) {
+        text_add(t, i > 0 ? "," : "");
+        text_json(t, v->values[i].name);
+        text_add(t, ":");
+        status_json_value(t, &v->values[i]);
+    }
+    text_add(t, "}}");
+}
+
+static void open_object(struct text *t, const char *type, int64_t ms)
+{
+    char time[CLOCK_TEXT];
+
+    text_printf(t, "{\"type\":\"%s\",\"time\":\"%s\",", type, clock_rfc3339(ms, time));
+}
+
+void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t ms)
+{
+    struct text servers = {0};
+    struct qhcp_view v;
+    size_t total = 0, up = 0;
+
+    for (size_t i = 0, n = fleet->count(fleet->ctx); i < n; i++) {
+        if (fleet->view(fleet->ctx, i, &v) < 0)
+            continue;
+        text_add(&servers, total > 0 ? "," : "");
+        add_server(&servers, &v);
+        total++;
+        up += v.state == QHCP_UP;
+    }
+    open_object(t, "status", ms);
+    text_printf(t, "\"total\":%zu,\"up\":%zu,", total, up);
+    if (fleet->insecure)
+        text_add(t, "\"insecure\":true,");
+    text_add(t, "\"servers\":[");
+    text_bytes(t, servers.at ? servers.at : "", servers.n);
+    text_add(t, "]}\n");
+    t->failed = t->failed || servers.failed;
+    text_deinit(&servers);
+}
+
+void status_json_event(struct text *t, const struct qhcp_event *event, int64_t ms)
+{
+    open_object(t, "event", ms);
+    member(t, "address", event->address);
+    member(t, "from", qhcp_state_name(event->from));
+    member(t, "to", qhcp_state_name(event->to));
+    text_add(t, "\"reason\":");
+    text_json(t, event->reason ? event->reason : "");
+    text_add(t, "}\n");
+}
+
+void status_json_dropped(struct text *t, uint64_t count, int64_t ms)
+{
+    open_object(t, "dropped", ms);
+    text_printf(t, "\"count\":%llu}\n", (unsigned long long)count);
+}
