@@ -217,7 +217,7 @@ def read_tap(text, tally, label):
     return planned, seen, failed
 
 
-def judge(entry, suite, label, tally):
+def judge(entry, label, tally):
     """One test's entry of meson's log into the tally; prints its failures."""
     stdout, stderr = entry.get("stdout", ""), entry.get("stderr", "")
     planned, seen, failed = read_tap(stdout, tally, label)
@@ -255,7 +255,7 @@ def run_tests(way, chosen, tally, env):
     for name, label in sorted(chosen.items(), key=lambda item: item[1]):
         label = f"{way.name}: {label}"
         if name in entries:
-            judge(entries[name], label.split("/", maxsplit=1)[0], label, here)
+            judge(entries[name], label, here)
         else:
             here.failed.append(f"{label}: was run")
             say(f"FAILED: {label}: was run\n{tail(log.read_text(errors='replace'))}")
