@@ -66,6 +66,7 @@ struct backend {
     qhcp_nsec unasked_since;
 
     qhcp_nsec renew_at;   /* when the token is renewed */
+    qhcp_nsec renew_next; /* the same, once the token just sent is in force */
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
     bool update_token;
     uint8_t *ticket; /* the newest TLS ticket, LB_TICKET_MAX at most */

@@ -76,10 +76,8 @@ void talk_renew(struct backend *b, qhcp_nsec now)
         update.interval_us = b->lb->session.interval_us;
     }
     if (b->update_token) {
-        qhcp_nsec renew;
-
         credentials_refresh(b->lb, now);
-        if (credentials_token(b, now, &token, &renew) == 0) {
+        if (credentials_token(b, now, &token, &b->renew_next) == 0) {
             update.has |= WIRE_HAS_TOKEN;
             update.token = slice_str(token);
         }
@@ -186,12 +184,12 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
     }
 }
 
-/* The renewed token is in force: renew again after three quarters of what is left. */
+/* The renewed token is in force; the next renewal is as far off as its minting said. */
 static void configured(struct backend *b, qhcp_nsec now, const struct wire_config_ack *ack)
 {
     if (b->update_token && (ack->has & WIRE_HAS_EXPIRES)) {
         b->update_token = false;
-        b->renew_at = nsec_add(now, ack->expires_s * NSEC_PER_SEC / 4 * 3);
+        b->renew_at = b->renew_next;
         lb_log(b->lb, QHCP_LOG_DEBUG, "%s: token renewed", b->text);
     }
     if (b->update_interval)
