@@ -123,11 +123,13 @@ static void explain(const char *name, const char *text, size_t n, const struct c
     const char *detail = colon ? colon + 2 : "";
     unsigned line = c->line;
 
-    if (strncmp(c->error, "Unexpected key", 14) == 0) {
-        snprintf(what, sizeof what, "there is no option %s", value_quote(detail, quote));
-    } else if (strncmp(c->error, "Mapping field already seen", 26) == 0) {
-        snprintf(what, sizeof what, "%s stands twice", value_quote(detail, quote));
-        line = line_of(text, n, detail);
+    if (strncmp(c->error, "Unexpected key", 14) == 0 ||
+        strncmp(c->error, "Mapping field already seen", 26) == 0) {
+        snprintf(what, sizeof what,
+                 c->error[0] == 'U' ? "there is no option %s" : "%s stands twice",
+                 value_quote(detail, quote));
+        if (line_of(text, n, detail) > 0) /* libcyaml names the value before it */
+            line = line_of(text, n, detail);
     } else if (strncmp(c->error, "Expecting STRING", 16) == 0) {
         snprintf(what, sizeof what, "%s: a single value is wanted here", c->where);
     } else if (strncmp(c->error, "Expecting SEQUENCE", 18) == 0) {

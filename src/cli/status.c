@@ -49,14 +49,16 @@ static void tell_error(struct status *s)
             strerror(s->out.error));
 }
 
-/* Lines that were dropped are told as soon as there is room again. */
+/* Lines that were dropped are told once the reader has caught up: one gap, one notice. */
 static void tell_dropped(struct status *s)
 {
     struct text t = {0};
-    uint64_t dropped = output_take_dropped(&s->out);
+    uint64_t dropped;
 
-    if (dropped == 0)
+    output_flush(&s->out);
+    if (s->out.dropped == 0 || s->out.n > 0)
         return;
+    dropped = output_take_dropped(&s->out);
     if (s->format == STATUS_JSON)
         status_json_dropped(&t, dropped, clock_wall_ms());
     else

@@ -1,0 +1,97 @@
+/* The configuration file, durations and lists of servers on hostile text.
+ *
+ * The first byte chooses the command whose options the rest, as YAML, may set.  Besides memory and
+ * undefined behaviour: a refusal has words; what is taken keeps its limits; the same text is a
+ * list, an address and a duration, and a duration that is taken reads back from its own writing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/config.h"
+#include "cli/servers.h"
+#include "cli/value.h"
+
+#define TEXT_MAX 4096
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int ok)
+{
+    if (!ok)
+        abort();
+}
+
+static void check_limits(const struct options *o)
+{
+    const struct options_row *rows = options_rows();
+
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        const struct options_value *v = &o->at[i];
+        if (!v->set)
+            continue;
+        must((rows[i].commands & o->command) != 0);
+        if (rows[i].kind == OPTIONS_DURATION || rows[i].kind == OPTIONS_NUMBER)
+            must(v->number >= rows[i].min && v->number <= rows[i].max);
+        if (rows[i].kind == OPTIONS_LIST)
+            must(v->list.n <= rows[i].max);
+    }
+}
+
+static void try_config(enum options_command command, const char *text, size_t n)
+{
+    char words[900] = "";
+    struct options o;
+
+    options_init(&o, command);
+    o.no_files = true;
+    if (config_parse("fuzz.yaml", text, n, &o, words, sizeof words) < 0)
+        must(words[0] != '\0');
+    else
+        check_limits(&o);
+    words[0] = '\0';
+    if (options_check(&o, words, sizeof words) < 0)
+        must(words[0] != '\0');
+    options_deinit(&o);
+}
+
+static void try_duration(const char *text)
+{
+    char words[300], again[32];
+    qhcp_nsec d, e;
+
+    if (value_duration(text, NSEC_PER_MSEC, 24 * 3600 * NSEC_PER_SEC, &d, words, sizeof words) < 0)
+        return;
+    value_duration_text(d, again, sizeof again);
+    must(value_duration(again, d, d, &e, words, sizeof words) == 0 && e == d);
+}
+
+static void try_list(const char *text, const char *all, size_t n)
+{
+    char words[900];
+    struct list l = {0};
+
+    if (list_parse(&l, text, LIST_TEXT_ONLY, words, sizeof words) == 0)
+        must(l.n > 0);
+    list_parse_lines(&l, "fuzz.txt", all, n, words, sizeof words);
+    servers_check(l.at, l.n, words, sizeof words);
+    list_deinit(&l);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const enum options_command commands[] = {OPTIONS_LB, OPTIONS_SERVER, OPTIONS_CHECK};
+    char text[TEXT_MAX + 1], *copy;
+
+    if (size == 0)
+        return 0;
+    size_t n = size - 1 < TEXT_MAX ? size - 1 : TEXT_MAX;
+    memcpy(text, data + 1, n);
+    text[n] = '\0';
+    copy = malloc(size); /* of its exact size, so that reading past it is seen */
+    must(copy != NULL);
+    memcpy(copy, data + 1, size - 1);
+    try_config(commands[data[0] % 3], copy, size - 1);
+    try_duration(text);
+    try_list(text, copy, size - 1);
+    free(copy);
+    return 0;
+}

@@ -1,0 +1,398 @@
+/* Options and the configuration file: what is taken, what is refused, and in which words. */
+#include "cli_test.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "cli/config.h"
+
+static char words[900];
+static struct options o;
+
+static int config(enum options_command command, const char *yaml)
+{
+    options_deinit(&o);
+    options_init(&o, command);
+    words[0] = '\0';
+    return config_parse("t.yaml", yaml, strlen(yaml), &o, words, sizeof words);
+}
+
+static int set(const char *name, const char *text)
+{
+    words[0] = '\0';
+    return options_set(&o, options_find(o.command, name), text, LIST_FILES, words, sizeof words);
+}
+
+static void fresh(enum options_command command)
+{
+    options_deinit(&o);
+    options_init(&o, command);
+}
+
+static int check(void)
+{
+    words[0] = '\0';
+    return options_check(&o, words, sizeof words);
+}
+
+static void defaults_are_those_of_the_brief(void **state)
+{
+    (void)state;
+    fresh(OPTIONS_LB);
+    assert_int_equal(options_number(&o, OPTION_PORT), 4242);
+    assert_int_equal(options_number(&o, OPTION_MAX_FAIL), 3);
+    assert_int_equal(options_number(&o, OPTION_CHECK_INTERVAL), 10 * NSEC_PER_SEC);
+    assert_int_equal(options_number(&o, OPTION_RECONNECT_INTERVAL), 30 * NSEC_PER_SEC);
+    assert_int_equal(options_liveness(&o), NSEC_PER_SEC);
+    assert_int_equal(options_status_interval(&o), 10 * NSEC_PER_SEC);
+    assert_null(options_text(&o, OPTION_CERT));
+    fresh(OPTIONS_SERVER);
+    assert_int_equal(options_number(&o, OPTION_SERVER_PORT), 4243);
+    assert_string_equal(options_text(&o, OPTION_IP), "0.0.0.0");
+    assert_int_equal(options_number(&o, OPTION_DRAIN_TIMEOUT), 30 * NSEC_PER_SEC);
+    assert_int_equal(check(), 0);
+}
+
+static void liveness_follows_a_shorter_check_interval_and_status_keeps_a_second(void **state)
+{
+    (void)state;
+    fresh(OPTIONS_LB);
+    assert_int_equal(set("check-interval", "200ms"), 0);
+    assert_int_equal(options_liveness(&o), 200 * NSEC_PER_MSEC);
+    assert_int_equal(options_status_interval(&o), NSEC_PER_SEC);
+    assert_int_equal(set("status-interval", "500ms"), 0);
+    assert_int_equal(options_status_interval(&o), 500 * NSEC_PER_MSEC);
+}
+
+static void every_default_is_a_value_that_the_option_takes(void **state)
+{
+    const struct options_row *rows = options_rows();
+
+    (void)state;
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        assert_int_equal(rows[i].id, i);
+        fresh(rows[i].commands & OPTIONS_LB       ? OPTIONS_LB
+              : rows[i].commands & OPTIONS_SERVER ? OPTIONS_SERVER
+                                                  : OPTIONS_CHECK);
+        assert_ptr_equal(options_find(o.command, rows[i].name), &rows[i]);
+        if (rows[i].def)
+            assert_int_equal(set(rows[i].name, rows[i].def), 0);
+    }
+}
+
+static void an_option_given_twice_is_refused_but_a_list_grows(void **state)
+{
+    (void)state;
+    fresh(OPTIONS_LB);
+    assert_int_equal(set("port", "4000"), 0);
+    assert_int_equal(set("port", "4001"), QHCP_E_EXISTS);
+    assert_int_equal(options_number(&o, OPTION_PORT), 4000);
+    assert_int_equal(set("servers", "a:1"), 0);
+    assert_int_equal(set("servers", "b:1"), 0);
+    assert_int_equal(o.at[OPTION_SERVERS].list.n, 2);
+}
+
+static void bad_values_are_refused_in_words(void **state)
+{
+    static const struct {
+        const char *name, *good, *bad, *says;
+    } rows[] = {
+        {"port", "65535", "70000", "1 to 65535"},
+        {"max-fail-attempts", "1", "0", "1 to 1000"},
+        {"check-interval", "1ms", "0", "1ms to 1h"},
+        {"liveness-interval", "1h", "-1", "not a duration"},
+        {"reconnect-interval", "24h", "nan", "not a duration"},
+        {"status-format", "json", "xml", "human|json|none"},
+        {"log-level", "debug", "DEBUG", "error|warning|info|debug"},
+        {"cert-file", "/etc/passwd", "/etc/no-such-file", "No such file"},
+        {"cert-file", "/etc/passwd", "/etc", "not a regular file"},
+        {"cert-file", "/etc/passwd", "", "empty"},
+        {"id", "lb-1", "", "1 to 128"},
+        {"id", "l\xc3\xb6", "a\tb", "control character"},
+        {"insecure", "true", "maybe", "neither true nor false"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fresh(OPTIONS_LB);
+        if (set(rows[i].name, rows[i].bad) == 0)
+            fail_msg("%s took %s", rows[i].name, rows[i].bad);
+        assert_says(words, rows[i].says);
+        if (set(rows[i].name, rows[i].good) != 0)
+            fail_msg("%s refused %s: %s", rows[i].name, rows[i].good, words);
+    }
+}
+
+static void pairs_go_together(void **state)
+{
+    (void)state;
+    fresh(OPTIONS_SERVER);
+    assert_int_equal(set("key-file", "/etc/passwd"), 0);
+    assert_int_equal(check(), QHCP_E_ARG);
+    assert_says(words, "--key-file goes with --cert-file");
+    assert_int_equal(set("cert-file", "/etc/passwd"), 0);
+    assert_int_equal(check(), 0);
+    fresh(OPTIONS_CHECK);
+    assert_int_equal(set("client-key", "/etc/passwd"), 0);
+    assert_int_equal(check(), QHCP_E_ARG);
+    assert_int_equal(set("client-cert", "/etc/passwd"), 0);
+    assert_int_equal(check(), 0);
+}
+
+static void services_are_tcp_and_ips_are_literals(void **state)
+{
+    static const char *const good[] = {"tcp:8080", "tcp:a.example:80", "tcp:[::1]:80"};
+    static const char *const bad[] = {
+        "8080", "udp:8080", "tcp:", "tcp:0", "tcp:a.example:", "tcp:x"};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        fresh(OPTIONS_SERVER);
+        assert_int_equal(set("service", good[i]), 0);
+        assert_int_equal(check(), 0);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        fresh(OPTIONS_SERVER);
+        assert_int_equal(set("service", bad[i]), 0);
+        assert_int_not_equal(check(), 0);
+        assert_says(words, "--service");
+    }
+    fresh(OPTIONS_SERVER);
+    assert_int_equal(set("ip", "localhost"), 0);
+    assert_int_equal(check(), QHCP_E_PARSE);
+    assert_says(words, "--ip: \"localhost\"");
+    fresh(OPTIONS_LB);
+    assert_int_equal(check(), QHCP_E_ARG);
+    assert_says(words, "--servers is missing");
+}
+
+static void a_configuration_sets_what_it_names(void **state)
+{
+    (void)state;
+    assert_int_equal(config(OPTIONS_LB, "# fleet\nport: 4300\ncheck-interval: 1.5s\n"
+                                        "servers:\n  - a:1\n  - \"b:2\"\ninsecure: yes\n"
+                                        "status-format: json\nid: lb-1\n"),
+                     0);
+    assert_int_equal(options_number(&o, OPTION_PORT), 4300);
+    assert_int_equal(options_number(&o, OPTION_CHECK_INTERVAL), 1500 * NSEC_PER_MSEC);
+    assert_int_equal(o.at[OPTION_SERVERS].list.n, 2);
+    assert_string_equal(o.at[OPTION_SERVERS].list.at[1], "b:2");
+    assert_int_equal(options_number(&o, OPTION_INSECURE), 1);
+    assert_int_equal(options_number(&o, OPTION_STATUS_FORMAT), 1);
+    assert_string_equal(options_text(&o, OPTION_ID), "lb-1");
+    assert_int_equal(options_number(&o, OPTION_MAX_FAIL), 3);
+    assert_int_equal(config(OPTIONS_SERVER, "ip: \"::\"\nservice: [tcp:80, tcp:81]\n"), 0);
+    assert_int_equal(o.at[OPTION_SERVICE].list.n, 2);
+    assert_int_equal(config(OPTIONS_LB, ""), 0);
+    assert_int_equal(config(OPTIONS_LB, "# nothing\n"), 0);
+}
+
+static void a_bad_configuration_is_refused_with_its_line(void **state)
+{
+    static const struct {
+        const char *yaml, *says;
+    } rows[] = {
+        {"port: 1\nprot: 2\n", "t.yaml: line 2: there is no option \"prot\""},
+        {"port: 1\nservers: [a:1]\nport: 2\n", "line 3: \"port\" stands twice"},
+        {"\nport: 70000\n", "line 2: port: \"70000\" is out of range"},
+        {"id: x\nservers:\n - a:1\n - \n", "line 2: servers: entry 2"},
+        {"servers: a:1\n", "line 1: servers: a list is wanted"},
+        {"id: x\nport: [1]\n", "line 2: port: a single value is wanted"},
+        {"servers:\n - a:1\n - [b]\n", "line 3"},
+        {"- a\n", "\"option: value\" lines are wanted"},
+        {"port\n", "\"option: value\" lines are wanted"},
+        {"port: 1\n  bad: 2\n", "line 1"},
+        {"id: \"x\n", "t.yaml"},
+        {"port: &a 1\nmax-fail-attempts: *a\n", "aliases"},
+        {"port: 1\n---\nport: 2\n", "second document"},
+        {"config: other.yaml\n", "there is no option \"config\""},
+        {"ip: 1.2.3.4\n", "there is no option \"ip\""},
+        {"check-interval:\n", "line 1: check-interval: \"\" is not a duration"},
+        {"\xff\xfe\n", "t.yaml"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (config(OPTIONS_LB, rows[i].yaml) == 0)
+            fail_msg("taken: %s", rows[i].yaml);
+        assert_says(words, rows[i].says);
+    }
+}
+
+static void a_nul_byte_is_no_yaml(void **state)
+{
+    (void)state;
+    fresh(OPTIONS_LB);
+    assert_int_equal(config_parse("t.yaml", "port: 1\n\0", 9, &o, words, sizeof words),
+                     QHCP_E_PARSE);
+    assert_int_equal(config_parse("t.yaml", "port: 1\n", 8, &o, words, sizeof words), 0);
+}
+
+static void make_config(char path[32], const char *yaml)
+{
+    strcpy(path, "/tmp/qhcp-yaml-XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, yaml, strlen(yaml)), strlen(yaml));
+    close(fd);
+}
+
+static const struct args_spec spec = {
+    .command = OPTIONS_LB, .name = "qhcp lb", .doc = "Watch.", .usage_status = 2};
+
+static int reload(const char *path, const char *more, const char *value, struct options *ret)
+{
+    char *argv[] = {(char *)(uintptr_t) "lb", (char *)(uintptr_t) "--config",
+                    (char *)(uintptr_t)path,  (char *)(uintptr_t)more,
+                    (char *)(uintptr_t)value, NULL};
+
+    words[0] = '\0';
+    return args_reload(&spec, more ? 5 : 3, argv, &o, ret, words, sizeof words);
+}
+
+static void the_command_line_wins_over_the_file(void **state)
+{
+    struct options got;
+    char path[32];
+
+    (void)state;
+    fresh(OPTIONS_LB);
+    make_config(path, "port: 4300\nmax-fail-attempts: 5\nservers: [a:1, b:2]\n");
+    assert_int_equal(reload(path, "--port", "4400", &got), 0);
+    assert_int_equal(options_number(&got, OPTION_PORT), 4400);
+    assert_int_equal(options_number(&got, OPTION_MAX_FAIL), 5);
+    assert_int_equal(got.at[OPTION_SERVERS].list.n, 2);
+    options_deinit(&got);
+    assert_int_equal(reload(path, "--servers", "c:3", &got), 0);
+    assert_int_equal(got.at[OPTION_SERVERS].list.n, 1);
+    assert_string_equal(got.at[OPTION_SERVERS].list.at[0], "c:3");
+    options_deinit(&got);
+    unlink(path);
+}
+
+static void a_reload_that_is_refused_changes_nothing(void **state)
+{
+    struct options got = {.command = OPTIONS_CHECK};
+    char path[32];
+
+    (void)state;
+    fresh(OPTIONS_LB);
+    make_config(path, "servers: [a:1, a:1]\n");
+    assert_int_equal(reload(path, NULL, NULL, &got), QHCP_E_EXISTS);
+    assert_says(words, "server 2 of 2");
+    assert_int_equal(got.command, OPTIONS_CHECK);
+    unlink(path);
+    assert_int_equal(reload(path, NULL, NULL, &got), QHCP_E_IO);
+}
+
+static void a_list_from_standard_input_outlives_a_reload(void **state)
+{
+    struct options got;
+    char path[32];
+
+    (void)state;
+    fresh(OPTIONS_LB);
+    assert_int_equal(set("servers", "a:1,b:2"), 0); /* as if it had come from there */
+    make_config(path, "port: 4300\n");
+    assert_int_equal(reload(path, "--servers", "@-", &got), 0);
+    assert_int_equal(got.at[OPTION_SERVERS].list.n, 2);
+    assert_int_equal(options_number(&got, OPTION_PORT), 4300);
+    options_deinit(&got);
+    unlink(path);
+}
+
+/* Exit status of args_parse in a child; what it prints goes into words. */
+static int parse_in_child(const char *const *args, int n)
+{
+    char *argv[8] = {(char *)(uintptr_t) "lb"};
+    int ends[2], status;
+
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const char *positional;
+        struct options got;
+        dup2(ends[1], STDERR_FILENO);
+        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+        for (int i = 0; i < n; i++)
+            argv[i + 1] = (char *)(uintptr_t)args[i];
+        args_parse(&spec, n + 1, argv, &got, &positional);
+        options_deinit(&got);
+        _exit(0);
+    }
+    close(ends[1]);
+    ssize_t got = read(ends[0], words, sizeof words - 1);
+    words[got > 0 ? got : 0] = '\0';
+    close(ends[0]);
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void a_wrong_command_line_names_flag_and_value_and_exits_with_2(void **state)
+{
+    static const char *const good[] = {"--servers=a:1", "--port=1"};
+    static const char *const bad_port[] = {"--servers=a:1", "--port=70000"};
+    static const char *const twice[] = {"--servers=a:1", "--port=1", "--port=2"};
+    static const char *const extra[] = {"--servers=a:1", "stray"};
+
+    (void)state;
+    assert_int_equal(parse_in_child(good, 2), 0);
+    assert_int_equal(parse_in_child(bad_port, 2), 2);
+    assert_says(words, "qhcp lb: --port: \"70000\"");
+    assert_int_equal(parse_in_child(twice, 3), 2);
+    assert_says(words, "--port: is given twice");
+    assert_int_equal(parse_in_child(extra, 2), 2);
+    assert_says(words, "\"stray\"");
+    assert_int_equal(parse_in_child(good, 0), 2);
+    assert_says(words, "--servers is missing");
+}
+
+static void differences_are_seen(void **state)
+{
+    struct options other;
+
+    (void)state;
+    fresh(OPTIONS_LB);
+    options_init(&other, OPTIONS_LB);
+    assert_false(options_differ(&o, &other, OPTION_PORT));
+    assert_int_equal(set("port", "1"), 0);
+    assert_true(options_differ(&o, &other, OPTION_PORT));
+    assert_false(options_differ(&o, &other, OPTION_SERVERS));
+    assert_int_equal(set("servers", "a:1"), 0);
+    assert_true(options_differ(&o, &other, OPTION_SERVERS));
+    assert_int_equal(set("id", "x"), 0);
+    assert_true(options_differ(&o, &other, OPTION_ID));
+    options_deinit(&other);
+}
+
+static int tidy(void **state)
+{
+    (void)state;
+    options_deinit(&o);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_those_of_the_brief),
+        cmocka_unit_test(liveness_follows_a_shorter_check_interval_and_status_keeps_a_second),
+        cmocka_unit_test(every_default_is_a_value_that_the_option_takes),
+        cmocka_unit_test(an_option_given_twice_is_refused_but_a_list_grows),
+        cmocka_unit_test(bad_values_are_refused_in_words),
+        cmocka_unit_test(pairs_go_together),
+        cmocka_unit_test(services_are_tcp_and_ips_are_literals),
+        cmocka_unit_test(a_configuration_sets_what_it_names),
+        cmocka_unit_test(a_bad_configuration_is_refused_with_its_line),
+        cmocka_unit_test(a_nul_byte_is_no_yaml),
+        cmocka_unit_test(the_command_line_wins_over_the_file),
+        cmocka_unit_test(a_reload_that_is_refused_changes_nothing),
+        cmocka_unit_test(a_list_from_standard_input_outlives_a_reload),
+        cmocka_unit_test(a_wrong_command_line_names_flag_and_value_and_exits_with_2),
+        cmocka_unit_test(differences_are_seen),
+    };
+
+    return cmocka_run_group_tests_name("cli-config", tests, NULL, tidy);
+}

@@ -1,0 +1,218 @@
+/* Lists: commas, files, and the list of servers as a whole. */
+#include "cli_test.h"
+
+#include <unistd.h>
+
+#include "cli/list.h"
+#include "cli/servers.h"
+
+static char words[900];
+
+static int parse(struct list *l, const char *text, enum list_source allowed)
+{
+    words[0] = '\0';
+    return list_parse(l, text, allowed, words, sizeof words);
+}
+
+static void make_file(char path[32], const char *content, size_t n)
+{
+    strcpy(path, "/tmp/qhcp-list-XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content, n), n);
+    close(fd);
+}
+
+static void entries_stand_between_commas(void **state)
+{
+    struct list l = {0};
+
+    (void)state;
+    assert_int_equal(parse(&l, "a:1, b:2 ,c:3", LIST_FILES), 0);
+    assert_int_equal(l.n, 3);
+    assert_string_equal(l.at[0], "a:1");
+    assert_string_equal(l.at[1], "b:2");
+    assert_string_equal(l.at[2], "c:3");
+    assert_int_equal(parse(&l, "d:4", LIST_FILES), 0);
+    assert_int_equal(l.n, 4);
+    list_deinit(&l);
+}
+
+static void an_empty_entry_is_refused(void **state)
+{
+    static const char *const bad[] = {"", ",", "a:1,", ",a:1", "a:1,,b:2", "  "};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct list l = {0};
+        assert_int_equal(parse(&l, bad[i], LIST_FILES), QHCP_E_PARSE);
+        assert_says(words, "empty");
+        list_deinit(&l);
+    }
+}
+
+static void a_file_lists_one_a_line_with_comments(void **state)
+{
+    static const char content[] = "# the fleet\na:1\r\n\n  b:2  # second\n#c:3\nd:4";
+    struct list l = {0};
+    char path[32], arg[40];
+
+    (void)state;
+    make_file(path, content, sizeof content - 1);
+    snprintf(arg, sizeof arg, "@%s", path);
+    assert_int_equal(parse(&l, arg, LIST_FILES), 0);
+    assert_int_equal(l.n, 3);
+    assert_string_equal(l.at[0], "a:1");
+    assert_string_equal(l.at[1], "b:2");
+    assert_string_equal(l.at[2], "d:4");
+    list_deinit(&l);
+    unlink(path);
+}
+
+static void files_that_cannot_be_lists_are_refused(void **state)
+{
+    struct list l = {0};
+    char path[32], arg[40];
+
+    (void)state;
+    assert_int_equal(parse(&l, "@/nowhere/at/all", LIST_FILES), QHCP_E_IO);
+    assert_says(words, "/nowhere/at/all");
+    assert_says(words, "No such file");
+    assert_int_equal(parse(&l, "@/", LIST_FILES), QHCP_E_IO);
+    make_file(path, "# nothing\n\n", 11);
+    snprintf(arg, sizeof arg, "@%s", path);
+    assert_int_equal(parse(&l, arg, LIST_FILES), QHCP_E_PARSE);
+    assert_says(words, "lists nothing");
+    unlink(path);
+    make_file(path, "a:1\n\0b:2\n", 9);
+    snprintf(arg, sizeof arg, "@%s", path);
+    assert_int_equal(parse(&l, arg, LIST_FILES), QHCP_E_PARSE);
+    assert_says(words, "NUL");
+    unlink(path);
+    assert_int_equal(l.n, 0);
+    list_deinit(&l);
+}
+
+static void standard_input_is_read_only_where_allowed(void **state)
+{
+    struct list l = {0};
+    int saved = dup(STDIN_FILENO), ends[2];
+
+    (void)state;
+    assert_int_equal(parse(&l, "@-", LIST_FILES), QHCP_E_ARG);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "a:1\nb:2\n", 8), 8);
+    close(ends[1]);
+    dup2(ends[0], STDIN_FILENO);
+    close(ends[0]);
+    assert_int_equal(parse(&l, "@-", LIST_STDIN), 0);
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+    assert_int_equal(l.n, 2);
+    list_deinit(&l);
+}
+
+static void ten_thousand_servers_are_taken(void **state)
+{
+    struct list l = {0};
+    char name[32];
+
+    (void)state;
+    for (int i = 0; i < 10000; i++) {
+        snprintf(name, sizeof name, "s%d.example:4243", i);
+        assert_int_equal(list_add(&l, name, strlen(name)), 0);
+    }
+    assert_int_equal(servers_check(l.at, l.n, words, sizeof words), 0);
+    assert_int_equal(list_add(&l, "S9998.EXAMPLE:4243", 18), 0);
+    assert_int_equal(servers_check(l.at, l.n, words, sizeof words), QHCP_E_EXISTS);
+    assert_says(words, "server 10001 of 10001");
+    assert_says(words, "number 9999");
+    list_deinit(&l);
+}
+
+static void too_many_entries_are_refused(void **state)
+{
+    struct list l = {.n = LIST_MAX};
+
+    (void)state;
+    assert_int_equal(list_add(&l, "a:1", 3), QHCP_E_FULL);
+    l.n = 0;
+    assert_int_equal(list_add(&l, "a:1", 3), 0);
+    list_deinit(&l);
+}
+
+static void check(const char *a, const char *b, int expected)
+{
+    char *list[] = {(char *)(uintptr_t)a, (char *)(uintptr_t)b};
+    int r = servers_check(list, 2, words, sizeof words);
+
+    if (r != expected)
+        fail_msg("%s, %s: %d (%s)", a, b, r, words);
+}
+
+static void the_same_place_twice_is_refused_however_it_is_typed(void **state)
+{
+    (void)state;
+    check("localhost:4243", "localhost:4243", QHCP_E_EXISTS);
+    check("localhost:4243", "LOCALHOST:4243", QHCP_E_EXISTS);
+    check("a.example:1", "a.example.:1", QHCP_E_EXISTS);
+    check("[::1]:1", "[0:0::1]:1", QHCP_E_EXISTS);
+    check("localhost:4243", "localhost:4244", 0);
+    check("localhost:4243", "127.0.0.1:4243", 0);
+    check("[::1]:1", "[::2]:1", 0);
+}
+
+static void a_bad_address_is_named_with_its_position(void **state)
+{
+    (void)state;
+    check("localhost:4243", "localhost", QHCP_E_PARSE);
+    assert_says(words, "server 2 of 2");
+    assert_says(words, "\"localhost\"");
+    check("localhost:70000", "localhost:1", QHCP_E_PARSE);
+    assert_says(words, "server 1 of 2");
+    check("::1:4243", "a:1", QHCP_E_PARSE);
+    check("[::1]:4243", "a:1", 0);
+    assert_int_equal(servers_check(NULL, 0, words, sizeof words), QHCP_E_ARG);
+}
+
+static void addresses_to_listen_on_are_literals(void **state)
+{
+    union qhcp_addr a = {0};
+
+    (void)state;
+    assert_int_equal(servers_parse_ip("0.0.0.0", 7, &a, words, sizeof words), 0);
+    assert_int_equal(a.sa.sa_family, AF_INET);
+    assert_int_equal(servers_parse_ip("::", 7, &a, words, sizeof words), 0);
+    assert_int_equal(a.sa.sa_family, AF_INET6);
+    assert_int_equal(servers_parse_ip("[::1]", 7, &a, words, sizeof words), 0);
+    static const char *const bad[] = {"localhost",
+                                      "",
+                                      "[]",
+                                      "[127.0.0.1]",
+                                      "1.2.3",
+                                      "1.2.3.4:5",
+                                      "1.2.3.4 ",
+                                      "[::1",
+                                      "1111:2222:3333:4444:5555:6666:7777:"
+                                      "8888:9999:aaaa:bbbb:cccc"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(servers_parse_ip(bad[i], 7, &a, words, sizeof words), QHCP_E_PARSE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entries_stand_between_commas),
+        cmocka_unit_test(an_empty_entry_is_refused),
+        cmocka_unit_test(a_file_lists_one_a_line_with_comments),
+        cmocka_unit_test(files_that_cannot_be_lists_are_refused),
+        cmocka_unit_test(standard_input_is_read_only_where_allowed),
+        cmocka_unit_test(ten_thousand_servers_are_taken),
+        cmocka_unit_test(too_many_entries_are_refused),
+        cmocka_unit_test(the_same_place_twice_is_refused_however_it_is_typed),
+        cmocka_unit_test(a_bad_address_is_named_with_its_position),
+        cmocka_unit_test(addresses_to_listen_on_are_literals),
+    };
+
+    return cmocka_run_group_tests_name("cli-list", tests, NULL, NULL);
+}

@@ -1,0 +1,339 @@
+/* What people and programs see of the fleet. */
+#include "cli_test.h"
+
+#include <jansson.h>
+
+#include "cli/check_line.h"
+#include "cli/clock.h"
+#include "cli/status_human.h"
+#include "cli/status_json.h"
+#include "fleet.h"
+
+static struct fake fake;
+static struct text text;
+
+static int begin(void **state)
+{
+    (void)state;
+    fake.n = 0;
+    text_reset(&text);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    text_deinit(&text);
+    return 0;
+}
+
+/* The text is one line, and an object; json_decref it. */
+static json_t *parse_line(void)
+{
+    json_error_t error;
+
+    assert_true(text.n > 0);
+    assert_ptr_equal(strchr(text.at, '\n'), text.at + text.n - 1);
+    json_t *o = json_loads(text.at, JSON_REJECT_DUPLICATES, &error);
+    if (!o)
+        fail_msg("%s: %s", error.text, text.at);
+    return o;
+}
+
+static void times_are_rfc_3339_in_utc(void **state)
+{
+    char time[CLOCK_TEXT];
+
+    (void)state;
+    assert_string_equal(clock_rfc3339(0, time), "1970-01-01T00:00:00.000Z");
+    assert_string_equal(clock_rfc3339(1795448597123, time), "2026-11-23T15:43:17.123Z");
+}
+
+static void a_status_line_is_as_documented(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+
+    (void)state;
+    fake_add(&fake, "localhost:4243");
+    fake_change(fake_add(&fake, "localhost:4244"), QHCP_DOWN, "port unreachable (ICMP)");
+    fake.at[1].n_values = 0;
+    status_json_fleet(&text, &fleet, 1795448597123);
+    assert_string_equal(
+        text.at,
+        "{\"type\":\"status\",\"time\":\"2026-11-23T15:43:17.123Z\",\"total\":2,\"up\":1,"
+        "\"servers\":[{\"address\":\"localhost:4243\",\"server_id\":\"id-1\",\"state\":\"up\","
+        "\"reason\":\"\",\"fails\":0,\"rtt_us\":412,\"checks_sent\":12,\"checks_ok\":12,"
+        "\"metrics\":{\"cpu_usage_percent\":3.14,\"memory_usage_percent\":40.20}},"
+        "{\"address\":\"localhost:4244\",\"server_id\":\"id-2\",\"state\":\"down\","
+        "\"reason\":\"port unreachable (ICMP)\",\"fails\":3,\"rtt_us\":412,\"checks_sent\":12,"
+        "\"checks_ok\":12,\"metrics\":{}}]}\n");
+}
+
+static void an_event_line_is_as_documented(void **state)
+{
+    const struct qhcp_event event = {.address = "localhost:4243",
+                                     .from = QHCP_UP,
+                                     .to = QHCP_DRAINING,
+                                     .reason = "server is draining: SIGTERM"};
+
+    (void)state;
+    status_json_event(&text, &event, 1795448597123);
+    assert_string_equal(text.at,
+                        "{\"type\":\"event\",\"time\":\"2026-11-23T15:43:17.123Z\","
+                        "\"address\":\"localhost:4243\",\"from\":\"up\",\"to\":\"draining\","
+                        "\"reason\":\"server is draining: SIGTERM\"}\n");
+    text_reset(&text);
+    status_json_dropped(&text, 7, 1795448597123);
+    json_t *o = parse_line();
+    assert_int_equal(json_integer_value(json_object_get(o, "count")), 7);
+    json_decref(o);
+}
+
+static void up_counts_that_state_alone(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+
+    (void)state;
+    for (int s = QHCP_CONNECTING; s <= QHCP_DOWN; s++)
+        fake_change(fake_add(&fake, "a:1"), (enum qhcp_state)s, "");
+    status_json_fleet(&text, &fleet, 0);
+    json_t *o = parse_line();
+    assert_int_equal(json_integer_value(json_object_get(o, "total")), 6);
+    assert_int_equal(json_integer_value(json_object_get(o, "up")), 1);
+    json_decref(o);
+    text_reset(&text);
+    status_human_summary(&text, &fleet, "t");
+    assert_string_equal(text.at, "t  1 of 6 servers are healthy (1 down, 1 maintenance, "
+                                 "1 draining, 1 degraded, 1 connecting)\n");
+}
+
+static void hostile_words_stay_one_json_line(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+
+    (void)state;
+    fake_change(
+        fake_add(&fake, "a:1"), QHCP_DOWN,
+        "\"}\\\n\t\r\x01\x1b[2J\x7f\xc2\x9b\xff\xc0\x80\xed\xa0\x80 \xc3\xb6\xf0\x9f\x98\x80");
+    status_json_fleet(&text, &fleet, 0);
+    json_t *o = parse_line();
+    json_t *server = json_array_get(json_object_get(o, "servers"), 0);
+    assert_string_equal(json_string_value(json_object_get(server, "reason")),
+                        "\"}\\\n\t\r\x01\x1b[2J\x7f\xc2\x9b"
+                        "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+                        " \xc3\xb6\xf0\x9f\x98\x80");
+    for (size_t i = 0; i + 1 < text.n; i++)
+        assert_true((unsigned char)text.at[i] >= 0x20 && text.at[i] != 0x7f);
+    json_decref(o);
+}
+
+static void values_have_the_decimals_of_their_unit(void **state)
+{
+    static const struct {
+        unsigned unit;
+        uint64_t value;
+        const char *text;
+    } rows[] = {{1, 0, "0.00"},          {1, 5, "0.05"},
+                {1, 10000, "100.00"},    {0, 42, "42"},
+                {2, 1048576, "1048576"}, {3, 7, "7"},
+                {4, 1500, "1.500"},      {0, UINT64_MAX, "18446744073709551615"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct qhcp_value v = {.unit = rows[i].unit, .value = rows[i].value};
+        text_reset(&text);
+        status_json_value(&text, &v);
+        assert_string_equal(text.at, rows[i].text);
+    }
+}
+
+static void insecure_and_notices_are_said_with_every_status(void **state)
+{
+    struct status_fleet fleet = fake_fleet(&fake);
+    const struct status_human_page page = {.time = "t", .rows = 10, .rows_bad = 10};
+
+    (void)state;
+    snprintf(fake_add(&fake, "a:1")->notice, QHCP_TEXT, "certificate ends soon: run qhcp keys");
+    fleet.insecure = true;
+    status_json_fleet(&text, &fleet, 0);
+    assert_says(text.at, "\"insecure\":true");
+    assert_says(text.at, "\"notice\":\"certificate ends soon: run qhcp keys\"");
+    text_reset(&text);
+    status_human_table(&text, &fleet, &page);
+    assert_says(text.at, "WARNING: --insecure");
+    assert_says(text.at, "\n  ! certificate ends soon: run qhcp keys\n");
+    fleet.insecure = false;
+    text_reset(&text);
+    status_json_fleet(&text, &fleet, 0);
+    assert_null(strstr(text.at, "insecure"));
+}
+
+static void three_servers_make_a_table_that_lines_up(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+    const struct status_human_page page = {.time = "15:43:17", .rows = 40, .rows_bad = 40};
+
+    (void)state;
+    fake_add(&fake, "localhost:4243");
+    fake_change(fake_add(&fake, "[2001:db8::1]:4243"), QHCP_DOWN, "port unreachable (ICMP)");
+    fake_change(fake_add(&fake, "c:1"), QHCP_DRAINING, "server is draining: SIGTERM");
+    status_human_table(&text, &fleet, &page);
+    assert_string_equal(
+        text.at,
+        "15:43:17  1 of 3 servers are healthy (1 down, 1 draining)\n"
+        "SERVER              STATE            CPU   MEMORY        RTT       ANSWERED  REASON\n"
+        "localhost:4243      up             3.1 %   40.2 %    0.41 ms          12/12\n"
+        "[2001:db8::1]:4243  down               -        -          -          12/12  port "
+        "unreachable (ICMP)\n"
+        "c:1                 draining       3.1 %   40.2 %    0.41 ms          12/12  server is "
+        "draining: SIGTERM\n");
+}
+
+static size_t lines(void)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        n += text.at[i] == '\n';
+    return n;
+}
+
+static void of_300_servers_those_not_up_come_first(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+    const struct status_human_page page = {.time = "t", .rows = 20, .rows_bad = 20};
+    char name[32];
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "s%d:4243", i);
+        struct qhcp_view *v = fake_add(&fake, name);
+        if (i == 150 || i == 299)
+            fake_change(v, QHCP_DOWN, "gone");
+    }
+    status_human_table(&text, &fleet, &page);
+    assert_int_equal(lines(), 2 + 20 + 1);
+    assert_says(text.at, "298 of 300 servers are healthy (2 down)\n");
+    const char *first = strstr(text.at, "REASON\n");
+    assert_non_null(first);
+    assert_memory_equal(first + 7, "s150:4243", 9);
+    assert_says(text.at, "\ns299:4243");
+    assert_says(text.at, "\ns17:4243");
+    assert_null(strstr(text.at, "\ns18:4243"));
+    assert_says(text.at, "... and 280 more that are up\n");
+}
+
+static void of_300_servers_that_are_down_no_more_than_fit_are_shown(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+    struct status_human_page page = {.time = "t", .rows = 20, .rows_bad = 20};
+
+    (void)state;
+    for (int i = 0; i < 300; i++)
+        fake_change(fake_add(&fake, "s:1"), QHCP_DOWN, "gone");
+    status_human_table(&text, &fleet, &page);
+    assert_int_equal(lines(), 2 + 20 + 1);
+    assert_says(text.at, "... and 280 more that are not up\n");
+    text_reset(&text);
+    page.rows_bad = 300;
+    status_human_table(&text, &fleet, &page);
+    assert_int_equal(lines(), 2 + 300);
+}
+
+static void no_line_is_wider_than_the_terminal(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+    const struct status_human_page page = {.time = "t", .rows = 20, .rows_bad = 20, .width = 70};
+    char name[QHCP_TEXT];
+
+    (void)state;
+    memset(name, 'x', 200);
+    strcpy(name + 200, ".example:4243");
+    fake_change(fake_add(&fake, name), QHCP_DOWN,
+                "\xc3\xb6\xc3\xb6\xc3\xb6 and more words than fit");
+    status_human_table(&text, &fleet, &page);
+    for (char *line = strtok(text.at, "\n"); line; line = strtok(NULL, "\n"))
+        assert_true(text_width(line) <= 70);
+}
+
+static void the_terminal_never_gets_control_characters_of_others(void **state)
+{
+    const struct qhcp_event event = {
+        .address = "a\033]0;x\a:1", .from = QHCP_UP, .to = QHCP_DOWN, .reason = "x\ny\xc2\x9b\x80"};
+
+    (void)state;
+    status_human_event(&text, &event, "15:43:17");
+    assert_string_equal(text.at, "15:43:17  a?]0;x?:1  up -> down: x?y??\n");
+}
+
+static void nagios_gets_its_line_and_its_status(void **state)
+{
+    struct qhcp_view *v = fake_add(&fake, "localhost:4243");
+    char line[700];
+
+    (void)state;
+    assert_int_equal(check_line_verdict(v, false), CHECK_LINE_OK);
+    check_line_text(v, CHECK_LINE_OK, line, sizeof line);
+    assert_string_equal(line,
+                        "QHCP OK - localhost:4243 is up: cpu 3.1 %, memory 40.2 %, rtt 0.4 ms "
+                        "| cpu=3.14%;;;0;100 memory=40.20%;;;0;100 rtt=412us;;;0\n");
+    fake_change(v, QHCP_DRAINING, "server is draining: a|b");
+    check_line_text(v, CHECK_LINE_WARNING, line, sizeof line);
+    assert_says(line, "QHCP WARNING - localhost:4243 is draining: server is draining: a/b, cpu");
+    fake_change(v, QHCP_DOWN, "port unreachable (ICMP)");
+    v->n_values = 0;
+    check_line_text(v, CHECK_LINE_CRITICAL, line, sizeof line);
+    assert_string_equal(line, "QHCP CRITICAL - localhost:4243 is down: port unreachable (ICMP)\n");
+}
+
+static void exit_statuses_follow_the_state(void **state)
+{
+    static const struct {
+        enum qhcp_state state;
+        const char *reason;
+        int status, alive;
+    } rows[] = {
+        {QHCP_UP, "", 0, 0},
+        {QHCP_DEGRADED, "", 1, 0},
+        {QHCP_DRAINING, "", 1, 0},
+        {QHCP_MAINTENANCE, "", 1, 0},
+        {QHCP_DOWN, "no answer to 3 checks in 214 ms", 2, 2},
+        {QHCP_DOWN, "server is not serving: certificate store is gone", 2, 2},
+        {QHCP_DOWN, "certificate is for b.example, not a.example", 3, 3},
+        {QHCP_DOWN, "unknown CA: trusted is x", 3, 3},
+        {QHCP_DOWN, "token refused: expired 12 s ago", 3, 3},
+        {QHCP_CONNECTING, "", 2, 2},
+    };
+    struct qhcp_view *v = fake_add(&fake, "a:1");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fake_change(v, rows[i].state, rows[i].reason);
+        assert_int_equal(check_line_verdict(v, false), rows[i].status);
+        assert_int_equal(check_line_verdict(v, true), rows[i].alive);
+    }
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(times_are_rfc_3339_in_utc),
+        T(a_status_line_is_as_documented),
+        T(an_event_line_is_as_documented),
+        T(up_counts_that_state_alone),
+        T(hostile_words_stay_one_json_line),
+        T(values_have_the_decimals_of_their_unit),
+        T(insecure_and_notices_are_said_with_every_status),
+        T(three_servers_make_a_table_that_lines_up),
+        T(of_300_servers_those_not_up_come_first),
+        T(of_300_servers_that_are_down_no_more_than_fit_are_shown),
+        T(no_line_is_wider_than_the_terminal),
+        T(the_terminal_never_gets_control_characters_of_others),
+        T(nagios_gets_its_line_and_its_status),
+        T(exit_statuses_follow_the_state),
+    };
+
+    return cmocka_run_group_tests_name("cli-status", tests, NULL, NULL);
+}
