@@ -8,9 +8,9 @@
 /* One frame in a datagram: what fits a QUIC packet of 1,200 bytes, the least that every path
  * carries (RFC 9000, 14), after short header, AEAD tag, ACK and DATAGRAM frame headers. */
 #define LIMIT_DATAGRAM 1100
-#define LIMIT_TOKEN 8192    /* bytes of a JWT */
-#define LIMIT_KEYS 256           /* keys in an accepted set: load balancers, twice in a rotation */
-#define LIMIT_KEY_AUDIENCES 16   /* names one key may ask for */
+#define LIMIT_TOKEN 8192       /* bytes of a JWT */
+#define LIMIT_KEYS 256         /* keys in an accepted set: load balancers, twice in a rotation */
+#define LIMIT_KEY_AUDIENCES 16 /* names one key may ask for */
 #define LIMIT_UNIX_SECONDS 253402300799 /* the year 9999: sums of two times never overflow */
 #define LIMIT_ID 128        /* identities of load balancers and servers, bytes of UTF-8 */
 #define LIMIT_REASON 255    /* words in a message, bytes of UTF-8 */
@@ -28,6 +28,6 @@
 /* A server's own bound on its processing time is waited for by each check: no excuse for longer. */
 #define LIMIT_PROCESSING_MAX_US (60ULL * 1000000)
 #define LIMIT_EXPIRES_MAX_S 10000000000ULL /* 317 years: in nanoseconds it fits 64 bits */
-#define LIMIT_ADDRS 16                            /* addresses of one name that are tried */
+#define LIMIT_ADDRS 16                     /* addresses of one name that are tried */
 
 #endif

@@ -1,8 +1,8 @@
 /* The nine messages of QHCP/1 as structs (docs/protocol.md, "Messages").
  *
  * Slices borrow: after decoding they point into the input, before encoding at whatever the caller
- * has.  An optional field is there when its bit is set in `has` (WIRE_HAS_*).  Counts are numbers of
- * array entries in use.  Times are microseconds, percentages hundredths. */
+ * has.  An optional field is there when its bit is set in `has` (WIRE_HAS_*).  Counts are numbers
+ * of array entries in use.  Times are microseconds, percentages hundredths. */
 #ifndef QHCP_WIRE_MESSAGE_H
 #define QHCP_WIRE_MESSAGE_H
 
@@ -25,7 +25,7 @@ enum wire_type {
 struct wire_metric {
     uint64_t number; /* its number in this session; registered metrics keep their registry number */
     struct slice name; /* 1 to LIMIT_NAME of a-z, 0-9, _ */
-    uint64_t unit; /* enum wire_unit */
+    uint64_t unit;     /* enum wire_unit */
 };
 
 struct wire_metrics {
@@ -90,22 +90,22 @@ struct wire_refusals {
 #define WIRE_HAS_REFERS 0x80u
 
 struct wire_hello {
-    uint32_t has;             /* TOKEN */
-    uint64_t interval_us;     /* 0x00 required */
-    struct slice lb_id;       /* 0x01 text, required */
-    uint64_t push;            /* 0x02 0 or 1; 0 is said by leaving it out */
-    struct slice token;       /* 0x03 JWT; its absence is for auth to refuse, not for wire */
-    struct wire_numbers metrics;      /* 0x04 repeated: registered metrics wanted */
-    struct wire_texts metric_names;   /* 0x05 repeated text: application metrics wanted by name */
-    struct wire_numbers extensions;   /* 0x06 repeated */
+    uint32_t has;                   /* TOKEN */
+    uint64_t interval_us;           /* 0x00 required */
+    struct slice lb_id;             /* 0x01 text, required */
+    uint64_t push;                  /* 0x02 0 or 1; 0 is said by leaving it out */
+    struct slice token;             /* 0x03 JWT; its absence is for auth to refuse, not for wire */
+    struct wire_numbers metrics;    /* 0x04 repeated: registered metrics wanted */
+    struct wire_texts metric_names; /* 0x05 repeated text: application metrics wanted by name */
+    struct wire_numbers extensions; /* 0x06 repeated */
 };
 
 struct wire_ack {
-    uint64_t interval_us;     /* 0x00 required: in force */
-    struct slice server_id;   /* 0x01 text, required */
-    uint64_t processing_us;   /* 0x02 required: bound on its own processing time */
-    struct slice boot_id;     /* 0x03 required, LIMIT_BOOT_ID bytes */
-    uint64_t push;            /* 0x04 required 0 or 1: will it push */
+    uint64_t interval_us;           /* 0x00 required: in force */
+    struct slice server_id;         /* 0x01 text, required */
+    uint64_t processing_us;         /* 0x02 required: bound on its own processing time */
+    struct slice boot_id;           /* 0x03 required, LIMIT_BOOT_ID bytes */
+    uint64_t push;                  /* 0x04 required 0 or 1: will it push */
     struct wire_metrics metrics;    /* 0x05 repeated nested: metrics confirmed */
     struct wire_numbers extensions; /* 0x06 repeated */
     struct wire_texts services;     /* 0x07 repeated text: "tcp:8080", "tcp:HOST:PORT" */
@@ -117,42 +117,42 @@ struct wire_health_request {
 };
 
 struct wire_health_response {
-    uint32_t has;          /* SEQ (absent: pushed), REASON */
-    uint64_t seq;          /* 0x00 */
-    struct slice boot_id;  /* 0x01 required, LIMIT_BOOT_ID bytes */
-    uint64_t epoch;        /* 0x02 required: grows by one with every change of status, from 1 */
+    uint32_t has;              /* SEQ (absent: pushed), REASON */
+    uint64_t seq;              /* 0x00 */
+    struct slice boot_id;      /* 0x01 required, LIMIT_BOOT_ID bytes */
+    uint64_t epoch;            /* 0x02 required: grows by one with every change of status, from 1 */
     struct wire_values values; /* 0x03 nested: metrics */
-    uint64_t status;       /* 0x04 required: enum qhcp_status */
-    struct slice reason;   /* 0x05 text: required of any status but serving */
-    uint64_t processing_us; /* 0x06 required: between receiving the request and answering */
+    uint64_t status;           /* 0x04 required: enum qhcp_status */
+    struct slice reason;       /* 0x05 text: required of any status but serving */
+    uint64_t processing_us;    /* 0x06 required: between receiving the request and answering */
     struct wire_checks checks; /* 0x07 repeated nested */
 };
 
 struct wire_config_update {
-    uint32_t has;         /* INTERVAL, TOKEN, METRICS, PUSH */
-    uint64_t id;          /* 0x00 required: from 1, ascending in a session */
-    uint64_t interval_us; /* 0x02 */
-    struct slice token;   /* 0x03 */
+    uint32_t has;                   /* INTERVAL, TOKEN, METRICS, PUSH */
+    uint64_t id;                    /* 0x00 required: from 1, ascending in a session */
+    uint64_t interval_us;           /* 0x02 */
+    struct slice token;             /* 0x03 */
     struct wire_numbers metrics;    /* 0x04 repeated; METRICS is set when 0x04 or 0x05 stands */
     struct wire_texts metric_names; /* 0x05 repeated text */
-    uint64_t push;        /* 0x06 */
+    uint64_t push;                  /* 0x06 */
 };
 
 struct wire_config_ack {
-    uint32_t has;         /* EXPIRES */
-    uint64_t id;          /* 0x00 required: the update's */
-    uint64_t interval_us; /* 0x02 required: in force */
-    uint64_t push;        /* 0x04 required */
-    struct wire_metrics metrics;   /* 0x05 repeated nested: in force */
-    uint64_t expires_s;   /* 0x06 when the token in force expires: seconds from now */
-    struct wire_refusals refused;  /* 0x07 repeated nested: any entry means nothing was applied */
+    uint32_t has;                 /* EXPIRES */
+    uint64_t id;                  /* 0x00 required: the update's */
+    uint64_t interval_us;         /* 0x02 required: in force */
+    uint64_t push;                /* 0x04 required */
+    struct wire_metrics metrics;  /* 0x05 repeated nested: in force */
+    uint64_t expires_s;           /* 0x06 when the token in force expires: seconds from now */
+    struct wire_refusals refused; /* 0x07 repeated nested: any entry means nothing was applied */
 };
 
 struct wire_error {
-    uint32_t has;      /* REFERS */
-    uint64_t code;     /* 0x00 required: include/qhcp/error.h, positive */
+    uint32_t has;       /* REFERS */
+    uint64_t code;      /* 0x00 required: include/qhcp/error.h, positive */
     struct slice words; /* 0x01 text, required */
-    uint64_t refers;   /* 0x02 the frame type it is about */
+    uint64_t refers;    /* 0x02 the frame type it is about */
 };
 
 struct wire_terminate {

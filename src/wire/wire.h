@@ -23,10 +23,10 @@ int wire_decode(const uint8_t *p, size_t n, struct wire_message *ret, uint64_t *
 
 /* Encodes a message as one frame.  Returns its size, or QHCP_E_FULL where cap is too small; where
  * the struct breaks a rule, what wire_decode would say of such a frame (QHCP_E_VALUE, TOO_LARGE,
- * TOO_MANY, UTF8, KEY_MISSING, KEY_ORDER, KEY_DUPLICATE), and QHCP_E_VALUE for a type that is not one
- * of enum wire_type: nothing invalid is ever written.  Of arrays only the entries in use are read, of
- * optional fields only those whose bit is set (those without a bit are left out when zero or
- * empty).  What is in buf after a failure is not a frame. */
+ * TOO_MANY, UTF8, KEY_MISSING, KEY_ORDER, KEY_DUPLICATE), and QHCP_E_VALUE for a type that is not
+ * one of enum wire_type: nothing invalid is ever written.  Of arrays only the entries in use are
+ * read, of optional fields only those whose bit is set (those without a bit are left out when zero
+ * or empty).  What is in buf after a failure is not a frame. */
 int wire_encode(const struct wire_message *m, uint8_t *buf, size_t cap);
 
 /* "HELLO", "ACK", ...; "frame" for an unknown one. */
