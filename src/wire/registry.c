@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include <qhcp/types.h>
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Ascending numbers without gaps, from 1.  Names and meanings follow what the field reports already
@@ -38,10 +40,35 @@ const struct wire_metric_row *wire_metric_by_name(struct slice name)
     return NULL;
 }
 
+const struct wire_word *wire_unit(uint64_t unit)
+{
+    static const struct wire_word units[] = {
+        [WIRE_UNIT_NONE] = {"number", "A plain number"},
+        [WIRE_UNIT_PERCENT] = {"percent", "Hundredths of a percent: 1250 is 12.5 %"},
+        [WIRE_UNIT_BYTES] = {"bytes", "Bytes"},
+        [WIRE_UNIT_USEC] = {"microseconds", "Microseconds"},
+        [WIRE_UNIT_MILLI] = {"thousandths", "Thousandths: rates and averages with a fraction"},
+    };
+
+    return unit < COUNT(units) ? &units[unit] : NULL;
+}
+
 const char *wire_unit_name(uint64_t unit)
 {
-    static const char *const names[] = {"number", "percent", "bytes", "microseconds",
-                                        "thousandths"};
+    const struct wire_word *word = wire_unit(unit);
 
-    return unit < COUNT(names) ? names[unit] : "number";
+    return word ? word->name : "number";
+}
+
+const struct wire_word *wire_status(uint64_t status)
+{
+    static const struct wire_word statuses[] = {
+        [QHCP_SERVING] = {"serving", "It takes traffic"},
+        [QHCP_STATUS_DEGRADED] = {"degraded", "It takes traffic, and would rather have less"},
+        [QHCP_STATUS_DRAINING] = {"draining", "No new connections; those it has may end in peace"},
+        [QHCP_NOT_SERVING] = {"not serving", "The agent lives and its application does not serve"},
+        [QHCP_STATUS_MAINTENANCE] = {"maintenance", "Taken out by its operator"},
+    };
+
+    return status < COUNT(statuses) ? &statuses[status] : NULL;
 }

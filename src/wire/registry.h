@@ -14,8 +14,8 @@ enum wire_unit {
 };
 
 enum wire_metric_number {
-    WIRE_METRIC_CPU = 1,    /* cpu_usage_percent, required of every server */
-    WIRE_METRIC_MEMORY = 2, /* memory_usage_percent, required of every server */
+    WIRE_METRIC_CPU = 1,                /* cpu_usage_percent, required of every server */
+    WIRE_METRIC_MEMORY = 2,             /* memory_usage_percent, required of every server */
     WIRE_METRIC_APPLICATION_FIRST = 64, /* from here: an application's own, named in ACK */
 };
 
@@ -33,5 +33,12 @@ const struct wire_metric_row *wire_metric_by_name(struct slice name);
 
 /* "percent", "bytes", ...; "number" for an unknown unit. */
 const char *wire_unit_name(uint64_t unit);
+
+/* The registered unit or status of that number; NULL where there is none. */
+struct wire_word {
+    const char *name, *doc;
+};
+const struct wire_word *wire_unit(uint64_t unit);
+const struct wire_word *wire_status(uint64_t status); /* enum qhcp_status */
 
 #endif

@@ -9,6 +9,7 @@ The seed is $SEED, else the time; it is printed, and the same seed gives the sam
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import time
@@ -153,10 +154,34 @@ def mutants(program, rng, paths):
     compare(program, frames)
 
 
+def read_exchange():
+    """The blocks of docs/protocol.md: the message's name, its bytes, its fields."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text("utf-8")
+    for block in re.findall(r"^```frame\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        lines = [line.partition("  ; ") for line in block.splitlines()]
+        notes = [note for _, _, note in lines if note]
+        yield notes[0], bytes.fromhex("".join(data for data, _, _ in lines)), notes[1:]
+
+
+def exchange(program, rng, paths):
+    """the worked exchange of docs/protocol.md says of its bytes what both decoders say"""
+    blocks = list(read_exchange())
+    for title, data, fields in blocks:
+        name, size = title.split(", ")
+        want = [f"field: {field}" for field in fields] + [f"again: {data.hex()}"]
+        expect(f"{title}: qhcp_wire.py", judge(data), want)
+        expect(f"{title}: name", wire.type_name(wire.decode(data).type), name)
+        header = 1 + len(wire.varint(int(size.split()[0])))
+        expect(f"{title}: size", f"{len(data) - header} bytes", size)
+    compare(program, [data for _, data, _ in blocks])
+    expect("messages shown", {title.split(",")[0] for title, _, _ in blocks},
+           {name for name, _, _ in wire.MESSAGES.values()})
+
+
 def main():
     program, paths = sys.argv[1], sys.argv[2:]
     seed = int(os.environ.get("SEED", time.time_ns() % 2**32))
-    tests = [vectors, to_c, from_c, mutants]
+    tests = [vectors, to_c, from_c, mutants, exchange]
     failed = 0
     print(f"TAP version 13\n1..{len(tests)}\n# SEED={seed}")
     for i, test in enumerate(tests, 1):
