@@ -88,12 +88,14 @@ static void hello(struct peer *p, qhcp_nsec now, const struct wire_hello *m)
         server_measure(p->server, now);
         err = session_server_accept(&p->session, now, m, grant.scopes,
                                     trust_expiry(p->server, now, &grant));
-        snprintf(words, sizeof words, "%s", qhcp_strerror(err));
+        if (err != 0)
+            server_log(p->server, QHCP_LOG_WARNING, "\"%s\" refused: %s", p->lb_id,
+                       p->session.words);
     } else {
         session_server_refuse(&p->session, now, err, words);
     }
     if (err != 0)
-        peer_close(p, err, words);
+        peer_close(p, err, p->session.words);
     else
         server_log(p->server, QHCP_LOG_INFO, "load balancer \"%s\" watches this server", p->lb_id);
 }
@@ -142,14 +144,14 @@ static void report(struct peer *p, qhcp_nsec now, enum session_channel channel,
         peer_close(p, QHCP_E_NO_ERROR, "server stopped");
 }
 
-static void violated(struct peer *p, int err, uint64_t type)
+/* The words of ERROR, of CONNECTION_CLOSE and of our log are the same. */
+static void violated(struct peer *p, qhcp_nsec now, int err)
 {
-    char words[QHCP_TEXT];
-
-    snprintf(words, sizeof words, "protocol error in %s: %s", wire_type_name(type),
-             qhcp_strerror(err));
-    server_log(p->server, QHCP_LOG_WARNING, "load balancer \"%s\": %s", p->lb_id, words);
-    peer_close(p, err, words);
+    if (p->session.state != SESSION_SERVER_CLOSED)
+        session_server_refuse(&p->session, now, err, qhcp_strerror(err));
+    server_log(p->server, QHCP_LOG_WARNING, "load balancer \"%s\" is cut off: %s", p->lb_id,
+               p->session.words);
+    peer_close(p, err, p->session.words);
 }
 
 static bool flooded(struct peer *p, qhcp_nsec now)
@@ -166,17 +168,13 @@ static bool frame(struct peer *p, qhcp_nsec now, enum session_channel channel, c
                   size_t n)
 {
     struct session_server_report r;
-    uint64_t type = 0;
-    size_t total;
     int err;
 
     r.what = 0;
     err = flooded(p, now) ? QHCP_E_EXCESSIVE
                           : session_server_frame(&p->session, now, channel, data, n, &r);
     if (err != 0) {
-        if (wire_peek(data, n, &type, &total) != 0)
-            type = 0;
-        violated(p, err, type);
+        violated(p, now, err);
         return false;
     }
     report(p, now, channel, &r);
@@ -253,7 +251,7 @@ static void peer_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const ui
             inbox_drop(&p->inbox, total);
     }
     if (err != 0)
-        violated(p, err, 0);
+        violated(p, now, err);
     peer_rearm(p);
 }
 
@@ -300,7 +298,7 @@ void peer_expire(struct peer *p, qhcp_nsec now)
         r.what = 0;
         err = session_server_expire(&p->session, now, &r);
         if (err != 0)
-            peer_close(p, err, qhcp_strerror(err));
+            violated(p, now, err);
         else
             report(p, now, SESSION_STREAM, &r);
     }

@@ -203,7 +203,7 @@ int trust_verify(struct peer *p, struct slice token, struct auth_grant *ret, cha
 
 qhcp_nsec trust_expiry(const struct qhcp_server *s, qhcp_nsec now, const struct auth_grant *grant)
 {
-    int64_t left = grant->expires + SERVER_LEEWAY - s->config.wall_clock(s->config.ctx);
+    int64_t left = grant->expires - s->config.wall_clock(s->config.ctx);
 
     return left <= 0 ? now : nsec_add(now, (qhcp_nsec)left * NSEC_PER_SEC);
 }
