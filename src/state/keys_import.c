@@ -106,7 +106,11 @@ static int server_trust(const struct import *i, const struct auth_key *check, js
     if (!trust)
         return words_fail(i->w, QHCP_E_NOMEM, "out of memory");
     jwks_prune(trust, i->now);
-    error = jwks_add_key(trust, check, i->w);
+    if (jwks_find(trust, auth_key_kid(check)))
+        error = words_fail(i->w, QHCP_E_PARSE,
+                           "%s: \"check_key\" has the kid of a load balancer's key", i->path);
+    else
+        error = jwks_add_key(trust, check, i->w);
     if (!error)
         error = jwks_check(trust, i->path, i->w);
     if (error)
@@ -202,6 +206,7 @@ static int import_locked(struct import *i, bool force)
 static void report(const struct import *i)
 {
     struct names *names = calloc(1, sizeof *names);
+    bool in = strcmp(i->path, "-") == 0;
     char list[400] = "", date[16] = "", subject[128] = "";
     gnutls_x509_crt_t crt;
 
@@ -219,9 +224,9 @@ static void report(const struct import *i)
         pki_date(gnutls_x509_crt_get_expiration_time(crt), date);
         gnutls_x509_crt_deinit(crt);
         words_fail(i->w, 0,
-                   "imported: servers of this machine are %s until %s, under the CA \"%s\"; delete "
-                   "%s, it holds private keys",
-                   list, date, subject, i->path);
+                   "imported: servers of this machine are %s until %s, under the CA \"%s\"%s%s%s",
+                   list, date, subject, in ? "" : "; delete ", in ? "" : i->path,
+                   in ? "" : ", it holds private keys");
     }
     free(names);
 }
