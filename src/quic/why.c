@@ -110,7 +110,8 @@ static void end_by_tls(struct quic_conn *c)
         quic_conn_end(c, QUIC_END_CERTIFICATE, c->judgement.words);
         return;
     }
-    tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, 0x100u + alert, NULL);
+    tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, 0x100u + alert,
+         alert == ALERT_CERTIFICATE_REQUIRED ? alert_words(alert) : NULL);
     if (alert == ALERT_NO_ALPN) {
         quic_conn_end(c, QUIC_END_ALPN, "the peer does not speak " QUIC_ALPN);
     } else if (alert == ALERT_CERTIFICATE_REQUIRED) {

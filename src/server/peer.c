@@ -274,7 +274,8 @@ static void peer_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     (void)now;
     if (!p)
         return;
-    server_log(s, QHCP_LOG_DEBUG, "connection of \"%s\" ended: %s", p->lb_id, why->words);
+    server_log(s, why->end == QUIC_END_CERTIFICATE ? QHCP_LOG_WARNING : QHCP_LOG_DEBUG,
+               "connection of \"%s\" ended: %s", p->lb_id, why->words);
     heap_set(&s->heap, &p->timer, NSEC_NEVER);
     if (p->prev)
         p->prev->next = p->next;
