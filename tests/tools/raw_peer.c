@@ -8,9 +8,14 @@
  *   stream HEX        bytes for the stream      listening PORT
  *   datagram HEX      one datagram              connected EXPORTER-HEX resumed|full
  *   close CODE WORDS                            stream HEX | datagram HEX
- *   flood HEX         this datagram, and again  datagram-refused
- *                     until the end             closed END app|quic CODE WORDS
- * It acts on the newest connection, and ends with its input, or 60 s after its start. */
+ *   flood HEX         this datagram, and again  stream-refused | datagram-refused
+ *                     until the end             streams-left BIDIRECTIONAL UNIDIRECTIONAL
+ *   pour HEX          the same for the stream   closed END app|quic CODE WORDS
+ *   streams           how many more streams     no-connection
+ *                     the other side allows
+ * A flood begins anew on each connection.  It acts on the newest connection, and ends with its
+ * input, or 60 s after its start. */
+#include <ctype.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +27,7 @@
 
 #include "auth/auth.h"
 #include "base/address.h"
+#include "quic/internal.h"
 #include "quic/quic.h"
 #include "quic/udp.h"
 #include "state/state.h"
@@ -31,8 +37,13 @@
 
 static struct quic_conn *conn;
 static bool ended;
-static uint8_t flood[LIMIT_DATAGRAM];
-static size_t flood_len;
+
+/* What is sent without end. */
+struct endless {
+    uint8_t bytes[LINE / 2];
+    size_t n;
+};
+static struct endless flood, pour;
 
 static qhcp_nsec monotonic(void)
 {
@@ -49,13 +60,18 @@ static void print_hex(const char *what, const uint8_t *p, size_t n)
         printf("%02x", p[i]);
 }
 
+static unsigned nibble(char c)
+{
+    return (unsigned)(isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10);
+}
+
 static size_t parse_hex(const char *text, uint8_t *ret, size_t cap)
 {
     size_t n = 0;
-    unsigned v;
 
-    while (n < cap && sscanf(text + 2 * n, "%2x", &v) == 1)
-        ret[n++] = (uint8_t)v;
+    for (; n < cap && isxdigit((unsigned char)text[0]) && isxdigit((unsigned char)text[1]);
+         text += 2)
+        ret[n++] = (uint8_t)(nibble(text[0]) << 4 | nibble(text[1]));
     return n;
 }
 
@@ -101,7 +117,7 @@ static void on_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum q
     (void)ctx;
     (void)c;
     (void)id;
-    if (fate == QUIC_FATE_REFUSED && flood_len == 0)
+    if (fate == QUIC_FATE_REFUSED && flood.n == 0)
         printf("datagram-refused\n");
 }
 
@@ -139,16 +155,25 @@ static const struct quic_handlers handlers = {
     .closed = on_closed,
 };
 
+static void keep(struct endless *e, const uint8_t *bytes, size_t n)
+{
+    memcpy(e->bytes, bytes, n);
+    e->n = n;
+}
+
 static void command(char *line)
 {
     static uint8_t bytes[LINE / 2];
     char *arg = strchr(line, ' ');
     size_t n;
 
-    line[strcspn(line, "\n")] = '\0';
     arg = arg ? arg + 1 : line + strlen(line);
     n = parse_hex(arg, bytes, sizeof bytes);
-    if (!conn) {
+    if (strncmp(line, "flood ", 6) == 0) {
+        keep(&flood, bytes, n);
+    } else if (strncmp(line, "pour ", 5) == 0) {
+        keep(&pour, bytes, n);
+    } else if (!conn) {
         printf("no-connection\n");
     } else if (strncmp(line, "stream ", 7) == 0) {
         if (quic_conn_write(conn, bytes, n) != 0)
@@ -156,9 +181,10 @@ static void command(char *line)
     } else if (strncmp(line, "datagram ", 9) == 0) {
         if (quic_conn_datagram(conn, bytes, n, 1) != 0)
             printf("datagram-refused\n");
-    } else if (strncmp(line, "flood ", 6) == 0) {
-        flood_len = n < sizeof flood ? n : sizeof flood;
-        memcpy(flood, bytes, flood_len);
+    } else if (strcmp(line, "streams") == 0) {
+        printf("streams-left %llu %llu\n",
+               (unsigned long long)ngtcp2_conn_get_streams_bidi_left(conn->ng),
+               (unsigned long long)ngtcp2_conn_get_streams_uni_left(conn->ng));
     } else if (strncmp(line, "close ", 6) == 0) {
         char *words = strchr(arg, ' ');
 
@@ -189,12 +215,22 @@ static bool read_commands(void)
     return true;
 }
 
+/* A turn's share of what is sent without end: as much as the queues take. */
+static void send_endless(void)
+{
+    if (!conn)
+        return;
+    for (int i = 0; i < 8 && flood.n > 0; i++)
+        (void)quic_conn_datagram(conn, flood.bytes, flood.n, 1);
+    for (int i = 0; i < 8 && pour.n > 0; i++)
+        (void)quic_conn_write(conn, pour.bytes, pour.n);
+}
+
 static void send_all(struct quic_endpoint *e, struct udp *u)
 {
     size_t n;
 
-    if (conn && flood_len > 0)
-        (void)quic_conn_datagram(conn, flood, flood_len, 1);
+    send_endless();
     while ((n = quic_send(e, monotonic(), udp_room(u), UDP_BATCH)) > 0)
         (void)udp_send(u, n);
     fflush(stdout);
@@ -213,7 +249,7 @@ static void run(struct quic_endpoint *e, struct udp *u)
         struct udp_error error;
         int n, ms = at <= now ? 0 : (int)(nsec_min(at - now, NSEC_PER_SEC) / NSEC_PER_MSEC) + 1;
 
-        (void)poll(fds, 2, flood_len > 0 ? 1 : ms);
+        (void)poll(fds, 2, conn && (flood.n > 0 || pour.n > 0) ? 1 : ms);
         while ((n = udp_receive(u, &packets)) > 0)
             quic_receive(e, monotonic(), packets, (size_t)n);
         while (udp_next_error(u, &error) == 1)
