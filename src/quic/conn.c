@@ -296,6 +296,28 @@ void quic_conn_established(struct quic_conn *c)
     c->connected_at = c->last;
     c->endpoint->stats.handshakes++;
     leave_handshake(c);
+    /* A lost HANDSHAKE_DONE leaves the client repeating a handshake that we have forgotten, until
+     * its window is full: it is worth the same probes as control data. */
+    if (c->endpoint->config.server) {
+        c->settling = true;
+        quic_conn_arm_probe(c);
+    }
+}
+
+static void settle(struct quic_conn *c)
+{
+    ngtcp2_conn_info info;
+
+    if (!c->settling || !c->settle_sent)
+        return;
+    ngtcp2_conn_get_conn_info(c->ng, &info);
+    if (info.bytes_in_flight > 0)
+        return;
+    c->settling = false;
+    if (c->tx_acked == c->tx_end) {
+        c->probe_at = NSEC_NEVER;
+        c->probes = 0;
+    }
 }
 
 static void release_tls(struct quic_conn *c, qhcp_nsec now)
@@ -348,6 +370,7 @@ void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_pac
         quic_conn_fail(c, rv);
         return;
     }
+    settle(c);
     if (can_hold(c)) {
         c->held = true;
         c->held_at = now;

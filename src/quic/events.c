@@ -126,7 +126,8 @@ static int on_stream_acked(ngtcp2_conn *ng, int64_t stream, uint64_t offset, uin
         quic_conn_arm_probe(c);
         return 0;
     }
-    c->probe_at = NSEC_NEVER;
+    if (!c->settling)
+        c->probe_at = NSEC_NEVER;
     if (!c->ended && handlers_of(c)->control_acked)
         handlers_of(c)->control_acked(ctx_of(c), c, c->last);
     return 0;

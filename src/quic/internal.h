@@ -97,6 +97,8 @@ struct quic_conn {
     bool hold_hidden; /* the acknowledgement timer is replaced by held_at + QUIC_HOLD */
     bool drained;     /* the last packet had room for all: the next call writes nothing */
     bool thorough;    /* write until ngtcp2 has nothing more, not only until a packet had room */
+    bool settling;    /* server: the handshake's last packets are unacknowledged ... */
+    bool settle_sent; /* ... and have left */
     bool ping, ticket_seen;
     bool ended, flushed, silent, close_sent, reset;
 
