@@ -8,6 +8,7 @@
 
 void cgroup_membership_init(struct cgroup_membership *m, const struct metrics_root *root)
 {
+    m->looks = 0;
     m->fd = file_open(root->proc, "self/cgroup");
     if (!file_text(m->fd, m->text, sizeof m->text))
         m->text[0] = '\0';
@@ -18,13 +19,15 @@ void cgroup_membership_deinit(struct cgroup_membership *m)
     file_close(&m->fd);
 }
 
-bool cgroup_moved(struct cgroup_membership *m)
+bool cgroup_stale(struct cgroup_membership *m)
 {
     char now[CGROUP_MEMBERSHIP];
 
-    if (!file_text(m->fd, now, sizeof now) || strcmp(now, m->text) == 0)
+    if (file_text(m->fd, now, sizeof now) && strcmp(now, m->text) != 0)
+        memcpy(m->text, now, strlen(now) + 1);
+    else if (++m->looks < CGROUP_LOOKS)
         return false;
-    memcpy(m->text, now, strlen(now) + 1);
+    m->looks = 0;
     return true;
 }
 

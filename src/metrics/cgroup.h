@@ -11,14 +11,17 @@
 #include "metrics/provider.h"
 
 enum {
-    CGROUP_LEVELS = 16,      /* levels that are looked at; deeper trees are not seen in practice */
-    CGROUP_DIR = 2048,       /* longest directory */
-    CGROUP_MEMBERSHIP = 4096 /* bytes of /proc/self/cgroup that are looked at */
+    CGROUP_LEVELS = 16,       /* levels that are looked at; deeper trees are not seen in practice */
+    CGROUP_DIR = 2048,        /* longest directory */
+    CGROUP_MEMBERSHIP = 4096, /* bytes of /proc/self/cgroup that are looked at */
+    CGROUP_LOOKS = 64 /* samples after which files are looked for again, moved or not: a controller
+                         may be switched off and on above us */
 };
 
 /* /proc/self/cgroup, kept open: it tells when the process was moved. */
 struct cgroup_membership {
     int fd;
+    unsigned looks; /* since the groups' files were looked for */
     char text[CGROUP_MEMBERSHIP];
 };
 
@@ -31,8 +34,8 @@ struct cgroup {
 
 void cgroup_membership_init(struct cgroup_membership *m, const struct metrics_root *root);
 void cgroup_membership_deinit(struct cgroup_membership *m);
-/* Reads it again: did it change? */
-bool cgroup_moved(struct cgroup_membership *m);
+/* Are the groups' files to be looked for again: was the process moved, or is it time? */
+bool cgroup_stale(struct cgroup_membership *m);
 
 /* The process's own group for a controller ("cpu", "memory"): v1 where one of its hierarchies has
  * it, else v2.  In a container the path that the kernel reports may be seen from outside; then the

@@ -90,8 +90,9 @@ static uint64_t clamp(double share)
     return share <= 0 ? 0 : share >= 1 ? WHOLE : (uint64_t)(share * WHOLE + 0.5);
 }
 
-/* The busiest limit of `elapsed`.  False: none in force; *ret_gone: one cannot be read any more. */
-static bool busiest(struct cpu *c, qhcp_nsec elapsed, uint64_t *ret, bool *ret_gone)
+/* The busiest limit of `elapsed`; one that cannot be read (any more) is passed over.  False: none
+ * is in force. */
+static bool busiest(struct cpu *c, qhcp_nsec elapsed, uint64_t *ret)
 {
     bool limited = false;
     uint64_t most = 0;
@@ -100,11 +101,8 @@ static bool busiest(struct cpu *c, qhcp_nsec elapsed, uint64_t *ret, bool *ret_g
         uint64_t used, here;
         double cpus;
 
-        if (!cpu_limit_read(&c->limits[i], &used, &cpus)) {
-            *ret_gone = true;
-            continue;
-        }
-        if (cpus < (double)c->machine_cpus && elapsed > 0) {
+        if (cpu_limit_read(&c->limits[i], &used, &cpus) && cpus < (double)c->machine_cpus &&
+            elapsed > 0) {
             here = clamp((double)used / ((double)elapsed * cpus));
             most = here > most ? here : most;
             limited = true;
@@ -137,7 +135,6 @@ static bool cpu_sample(void *self, qhcp_nsec now, uint64_t *ret)
 {
     struct cpu *c = self;
     struct ticks ticks;
-    bool gone = false;
 
     if (c->begun && now < nsec_add(c->at, APART_MIN)) {
         *ret = c->value;
@@ -145,14 +142,14 @@ static bool cpu_sample(void *self, qhcp_nsec now, uint64_t *ret)
     }
     ticks = read_ticks(c->stat);
     if (c->begun)
-        c->known = busiest(c, now - c->at, &c->value, &gone) ||
-                   whole_machine(&c->ticks, &ticks, &c->value);
+        c->known =
+            busiest(c, now - c->at, &c->value) || whole_machine(&c->ticks, &ticks, &c->value);
     else
-        busiest(c, 0, &c->value, &gone);
+        busiest(c, 0, &c->value);
     c->begun = true;
     c->at = now;
     c->ticks = ticks;
-    if (cgroup_moved(&c->membership) || gone)
+    if (cgroup_stale(&c->membership))
         limits_open(c);
     *ret = c->value;
     return c->known;

@@ -111,8 +111,9 @@ static bool machine(const struct memory *m, uint64_t *ret_total, uint64_t *ret_s
     return true;
 }
 
-/* The fullest level with a limit below `total`.  False: a level has gone. */
-static bool fullest(const struct memory *m, uint64_t total, bool *ret_limited, uint64_t *ret)
+/* The fullest level with a limit below `total`; one that cannot be read (any more) is passed over.
+ * False: there is none. */
+static bool fullest(const struct memory *m, uint64_t total, uint64_t *ret)
 {
     bool limited = false;
     uint64_t most = 0;
@@ -120,41 +121,36 @@ static bool fullest(const struct memory *m, uint64_t total, bool *ret_limited, u
     for (size_t i = 0; i < m->n_levels; i++) {
         uint64_t limit, usage, inactive, here;
 
-        if (!read_limit(&m->levels[i], &limit) || !file_number(m->levels[i].usage, &usage))
-            return false;
-        if (limit >= total)
+        if (!read_limit(&m->levels[i], &limit) || limit >= total ||
+            !file_number(m->levels[i].usage, &usage))
             continue;
         inactive = read_inactive(&m->levels[i]);
         here = share(usage > inactive ? usage - inactive : 0, limit);
         most = here > most ? here : most;
         limited = true;
     }
-    *ret_limited = limited;
-    *ret = most;
-    return true;
+    if (limited)
+        *ret = most;
+    return limited;
 }
 
 static bool memory_sample(void *self, qhcp_nsec now, uint64_t *ret)
 {
     struct memory *m = self;
-    uint64_t total = UINT64_C(1) << 60, whole, inside = 0;
-    bool limited = false, known;
+    uint64_t total = UINT64_C(1) << 60, whole;
+    bool known;
 
     (void)now;
-    if (cgroup_moved(&m->membership)) {
+    if (cgroup_stale(&m->membership)) {
         levels_close(m);
         levels_open(m);
     }
     known = machine(m, &total, &whole);
-    if (!fullest(m, total, &limited, &inside)) {
-        levels_close(m);
-        levels_open(m);
-        limited = fullest(m, total, &limited, &inside) && limited;
-    }
-    if (!limited && !known)
-        return false;
-    *ret = limited ? inside : whole;
-    return true;
+    if (fullest(m, total, ret))
+        return true;
+    if (known)
+        *ret = whole;
+    return known;
 }
 
 static void *memory_open(const struct metrics_root *root)

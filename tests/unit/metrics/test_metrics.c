@@ -140,6 +140,22 @@ static void counters_that_run_backwards_never_give_more_than_all(void **state)
     assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 5000);
 }
 
+static void a_groups_counter_that_starts_again_is_no_load(void **state)
+{
+    struct fixture *f = *state;
+
+    machine(&f->tree, 0, 0);
+    v2_here(&f->tree, "/");
+    v2_group(&f->tree, "", "100000 100000", 900000, "max", 0, 0);
+    start(f);
+    v2_group(&f->tree, "", "100000 100000", 100000, "max", 0, 0);
+    second(f);
+    assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 0);
+    v2_group(&f->tree, "", "100000 100000", 350000, "max", 0, 0);
+    second(f);
+    assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 2500);
+}
+
 static void a_v2_quota_is_the_whole_that_a_percentage_is_of(void **state)
 {
     struct fixture *f = *state;
@@ -335,6 +351,8 @@ static void a_path_seen_from_outside_the_container_means_the_mount_point(void **
     static const char *const paths[] = {"/docker/abc", "/../../elsewhere", "/.."};
     struct fixture *f = *state;
 
+    tree_write(&f->tree, "memory.max", "1\n"); /* outside the mount: nothing to do with us */
+    tree_write(&f->tree, "memory.current", "1\n");
     for (size_t i = 0; i < 3; i++) {
         machine(&f->tree, 0, 0);
         v2_here(&f->tree, paths[i]);
@@ -347,6 +365,20 @@ static void a_path_seen_from_outside_the_container_means_the_mount_point(void **
         metrics_free(f->m);
         f->m = NULL;
     }
+}
+
+static void a_cpuset_is_found_from_outside_the_container_too(void **state)
+{
+    struct fixture *f = *state;
+
+    machine(&f->tree, 0, 0);
+    v2_here(&f->tree, "/docker/abc");
+    v2_group(&f->tree, "", "max 100000", 0, "max", 0, 0);
+    tree_write(&f->tree, "cgroup/cpuset.cpus.effective", "2\n");
+    start(f);
+    v2_group(&f->tree, "", "max 100000", 750000, "max", 0, 0);
+    second(f);
+    assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 7500);
 }
 
 /* Hybrid: memory in a v1 hierarchy, the rest in v2 under unified/. */
@@ -386,9 +418,20 @@ static void a_process_that_is_moved_is_followed(void **state)
     assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 2500);
 }
 
-/* A group's files read as empty once it is gone: the machine's figures take over, and the group's
- * again once it is back. */
-static void a_group_that_vanishes_leaves_the_machines_figures(void **state)
+static void empty_group(const struct tree *t)
+{
+    static const char *const files[] = {"cpu.max", "cpu.stat", "memory.max", "memory.current"};
+    char name[64];
+
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "cgroup/g/%s", files[i]);
+        tree_write(t, name, "%s", ""); /* what is held open cannot be read any more */
+    }
+    tree_remove(t, "cgroup/g");
+}
+
+/* Its controllers switched off above it, and on again: the membership never changes. */
+static void a_group_that_vanishes_leaves_the_machines_figures_until_it_is_back(void **state)
 {
     struct fixture *f = *state;
 
@@ -396,28 +439,19 @@ static void a_group_that_vanishes_leaves_the_machines_figures(void **state)
     v2_here(&f->tree, "/g");
     v2_group(&f->tree, "/g", "100000 100000", 0, "1073741824", GIB / 2, 0);
     start(f);
-    for (int i = 0; i < 2; i++) {
-        static const char *const files[] = {"cpu.max", "cpu.stat", "memory.max", "memory.current"};
-
-        for (size_t k = 0; k < 4; k++) {
-            char name[64];
-
-            snprintf(name, sizeof name, "cgroup/g/%s", files[k]);
-            tree_write(&f->tree, name, "%s", "");
-        }
-        tree_remove(&f->tree, "cgroup/g");
-        machine(&f->tree, 400 * (unsigned)(i + 1), 0);
+    assert_int_equal(value_of(f->m, WIRE_METRIC_MEMORY), 5000);
+    empty_group(&f->tree);
+    machine(&f->tree, 400, 0);
+    second(f);
+    assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 10000);
+    assert_int_equal(value_of(f->m, WIRE_METRIC_MEMORY), 2500);
+    v2_group(&f->tree, "/g", "100000 100000", 0, "1073741824", GIB / 2, 0);
+    for (int i = 0; i < 64; i++)
         second(f);
-        assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 10000);
-        assert_int_equal(value_of(f->m, WIRE_METRIC_MEMORY), 2500);
-        v2_group(&f->tree, "/g", "100000 100000", 0, "1073741824", GIB / 2, 0);
-        v2_here(&f->tree, i == 0 ? "/g/" : "/g");
-        second(f);
-        assert_int_equal(value_of(f->m, WIRE_METRIC_MEMORY), 5000);
-        v2_group(&f->tree, "/g", "100000 100000", 500000, "1073741824", GIB / 2, 0);
-        second(f);
-        assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 5000);
-    }
+    v2_group(&f->tree, "/g", "100000 100000", 500000, "1073741824", GIB / 2, 0);
+    second(f);
+    assert_int_equal(value_of(f->m, WIRE_METRIC_CPU), 5000);
+    assert_int_equal(value_of(f->m, WIRE_METRIC_MEMORY), 5000);
 }
 
 static void malformed_limits_fall_back_to_the_machine(void **state)
@@ -713,6 +747,7 @@ int main(void)
         TEST(the_first_sample_alone_has_a_figure_for_every_required_metric),
         TEST(iowait_is_idle_and_steal_is_not),
         TEST(counters_that_run_backwards_never_give_more_than_all),
+        TEST(a_groups_counter_that_starts_again_is_no_load),
         TEST(a_v2_quota_is_the_whole_that_a_percentage_is_of),
         TEST(no_limit_or_one_above_the_machine_is_the_machine),
         TEST(a_limit_just_below_the_machine_counts),
@@ -723,9 +758,10 @@ int main(void)
         TEST(v1_limits_count_at_every_level),
         TEST(a_v1_cpuset_is_a_limit_with_the_groups_own_time),
         TEST(a_path_seen_from_outside_the_container_means_the_mount_point),
+        TEST(a_cpuset_is_found_from_outside_the_container_too),
         TEST(a_hybrid_machine_reads_each_controller_where_it_is),
         TEST(a_process_that_is_moved_is_followed),
-        TEST(a_group_that_vanishes_leaves_the_machines_figures),
+        TEST(a_group_that_vanishes_leaves_the_machines_figures_until_it_is_back),
         TEST(malformed_limits_fall_back_to_the_machine),
         TEST(malformed_files_of_the_machine_leave_their_metric_out),
         TEST(an_empty_tree_has_no_values_and_no_crash),
