@@ -1,113 +1,111 @@
-/* UDP sockets in batches.
+/* UDP sockets in batches.  In: packets to send.  Out: packets that arrived, and what the network
+ * says about those that did not (the error queue).  Everything is allocated when the socket is
+ * opened.
  *
- * One unconnected socket serves every peer, so an ICMP error that one of them provoked is reported
- * by the kernel at the next call on the socket, whoever that was for, and the packet of that call
- * does not leave.  Such a send is therefore tried again once: if it fails again the error is its
- * own. */
+ * Trap 6: with IP_RECVERR one dead peer's ICMP is a pending error of the whole socket, and the next
+ * call, a send to an innocent peer, fails with it and sends nothing.  So such a failure is no
+ * verdict on the packet: it is sent again, once the pending error is read (which the failed call
+ * has done).  The error's own story waits in the error queue, with the destination it belongs to.
+ */
 #include "quic/udp.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
-#include <netinet/ip.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <qhcp/error.h>
-
 #include "base/address.h"
 
-#define UDP_SIZE 1500       /* no packet of ours is larger; a larger one is not for us */
-#define UDP_CONTROL 128     /* PKTINFO and TOS */
-#define UDP_LOCAL_ERRORS 16 /* sends that failed here, kept until they are asked for */
-#define UDP_ERROR_TRIES 64  /* pending errors that one receive steps over */
+#include <qhcp/error.h>
 
-struct batch {
-    struct mmsghdr headers[UDP_BATCH];
-    struct iovec iov[UDP_BATCH];
-    struct qhcp_packet packets[UDP_BATCH];
+#define PACKET_CAP 1500 /* what we send is at most 1,452; what is longer on arrival is not ours */
+#define CONTROL_CAP 128
+#define RETRIES 8 /* pending errors in a row before a packet's failure is its own */
+#define QUOTE_CAP 256
+
+struct slot {
+    union qhcp_addr remote;
+    struct iovec bytes;
     union {
-        char bytes[UDP_CONTROL];
         struct cmsghdr align;
-    } control[UDP_BATCH];
-    uint8_t data[UDP_BATCH][UDP_SIZE];
+        uint8_t bytes[CONTROL_CAP];
+    } control;
+    uint8_t data[PACKET_CAP];
 };
 
 struct udp {
     int fd;
-    bool wildcard; /* bound to any address: answers name the one they leave from */
     union qhcp_addr local;
-    struct batch in, out;
-    size_t out_next, out_count; /* packets of `out` that wait for the socket */
-    struct udp_error local_errors[UDP_LOCAL_ERRORS];
-    size_t n_local_errors;
-    uint8_t quoted[UDP_SIZE];
+    size_t first, pending; /* packets of `room` that wait for the socket */
+    struct qhcp_packet in[UDP_BATCH], room[UDP_BATCH];
+    struct mmsghdr in_headers[UDP_BATCH], out_headers[UDP_BATCH];
+    struct slot in_slots[UDP_BATCH], out_slots[UDP_BATCH];
+    uint8_t quote[QUOTE_CAP];
+    /* An error that a send reported without an entry in the queue (no route, for one). */
+    struct udp_error own[UDP_BATCH];
+    size_t n_own;
 };
 
 static int set_option(int fd, int level, int name, int value)
 {
-    return setsockopt(fd, level, name, &value, sizeof value);
+    return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static int set_options(int fd, int family, int rcvbuf)
+static int configure(int fd, sa_family_t family, int rcvbuf)
 {
-    int err = 0;
-
-    if (family == AF_INET6) {
-        err |= set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-        err |= set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
-        err |= set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-        err |= set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-        err |= set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
-    } else {
-        err |= set_option(fd, IPPROTO_IP, IP_RECVERR, 1);
-        err |= set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-        err |= set_option(fd, IPPROTO_IP, IP_RECVTOS, 1);
-        err |= set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
-    }
-    if (rcvbuf > 0)
-        err |= set_option(fd, SOL_SOCKET, SO_RCVBUF, rcvbuf);
-    return err == 0 ? 0 : QHCP_E_IO;
+    if (rcvbuf > 0 && set_option(fd, SOL_SOCKET, SO_RCVBUF, rcvbuf) != 0)
+        return -1;
+    if (family == AF_INET6)
+        return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0 ||
+                       set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) != 0 ||
+                       set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != 0 ||
+                       set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) != 0 ||
+                       set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO) != 0
+                   ? -1
+                   : 0;
+    return set_option(fd, IPPROTO_IP, IP_RECVERR, 1) != 0 ||
+                   set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) != 0 ||
+                   set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) != 0 ||
+                   set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) != 0
+               ? -1
+               : 0;
 }
 
-static bool is_wildcard(const union qhcp_addr *a)
-{
-    if (a->sa.sa_family == AF_INET)
-        return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
-    return memcmp(&a->in6.sin6_addr, &in6addr_any, sizeof in6addr_any) == 0;
-}
-
-static void init_batch(struct batch *b)
+static void wire_up(struct udp *u)
 {
     for (size_t i = 0; i < UDP_BATCH; i++) {
-        b->iov[i].iov_base = b->data[i];
-        b->headers[i].msg_hdr.msg_iov = &b->iov[i];
-        b->headers[i].msg_hdr.msg_iovlen = 1;
-        b->headers[i].msg_hdr.msg_name = &b->packets[i].remote;
-        b->headers[i].msg_hdr.msg_control = &b->control[i];
-        b->packets[i].data = b->data[i];
-        b->packets[i].cap = UDP_SIZE;
+        struct slot *in = &u->in_slots[i], *out = &u->out_slots[i];
+
+        in->bytes = (struct iovec){.iov_base = in->data, .iov_len = sizeof(in->data)};
+        out->bytes.iov_base = out->data;
+        u->in_headers[i].msg_hdr.msg_iov = &in->bytes;
+        u->in_headers[i].msg_hdr.msg_iovlen = 1;
+        u->out_headers[i].msg_hdr.msg_iov = &out->bytes;
+        u->out_headers[i].msg_hdr.msg_iovlen = 1;
+        u->room[i].data = out->data;
+        u->room[i].cap = sizeof(out->data);
     }
 }
 
 int udp_open(const union qhcp_addr *bind_to, int rcvbuf, struct udp **ret)
 {
-    struct udp *u = calloc(1, sizeof *u);
-    socklen_t len = sizeof u->local;
+    sa_family_t family = bind_to->sa.sa_family;
+    struct udp *u = calloc(1, sizeof(*u));
+    socklen_t size = sizeof(u->local);
     int saved;
 
-    if (!u)
+    if (u == NULL)
         return QHCP_E_NOMEM;
-    u->fd = socket(bind_to->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    u->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (u->fd < 0)
-        goto free_u;
-    if (set_options(u->fd, bind_to->sa.sa_family, rcvbuf) != 0 ||
+        goto free_udp;
+    if (configure(u->fd, family, rcvbuf) != 0 ||
         bind(u->fd, &bind_to->sa, address_len(bind_to)) != 0 ||
-        getsockname(u->fd, &u->local.sa, &len) != 0)
+        getsockname(u->fd, &u->local.sa, &size) != 0)
         goto close_fd;
-    u->wildcard = is_wildcard(&u->local);
-    init_batch(&u->in);
-    init_batch(&u->out);
+    wire_up(u);
     *ret = u;
     return 0;
 
@@ -115,7 +113,7 @@ close_fd:
     saved = errno;
     close(u->fd);
     errno = saved;
-free_u:
+free_udp:
     saved = errno;
     free(u);
     errno = saved;
@@ -124,7 +122,7 @@ free_u:
 
 void udp_close(struct udp *u)
 {
-    if (!u)
+    if (u == NULL)
         return;
     close(u->fd);
     free(u);
@@ -140,165 +138,220 @@ void udp_local(const struct udp *u, union qhcp_addr *ret)
     *ret = u->local;
 }
 
-/* The error is another packet's, told by the kernel in passing. */
-static bool is_icmp(int error)
+/* Where a packet was sent to, and its ECN bits.  Without the kernel's word: our bound address. */
+static void read_control(const struct udp *u, struct msghdr *header, struct qhcp_packet *packet)
 {
-    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH ||
-           error == EACCES || error == EPROTO || error == ENOPROTOOPT || error == EOPNOTSUPP ||
-           error == EMSGSIZE || error == EHOSTDOWN;
-}
-
-static void read_control(const struct udp *u, struct msghdr *h, struct qhcp_packet *p)
-{
-    p->local = u->local;
-    p->ecn = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+    packet->local = u->local;
+    packet->ecn = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
 
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            p->local.in.sin_addr = info.ipi_addr;
+            memcpy(&info, CMSG_DATA(c), sizeof(info));
+            packet->local.in.sin_addr = info.ipi_addr;
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
             struct in6_pktinfo info;
 
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            p->local.in6.sin6_addr = info.ipi6_addr;
+            memcpy(&info, CMSG_DATA(c), sizeof(info));
+            packet->local.in6.sin6_addr = info.ipi6_addr;
+            packet->local.in6.sin6_scope_id =
+                IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
         } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
-            p->ecn = *CMSG_DATA(c) & 3;
+            packet->ecn = *(const uint8_t *)CMSG_DATA(c) & 3;
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
-            int tclass;
+            int class;
 
-            memcpy(&tclass, CMSG_DATA(c), sizeof tclass);
-            p->ecn = (uint8_t)(tclass & 3);
+            memcpy(&class, CMSG_DATA(c), sizeof(class));
+            packet->ecn = (uint8_t)(class & 3);
         }
+    }
+}
+
+static void prepare_in(struct udp *u)
+{
+    for (size_t i = 0; i < UDP_BATCH; i++) {
+        struct msghdr *header = &u->in_headers[i].msg_hdr;
+        struct slot *slot = &u->in_slots[i];
+
+        memset(&slot->remote, 0, sizeof(slot->remote));
+        header->msg_name = &slot->remote;
+        header->msg_namelen = sizeof(slot->remote);
+        header->msg_control = slot->control.bytes;
+        header->msg_controllen = sizeof(slot->control.bytes);
+        header->msg_flags = 0;
+    }
+}
+
+/* An errno that says something about an earlier packet, not about this call. */
+static bool is_pending_error(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENETDOWN:
+    case ENONET:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EACCES:
+    case EMSGSIZE:
+        return true;
+    default:
+        return false;
     }
 }
 
 int udp_receive(struct udp *u, struct qhcp_packet **ret)
 {
-    struct batch *b = &u->in;
-    int n, tries = 0;
+    int n = -1, kept = 0;
 
-    for (size_t i = 0; i < UDP_BATCH; i++) {
-        b->iov[i].iov_len = UDP_SIZE;
-        b->headers[i].msg_hdr.msg_namelen = sizeof b->packets[i].remote;
-        b->headers[i].msg_hdr.msg_controllen = UDP_CONTROL;
+    prepare_in(u);
+    for (unsigned i = 0; n < 0 && i < RETRIES; i++) {
+        n = recvmmsg(u->fd, u->in_headers, UDP_BATCH, MSG_DONTWAIT, NULL);
+        if (n < 0 && errno != EINTR && !is_pending_error(errno))
+            break;
     }
-    do
-        n = recvmmsg(u->fd, b->headers, UDP_BATCH, MSG_DONTWAIT, NULL);
-    while (n < 0 && (errno == EINTR || is_icmp(errno)) && ++tries < UDP_ERROR_TRIES);
+    if (n < 0 &&
+        (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || is_pending_error(errno)))
+        n = 0;
     if (n < 0)
-        return errno == EAGAIN || errno == EINTR || is_icmp(errno) ? 0 : QHCP_E_IO;
+        return QHCP_E_IO;
     for (int i = 0; i < n; i++) {
-        b->packets[i].len = b->headers[i].msg_len;
-        if (b->headers[i].msg_hdr.msg_flags & MSG_TRUNC)
-            b->packets[i].len = 0; /* no peer of ours sends so large a packet */
-        read_control(u, &b->headers[i].msg_hdr, &b->packets[i]);
+        struct msghdr *header = &u->in_headers[i].msg_hdr;
+        struct qhcp_packet *packet = &u->in[kept];
+
+        if (header->msg_flags & MSG_TRUNC)
+            continue; /* longer than any packet of ours */
+        packet->remote = u->in_slots[i].remote;
+        packet->data = u->in_slots[i].data;
+        packet->len = u->in_headers[i].msg_len;
+        packet->cap = sizeof(u->in_slots[i].data);
+        read_control(u, header, packet);
+        kept++;
     }
-    *ret = b->packets;
-    return n;
+    *ret = u->in;
+    return kept;
 }
 
 struct qhcp_packet *udp_room(struct udp *u)
 {
-    return u->out.packets;
+    return u->room;
 }
 
-static void add_control(struct msghdr *h, int level, int type, const void *p, size_t n)
+/* From the address that the peer sent to, where that is known and the socket has several. */
+static void write_control(const struct udp *u, struct slot *slot, const union qhcp_addr *local,
+                          struct msghdr *header)
 {
-    struct cmsghdr *c = (struct cmsghdr *)(void *)((char *)h->msg_control + h->msg_controllen);
+    struct cmsghdr *c = &slot->control.align;
 
-    c->cmsg_level = level;
-    c->cmsg_type = type;
-    c->cmsg_len = CMSG_LEN(n);
-    memcpy(CMSG_DATA(c), p, n);
-    h->msg_controllen += CMSG_SPACE(n);
-}
+    header->msg_control = NULL;
+    header->msg_controllen = 0;
+    if (local->sa.sa_family != u->local.sa.sa_family)
+        return;
+    memset(slot->control.bytes, 0, sizeof(slot->control.bytes));
+    if (local->sa.sa_family == AF_INET && u->local.in.sin_addr.s_addr == INADDR_ANY &&
+        local->in.sin_addr.s_addr != INADDR_ANY) {
+        struct in_pktinfo info = {.ipi_spec_dst = local->in.sin_addr};
 
-static void write_control(const struct udp *u, struct msghdr *h, const struct qhcp_packet *p)
-{
-    bool v6 = p->remote.sa.sa_family == AF_INET6;
-    int tos = p->ecn;
+        c->cmsg_level = IPPROTO_IP;
+        c->cmsg_type = IP_PKTINFO;
+        c->cmsg_len = CMSG_LEN(sizeof(info));
+        memcpy(CMSG_DATA(c), &info, sizeof(info));
+        header->msg_controllen = CMSG_SPACE(sizeof(info));
+    } else if (local->sa.sa_family == AF_INET6 &&
+               IN6_IS_ADDR_UNSPECIFIED(&u->local.in6.sin6_addr) &&
+               !IN6_IS_ADDR_UNSPECIFIED(&local->in6.sin6_addr)) {
+        struct in6_pktinfo info = {.ipi6_addr = local->in6.sin6_addr,
+                                   .ipi6_ifindex = local->in6.sin6_scope_id};
 
-    h->msg_controllen = 0;
-    if (u->wildcard && p->local.sa.sa_family == u->local.sa.sa_family && !is_wildcard(&p->local)) {
-        struct in_pktinfo info = {.ipi_spec_dst = p->local.in.sin_addr};
-        struct in6_pktinfo info6 = {.ipi6_addr = p->local.in6.sin6_addr};
-
-        if (v6)
-            add_control(h, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof info6);
-        else
-            add_control(h, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+        c->cmsg_level = IPPROTO_IPV6;
+        c->cmsg_type = IPV6_PKTINFO;
+        c->cmsg_len = CMSG_LEN(sizeof(info));
+        memcpy(CMSG_DATA(c), &info, sizeof(info));
+        header->msg_controllen = CMSG_SPACE(sizeof(info));
     }
-    if (tos != 0)
-        add_control(h, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
+    if (header->msg_controllen > 0)
+        header->msg_control = slot->control.bytes;
 }
 
-static void keep_local_error(struct udp *u, const struct qhcp_packet *p, int error)
+/* The first waiting packet cannot be sent: it is dropped, and its destination's owner is told as if
+ * the network had said so (unless it is this machine that is out of memory). */
+static void drop_first(struct udp *u, int error)
 {
-    if (u->n_local_errors < UDP_LOCAL_ERRORS)
-        u->local_errors[u->n_local_errors++] =
-            (struct udp_error){.remote = p->remote, .error = error};
+    const struct slot *slot = &u->out_slots[u->first];
+
+    if (u->n_own < UDP_BATCH && error != ENOBUFS && error != ENOMEM)
+        u->own[u->n_own++] = (struct udp_error){.remote = slot->remote, .error = error};
+    u->first++;
+    u->pending--;
 }
 
-int udp_flush(struct udp *u)
+/* The number sent. */
+static int flush(struct udp *u)
 {
-    struct batch *b = &u->out;
-    bool retried = false;
-    int sent = 0, n;
+    unsigned failures = 0;
+    int sent = 0;
 
-    while (u->out_next < u->out_count) {
-        n = sendmmsg(u->fd, &b->headers[u->out_next], (unsigned)(u->out_count - u->out_next),
-                     MSG_DONTWAIT);
+    while (u->pending > 0) {
+        int n = sendmmsg(u->fd, u->out_headers + u->first, (unsigned)u->pending, MSG_DONTWAIT);
+
         if (n > 0) {
-            u->out_next += (size_t)n;
+            u->first += (size_t)n;
+            u->pending -= (size_t)n;
             sent += n;
-            retried = false;
-            continue;
+            failures = 0;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            break;
+        } else if (errno != EINTR && ++failures >= RETRIES) {
+            drop_first(u, errno);
+            failures = 0;
+        } else if (errno != EINTR && !is_pending_error(errno)) {
+            drop_first(u, errno); /* EINVAL, EPERM, EADDRNOTAVAIL, ENOBUFS: this packet's own */
+            failures = 0;
         }
-        if (errno == EINTR)
-            continue;
-        if (errno == EAGAIN || errno == ENOBUFS)
-            return sent;
-        if (!retried) {
-            retried = true;
-            continue;
-        }
-        keep_local_error(u, &b->packets[u->out_next], errno);
-        u->out_next++;
-        retried = false;
     }
     return sent;
 }
 
 int udp_send(struct udp *u, size_t n)
 {
-    struct batch *b = &u->out;
-
     for (size_t i = 0; i < n; i++) {
-        b->iov[i].iov_len = b->packets[i].len;
-        b->headers[i].msg_hdr.msg_namelen = address_len(&b->packets[i].remote);
-        write_control(u, &b->headers[i].msg_hdr, &b->packets[i]);
+        struct qhcp_packet *packet = &u->room[i];
+        struct msghdr *header = &u->out_headers[i].msg_hdr;
+        struct slot *slot = &u->out_slots[i];
+
+        slot->remote = packet->remote;
+        slot->bytes.iov_len = packet->len;
+        header->msg_name = &slot->remote;
+        header->msg_namelen = address_len(&slot->remote);
+        write_control(u, slot, &packet->local, header);
     }
-    u->out_next = 0;
-    u->out_count = n;
-    return udp_flush(u);
+    u->first = 0;
+    u->pending = n;
+    return flush(u);
 }
 
 size_t udp_pending(const struct udp *u)
 {
-    return u->out_count - u->out_next;
+    return u->pending;
 }
 
-static bool read_error(struct msghdr *h, struct udp_error *ret)
+int udp_flush(struct udp *u)
 {
-    struct sock_extended_err e;
+    return flush(u);
+}
 
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-        if ((c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR) &&
-            (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_RECVERR))
+static bool read_error(struct msghdr *header, struct udp_error *ret)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+        struct sock_extended_err e;
+
+        if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
+            !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
             continue;
-        memcpy(&e, CMSG_DATA(c), sizeof e);
+        memcpy(&e, CMSG_DATA(c), sizeof(e));
         ret->error = (int)e.ee_errno;
         ret->icmp = e.ee_origin == SO_EE_ORIGIN_ICMP || e.ee_origin == SO_EE_ORIGIN_ICMP6;
         return true;
@@ -308,28 +361,31 @@ static bool read_error(struct msghdr *h, struct udp_error *ret)
 
 int udp_next_error(struct udp *u, struct udp_error *ret)
 {
-    char control[512];
-    struct iovec iov = {.iov_base = u->quoted, .iov_len = sizeof u->quoted};
-    struct udp_error error = {.quoted = u->quoted};
-    struct msghdr h;
-    ssize_t n;
+    for (unsigned i = 0; i < 2 * UDP_BATCH; i++) { /* entries that say nothing are skipped */
+        struct udp_error error = {.quoted = u->quote};
+        struct iovec bytes = {.iov_base = u->quote, .iov_len = sizeof(u->quote)};
+        union {
+            struct cmsghdr align;
+            uint8_t bytes[512];
+        } control;
+        struct msghdr header = {.msg_name = &error.remote,
+                                .msg_namelen = sizeof(error.remote),
+                                .msg_iov = &bytes,
+                                .msg_iovlen = 1,
+                                .msg_control = control.bytes,
+                                .msg_controllen = sizeof(control.bytes)};
+        ssize_t n = recvmsg(u->fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT);
 
-    if (u->n_local_errors > 0) {
-        *ret = u->local_errors[--u->n_local_errors];
+        if (n < 0)
+            break;
+        if (!read_error(&header, &error) || header.msg_namelen == 0)
+            continue;
+        error.quoted_len = (size_t)n;
+        *ret = error;
         return 1;
     }
-    do {
-        h = (struct msghdr){.msg_name = &error.remote,
-                            .msg_namelen = sizeof error.remote,
-                            .msg_iov = &iov,
-                            .msg_iovlen = 1,
-                            .msg_control = control,
-                            .msg_controllen = sizeof control};
-        n = recvmsg(u->fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT);
-        if (n < 0)
-            return 0;
-    } while (!read_error(&h, &error));
-    error.quoted_len = (size_t)n;
-    *ret = error;
+    if (u->n_own == 0)
+        return 0;
+    *ret = u->own[--u->n_own];
     return 1;
 }
