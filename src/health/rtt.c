@@ -2,6 +2,14 @@
 
 #define GRANULARITY NSEC_PER_MSEC /* RFC 6298's G: how late we ourselves may be */
 
+/* RFC 6298 goes on to raise every time-out to a second; without that its variance alone, which a
+ * steady path lets shrink to nothing, would call the first queue on the way a miss.  So half of
+ * srtt is always granted. */
+static qhcp_nsec grace(const struct health *h, unsigned deviations)
+{
+    return nsec_max(nsec_max(deviations * h->rttvar, h->srtt / 2), GRANULARITY);
+}
+
 void rtt_sample(struct health *h, qhcp_nsec rtt)
 {
     qhcp_nsec gap;
@@ -21,16 +29,14 @@ void rtt_sample(struct health *h, qhcp_nsec rtt)
 qhcp_nsec rtt_timeout(const struct health *h)
 {
     qhcp_nsec most = nsec_max(h->config.interval, HEALTH_TIMEOUT_FIRST);
-    qhcp_nsec rto =
-        h->srtt == 0 ? HEALTH_TIMEOUT_FIRST : h->srtt + nsec_max(4 * h->rttvar, GRANULARITY);
+    qhcp_nsec rto = h->srtt == 0 ? HEALTH_TIMEOUT_FIRST : h->srtt + grace(h, 4);
 
     return nsec_min(nsec_max(nsec_add(rto, h->bound), HEALTH_TIMEOUT_MIN), most);
 }
 
 qhcp_nsec rtt_fast(const struct health *h)
 {
-    qhcp_nsec fast =
-        h->srtt == 0 ? HEALTH_FAST_FIRST : h->srtt + nsec_max(h->srtt / 2, 2 * h->rttvar);
+    qhcp_nsec fast = h->srtt == 0 ? HEALTH_FAST_FIRST : h->srtt + grace(h, 2);
 
     return nsec_min(nsec_add(nsec_max(fast, HEALTH_FAST_MIN), h->bound), rtt_timeout(h));
 }

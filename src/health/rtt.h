@@ -6,11 +6,11 @@
 
 void rtt_sample(struct health *h, qhcp_nsec rtt);
 
-/* How long a probe may stay unanswered: srtt + 4 rttvar (RFC 6298, 2.3) and the server's bound,
- * within [HEALTH_TIMEOUT_MIN, max(interval, 1 s)]. */
+/* How long a probe may stay unanswered: srtt + 4 rttvar (RFC 6298, 2.3), at least 1.5 srtt, and the
+ * server's bound, within [HEALTH_TIMEOUT_MIN, max(interval, 1 s)]. */
 qhcp_nsec rtt_timeout(const struct health *h);
 
-/* The same for a probe that follows a miss: 1.5 srtt (more where the path jitters), at least 5 ms,
+/* The same for a probe that follows a miss: srtt + 2 rttvar, at least 1.5 srtt and at least 5 ms,
  * and the bound; never more than rtt_timeout. */
 qhcp_nsec rtt_fast(const struct health *h);
 
