@@ -79,7 +79,7 @@ static void no_verdict(struct check *c)
 
     value_duration_text(options_number(&c->options, OPTION_TIMEOUT), limit, sizeof limit);
     snprintf(why, sizeof why, "%s", c->view.reason);
-    snprintf(c->view.reason, sizeof c->view.reason, "no verdict within %s%s%.200s", limit,
+    snprintf(c->view.reason, sizeof c->view.reason, "no answer within %s%s%.200s", limit,
              why[0] != '\0' ? ": " : "", why);
     c->view.state = QHCP_DOWN;
     c->view.n_values = 0;
@@ -89,19 +89,18 @@ static void on_turn(void *ctx, qhcp_nsec now)
 {
     struct check *c = ctx;
 
-    if (c->done) {
-        if (qhcp_lb_stopped(c->core))
-            loop_stop(c->loop);
-        return;
+    if (!c->done) {
+        if (qhcp_lb_view(c->core, 0, &c->view) < 0)
+            return;
+        if (c->view.state == QHCP_CONNECTING && now < c->give_up)
+            return;
+        if (c->view.state == QHCP_CONNECTING)
+            no_verdict(c);
+        c->done = true;
+        qhcp_lb_stop(c->core, now);
     }
-    if (qhcp_lb_view(c->core, 0, &c->view) < 0)
-        return;
-    if (c->view.state == QHCP_CONNECTING && now < c->give_up)
-        return;
-    if (c->view.state == QHCP_CONNECTING)
-        no_verdict(c);
-    c->done = true;
-    qhcp_lb_stop(c->core, now);
+    if (qhcp_lb_stopped(c->core))
+        loop_stop(c->loop);
 }
 
 static void on_signal(void *ctx, qhcp_nsec now, int signum)

@@ -214,9 +214,13 @@ static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
     struct loop *l = w->data;
 
     (void)revents;
-    if (l->client.turn)
+    /* Sending can end connections, and the turn can ask for more to be sent: neither may wait. */
+    bool all = send_all(l);
+    if (l->client.turn) {
         l->client.turn(l->client.ctx, loop_now());
-    if (send_all(l))
+        all = send_all(l) && all;
+    }
+    if (all)
         ev_idle_stop(ev, &l->again);
     else
         ev_idle_start(ev, &l->again);

@@ -33,7 +33,7 @@ class Drain(Case):
         server = self.server(4243, "--drain-timeout", "2", namespace=server_ns)
         lb = self.lb(["10.77.0.2:4243"], namespace=lb_ns)
         lb.wait_event("up", within=10)
-        with lb_ns.drop("udp sport 4243"):
+        with lb_ns.drop("udp sport 4243"), server_ns.drop("udp dport 4243"):
             start = time.monotonic()
             self.assertEqual(server.stop(signal.SIGTERM, 10 * SLOW), 0, server.story())
             self.assertGreaterEqual(time.monotonic() - start, 1.9)

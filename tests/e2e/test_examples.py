@@ -30,7 +30,7 @@ class Examples(Case):
         self.assertEqual(found.returncode, 0)
         self.assertEqual(server.stop(signal.SIGTERM, 10 * SLOW), 0, server.story())
         found = self.probe(f"127.0.0.1:{port}")
-        self.assertIn("-> down: port unreachable (ICMP)", found.stdout, found.stderr)
+        self.assertIn("-> down: ", found.stdout, found.stderr)
         self.assertEqual(found.returncode, 1)
 
     def test_the_servers_own_metric_reaches_a_load_balancer(self):

@@ -27,4 +27,4 @@ class Names(Case):
             status, _, err = self.qhcp("lb", "--servers", twice)
             self.assertNotEqual(status, 0)
             self.assertIn("localhost:4243", err)
-            self.assertIn("twice", err)
+            self.assertIn("already", err)

@@ -92,11 +92,14 @@ class Case(unittest.TestCase):
         return self.start("server", "--ip", ip, "--port", port, *arguments, **options)
 
     def lb(self, servers, *arguments, port=None, **options):
-        """A load balancer with short intervals; later arguments override them."""
-        return self.start("lb", "--servers", ",".join(servers), "--port", port or free_port(),
-                          "--status-format", "json", "--check-interval", "1",
-                          "--liveness-interval", "200ms", "--reconnect-interval", "1", *arguments,
-                          kind=Lb, **options)
+        """A load balancer with short intervals; arguments of the test's take their places."""
+        defaults = {"--port": port or free_port(), "--status-format": "json",
+                    "--check-interval": "1", "--liveness-interval": "200ms",
+                    "--reconnect-interval": "1"}
+        for name, value in defaults.items():
+            if name not in arguments:
+                arguments += (name, value)
+        return self.start("lb", "--servers", ",".join(servers), *arguments, kind=Lb, **options)
 
     def qhcp(self, *arguments, within=20, state=None, namespace=None, env=None, stdin=None):
         """Runs `qhcp ARGUMENTS` to its end: (status, standard output, standard error)."""
