@@ -81,9 +81,7 @@ int wire_encode(const struct wire_message *m, uint8_t *buf, size_t cap)
     r = encode_list(schema, (const uint8_t *)m + BODY, &w);
     if (r < 0)
         return r;
-    if (!w.error && w.p - start - 1 > LIMIT_FRAME_PAYLOAD)
-        return QHCP_E_TOO_LARGE;
-    r = encode_length(&w, start);
+    r = encode_length(&w, start); /* within LIMIT_FRAME_PAYLOAD: the rows' limits see to it */
     return r < 0 ? r : (int)(w.p - buf);
 }
 

@@ -308,6 +308,30 @@ static void check_rows(const struct schema *s)
     }
 }
 
+/* No message that keeps to its rows can be larger; the encoder counts on it. */
+static size_t largest(const struct schema *s)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < s->count; i++) {
+        const struct schema_field *f = &s->fields[i];
+        size_t content = f->kind == SCHEMA_NUMBER   ? 0
+                         : f->kind == SCHEMA_LIST   ? largest(f->list)
+                         : f->kind == SCHEMA_VALUES ? LIMIT_METRICS * 16
+                                                    : (size_t)f->max;
+
+        sum += (f->most ? f->most : 1u) * (1 + 8 + content);
+    }
+    return sum;
+}
+
+static void the_largest_of_each_message_fits_a_frame(void **state)
+{
+    (void)state;
+    for (uint64_t type = WIRE_HELLO; type <= WIRE_TERMINATE_ACK; type++)
+        assert_in_range(largest(schema_by_type(type)), 1, LIMIT_FRAME_PAYLOAD);
+}
+
 static void rows_are_in_order_and_keys_fit_their_kind(void **state)
 {
     (void)state;
@@ -339,6 +363,7 @@ int main(void)
         cmocka_unit_test(an_empty_replacement_of_the_metrics_cannot_be_said),
         cmocka_unit_test(numbers_that_are_no_varints_are_refused),
         cmocka_unit_test(the_largest_hello_fits_a_frame),
+        cmocka_unit_test(the_largest_of_each_message_fits_a_frame),
         cmocka_unit_test(the_metrics_that_fit_a_session_fit_a_datagram),
         cmocka_unit_test(rows_are_in_order_and_keys_fit_their_kind),
     };
