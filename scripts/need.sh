@@ -6,8 +6,5 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 . "$here/step.sh"
 log=$(mktemp "${TMPDIR:-/tmp}/qhcp-install.XXXXXX")
 step 'installing what is missing' "$log" sh "$here/install.sh" "$@"
-if [ -s "$log" ]; then
-    echo "installed what was missing ($log)"
-else
-    rm -f "$log"
-fi
+[ ! -s "$log" ] || echo 'installed what was missing'
+rm -f "$log"
