@@ -135,10 +135,8 @@ void backend_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *a
         return;
     b->resolving = false;
     if (n == 0) {
-        b->why[0] = '\0';
         b->tried = b->n_addrs = 0;
-        snprintf(b->why, sizeof b->why, "cannot resolve %.100s: %.100s", b->address.host,
-                 words ? words : "no addresses");
+        snprintf(b->why, sizeof b->why, "%s", words ? words : "the name has no addresses");
         backend_signal(b, now, HEALTH_SIGNAL_DIAL_FAILED);
         return;
     }
@@ -246,7 +244,9 @@ void backend_stop(struct backend *b, qhcp_nsec now)
 {
     if (!b->conn)
         return;
-    if (session_lb_terminate(&b->session, now, LB_STOP_WAIT, "load balancer stops") == 0)
+    if (b->lb->config.once) /* its token may ask, and no more */
+        drop_connection(b, QHCP_E_NO_ERROR, "checked");
+    else if (session_lb_terminate(&b->session, now, LB_STOP_WAIT, "load balancer stops") == 0)
         talk_flush(b, now);
     else
         drop_connection(b, QHCP_E_STOPPING, "load balancer stops");

@@ -164,13 +164,20 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
         backend_restarted(b);
 }
 
-static void peer_error(struct backend *b, const struct wire_error *e)
+/* The server refuses: its words are the reason, whether it closes the connection itself or not. */
+static void peer_error(struct backend *b, qhcp_nsec now, const struct wire_error *e)
 {
-    char words[LIMIT_REASON + 1];
+    struct quic_close why = {.end = QUIC_END_CLOSED_BY_PEER, .application = true, .code = e->code};
+    struct quic_conn *c = b->conn;
 
-    slice_to_cstr(e->words, words, sizeof words);
-    lb_log(b->lb, QHCP_LOG_WARNING, "%s: the server says: %s (0x%llx)", b->text, words,
+    slice_to_cstr(e->words, why.words, sizeof why.words);
+    lb_log(b->lb, QHCP_LOG_WARNING, "%s: the server says: %s (0x%llx)", b->text, why.words,
            (unsigned long long)e->code);
+    if (!c)
+        return;
+    link_handlers.closed(b->lb, c, now, &why);
+    quic_conn_set_user(c, NULL);
+    quic_conn_close(c, (uint64_t)-QHCP_E_NO_ERROR, "");
 }
 
 static void refusals(struct backend *b, const struct wire_config_ack *ack)
@@ -209,7 +216,7 @@ static void report(struct backend *b, qhcp_nsec now, const struct session_lb_rep
     if (r->what & SESSION_LB_REFUSED)
         refusals(b, &r->m.config_ack);
     if (r->what & SESSION_LB_PEER_ERROR)
-        peer_error(b, &r->m.error);
+        peer_error(b, now, &r->m.error);
     if (r->what & SESSION_LB_PEER_LEAVES) {
         slice_to_cstr(r->m.terminate.reason, b->status_reason, sizeof b->status_reason);
         backend_signal(b, now, HEALTH_SIGNAL_TERMINATE);
