@@ -197,7 +197,8 @@ int trust_verify(struct peer *p, struct slice token, struct auth_grant *ret, cha
     err = auth_verify(s->keys, token, &demand, ret, words, words_cap, log_words, sizeof log_words);
     if (err != 0)
         server_log(s, QHCP_LOG_WARNING, "token of \"%s\" refused: %s%s%s", p->lb_id, words,
-                   log_words[0] != '\0' ? "; " : "", log_words);
+                   strcmp(words, log_words) != 0 ? "; " : "",
+                   strcmp(words, log_words) != 0 ? log_words : "");
     return err;
 }
 
