@@ -127,6 +127,10 @@ static int parse_file(struct list *l, const char *path, enum list_source allowed
         snprintf(words, words_cap, "@- (standard input) cannot be read here");
         return QHCP_E_ARG;
     }
+    if (path[0] == '\0') {
+        snprintf(words, words_cap, "\"@\" names no file: @FILE, or @- for standard input");
+        return QHCP_E_ARG;
+    }
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         snprintf(words, words_cap, "cannot open %s: %s", name, strerror(errno));
