@@ -88,7 +88,8 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address);
 int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_config *config,
                    char *words, size_t words_cap);
 
-/* The answer to config.resolve: n addresses in the order to try; n 0: words says why not. */
+/* The answer to config.resolve: n addresses in the order to try; n 0: words says why not, and
+ * becomes the reason ("cannot resolve web1.example: no such name"). */
 void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union qhcp_addr *addrs,
                       size_t n, const char *words);
 
