@@ -133,6 +133,7 @@ static int complete(struct options *o, char *words, size_t words_cap)
 {
     const char *path = o->at[OPTION_CONFIG].text;
     struct options file;
+    char why[ARGS_WORDS / 2];
     int r = 0;
 
     if (path) {
@@ -142,7 +143,12 @@ static int complete(struct options *o, char *words, size_t words_cap)
             options_merge(o, &file);
         options_deinit(&file);
     }
-    return r == 0 ? options_check(o, words, words_cap) : r;
+    if (r < 0)
+        return r;
+    r = options_check(o, why, sizeof why);
+    if (r < 0)
+        snprintf(words, words_cap, "%s%s%s", path ? path : "", path ? ": " : "", why);
+    return r;
 }
 
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,

@@ -11,12 +11,16 @@
 int listen_one(struct loop *l, const union qhcp_addr *addr, union qhcp_addr *ret_bound, char *words,
                size_t words_cap)
 {
-    char text[ADDRESS_TEXT];
+    union qhcp_addr ip = *addr;
+    char text[ADDRESS_TEXT], where[ADDRESS_TEXT];
     int r = loop_bind(l, addr, LISTEN_RCVBUF, ret_bound), error = errno;
     unsigned port = ntohs(addr->in.sin_port); /* at the same place in both families */
 
     if (r == 0)
         return 0;
+    ip.in.sin_port = 0;
+    address_format(&ip, where, sizeof where);
+    where[strlen(where) - 2] = '\0'; /* without ":0" */
     address_format(addr, text, sizeof text);
     switch (r == QHCP_E_IO ? error : 0) {
     case EADDRINUSE:
@@ -29,13 +33,13 @@ int listen_one(struct loop *l, const union qhcp_addr *addr, union qhcp_addr *ret
     case EACCES:
     case EPERM:
         snprintf(words, words_cap,
-                 "no permission for UDP port %u on %s: ports below 1024 need root or "
+                 "no permission for UDP port %u of %s: ports below 1024 need root or "
                  "CAP_NET_BIND_SERVICE; choose another with --port",
-                 port, text);
+                 port, where);
         break;
     case EADDRNOTAVAIL:
         snprintf(words, words_cap, "cannot listen on %s: this machine does not have that address",
-                 text);
+                 where);
         break;
     case 0:
         snprintf(words, words_cap, "cannot open a UDP socket on %s: %s", text, qhcp_strerror(r));

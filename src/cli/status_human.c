@@ -6,6 +6,7 @@
 #define STATES (QHCP_DOWN + 1)
 #define ADDRESS_WIDTH 48 /* longest address that widens its column */
 #define STATE_WIDTH 11   /* "maintenance" */
+#define WIDE 110         /* a line that holds all columns and a reason */
 
 struct tally {
     size_t total, by_state[STATES];
@@ -98,7 +99,9 @@ static void add_row(struct text *t, const struct qhcp_view *v, size_t address_wi
     text_column(t, v->address, address_width);
     text_add(t, "  ");
     text_column(t, qhcp_state_name(v->state), STATE_WIDTH);
-    text_printf(t, "%9s%9s%11s%15s  ", cpu, memory, rtt, answered);
+    if (fresh || width == 0 || width >= WIDE)
+        text_printf(t, "%9s%9s%11s%15s", cpu, memory, rtt, answered);
+    text_add(t, "  "); /* on a narrow line the reason stands where there are no figures */
     text_plain(t, v->reason);
     end_line(t, from, width);
     if (v->notice[0] != '\0') {

@@ -264,7 +264,6 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     struct job *job = arg;
     struct resolve *r = job->r;
     union qhcp_addr addrs[LIMIT_ADDRS];
-    char words[400];
     size_t n = collect(info, addrs);
 
     (void)timeouts;
@@ -274,10 +273,9 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     if (!r->closing) {
         if (is_localhost(job->host))
             n = add_loopback(addrs, n);
-        snprintf(words, sizeof words, "cannot resolve %s: %s", job->host, reason(status));
         if (n > 0)
             cache_store(r, job->host, addrs, n);
-        answer(job, addrs, n, n > 0 ? "" : words);
+        answer(job, addrs, n, n > 0 ? "" : reason(status));
     }
     free(job);
     if (r->first && !r->closing)

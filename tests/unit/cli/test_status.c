@@ -256,6 +256,21 @@ static void no_line_is_wider_than_the_terminal(void **state)
         assert_true(text_width(line) <= 70);
 }
 
+static void on_a_narrow_terminal_the_reason_takes_the_place_of_figures(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+    struct status_human_page page = {.time = "t", .rows = 20, .rows_bad = 20, .width = 79};
+
+    (void)state;
+    fake_change(fake_add(&fake, "localhost:4243"), QHCP_DOWN, "port unreachable (ICMP)");
+    status_human_table(&text, &fleet, &page);
+    assert_says(text.at, "\nlocalhost:4243  down         port unreachable (ICMP)\n");
+    text_reset(&text);
+    page.width = 120;
+    status_human_table(&text, &fleet, &page);
+    assert_says(text.at, "-          12/12  port unreachable (ICMP)\n");
+}
+
 static void the_terminal_never_gets_control_characters_of_others(void **state)
 {
     const struct qhcp_event event = {
@@ -330,6 +345,7 @@ int main(void)
         T(of_300_servers_those_not_up_come_first),
         T(of_300_servers_that_are_down_no_more_than_fit_are_shown),
         T(no_line_is_wider_than_the_terminal),
+        T(on_a_narrow_terminal_the_reason_takes_the_place_of_figures),
         T(the_terminal_never_gets_control_characters_of_others),
         T(nagios_gets_its_line_and_its_status),
         T(exit_statuses_follow_the_state),
