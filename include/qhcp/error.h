@@ -35,7 +35,7 @@
     X(KEY_DUPLICATE, -0x106, "a key stands twice that may stand once")                             \
     X(KEY_MISSING, -0x107, "a required key is missing")                                            \
     X(VALUE, -0x108, "a value is out of its range")                                                \
-    X(UTF8, -0x109, "text is not UTF-8")                                                           \
+    X(UTF8, -0x109, "text is not printable UTF-8")                                                 \
     X(LEFT_OVER, -0x10a, "bytes are left over after the frame")                                    \
     X(TOO_LARGE, -0x10b, "frame or field is too large")                                            \
     X(TOO_MANY, -0x10c, "a key is repeated too often")                                             \
