@@ -28,10 +28,7 @@
 struct slot {
     union qhcp_addr remote;
     struct iovec bytes;
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CONTROL_CAP];
-    } control;
+    _Alignas(struct cmsghdr) uint8_t control[CONTROL_CAP];
     uint8_t data[PACKET_CAP];
 };
 
@@ -176,8 +173,8 @@ static void prepare_in(struct udp *u)
         memset(&slot->remote, 0, sizeof(slot->remote));
         header->msg_name = &slot->remote;
         header->msg_namelen = sizeof(slot->remote);
-        header->msg_control = slot->control.bytes;
-        header->msg_controllen = sizeof(slot->control.bytes);
+        header->msg_control = slot->control;
+        header->msg_controllen = sizeof(slot->control);
         header->msg_flags = 0;
     }
 }
@@ -240,40 +237,41 @@ struct qhcp_packet *udp_room(struct udp *u)
     return u->room;
 }
 
-/* From the address that the peer sent to, where that is known and the socket has several. */
+static void put_control(struct msghdr *header, int level, int type, const void *p, size_t n)
+{
+    struct cmsghdr *c;
+
+    header->msg_controllen = CMSG_SPACE(n);
+    memset(header->msg_control, 0, header->msg_controllen);
+    c = CMSG_FIRSTHDR(header);
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(n);
+    memcpy(CMSG_DATA(c), p, n);
+}
+
+/* A packet leaves from the address that the peer spoke to, where that is known and the socket has
+ * several. */
 static void write_control(const struct udp *u, struct slot *slot, const union qhcp_addr *local,
                           struct msghdr *header)
 {
-    struct cmsghdr *c = &slot->control.align;
-
-    header->msg_control = NULL;
+    header->msg_control = slot->control;
     header->msg_controllen = 0;
     if (local->sa.sa_family != u->local.sa.sa_family)
         return;
-    memset(slot->control.bytes, 0, sizeof(slot->control.bytes));
     if (local->sa.sa_family == AF_INET && u->local.in.sin_addr.s_addr == INADDR_ANY &&
         local->in.sin_addr.s_addr != INADDR_ANY) {
         struct in_pktinfo info = {.ipi_spec_dst = local->in.sin_addr};
 
-        c->cmsg_level = IPPROTO_IP;
-        c->cmsg_type = IP_PKTINFO;
-        c->cmsg_len = CMSG_LEN(sizeof(info));
-        memcpy(CMSG_DATA(c), &info, sizeof(info));
-        header->msg_controllen = CMSG_SPACE(sizeof(info));
+        put_control(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
     } else if (local->sa.sa_family == AF_INET6 &&
                IN6_IS_ADDR_UNSPECIFIED(&u->local.in6.sin6_addr) &&
                !IN6_IS_ADDR_UNSPECIFIED(&local->in6.sin6_addr)) {
         struct in6_pktinfo info = {.ipi6_addr = local->in6.sin6_addr,
                                    .ipi6_ifindex = local->in6.sin6_scope_id};
 
-        c->cmsg_level = IPPROTO_IPV6;
-        c->cmsg_type = IPV6_PKTINFO;
-        c->cmsg_len = CMSG_LEN(sizeof(info));
-        memcpy(CMSG_DATA(c), &info, sizeof(info));
-        header->msg_controllen = CMSG_SPACE(sizeof(info));
+        put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
     }
-    if (header->msg_controllen > 0)
-        header->msg_control = slot->control.bytes;
 }
 
 /* The first waiting packet cannot be sent: it is dropped, and its destination's owner is told as if
@@ -364,16 +362,13 @@ int udp_next_error(struct udp *u, struct udp_error *ret)
     for (unsigned i = 0; i < 2 * UDP_BATCH; i++) { /* entries that say nothing are skipped */
         struct udp_error error = {.quoted = u->quote};
         struct iovec bytes = {.iov_base = u->quote, .iov_len = sizeof(u->quote)};
-        union {
-            struct cmsghdr align;
-            uint8_t bytes[512];
-        } control;
+        _Alignas(struct cmsghdr) uint8_t control[512];
         struct msghdr header = {.msg_name = &error.remote,
                                 .msg_namelen = sizeof(error.remote),
                                 .msg_iov = &bytes,
                                 .msg_iovlen = 1,
-                                .msg_control = control.bytes,
-                                .msg_controllen = sizeof(control.bytes)};
+                                .msg_control = control,
+                                .msg_controllen = sizeof(control)};
         ssize_t n = recvmsg(u->fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT);
 
         if (n < 0)

@@ -163,7 +163,7 @@ void quic_conn_fail(struct quic_conn *c, int error)
         quic_conn_end(c, QUIC_END_NOMEM, "out of memory");
         return;
     default:
-        snprintf(words, sizeof(words), "QUIC: %s", ngtcp2_strerror(error));
+        snprintf(words, sizeof(words), "the peer broke QUIC (%s)", ngtcp2_strerror(error));
         tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, ngtcp2_err_infer_quic_transport_error_code(error),
              NULL);
         quic_conn_end(c, QUIC_END_PROTOCOL, words);

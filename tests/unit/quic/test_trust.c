@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "quic/ticket.h"
 #include "world.h"
 
 #include <qhcp/error.h>
@@ -342,6 +343,50 @@ static void a_ticket_is_not_used_under_another_trust_or_name(void **state)
     cert_free(&cert);
 }
 
+/* A ticket's wrapper is no secret: even one that claims another trust opens nothing, since the
+ * chain in the session is judged again. */
+static void a_ticket_rewrapped_for_another_trust_is_judged_again(void **state)
+{
+    struct cert cert =
+        cert_make(&(struct cert_spec){.cn = "x", .dns = {"a.example"}, .issuer = &ca});
+    struct quic_tls_config server = showing(&cert), client = trusting(ca.pem);
+    struct quic_endpoint_config cc = world_client_config();
+    uint8_t before[32], after[32], *wrapped;
+    struct quic_tls *tls, *old;
+    struct slice session;
+    int64_t expires;
+    size_t size;
+    struct trial t;
+
+    (void)state;
+    trial_init(&t, &server, &client);
+    old = world_tls(&client);
+    dial(&t, "a.example");
+    assert_accepted(&t);
+    client = trusting(other_ca.pem);
+    tls = world_tls(&client);
+    quic_tls_fingerprint(old, before);
+    quic_tls_fingerprint(tls, after);
+    assert_int_equal(quic_ticket_open(slice_of(t.client.ticket, t.client.ticket_size), before,
+                                      "a.example", time(NULL), &session, &expires),
+                     0);
+    assert_int_equal(quic_ticket_wrap(after, "a.example", expires, session, &wrapped, &size), 0);
+    memcpy(t.client.ticket, wrapped, size);
+    t.client.ticket_size = size;
+    world_restart(&t.world, &t.client, &cc, tls);
+    t.client.connected = t.client.closed = 0;
+    world_dial_with(&t.client, &t.server, "a.example", t.client.ticket, size);
+    world_run(&t.world, NSEC_PER_SEC, NULL);
+    assert_int_equal(t.client.connected, 0);
+    assert_int_equal(t.client.why.end, QUIC_END_CERTIFICATE);
+    assert_non_null(strstr(t.client.why.words, "unknown CA"));
+    free(wrapped);
+    quic_tls_unref(tls);
+    quic_tls_unref(old);
+    world_deinit(&t.world);
+    cert_free(&cert);
+}
+
 static void a_fingerprint_changes_with_trust_certificate_and_policy(void **state)
 {
     struct cert cert = cert_make(&(struct cert_spec){.cn = "c", .issuer = &ca, .client = true});
@@ -511,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_ticket_that_is_garbage_gives_a_full_handshake),
         cmocka_unit_test(an_old_ticket_weakens_nothing),
         cmocka_unit_test(a_ticket_is_not_used_under_another_trust_or_name),
+        cmocka_unit_test(a_ticket_rewrapped_for_another_trust_is_judged_again),
         cmocka_unit_test(a_fingerprint_changes_with_trust_certificate_and_policy),
         cmocka_unit_test(a_server_may_demand_client_certificates),
         cmocka_unit_test(the_exporter_is_equal_on_both_sides_and_new_on_every_connection),

@@ -1,0 +1,240 @@
+/* Peers that lie inside properly sealed packets.  Whatever they send, the other side ends that one
+ * connection with a reason, or goes on; it never crashes, hangs or grows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mutate.h"
+#include "quic/internal.h"
+#include "world.h"
+
+#include <qhcp/error.h>
+
+/* The liar's next packet has these frames. */
+static void lie(struct pair *p, bool server, const void *frames, size_t size)
+{
+    static const uint8_t carrier[300];
+    struct quic_conn *liar = server ? p->server.conn : p->client.conn;
+
+    mutate_set(&(struct mutation){.server = server, .bytes = frames, .size = size, .times = 1});
+    assert_int_equal(quic_conn_datagram(liar, carrier, sizeof(carrier), 0), 0);
+    world_run(&p->world, NSEC_PER_SEC, NULL);
+    assert_int_equal(mutate_left(), 0);
+}
+
+struct frames {
+    const char *what;
+    bool server; /* the liar */
+    const char *bytes;
+    size_t size;
+    enum quic_end end; /* at the victim */
+    const char *words;
+};
+
+#define FRAMES(text) (text), sizeof(text) - 1
+
+static const struct frames refused[] = {
+    {"a stream of the server's", true, FRAMES("\x0a\x01\x03xyz"), QUIC_END_PROTOCOL,
+     "the peer broke QUIC (ERR_STREAM_LIMIT)"},
+    {"a one-way stream of the server's", true, FRAMES("\x0a\x03\x03xyz"), QUIC_END_PROTOCOL, ""},
+    {"a second stream of the client's", false, FRAMES("\x0a\x04\x03xyz"), QUIC_END_PROTOCOL, ""},
+    {"a one-way stream of the client's", false, FRAMES("\x0a\x02\x03xyz"), QUIC_END_PROTOCOL, ""},
+    {"the end of the control stream", false, FRAMES("\x0f\x00\x05\x00"), QUIC_END_CLOSED_BY_US,
+     "the control stream was closed"},
+    {"a reset of the control stream", false, FRAMES("\x04\x00\x40\x07\x05"), QUIC_END_CLOSED_BY_US,
+     "the control stream was reset"},
+    {"a frame type that is none", true, FRAMES("\x21"), QUIC_END_PROTOCOL, ""},
+    {"a frame cut short", true, FRAMES("\x06\x00\x7f\xff"), QUIC_END_PROTOCOL, ""},
+    {"a stream frame beyond the window", false, FRAMES("\x0e\x00\x80\x20\x00\x00\x01x"),
+     QUIC_END_PROTOCOL, ""},
+    {"an acknowledgement of what was never sent", true, FRAMES("\x02\x52\x00\x00\x00\x00"),
+     QUIC_END_PROTOCOL, ""},
+    {"HANDSHAKE_DONE from a client", false, FRAMES("\x1e"), QUIC_END_PROTOCOL, ""},
+    {"NEW_TOKEN that is empty", true, FRAMES("\x07\x00"), QUIC_END_PROTOCOL, ""},
+    {"a connection ID that is too long", true, FRAMES("\x18\x05\x00\x20"), QUIC_END_PROTOCOL, ""},
+    {"the end of the connection", true,
+     FRAMES("\x1d\x41\x11\x03"
+            "bye"),
+     QUIC_END_CLOSED_BY_PEER, "bye"},
+};
+
+static void frames_that_break_the_rules_end_the_connection(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        const struct frames *f = &refused[i];
+        struct node *victim;
+        struct pair p;
+
+        pair_init(&p);
+        pair_connect(&p);
+        assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+        victim = f->server ? &p.client : &p.server;
+        lie(&p, f->server, f->bytes, f->size);
+        if (victim->closed != 1 || victim->why.end != f->end ||
+            strstr(victim->why.words, f->words) == NULL)
+            fail_msg("%s: closed %u, end %d, \"%s\"", f->what, victim->closed, victim->why.end,
+                     victim->why.words);
+        assert_int_equal(quic_conn_count(victim->endpoint), 0);
+        /* The others never notice. */
+        pair_connect(&p);
+        pair_deinit(&p);
+    }
+}
+
+static const struct frames suffered[] = {
+    {"a PING", true, FRAMES("\x01"), 0, ""},
+    {"nothing but padding", true, FRAMES("\x00"), 0, ""},
+    {"PATH_CHALLENGE", true,
+     FRAMES("\x1a"
+            "12345678"),
+     0, ""},
+    {"MAX_DATA", true, FRAMES("\x10\x80\x10\x00\x00"), 0, ""},
+    {"DATA_BLOCKED", true, FRAMES("\x14\x10"), 0, ""},
+    {"a datagram with no bytes", true, FRAMES("\x31\x00"), 0, ""},
+    {"a control stream twice", false, FRAMES("\x0e\x00\x00\x02he\x0e\x00\x00\x05hello"), 0, ""},
+    {"a CRYPTO frame twice", true, FRAMES("\x06\x00\x01\x04\x06\x00\x01\x04"), 0, ""},
+};
+
+static void frames_that_are_only_odd_are_suffered(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(suffered) / sizeof(suffered[0]); i++) {
+        const struct frames *f = &suffered[i];
+        struct pair p;
+
+        pair_init(&p);
+        pair_connect(&p);
+        assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+        lie(&p, f->server, f->bytes, f->size);
+        if (p.client.closed || p.server.closed)
+            fail_msg("%s: %s%s", f->what, p.client.why.words, p.server.why.words);
+        assert_int_equal(p.server.control_size, 5);
+        pair_deinit(&p);
+    }
+}
+
+/* Trap 4: a NewSessionTicket when the TLS session is long freed crashed ngtcp2's own handler. */
+static void a_late_ticket_is_ignored(void **state)
+{
+    uint8_t ticket[200] = {4, 0, 0, 196};
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    pair_connect(&p);
+    for (unsigned i = 0; i < 15; i++) { /* traffic, so that the session is freed on both sides */
+        assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+    }
+    assert_null(p.client.conn->session);
+    assert_null(p.server.conn->session);
+    assert_int_equal(ngtcp2_conn_submit_crypto_data(p.server.conn->ng, NGTCP2_ENCRYPTION_LEVEL_1RTT,
+                                                    ticket, sizeof(ticket)),
+                     0);
+    quic_conn_wake(p.server.conn);
+    world_run(&p.world, NSEC_PER_SEC, NULL);
+    assert_int_equal(p.client.closed + p.server.closed, 0);
+    /* And keys change without TLS, too. */
+    assert_int_equal(ngtcp2_conn_initiate_key_update(p.client.conn->ng, p.world.now), 0);
+    assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
+    world_run(&p.world, NSEC_PER_SEC, NULL);
+    assert_int_equal(p.server.datagrams, 16);
+    pair_deinit(&p);
+}
+
+static void tls_messages_that_are_garbage_end_the_connection(void **state)
+{
+    uint8_t garbage[200] = {4, 0, 0, 196};
+    struct pair p;
+
+    (void)state;
+    for (unsigned type = 0; type < 256; type++) {
+        pair_init(&p);
+        pair_connect(&p);
+        garbage[0] = (uint8_t)type;
+        assert_int_equal(ngtcp2_conn_submit_crypto_data(p.server.conn->ng,
+                                                        NGTCP2_ENCRYPTION_LEVEL_1RTT, garbage,
+                                                        sizeof(garbage)),
+                         0);
+        quic_conn_wake(p.server.conn);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+        if (p.client.closed)
+            assert_true(p.client.why.words[0] != '\0');
+        pair_deinit(&p);
+    }
+}
+
+static void a_server_that_sends_without_end_is_bounded(void **state)
+{
+    static uint8_t block[60000];
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    pair_connect(&p);
+    assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
+    world_run(&p.world, NSEC_PER_SEC, NULL);
+    /* More than is acknowledged cannot even be queued. */
+    assert_int_equal(quic_conn_write(p.server.conn, block, sizeof(block)), 0);
+    assert_int_equal(quic_conn_write(p.server.conn, block, sizeof(block)), QHCP_E_FULL);
+    world_run(&p.world, NSEC_PER_SEC, NULL);
+    assert_int_equal(p.client.control_size, sizeof(block));
+    p.client.control_size = 0;
+    for (unsigned i = 0; i < 20; i++) { /* and the windows move on as it is read */
+        assert_int_equal(quic_conn_write(p.server.conn, block, sizeof(block)), 0);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+        assert_int_equal(p.client.control_size, sizeof(block));
+        p.client.control_size = 0;
+    }
+    pair_deinit(&p);
+}
+
+static void turned_bits_in_sealed_packets_harm_nobody_else(void **state)
+{
+    unsigned ended = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct pair p;
+
+        pair_init(&p);
+        p.world.random = seed;
+        pair_connect(&p);
+        mutate_set(
+            &(struct mutation){.server = seed & 1, .times = 20, .random = seed * 2654435761u});
+        for (unsigned i = 0; i < 6 && p.client.conn && p.server.conn; i++) {
+            quic_conn_write(p.client.conn, (const uint8_t *)"some words", 10);
+            quic_conn_write(p.server.conn, (const uint8_t *)"some words", 10);
+            quic_conn_datagram(p.client.conn, (const uint8_t *)"some words", 10, 1);
+            quic_conn_datagram(p.server.conn, (const uint8_t *)"some words", 10, 1);
+            world_run(&p.world, 100 * NSEC_PER_MSEC, NULL);
+        }
+        ended += p.client.closed + p.server.closed;
+        mutate_set(&(struct mutation){0});
+        world_run(&p.world, 200 * NSEC_PER_SEC, NULL);
+        pair_deinit(&p);
+    }
+    assert_true(ended > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_that_break_the_rules_end_the_connection),
+        cmocka_unit_test(frames_that_are_only_odd_are_suffered),
+        cmocka_unit_test(a_late_ticket_is_ignored),
+        cmocka_unit_test(tls_messages_that_are_garbage_end_the_connection),
+        cmocka_unit_test(a_server_that_sends_without_end_is_bounded),
+        cmocka_unit_test(turned_bits_in_sealed_packets_harm_nobody_else),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
