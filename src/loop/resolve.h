@@ -17,7 +17,8 @@ struct resolve_answer {
     size_t index; /* as given to resolve_start */
     const char *host;
     uint16_t port;
-    const union qhcp_addr *addrs; /* n of them, with the port; n 0: words says why ("no such name") */
+    const union qhcp_addr
+        *addrs; /* n of them, with the port; n 0: words says why ("no such name") */
     size_t n;
     const char *words;
 };
