@@ -5,7 +5,6 @@ import ctypes
 import os
 import re
 import select
-import struct
 import subprocess
 import sys
 import time
@@ -51,6 +50,12 @@ def wait_log(process, pattern, within, start=0):
                 os.read(fd, 65536)
     finally:
         os.close(fd)
+
+
+def peak_kb(process):
+    """The most memory that a running process ever had."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])
 
 
 def write_private(path, text, mode=0o600):
