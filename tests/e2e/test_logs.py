@@ -7,7 +7,7 @@ import os
 import re
 
 from lib import jwt, raw
-from lib.raw import RawCase, hello, request, wait_log, wire, write_private
+from lib.raw import RawCase, hello, request, wire, write_private
 
 PORT = 4243
 
