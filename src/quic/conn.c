@@ -1,6 +1,6 @@
-/* One connection: how it begins, reads, waits and ends.  Packets go in, the owner's handlers are
- * called (events.c), and the connection is put on the endpoint's list of those that may want to
- * write (send.c).
+/* One connection's life, after open.c and until its end: it reads and it waits.  Packets go in, the
+ * owner's handlers are called (events.c), and the connection is put on the endpoint's list of those
+ * that may want to write (send.c).
  *
  * Two packets a check (trap 1): while the last thing heard was a solicited answer, nothing is
  * written for the sake of its acknowledgement alone; it leaves with the next request.  So the
@@ -10,7 +10,6 @@
  * Trap 2: the peer advertises a max_ack_delay of 16 s, so ngtcp2's own probes come far too late.
  * While control data is unacknowledged the connection sends a PING every max(2 srtt, 20 ms); its
  * acknowledgement shows ngtcp2 what was lost. */
-#include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +17,6 @@
 #include "quic/internal.h"
 
 #include <qhcp/error.h>
-
-#define MAX_ACK_DELAY (16383 * NSEC_PER_MSEC) /* the most that QUIC can say */
-#define MAX_DATAGRAM_FRAME 1200
-#define WINDOW 65536
-/* Lower than RFC 9002's 333 ms: a lost first packet costs three of these, and most servers are in
- * the same building. */
-#define INITIAL_RTT (100 * NSEC_PER_MSEC)
 
 qhcp_nsec quic_conn_clock(struct quic_conn *c, qhcp_nsec now)
 {
@@ -48,254 +40,13 @@ void quic_conn_wake(struct quic_conn *c)
     e->ready_last = c;
 }
 
-static void leave_ready(struct quic_conn *c)
-{
-    struct quic_endpoint *e = c->endpoint;
-    struct quic_conn **at = &e->ready_first, *before = NULL;
-
-    if (!c->ready)
-        return;
-    for (; *at != c; at = &(*at)->ready_next)
-        before = *at;
-    *at = c->ready_next;
-    if (e->ready_last == c)
-        e->ready_last = before;
-    c->ready = false;
-}
-
-static int add_link(struct quic_conn *c, const struct quic_key *key)
-{
-    struct quic_link *link;
-    size_t n = 0;
-
-    for (link = c->links; link != NULL; link = link->sibling)
-        n++;
-    if (n >= QUIC_CIDS_MAX)
-        return QHCP_E_FULL;
-    if (quic_lookup_add(&c->endpoint->lookup, key, c, &link) != 0)
-        return QHCP_E_NOMEM;
-    link->sibling = c->links;
-    c->links = link;
-    return 0;
-}
-
-int quic_conn_add_id(struct quic_conn *c, const ngtcp2_cid *cid)
-{
-    struct quic_key key;
-
-    quic_key_set(&key, QUIC_LOOKUP_CID, cid->data, cid->datalen);
-    return add_link(c, &key);
-}
-
-int quic_conn_set_remote(struct quic_conn *c, const union qhcp_addr *remote)
-{
-    struct quic_link *link;
-    struct quic_key key;
-
-    quic_key_set_remote(&key, remote);
-    if (quic_lookup_add(&c->endpoint->lookup, &key, c, &link) != 0)
-        return QHCP_E_NOMEM;
-    if (c->remote_link)
-        quic_lookup_remove(&c->endpoint->lookup, c->remote_link);
-    c->remote_link = link;
-    c->remote = *remote;
-    return 0;
-}
-
-static void set_params(ngtcp2_transport_params *params, bool server)
-{
-    ngtcp2_transport_params_default(params);
-    params->initial_max_data = WINDOW;
-    params->initial_max_stream_data_bidi_local = server ? 0 : WINDOW;
-    params->initial_max_stream_data_bidi_remote = server ? WINDOW : 0;
-    params->initial_max_streams_bidi = server ? 1 : 0; /* the control stream */
-    params->initial_max_streams_uni = 0;
-    params->max_idle_timeout = QUIC_IDLE;
-    params->max_ack_delay = MAX_ACK_DELAY;
-    params->max_datagram_frame_size = MAX_DATAGRAM_FRAME;
-    params->active_connection_id_limit = 2;
-    params->disable_active_migration = 1;
-}
-
-static void set_settings(ngtcp2_settings *settings, qhcp_nsec now, qhcp_nsec timeout)
-{
-    ngtcp2_settings_default(settings);
-    settings->initial_ts = now;
-    settings->initial_rtt = INITIAL_RTT;
-    settings->handshake_timeout = timeout;
-    settings->no_pmtud = 1;
-    settings->ack_thresh = 1; /* acknowledge at once, whenever we write at all */
-}
-
-static int random_cid(ngtcp2_cid *ret, size_t n)
-{
-    ret->datalen = n;
-    return gnutls_rnd(GNUTLS_RND_NONCE, ret->data, n) == 0 ? 0 : QHCP_E_TLS;
-}
-
-static int new_client(struct quic_conn *c, const struct quic_conn_open *open,
-                      const ngtcp2_path *path)
-{
-    ngtcp2_transport_params params;
-    ngtcp2_settings settings;
-    ngtcp2_cid scid, dcid;
-    int rv = random_cid(&scid, QUIC_CLIENT_CID);
-
-    if (rv == 0)
-        rv = random_cid(&dcid, QUIC_SERVER_CID);
-    if (rv == 0)
-        rv = quic_conn_add_id(c, &scid);
-    if (rv != 0)
-        return rv;
-    set_params(&params, false);
-    set_settings(&settings, open->now, open->dial->timeout ? open->dial->timeout : UINT64_MAX);
-    rv = ngtcp2_conn_client_new(&c->ng, &dcid, &scid, path, NGTCP2_PROTO_VER_V1, &quic_events,
-                                &settings, &params, NULL, c);
-    if (rv != 0)
-        return QHCP_E_NOMEM;
-    ngtcp2_conn_set_keep_alive_timeout(c->ng, QUIC_KEEP_ALIVE);
-    return 0;
-}
-
-static int new_server(struct quic_conn *c, const struct quic_conn_open *open,
-                      const ngtcp2_path *path)
-{
-    const struct quic_endpoint_config *config = &c->endpoint->config;
-    const ngtcp2_pkt_hd *hd = open->hd;
-    ngtcp2_transport_params params;
-    ngtcp2_settings settings;
-    ngtcp2_cid scid;
-    int rv = random_cid(&scid, QUIC_SERVER_CID);
-
-    if (rv == 0)
-        rv = quic_conn_add_id(c, &scid);
-    if (rv == 0)
-        rv = quic_conn_add_id(c, &hd->dcid); /* more of its first packets may be on their way */
-    if (rv != 0)
-        return rv;
-    set_params(&params, true);
-    set_settings(&settings, open->now, QUIC_SERVER_HANDSHAKE);
-    params.original_dcid = hd->dcid;
-    params.original_dcid_present = 1;
-    if (open->original != NULL) {
-        params.original_dcid = *open->original;
-        params.retry_scid = hd->dcid;
-        params.retry_scid_present = 1;
-        settings.token = hd->token;
-        settings.tokenlen = hd->tokenlen;
-        settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
-    }
-    params.stateless_reset_token_present = 1;
-    if (ngtcp2_crypto_generate_stateless_reset_token(
-            params.stateless_reset_token, config->reset_key, sizeof(config->reset_key), &scid) != 0)
-        return QHCP_E_TLS;
-    rv = ngtcp2_conn_server_new(&c->ng, &hd->scid, &scid, path, hd->version, &quic_events,
-                                &settings, &params, NULL, c);
-    return rv == 0 ? 0 : QHCP_E_NOMEM;
-}
-
-static int start(struct quic_conn *c, const struct quic_conn_open *open)
-{
-    union qhcp_addr local = open->local, remote = open->remote;
-    ngtcp2_path path = {0};
-    int rv = heap_reserve(&c->endpoint->deadlines, c->endpoint->n_conns);
-
-    if (local.sa.sa_family != remote.sa.sa_family) {
-        local = (union qhcp_addr){0};
-        local.sa.sa_family = remote.sa.sa_family;
-    }
-    ngtcp2_addr_init(&path.local, &local.sa, address_len(&local));
-    ngtcp2_addr_init(&path.remote, &remote.sa, address_len(&remote));
-    if (rv == 0)
-        rv = quic_conn_set_remote(c, &remote);
-    if (rv == 0)
-        rv = open->dial ? new_client(c, open, &path) : new_server(c, open, &path);
-    return rv == 0 ? quic_tls_session(c, open->dial) : rv;
-}
-
-int quic_conn_open(struct quic_endpoint *e, const struct quic_conn_open *open,
-                   struct quic_conn **ret)
-{
-    struct quic_conn *c = calloc(1, sizeof(*c));
-    int rv;
-
-    if (c == NULL)
-        return QHCP_E_NOMEM;
-    c->endpoint = e;
-    c->tls = quic_tls_ref(e->tls);
-    c->stream = -1;
-    c->probe_at = NSEC_NEVER;
-    c->last = open->now;
-    c->handshaking = true;
-    c->next = e->conns;
-    if (e->conns)
-        e->conns->prev = c;
-    e->conns = c;
-    e->n_conns++;
-    e->n_handshaking++;
-    if (open->dial != NULL) {
-        c->announced = true;
-        c->user = open->dial->user;
-        c->name = strdup(open->dial->name);
-    }
-    rv = open->dial != NULL && c->name == NULL ? QHCP_E_NOMEM : start(c, open);
-    if (rv != 0) {
-        quic_conn_discard(c);
-        return rv;
-    }
-    *ret = c;
-    return 0;
-}
-
-static void leave_handshake(struct quic_conn *c)
-{
-    if (c->handshaking)
-        c->endpoint->n_handshaking--;
-    c->handshaking = false;
-}
-
-void quic_conn_discard(struct quic_conn *c)
-{
-    struct quic_endpoint *e = c->endpoint;
-
-    leave_ready(c);
-    leave_handshake(c);
-    heap_set(&e->deadlines, &c->timer, NSEC_NEVER);
-    if (c->ng != NULL) {
-        quic_tls_release(c);
-        ngtcp2_conn_del(c->ng);
-    } else if (c->session != NULL) {
-        gnutls_deinit(c->session);
-    }
-    while (c->links != NULL) {
-        struct quic_link *link = c->links;
-
-        c->links = link->sibling;
-        quic_lookup_remove(&e->lookup, link);
-    }
-    if (c->remote_link)
-        quic_lookup_remove(&e->lookup, c->remote_link);
-    quic_events_release_chunks(c, UINT64_MAX);
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        e->conns = c->next;
-    if (c->next)
-        c->next->prev = c->prev;
-    e->n_conns--;
-    quic_tls_unref(c->tls);
-    gnutls_memset(c->export_value, 0, sizeof(c->export_value));
-    free(c->name);
-    free(c);
-}
-
 void quic_conn_established(struct quic_conn *c)
 {
     c->connected = true;
     c->confirmed = c->confirmed || c->endpoint->config.server;
     c->connected_at = c->last;
     c->endpoint->stats.handshakes++;
-    leave_handshake(c);
+    quic_conn_leave_handshake(c);
     /* A lost HANDSHAKE_DONE leaves the client repeating a handshake that we have forgotten, until
      * its window is full: it is worth the same probes as control data. */
     if (c->endpoint->config.server) {

@@ -3,7 +3,8 @@
  *
  *   endpoint.c   which packet is whose, who writes next, who is due
  *   stateless.c  answers that need no connection: version negotiation, Retry, refusal, reset
- *   conn.c       a connection's life and its accessors
+ *   open.c       how a connection begins, and is freed
+ *   conn.c       its life and its accessors
  *   events.c     what ngtcp2 calls
  *   send.c       what a connection writes, in which order
  *   why.c        why a connection ended, in words
@@ -151,7 +152,7 @@ static inline size_t quic_cid_size(const struct quic_endpoint *e)
     return e->config.server ? QUIC_SERVER_CID : QUIC_CLIENT_CID;
 }
 
-/* conn.c */
+/* open.c */
 
 /* A connection on its way: `hd` for a server (the first Initial's header; original: the ID before a
  * Retry, else NULL), `dial` for a client. */
@@ -166,6 +167,12 @@ int quic_conn_open(struct quic_endpoint *e, const struct quic_conn_open *open,
                    struct quic_conn **ret);
 /* Frees without a word to anyone. */
 void quic_conn_discard(struct quic_conn *c);
+int quic_conn_add_id(struct quic_conn *c, const ngtcp2_cid *cid);
+int quic_conn_set_remote(struct quic_conn *c, const union qhcp_addr *remote);
+void quic_conn_leave_handshake(struct quic_conn *c);
+
+/* conn.c */
+
 /* Puts it where quic_send looks. */
 void quic_conn_wake(struct quic_conn *c);
 void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet);
@@ -176,8 +183,6 @@ qhcp_nsec quic_conn_clock(struct quic_conn *c, qhcp_nsec now);
 void quic_conn_established(struct quic_conn *c);
 /* Control data is unacknowledged: a PING is due in max(2 srtt, 20 ms). */
 void quic_conn_arm_probe(struct quic_conn *c);
-int quic_conn_add_id(struct quic_conn *c, const ngtcp2_cid *cid);
-int quic_conn_set_remote(struct quic_conn *c, const union qhcp_addr *remote);
 
 /* events.c */
 extern const ngtcp2_callbacks quic_events;
