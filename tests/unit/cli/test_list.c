@@ -185,16 +185,10 @@ static void addresses_to_listen_on_are_literals(void **state)
     assert_int_equal(servers_parse_ip("::", 7, &a, words, sizeof words), 0);
     assert_int_equal(a.sa.sa_family, AF_INET6);
     assert_int_equal(servers_parse_ip("[::1]", 7, &a, words, sizeof words), 0);
-    static const char *const bad[] = {"localhost",
-                                      "",
-                                      "[]",
-                                      "[127.0.0.1]",
-                                      "1.2.3",
-                                      "1.2.3.4:5",
-                                      "1.2.3.4 ",
-                                      "[::1",
-                                      "1111:2222:3333:4444:5555:6666:7777:"
-                                      "8888:9999:aaaa:bbbb:cccc"};
+    static const char *const bad[] = {
+        "localhost",   "",      "[]",
+        "[127.0.0.1]", "1.2.3", "1.2.3.4:5",
+        "1.2.3.4 ",    "[::1",  "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(servers_parse_ip(bad[i], 7, &a, words, sizeof words), QHCP_E_PARSE);
 }
