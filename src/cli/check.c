@@ -123,7 +123,7 @@ static void on_resolve(void *ctx, size_t id, const char *host, uint16_t port)
     struct check *c = ctx;
 
     if (resolve_start(c->resolve, id, host, port) < 0)
-        qhcp_lb_resolved(c->core, loop_now(), id, NULL, 0, "out of memory");
+        qhcp_lb_resolved(c->core, loop_now(), id, NULL, 0, "cannot resolve: out of memory");
 }
 
 static int start_core(struct check *c, char *words, size_t words_cap)

@@ -117,7 +117,7 @@ static void on_resolve(void *ctx, size_t id, const char *host, uint16_t port)
     struct lb *lb = ctx;
 
     if (resolve_start(lb->resolve, id, host, port) < 0)
-        qhcp_lb_resolved(lb->core, loop_now(), id, NULL, 0, "out of memory");
+        qhcp_lb_resolved(lb->core, loop_now(), id, NULL, 0, "cannot resolve: out of memory");
 }
 
 static void on_event(void *ctx, const struct qhcp_event *event)

@@ -264,6 +264,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     struct job *job = arg;
     struct resolve *r = job->r;
     union qhcp_addr addrs[LIMIT_ADDRS];
+    char words[400];
     size_t n = collect(info, addrs);
 
     (void)timeouts;
@@ -275,7 +276,8 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
             n = add_loopback(addrs, n);
         if (n > 0)
             cache_store(r, job->host, addrs, n);
-        answer(job, addrs, n, n > 0 ? "" : reason(status));
+        snprintf(words, sizeof words, "cannot resolve %s: %s", job->host, reason(status));
+        answer(job, addrs, n, n > 0 ? "" : words);
     }
     free(job);
     if (r->first && !r->closing)

@@ -18,7 +18,7 @@ struct resolve_answer {
     const char *host;
     uint16_t port;
     const union qhcp_addr
-        *addrs; /* n of them, with the port; n 0: words says why ("no such name") */
+        *addrs; /* n of them, with the port; n 0: words says why ("cannot resolve ...") */
     size_t n;
     const char *words;
 };
