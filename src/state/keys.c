@@ -188,7 +188,7 @@ int keys_export(const struct state *s, const char *list, const char *out, int64_
         error = words_fail(&w, QHCP_E_PARSE, "%zu names are too many for one server (at most %d)",
                            names->n, LIMIT_KEY_AUDIENCES);
     if (!error)
-        error = out_check(out, &w);
+        error = out_check(out, true, &w);
     if (!error)
         error = lock_take(s->dir, &fd, &w);
     if (!error) {

@@ -19,7 +19,7 @@ static bool is_stdout(const char *out)
     return strcmp(out, "-") == 0;
 }
 
-int out_check(const char *out, const struct words *w)
+int out_check(const char *out, bool secret, const struct words *w)
 {
     const struct words silent = {NULL, 0};
     struct stat st;
@@ -28,10 +28,11 @@ int out_check(const char *out, const struct words *w)
     bool ours;
 
     if (is_stdout(out))
-        return isatty(STDOUT_FILENO) ? words_fail(w, QHCP_E_ARG,
-                                                  "--out -: standard output is a terminal, and a "
-                                                  "bundle is secret: pipe it, or name a file")
-                                     : 0;
+        return secret && isatty(STDOUT_FILENO)
+                   ? words_fail(w, QHCP_E_ARG,
+                                "--out -: standard output is a terminal, and a "
+                                "bundle is secret: pipe it, or name a file")
+                   : 0;
     if (!out[0])
         return words_fail(w, QHCP_E_ARG, "--out: an empty file name");
     if (lstat(out, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)

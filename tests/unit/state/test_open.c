@@ -157,6 +157,11 @@ static void an_interrupted_change_is_finished_and_one_before_its_commit_dropped(
     assert_int_equal(access(in_a(p, "ca/new"), F_OK), 0);
     assert_int_not_equal(access(in_a(p, "pending"), F_OK), 0);
     assert_int_not_equal(access(in_a(p, "pending.new"), F_OK), 0);
+    assert_int_equal(mkdir(in_a(p, "pending.new"), 0700), 0);
+    place_write(in_a(p, "pending.new/list"), "remove secret\n", 0600);
+    place_make(p, "a", PLACE_NOW);
+    assert_int_not_equal(access(in_a(p, "pending.new"), F_OK), 0);
+    assert_int_equal(access(in_a(p, "secret"), F_OK), 0);
 }
 
 static void a_change_never_leaves_the_directory(void **state)
