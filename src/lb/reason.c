@@ -60,7 +60,7 @@ void reason_update(struct backend *b, const struct health_step *step)
         status_words(b);
         break;
     case HEALTH_CAUSE_SILENCE:
-        if (step->verdict)
+        if (step->misses > 0)
             silence_words(b, step);
         break;
     case HEALTH_CAUSE_UNREACHABLE:

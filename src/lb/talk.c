@@ -68,7 +68,8 @@ void talk_renew(struct backend *b, qhcp_nsec now)
     b->update_token = b->update_token || due;
     if (due)
         b->renew_at = nsec_add(now, 5 * NSEC_PER_SEC); /* again, should this one come to nothing */
-    if ((!b->update_token && !b->update_interval) || b->session.state != SESSION_LB_ACTIVE)
+    if ((!b->update_token && !b->update_interval) ||
+        (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING))
         return;
     memset(&update, 0, sizeof update);
     if (b->update_interval) {
