@@ -262,7 +262,7 @@ static void run(struct quic_endpoint *e, struct udp *u)
     send_all(e, u);
 }
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     printf("error %s\n", what);
     exit(2);
