@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "quic/internal.h"
 
 #include <qhcp/error.h>
@@ -95,26 +96,34 @@ static void accept_initial(struct quic_endpoint *e, qhcp_nsec now, const struct 
     c->announced = true;
 }
 
-static struct quic_conn *find(const struct quic_endpoint *e, enum quic_lookup_kind kind,
-                              const void *bytes, size_t n)
+static struct quic_conn *find(const struct quic_endpoint *e, const void *id, size_t n)
 {
     struct quic_link *link;
     struct quic_key key;
 
     if (n + 1 > QUIC_KEY_MAX)
         return NULL;
-    quic_key_set(&key, kind, bytes, n);
+    quic_key_set(&key, QUIC_LOOKUP_CID, id, n);
     link = quic_lookup_find(&e->lookup, &key);
     return link ? link->conn : NULL;
 }
 
-/* RFC 9000, 10.3.1: the last 16 bytes of a packet that fits no connection. */
+/* RFC 9000, 10.3.1: the last 16 bytes of a packet that fits no connection, from the peer whose
+ * token they are. */
 static struct quic_conn *find_reset(const struct quic_endpoint *e, const struct qhcp_packet *packet)
 {
+    struct quic_link *link;
+    struct quic_key key;
+
     if (packet->len < NGTCP2_STATELESS_RESET_TOKENLEN + 5)
         return NULL;
-    return find(e, QUIC_LOOKUP_TOKEN, packet->data + packet->len - NGTCP2_STATELESS_RESET_TOKENLEN,
-                NGTCP2_STATELESS_RESET_TOKENLEN);
+    quic_key_set(&key, QUIC_LOOKUP_TOKEN,
+                 packet->data + packet->len - NGTCP2_STATELESS_RESET_TOKENLEN,
+                 NGTCP2_STATELESS_RESET_TOKENLEN);
+    for (link = quic_lookup_find(&e->lookup, &key); link; link = quic_lookup_next(link))
+        if (address_equal(&link->conn->remote, &packet->remote))
+            return link->conn;
+    return NULL;
 }
 
 static void receive_one(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
@@ -131,7 +140,7 @@ static void receive_one(struct quic_endpoint *e, qhcp_nsec now, const struct qhc
         quic_stateless_version(e, now, packet, &ids);
     if (rv != 0)
         return;
-    c = find(e, QUIC_LOOKUP_CID, ids.dcid, ids.dcidlen);
+    c = find(e, ids.dcid, ids.dcidlen);
     if (c == NULL && !is_long)
         c = find_reset(e, packet);
     if (c != NULL)

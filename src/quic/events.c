@@ -224,7 +224,6 @@ static int on_peer_id(ngtcp2_conn *ng, ngtcp2_connection_id_status_type type, ui
                       const ngtcp2_cid *cid, const uint8_t *token, void *user)
 {
     struct quic_conn *c = user;
-    struct quic_link *link;
     struct quic_key key;
 
     (void)ng, (void)seq, (void)cid;
@@ -235,11 +234,7 @@ static int on_peer_id(ngtcp2_conn *ng, ngtcp2_connection_id_status_type type, ui
         unlink_key(c, &key);
         return 0;
     }
-    if (quic_lookup_add(&c->endpoint->lookup, &key, c, &link) != 0)
-        return NGTCP2_ERR_CALLBACK_FAILURE;
-    link->sibling = c->links;
-    c->links = link;
-    return 0;
+    return quic_conn_add_key(c, &key) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_path(ngtcp2_conn *ng, uint32_t flags, const ngtcp2_path *path,

@@ -24,12 +24,13 @@
 #include "quic/quic.h"
 #include "quic/verify.h"
 
-/* Bytes of the connection IDs that we choose.  A server's are long so that the shortest probe with
- * one is at least QUIC_RESET_TRIGGER long, and so can provoke a stateless reset. */
-#define QUIC_SERVER_CID 18
+/* Bytes of the connection IDs that we choose.  A server's are long so that the shortest probe (1 +
+ * ID + 1, a DATAGRAM frame of 2 + 3, a tag of 16) can provoke a stateless reset. */
+#define QUIC_SERVER_CID 20
 #define QUIC_CLIENT_CID 8
 #define QUIC_RESET_TRIGGER 43 /* RFC 9000, 10.3 */
-#define QUIC_CIDS_MAX 32      /* of one connection; a peer that makes us keep more is cut off */
+_Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "probes can provoke");
+#define QUIC_CIDS_MAX 32 /* of one connection; a peer that makes us keep more is cut off */
 
 #define QUIC_PACKET_MIN_CAP 1200
 #define QUIC_DATAGRAMS 8        /* queued in one connection */
@@ -167,6 +168,8 @@ int quic_conn_open(struct quic_endpoint *e, const struct quic_conn_open *open,
                    struct quic_conn **ret);
 /* Frees without a word to anyone. */
 void quic_conn_discard(struct quic_conn *c);
+/* A connection ID of ours, or a reset token of the peer's.  QHCP_E_FULL, QHCP_E_NOMEM. */
+int quic_conn_add_key(struct quic_conn *c, const struct quic_key *key);
 int quic_conn_add_id(struct quic_conn *c, const ngtcp2_cid *cid);
 int quic_conn_set_remote(struct quic_conn *c, const union qhcp_addr *remote);
 void quic_conn_leave_handshake(struct quic_conn *c);

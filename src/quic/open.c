@@ -16,7 +16,7 @@
  * the same building. */
 #define INITIAL_RTT (100 * NSEC_PER_MSEC)
 
-static int add_link(struct quic_conn *c, const struct quic_key *key)
+int quic_conn_add_key(struct quic_conn *c, const struct quic_key *key)
 {
     struct quic_link *link;
     size_t n = 0;
@@ -37,7 +37,7 @@ int quic_conn_add_id(struct quic_conn *c, const ngtcp2_cid *cid)
     struct quic_key key;
 
     quic_key_set(&key, QUIC_LOOKUP_CID, cid->data, cid->datalen);
-    return add_link(c, &key);
+    return quic_conn_add_key(c, &key);
 }
 
 int quic_conn_set_remote(struct quic_conn *c, const union qhcp_addr *remote)

@@ -61,7 +61,8 @@ struct quic_handlers {
     void (*control_acked)(void *ctx, struct quic_conn *c, qhcp_nsec now);
     /* Client: a TLS session ticket to keep. */
     void (*ticket)(void *ctx, struct quic_conn *c, const uint8_t *p, size_t n);
-    /* The last call for this connection. */
+    /* The last call for this connection, always from within quic_send; what is still queued has had
+     * its fate told.  It may dial again. */
     void (*closed)(void *ctx, struct quic_conn *c, qhcp_nsec now, const struct quic_close *why);
 };
 
@@ -159,6 +160,11 @@ void quic_conn_hold_ack(struct quic_conn *c);
 /* Something on the control stream is unacknowledged: make the peer's acknowledgement come, though
  * max_ack_delay is long, by sending a PING-bearing packet now. (trap 2) */
 void quic_conn_probe(struct quic_conn *c);
+
+/* When the congestion window takes no more probes (trap 3): a packet that no peer can open, but
+ * that a restarted one answers with a stateless reset.  The owner keeps a budget.  QHCP_E_FULL,
+ * QHCP_E_UNEXPECTED (not connected). */
+int quic_conn_poke(struct quic_conn *c);
 
 /* Closes with an application code and words (cut to 200 bytes): what is queued on the control
  * stream is sent before it.  `closed` is called from the next quic_send. */

@@ -12,6 +12,7 @@
 
 #define BUCKET 256 /* answers a second, and at once */
 #define RESET_MAX 42
+#define POKE 48 /* bytes: enough to provoke a reset behind any connection ID */
 
 static bool may_answer(struct quic_endpoint *e, qhcp_nsec now)
 {
@@ -130,6 +131,25 @@ void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct q
                ngtcp2_pkt_write_stateless_reset(answer->data, sizeof(answer->data), token, noise,
                                                 n_noise)))
         e->stats.resets_sent++;
+}
+
+/* Not a packet of the connection's: nothing is sealed, nothing counted, no window asked. */
+int quic_conn_poke(struct quic_conn *c)
+{
+    const ngtcp2_cid *id = ngtcp2_conn_get_dcid(c->ng);
+    struct qhcp_packet packet = {.remote = c->remote};
+    struct quic_answer *answer = answer_to(c->endpoint, &packet);
+
+    if (!c->connected || c->ended)
+        return QHCP_E_UNEXPECTED;
+    if (answer == NULL)
+        return QHCP_E_FULL;
+    if (gnutls_rnd(GNUTLS_RND_NONCE, answer->data, POKE) != 0)
+        return QHCP_E_TLS;
+    answer->data[0] = (uint8_t)(0x40 | (answer->data[0] & 0x3f)); /* short header, fixed bit */
+    memcpy(answer->data + 1, id->data, id->datalen);
+    commit(c->endpoint, answer, POKE);
+    return 0;
 }
 
 size_t quic_stateless_take(struct quic_endpoint *e, struct qhcp_packet *packets, size_t n)

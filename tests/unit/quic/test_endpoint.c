@@ -96,7 +96,7 @@ static void a_restarted_server_resets_at_once(void **state)
     struct quic_stats stats;
     qhcp_nsec start;
     struct pair p;
-    uint8_t request[8] = {0};
+    uint8_t request[3] = {0}; /* the shortest that provokes */
 
     (void)state;
     pair_init(&p);
@@ -111,6 +111,103 @@ static void a_restarted_server_resets_at_once(void **state)
     quic_get_stats(p.server.endpoint, &stats);
     assert_int_equal(stats.resets_sent, 1);
     pair_deinit(&p);
+}
+
+static void a_poke_finds_a_restart_when_the_window_is_full(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    pair_connect(&p);
+    assert_int_equal(quic_conn_poke(p.client.conn), 0); /* a server that lives ignores it */
+    world_run(&p.world, NSEC_PER_SEC, NULL);
+    assert_int_equal(p.client.closed, 0);
+    p.server.deaf = true;
+    for (unsigned i = 0; i < 500; i++) {
+        assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"xyz", 3, 0), 0);
+        world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
+    }
+    restart_server(&p, 1);
+    p.server.deaf = false;
+    assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"xyz", 3, 0), 0);
+    world_run(&p.world, 5 * NSEC_PER_MSEC, NULL);
+    assert_int_equal(p.client.closed, 0); /* refused, so nothing provoked a reset */
+    assert_int_equal(quic_conn_poke(p.client.conn), 0);
+    world_run(&p.world, 5 * NSEC_PER_MSEC, NULL);
+    assert_int_equal(p.client.closed, 1);
+    assert_int_equal(p.client.why.end, QUIC_END_RESET);
+    pair_deinit(&p);
+}
+
+static void dial_again(struct node *n, struct quic_conn *c)
+{
+    (void)c;
+    if (n->closed < 3)
+        world_dial(n, n->world->nodes[0], "a.example");
+}
+
+static void the_closed_handler_may_dial_again(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    pair_connect(&p);
+    p.client.on_closed = dial_again;
+    restart_server(&p, 1);
+    assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"xyz", 3, 0), 0);
+    world_run(&p.world, NSEC_PER_SEC, NULL);
+    assert_int_equal(p.client.why.end, QUIC_END_RESET);
+    assert_int_equal(p.client.connected, 2);
+    assert_int_equal(p.server.connected, 2);
+    assert_int_equal(quic_conn_count(p.client.endpoint), 1);
+    pair_deinit(&p);
+}
+
+static void a_dial_can_be_given_up(void **state)
+{
+    struct quic_conn *c;
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    c = world_dial(&p.client, &p.server, "a.example");
+    quic_conn_close(c, 1, "changed my mind");
+    world_run(&p.world, NSEC_PER_SEC, NULL);
+    assert_int_equal(p.client.closed, 1);
+    assert_int_equal(p.client.why.end, QUIC_END_CLOSED_BY_US);
+    c = world_dial(&p.client, &p.server, "a.example");
+    world_run(&p.world, p.world.delay * 2 - 1, NULL); /* the server has begun */
+    quic_conn_close(c, 1, "again");
+    world_run(&p.world, 20 * NSEC_PER_SEC, NULL);
+    assert_int_equal(p.client.closed, 2);
+    assert_int_equal(p.server.connected, 0);
+    assert_int_equal(quic_conn_count(p.server.endpoint), 0);
+    pair_deinit(&p);
+}
+
+static void close_at_once(struct node *n, struct quic_conn *c)
+{
+    (void)n;
+    quic_conn_close(c, 3, "not you");
+}
+
+static void the_connected_handler_may_close(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    for (unsigned side = 0; side < 2; side++) {
+        pair_init(&p);
+        *(side ? &p.client.on_connected : &p.server.on_connected) = close_at_once;
+        world_dial(&p.client, &p.server, "a.example");
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+        assert_int_equal(p.client.closed, 1);
+        assert_int_equal(p.server.closed, 1);
+        assert_string_equal(p.client.why.words, "not you");
+        pair_deinit(&p);
+    }
 }
 
 static void a_reset_with_anothers_key_is_ignored(void **state)
@@ -195,7 +292,7 @@ static void icmp_ends_a_dial_and_only_reports_a_connection(void **state)
     /* A quoted packet with another connection ID was not this one's. */
     quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, quoted, 40, suspect);
     assert_int_equal(suspects, 1);
-    memcpy(quoted + 1, ngtcp2_conn_get_dcid(c->ng)->data, 18);
+    memcpy(quoted + 1, ngtcp2_conn_get_dcid(c->ng)->data, QUIC_SERVER_CID);
     quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, quoted, 40, suspect);
     assert_int_equal(suspects, 2);
     world_run(&p.world, NSEC_PER_SEC, NULL);
@@ -305,6 +402,10 @@ int main(void)
         cmocka_unit_test(a_handler_may_close_its_connection),
         cmocka_unit_test(a_server_that_is_not_there_times_out),
         cmocka_unit_test(a_restarted_server_resets_at_once),
+        cmocka_unit_test(a_poke_finds_a_restart_when_the_window_is_full),
+        cmocka_unit_test(the_closed_handler_may_dial_again),
+        cmocka_unit_test(a_dial_can_be_given_up),
+        cmocka_unit_test(the_connected_handler_may_close),
         cmocka_unit_test(a_reset_with_anothers_key_is_ignored),
         cmocka_unit_test(a_peer_of_another_protocol_is_refused),
         cmocka_unit_test(icmp_ends_a_dial_and_only_reports_a_connection),
