@@ -28,6 +28,7 @@ struct qhcp_view {
     char address[QHCP_TEXT]; /* what the user typed */
     char server_id[129];     /* "" until known */
     enum qhcp_state state;
+    bool refused;           /* down for trust or protocol: waiting will not help */
     char reason[QHCP_TEXT]; /* why it is in that state; "" for up */
     char notice[QHCP_TEXT]; /* what the operator should do (certificate runs out ...); or "" */
     unsigned fails;         /* misses or failed dials in a row */

@@ -6,16 +6,6 @@
 #include "cli/status_human.h"
 #include "cli/status_json.h"
 
-/* The core tells trust from other causes in its words alone: all that speak of certificates, CAs
- * and tokens are about trust, but for what a server says of itself. */
-static bool is_trust(const char *reason)
-{
-    if (strncmp(reason, "server ", 7) == 0)
-        return false;
-    return strstr(reason, "certificate") || strstr(reason, "unknown CA") ||
-           strncmp(reason, "token", 5) == 0;
-}
-
 enum check_line_status check_line_verdict(const struct qhcp_view *view, bool alive)
 {
     switch (view->state) {
@@ -29,7 +19,7 @@ enum check_line_status check_line_verdict(const struct qhcp_view *view, bool ali
     case QHCP_DOWN:
         break;
     }
-    return is_trust(view->reason) ? CHECK_LINE_UNKNOWN : CHECK_LINE_CRITICAL;
+    return view->refused ? CHECK_LINE_UNKNOWN : CHECK_LINE_CRITICAL;
 }
 
 static void add_words(struct text *t, const struct qhcp_view *v)

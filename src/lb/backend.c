@@ -36,7 +36,7 @@ int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struc
         b->addrs[0] = address->addr;
         b->n_addrs = 1;
     }
-    b->renew_at = NSEC_NEVER;
+    b->renew_at = b->reverify_at = NSEC_NEVER;
     session_lb_init(&b->session, &lb->session);
     health_init(&b->health, &health, first_dial(lb, now, b->id));
     *ret = b;
@@ -59,7 +59,7 @@ void backend_rearm(struct backend *b)
     qhcp_nsec at = session_lb_deadline(&b->session);
 
     if (!b->lb->stopping) {
-        at = nsec_min(at, b->renew_at);
+        at = nsec_min(at, nsec_min(b->renew_at, b->reverify_at));
         if (!b->resolving)
             at = nsec_min(at, health_deadline(&b->health));
     }
@@ -72,7 +72,7 @@ static void drop_connection(struct backend *b, int code, const char *words)
     struct quic_conn *c = b->conn;
 
     b->conn = NULL;
-    b->renew_at = NSEC_NEVER;
+    b->renew_at = b->reverify_at = NSEC_NEVER;
     inbox_deinit(&b->inbox);
     session_lb_init(&b->session, &b->lb->session);
     if (!c)
@@ -99,6 +99,13 @@ static void dial_address(struct backend *b, qhcp_nsec now)
     address_format(&dial.remote, text, sizeof text);
     snprintf(words, sizeof words, "cannot dial %s: %s", text, qhcp_strerror(err));
     backend_dial_failed(b, now, HEALTH_SIGNAL_DIAL_FAILED, words);
+}
+
+/* The same address once more: another token may do. */
+void backend_dial_again(struct backend *b, qhcp_nsec now)
+{
+    dial_address(b, now);
+    backend_rearm(b);
 }
 
 /* A round tries every address of the name once. */
@@ -211,6 +218,18 @@ void backend_restarted(struct backend *b)
         lb_event(b, QHCP_UP, QHCP_UP, "restarted");
 }
 
+/* The server may have a newer certificate by now: a full handshake shows it.  No verdict comes of
+ * it. */
+static void reverify(struct backend *b, qhcp_nsec now)
+{
+    b->reverify_at = NSEC_NEVER;
+    if (b->health.phase != HEALTH_WATCHING)
+        return;
+    credentials_drop_ticket(b);
+    drop_connection(b, QHCP_E_NO_ERROR, "looking at the certificate again");
+    backend_signal(b, now, HEALTH_SIGNAL_RESET);
+}
+
 void backend_expire(struct backend *b, qhcp_nsec now)
 {
     struct health_step step = {0};
@@ -223,6 +242,8 @@ void backend_expire(struct backend *b, qhcp_nsec now)
     }
     if (b->renew_at <= now)
         talk_renew(b, now);
+    if (b->reverify_at <= now)
+        reverify(b, now);
     if (!b->resolving && health_deadline(&b->health) <= now) {
         health_poll(&b->health, now, &step);
         backend_act(b, now, &step);

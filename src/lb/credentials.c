@@ -35,24 +35,53 @@ static int load_tls(struct qhcp_lb *lb, struct quic_tls **ret, char *words, size
     return err;
 }
 
-static int load_key(struct qhcp_lb *lb, struct auth_key **ret, char *words, size_t cap)
+static int parse_key(const char *path, struct auth_key **ret, char *words, size_t cap)
 {
     char *json, why[QHCP_TEXT];
     size_t len;
-    int err = state_read_file(lb->key_path, true, PEM_MAX, &json, &len, words, cap);
+    int err = state_read_file(path, true, PEM_MAX, &json, &len, words, cap);
 
     if (err != 0)
         return err;
-    if (lb->config.token_file) { /* a token: it is read again at each use */
-        *ret = NULL;
-    } else {
-        err = auth_key_parse(slice_of(json, len), ret, why, sizeof why);
-        if (err != 0)
-            snprintf(words, cap, "%s: %s", lb->key_path, why);
-    }
+    err = auth_key_parse(slice_of(json, len), ret, why, sizeof why);
+    if (err != 0)
+        snprintf(words, cap, "%s: %s", path, why);
     explicit_bzero(json, len);
     free(json);
     return err;
+}
+
+/* With a token file there is no key: the file is read again at each use, and here to see that it
+ * can be. */
+static int load_key(struct qhcp_lb *lb, struct auth_key **ret, char *words, size_t cap)
+{
+    char *text;
+    size_t len;
+    int err;
+
+    if (!lb->config.token_file)
+        return parse_key(lb->key_path, ret, words, cap);
+    err = state_read_file(lb->key_path, true, LIMIT_TOKEN + 64, &text, &len, words, cap);
+    if (err != 0)
+        return err;
+    explicit_bzero(text, len);
+    free(text);
+    *ret = NULL;
+    return 0;
+}
+
+/* After a rotation servers on other machines know the old key only, until their next import. */
+static void load_old_key(struct qhcp_lb *lb)
+{
+    char path[STATE_PATH], words[QHCP_TEXT * 2];
+
+    auth_key_free(lb->old_key);
+    lb->old_key = NULL;
+    state_path(&lb->state, STATE_TOKEN_KEY_OLD, path, sizeof path);
+    if (lb->config.once || lb->config.token_file || access(path, F_OK) != 0)
+        return;
+    if (parse_key(path, &lb->old_key, words, sizeof words) != 0)
+        lb_log(lb, QHCP_LOG_WARNING, "%s", words);
 }
 
 /* `qhcp check` on a server's machine has a key of its own, for that server alone. */
@@ -92,6 +121,7 @@ int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
     auth_key_free(lb->key);
     lb->tls = tls;
     lb->key = key;
+    load_old_key(lb);
     if (lb->quic)
         quic_endpoint_set_tls(lb->quic, tls);
     return 0;
@@ -153,7 +183,7 @@ int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *r
     }
     err = quic_conn_export(b->conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
     if (err == 0)
-        err = auth_mint(lb->key, &claims, ret);
+        err = auth_mint(b->old_key && lb->old_key ? lb->old_key : lb->key, &claims, ret);
     if (err == 0)
         *ret_renew = nsec_add(now, (qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3);
     return err;
@@ -248,6 +278,30 @@ void credentials_save_ticket(struct backend *b)
     memcpy(buf + 8, b->ticket, b->ticket_len);
     state_ticket_store(&b->lb->state, slice_of(key, ticket_key(b, key)),
                        slice_of(buf, b->ticket_len + 8));
+}
+
+bool credentials_fall_back(struct backend *b, uint64_t code)
+{
+    if (code != (uint64_t)-QHCP_E_TOKEN_KEY || !b->lb->old_key)
+        return false;
+    b->old_key = !b->old_key;
+    if (b->old_key)
+        lb_log(b->lb, QHCP_LOG_WARNING,
+               "%s does not know the new token key: the old one is used while it lasts; run \"qhcp "
+               "keys export --server %s --out F\" here and \"qhcp keys import F\" there",
+               b->text, b->address.host);
+    return b->old_key;
+}
+
+qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now)
+{
+    int64_t left = b->peer_expires - b->lb->config.wall_clock(b->lb->config.ctx) -
+                   (int64_t)LB_NOTICE_DAYS * 86400;
+
+    if (b->peer_expires == 0)
+        return NSEC_NEVER;
+    return nsec_add(now,
+                    left > 0 ? nsec_max((qhcp_nsec)left * NSEC_PER_SEC, LB_REVERIFY) : LB_REVERIFY);
 }
 
 void credentials_notice(const struct backend *b, char *ret, size_t cap)

@@ -32,6 +32,8 @@
 #define LB_STOP_MAX NSEC_PER_SEC           /* from the stop to the end of all */
 #define LB_TOKEN_LIFETIME 3600             /* seconds, unless the configuration says otherwise */
 #define LB_CREDENTIALS_CHECK NSEC_PER_SEC  /* the files are looked at no more often */
+#define LB_NOTICE_DAYS 30 /* before a certificate's end it is looked at again ... */
+#define LB_REVERIFY (86400 * NSEC_PER_SEC) /* ... once a day, should the server have a newer */
 #define LB_TICKET_MAX 4096                 /* bytes of a TLS ticket that is kept */
 #define LB_UNASKED_PER_INTERVAL 64         /* frames nobody asked for, before EXCESSIVE */
 
@@ -69,7 +71,9 @@ struct backend {
     qhcp_nsec renew_next; /* the same, once the token just sent is in force */
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
     bool update_token;
-    uint8_t *ticket; /* the newest TLS ticket, LB_TICKET_MAX at most */
+    bool old_key;          /* the server does not know the newest token key */
+    qhcp_nsec reverify_at; /* when its certificate is looked at again, by a new handshake */
+    uint8_t *ticket;       /* the newest TLS ticket, LB_TICKET_MAX at most */
     size_t ticket_len;
     bool ticket_loaded;       /* the state directory was asked */
     bool ticket_fresh;        /* newer than the state directory's */
@@ -99,6 +103,8 @@ struct qhcp_lb {
     qhcp_nsec credentials_checked;
     struct quic_tls *tls;
     struct auth_key *key; /* NULL with token_file */
+    struct auth_key
+        *old_key; /* the one before a rotation, for servers that know no other; or NULL */
     struct quic_endpoint *quic;
     struct session_lb_config session;
     char id[LIMIT_ID + 1];
@@ -125,6 +131,7 @@ void backend_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *a
 /* This attempt failed; the next address is tried, or health told. */
 void backend_dial_failed(struct backend *b, qhcp_nsec now, enum health_signal signal,
                          const char *words);
+void backend_dial_again(struct backend *b, qhcp_nsec now);
 void backend_signal(struct backend *b, qhcp_nsec now, enum health_signal signal);
 void backend_rearm(struct backend *b);
 void backend_restarted(struct backend *b);
@@ -157,6 +164,10 @@ struct slice credentials_ticket(struct backend *b);
 void credentials_keep_ticket(struct backend *b, const uint8_t *p, size_t n);
 void credentials_drop_ticket(struct backend *b);
 void credentials_save_ticket(struct backend *b);
+/* The server does not know our token key: true when the one before it may be tried now. */
+bool credentials_fall_back(struct backend *b, uint64_t code);
+/* When a new handshake is to look at the certificate again. */
+qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now);
 void credentials_notice(const struct backend *b, char *ret, size_t cap);
 
 /* reason.c */

@@ -146,6 +146,7 @@ void qhcp_lb_free(struct qhcp_lb *lb)
     heap_deinit(&lb->heap);
     quic_tls_unref(lb->tls);
     auth_key_free(lb->key);
+    auth_key_free(lb->old_key);
     if (lb->state_open)
         state_close(&lb->state);
     for (size_t i = 0; i < sizeof lb->strings / sizeof lb->strings[0]; i++)
@@ -329,6 +330,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
     credentials_notice(b, ret->notice, sizeof ret->notice);
     ret->state = b->health.state;
+    ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->fails = b->health.fails;
     ret->rtt_us = b->health.srtt / NSEC_PER_USEC;
     ret->checks_sent = b->checks_sent;

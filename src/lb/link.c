@@ -112,7 +112,7 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     b->icmp_error = b->lb->icmp_error;
     dialling = b->health.phase == HEALTH_DIALING;
     b->conn = NULL;
-    b->renew_at = NSEC_NEVER;
+    b->renew_at = b->reverify_at = NSEC_NEVER;
     inbox_deinit(&b->inbox);
     session_lb_init(&b->session, &b->lb->session);
     refused_words(why, words, sizeof words);
@@ -121,6 +121,10 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
         credentials_drop_ticket(b);
     if (b->lb->stopping)
         return;
+    if (dialling && why->application && credentials_fall_back(b, why->code)) {
+        backend_dial_again(b, now);
+        return;
+    }
     if (dialling) {
         backend_dial_failed(b, now,
                             refused(why)                       ? HEALTH_SIGNAL_REFUSED

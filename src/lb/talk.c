@@ -133,6 +133,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     b->booted = true;
     keep_metrics(b, &ack->metrics);
     b->tried = 0;
+    b->reverify_at = credentials_reverify(b, now);
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text, b->server_id,
            quic_conn_resumed(b->conn) ? ", TLS resumed" : "");
@@ -189,6 +190,8 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
         slice_to_cstr(ack->refused.at[i].words, words, sizeof words);
         lb_log(b->lb, QHCP_LOG_WARNING, "%s: CONFIG_UPDATE refused (key 0x%llx): %s", b->text,
                (unsigned long long)ack->refused.at[i].key, words);
+        if (credentials_fall_back(b, ack->refused.at[i].code))
+            b->renew_at = 0; /* at once, with the old key */
     }
 }
 

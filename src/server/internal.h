@@ -30,6 +30,7 @@
 #define SERVER_PUSH_FAST 50                      /* repeats at that pace; then one a second */
 #define SERVER_FILES_CHECK (10 * NSEC_PER_SEC)   /* the files are looked at this often */
 #define SERVER_STATE_CHECK (3600 * NSEC_PER_SEC) /* certificates that run out are renewed */
+#define SERVER_NOTICE (86400 * NSEC_PER_SEC)
 #define SERVER_FRAMES_PER_SEC 4000 /* of one peer; its checks come 1 ms apart at most */
 
 struct peer {
@@ -55,6 +56,7 @@ struct qhcp_server {
     char cert_path[STATE_PATH], key_path[STATE_PATH], keys_path[STATE_PATH];
     struct watch cert_mark, key_mark, keys_mark;
     qhcp_nsec files_at, renew_at; /* when files are looked at, certificates renewed */
+    qhcp_nsec notice_at;          /* when the log is told of what runs out */
     struct quic_tls *tls;
     struct auth_keys *keys;
     struct quic_endpoint *quic;

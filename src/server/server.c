@@ -116,8 +116,8 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
         qhcp_server_free(s);
         return err;
     }
-    s->files_at = nsec_add(now, SERVER_FILES_CHECK);
     s->renew_at = nsec_add(now, SERVER_STATE_CHECK);
+    s->files_at = now; /* at once: notices of what runs out */
     *ret = s;
     return 0;
 }

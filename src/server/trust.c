@@ -153,6 +153,22 @@ static void renew_state(struct qhcp_server *s)
         server_log(s, QHCP_LOG_ERROR, "state directory: %s", words);
 }
 
+/* Once a day at most: a certificate that runs out, a renewal that failed. */
+static void tell_notices(struct qhcp_server *s, qhcp_nsec now)
+{
+    char words[QHCP_TEXT * 2], *cert = NULL;
+
+    if (now < s->notice_at)
+        return;
+    s->notice_at = nsec_add(now, SERVER_NOTICE);
+    if (s->state.notice[0] != '\0')
+        server_log(s, QHCP_LOG_WARNING, "%s", s->state.notice);
+    if (state_read_file(s->cert_path, false, PEM_MAX, &cert, NULL, words, sizeof words) == 0 &&
+        state_expiry_notice(cert, s->config.wall_clock(s->config.ctx), words, sizeof words))
+        server_log(s, QHCP_LOG_WARNING, "%s: %s", s->cert_path, words);
+    free(cert);
+}
+
 void trust_refresh(struct qhcp_server *s, qhcp_nsec now)
 {
     char words[QHCP_TEXT * 2];
@@ -161,6 +177,7 @@ void trust_refresh(struct qhcp_server *s, qhcp_nsec now)
         s->renew_at = nsec_add(now, SERVER_STATE_CHECK);
         renew_state(s);
     }
+    tell_notices(s, now);
     s->files_at = nsec_add(now, SERVER_FILES_CHECK);
     if (!files_changed(s))
         return;

@@ -77,6 +77,18 @@ class Machines(Case):
         lb.wait_status(lambda s: s["up"] == 1, within=5, since=len(lb.lines))
         self.assertEqual([e["to"] for e in lb.events()], ["up"])
 
+    def test_a_rotation_does_not_lose_servers_that_know_the_old_key_only(self):
+        server_ns, lb_ns = self.linked()
+        bundle = self.dir / "bundle"
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle)
+        self.keys("server", "import", bundle)
+        self.server(4243, state=self.machines["server"], namespace=server_ns)
+        self.keys("lb", "rotate", "--grace", "1h")
+        lb = self.lb(["10.77.0.2:4243"], state=self.machines["lb"], namespace=lb_ns)
+        lb.wait_event("up", within=10)
+        self.assertEqual([e["to"] for e in lb.events()], ["up"])
+        self.assertIn("qhcp keys export --server 10.77.0.2", lb.errors())
+
     def test_show_names_what_exists_and_no_secret(self):
         self.keys("lb", "export", "--server", "web1.example", "--out", self.dir / "bundle")
         out = self.keys("lb", "show")

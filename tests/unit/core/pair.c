@@ -54,7 +54,10 @@ static void no_names(void *ctx, size_t id, const char *host, uint16_t port)
 
 static void on_log(void *ctx, enum qhcp_log_level level, const char *text)
 {
-    (void)ctx;
+    struct pair *p = ctx;
+
+    if (strstr(text, "watches this server"))
+        p->sessions++;
     if (getenv("PAIR_LOG"))
         fprintf(stderr, "log %d: %s\n", (int)level, text);
 }

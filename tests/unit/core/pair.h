@@ -28,6 +28,7 @@ struct pair {
     unsigned loss;                             /* percent, each way */
     uint64_t seed;
     uint64_t packets; /* that were put on the link, both ways */
+    unsigned sessions; /* that servers granted */
     struct pair_event events[PAIR_EVENTS];
     size_t n_events;
 };

@@ -248,6 +248,22 @@ static void a_status_is_pushed_though_half_of_the_packets_are_lost(void **state)
     assert_true(pair_run(p, SEC, draining0));
 }
 
+static void a_certificate_that_runs_out_is_looked_at_again_without_a_verdict(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.check_interval = 1800 * SEC, .liveness_interval = 1800 * SEC};
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 59 * 86400 * SEC, NULL); /* automatic certificates last 90 days */
+    assert_int_equal(p->sessions, 1);
+    pair_run(p, 3 * 86400 * SEC, NULL);
+    assert_in_range(p->sessions, 2, 5);
+    assert_int_equal(p->n_events, 1);
+    assert_int_equal(pair_state(p, 0), QHCP_UP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +279,7 @@ int main(void)
         TEST(new_intervals_reach_live_sessions),
         TEST(a_check_costs_two_packets),
         TEST(loss_of_a_fifth_neither_breaks_nor_loses_a_session),
+        TEST(a_certificate_that_runs_out_is_looked_at_again_without_a_verdict),
         TEST(a_status_is_pushed_though_half_of_the_packets_are_lost),
     };
 
