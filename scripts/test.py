@@ -127,8 +127,9 @@ def way_env(way):
 def is_stale(way):
     """A meson.build or fuzzer that came after the last configuration, so ninja cannot know it."""
     stamp = (way.dir / "build.ninja").stat().st_mtime
-    files = [p for p in ROOT.glob("*/**/meson.build") if not p.parts[len(ROOT.parts)].startswith("build")]
-    files += ROOT.glob("fuzz/fuzz_*.c")
+    files = [p for p in ROOT.glob("**/meson.build")
+             if not p.relative_to(ROOT).parts[0].startswith("build")]
+    files += [*ROOT.glob("fuzz/fuzz_*.c"), *ROOT.glob("meson_options.txt")]
     return any(p.stat().st_mtime > stamp for p in files)
 
 
@@ -140,17 +141,15 @@ def has_tests(way):
     return options["tests"] == "enabled"
 
 
-def build(way, log):
-    """Configures where needed and compiles; 0 or the status of what failed."""
-    env = way_env(way)
+def configure(way, log):
+    """Makes the build directory, or renews it where ninja would not; 0 or the status."""
     options = way.options + ["-Dtests=enabled"]
     if not (way.dir / "build.ninja").exists():
-        status = run_logged(["meson", "setup", str(way.dir)] + options, log, env)
-    elif not has_tests(way) or is_stale(way):
-        status = run_logged(["meson", "setup", "--reconfigure", str(way.dir)] + options, log, env)
-    else:
-        status = 0
-    return status or run_logged(["ninja", "-C", str(way.dir)], log, env)
+        return run_logged(["meson", "setup", str(way.dir)] + options, log, way_env(way))
+    if not has_tests(way) or is_stale(way):
+        command = ["meson", "setup", "--reconfigure", str(way.dir)] + options
+        return run_logged(command, log, way_env(way))
+    return 0
 
 
 def tail(text, lines=TAIL):
@@ -159,24 +158,30 @@ def tail(text, lines=TAIL):
     return "\n".join("    " + line for line in cut + kept[-lines:])
 
 
-def build_case(way, tally):
-    """The build is a case too: that it compiles without a warning."""
+def build_case(way, names, tally):
+    """Builds, which is a case too: that it compiles without a warning.  Returns the tests to run,
+    None where the build failed, and does not build where NAMEs choose none."""
     way.dir.mkdir(exist_ok=True)
     log = way.dir / "test.log"
     log.unlink(missing_ok=True)
     live.begin(f"[{way.name}] building")
-    status = build(way, log)
+    status, chosen = configure(way, log), {}
+    if status == 0:
+        chosen = list_tests(way, names)
+        if names and not chosen:
+            return chosen
+        status = run_logged(["ninja", "-C", str(way.dir)], log, way_env(way))
     if status == 0:
         tally.passed += 1
-        return True
+        return chosen
     tally.failed.append(f"{way.name}: it compiles without warnings")
     say(f"FAILED: {way.name}: it compiles without warnings\n"
         f"{tail(log.read_text(errors='replace'))}\n    (all of it: {log})")
-    return False
+    return None
 
 
 def list_tests(way, names):
-    """The names of tests to run here, by suite/name."""
+    """The tests to run here: {suite/name: name}."""
     shown = subprocess.run(["meson", "introspect", "--tests", str(way.dir)], cwd=ROOT,
                            capture_output=True, text=True, check=True)
     chosen = {}
@@ -184,7 +189,7 @@ def list_tests(way, names):
         suite = test["suite"][0].split(":")[-1]
         label = f"{suite}/{test['name']}"
         if way.runs(suite) and (not names or any(n in label for n in names)):
-            chosen[test["name"]] = label
+            chosen[label] = test["name"]
     return chosen
 
 
@@ -246,16 +251,18 @@ def run_tests(way, chosen, tally, env):
     command = ["meson", "test", "-C", str(way.dir), "--no-rebuild",
                "--num-processes", str(min(os.cpu_count() or 1, 8))]
     started = time.monotonic()
-    run_logged(command + sorted(chosen), log, env)
+    run_logged(command + sorted(set(chosen.values())), log, env)
     entries = {}
     if meson_log.exists():
         with open(meson_log, encoding="utf-8", errors="replace") as lines:
-            entries = {e["name"].split(" / ")[-1]: e for e in map(json.loads, lines)}
+            # "project:suite / name", or "project:first+second / name"
+            entries = {re.sub(r"^(?:.*?:)?([^+ ]*).* / ", r"\1/", e["name"]): e
+                       for e in map(json.loads, lines)}
     here = Tally()
-    for name, label in sorted(chosen.items(), key=lambda item: item[1]):
-        label = f"{way.name}: {label}"
-        if name in entries:
-            judge(entries[name], label, here)
+    for key in sorted(chosen):
+        label = f"{way.name}: {key}"
+        if key in entries:
+            judge(entries[key], label, here)
         else:
             here.failed.append(f"{label}: was run")
             say(f"FAILED: {label}: was run\n{tail(log.read_text(errors='replace'))}")
@@ -274,17 +281,12 @@ def main():
     ways = [w for w in WAYS if w.name == "clang"] if args.fuzz_only else WAYS
     tally, found = Tally(), False
     for way in ways:
-        if not build_case(way, tally):
-            found = True
-            continue
-        chosen = list_tests(way, names)
-        found = found or bool(chosen)
-        env = way_env(way)
-        env["FUZZ_SECONDS"] = str(args.fuzz_seconds)
+        chosen = build_case(way, names, tally)
+        found = found or chosen is None or bool(chosen)
         if chosen:
+            env = way_env(way)
+            env["FUZZ_SECONDS"] = str(args.fuzz_seconds)
             run_tests(way, chosen, tally, env)
-        elif names:
-            tally.passed -= 1  # nothing of this way was asked for: its build is no case either
     if not found:
         print(f"test: no test's suite/name contains {' or '.join(names)}", file=sys.stderr)
         return 2
