@@ -255,14 +255,15 @@ def run_tests(way, chosen, tally, env):
     entries = {}
     if meson_log.exists():
         with open(meson_log, encoding="utf-8", errors="replace") as lines:
-            # "project:suite / name", or "project:first+second / name"
+            # "project:suite / name"; "name" where there is one suite alone
             entries = {re.sub(r"^(?:.*?:)?([^+ ]*).* / ", r"\1/", e["name"]): e
                        for e in map(json.loads, lines)}
     here = Tally()
     for key in sorted(chosen):
         label = f"{way.name}: {key}"
-        if key in entries:
-            judge(entries[key], label, here)
+        entry = entries.get(key) or entries.get(chosen[key])
+        if entry:
+            judge(entry, label, here)
         else:
             here.failed.append(f"{label}: was run")
             say(f"FAILED: {label}: was run\n{tail(log.read_text(errors='replace'))}")
