@@ -45,6 +45,22 @@ static void set_fingerprint(struct quic_trust *t)
         snprintf(t->fingerprint + 2 * i, 3, "%02x", digest[i]);
 }
 
+/* Every machine's own CA has the same name: each is asked alone. */
+static int add_cas(struct quic_trust *t)
+{
+    t->cas = calloc(t->n_certs + 1, sizeof(*t->cas));
+    if (t->cas == NULL)
+        return QHCP_E_NOMEM;
+    for (unsigned i = 0; i < t->n_certs; i++) {
+        if (gnutls_x509_crt_get_ca_status(t->certs[i], NULL) <= 0)
+            continue;
+        if (gnutls_x509_trust_list_init(&t->cas[t->n_cas], 1) != 0)
+            return QHCP_E_NOMEM;
+        gnutls_x509_trust_list_add_cas(t->cas[t->n_cas++], &t->certs[i], 1, 0);
+    }
+    return 0;
+}
+
 int quic_trust_init(struct quic_trust *t, const char *pem, const char *name, char *words,
                     size_t words_cap)
 {
@@ -53,24 +69,22 @@ int quic_trust_init(struct quic_trust *t, const char *pem, const char *name, cha
     int rv;
 
     keep_end(fresh.name, sizeof(fresh.name), name ? name : "the given certificates");
-    if (gnutls_x509_trust_list_init(&fresh.cas, 0) != 0)
-        return QHCP_E_NOMEM;
     if (pem != NULL) {
         text = (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)pem,
                                 .size = (unsigned)strlen(pem)};
         rv = gnutls_x509_crt_list_import2(&fresh.certs, &fresh.n_certs, &text, GNUTLS_X509_FMT_PEM,
                                           0);
         if (rv < 0) {
-            gnutls_x509_trust_list_deinit(fresh.cas, 0);
             snprintf(words, words_cap, "trusted certificates in %s: %s", fresh.name,
                      gnutls_strerror(rv));
             return QHCP_E_TLS;
         }
         set_fingerprint(&fresh);
-    }
-    for (unsigned i = 0; i < fresh.n_certs; i++) {
-        if (gnutls_x509_crt_get_ca_status(fresh.certs[i], NULL) > 0)
-            gnutls_x509_trust_list_add_cas(fresh.cas, &fresh.certs[i], 1, 0);
+        rv = add_cas(&fresh);
+        if (rv != 0) {
+            quic_trust_deinit(&fresh);
+            return rv;
+        }
     }
     *t = fresh;
     return 0;
@@ -78,7 +92,9 @@ int quic_trust_init(struct quic_trust *t, const char *pem, const char *name, cha
 
 void quic_trust_deinit(struct quic_trust *t)
 {
-    gnutls_x509_trust_list_deinit(t->cas, 0);
+    for (unsigned i = 0; i < t->n_cas; i++)
+        gnutls_x509_trust_list_deinit(t->cas[i], 0);
+    free(t->cas);
     for (unsigned i = 0; i < t->n_certs; i++)
         gnutls_x509_crt_deinit(t->certs[i]);
     gnutls_free(t->certs);
@@ -272,22 +288,43 @@ static bool is_pinned(const struct quic_trust *t, gnutls_x509_crt_t leaf)
     return false;
 }
 
-/* The chain up to a trusted CA; not the leaf's own dates, which have words of their own. */
-static int check_chain(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned n,
-                       bool server, struct quic_judgement *ret)
+#define NOT_ISSUED (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNATURE_FAILURE)
+
+/* 0 when one of the CAs accepts the chain, else what the nearest of them says. */
+static unsigned ask_cas(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned n,
+                        bool server)
 {
     gnutls_typed_vdata_st purpose = {
         .type = GNUTLS_DT_KEY_PURPOSE_OID,
         .data = (unsigned char *)(uintptr_t)(server ? GNUTLS_KP_TLS_WWW_SERVER
                                                     : GNUTLS_KP_TLS_WWW_CLIENT),
     };
-    unsigned status = 0;
-    gnutls_datum_t text = {0};
-    int rv = gnutls_x509_trust_list_verify_crt2(t->cas, certs, n, &purpose, 1, 0, &status, NULL);
+    unsigned nearest = NOT_ISSUED;
 
-    if (rv == 0 && status == 0)
+    for (unsigned i = 0; i < t->n_cas; i++) {
+        unsigned status = 0;
+
+        if (gnutls_x509_trust_list_verify_crt2(t->cas[i], certs, n, &purpose, 1, 0, &status,
+                                               NULL) != 0)
+            continue;
+        if (status == 0)
+            return 0;
+        if (!(status & NOT_ISSUED))
+            nearest = status;
+    }
+    return nearest;
+}
+
+/* The chain up to a trusted CA. */
+static int check_chain(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned n,
+                       bool server, struct quic_judgement *ret)
+{
+    unsigned status = ask_cas(t, certs, n, server);
+    gnutls_datum_t text = {0};
+
+    if (status == 0)
         return 0;
-    if (rv != 0 || (status & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNATURE_FAILURE)))
+    if (status & NOT_ISSUED)
         return refuse_issuer(t, certs[0], server, ret);
     if (status & GNUTLS_CERT_PURPOSE_MISMATCH) {
         snprintf(ret->words, sizeof(ret->words), "certificate is not meant for a TLS %s",

@@ -20,7 +20,8 @@ struct quic_judgement {
 struct quic_trust {
     gnutls_x509_crt_t *certs;
     unsigned n_certs;
-    gnutls_x509_trust_list_t cas;
+    gnutls_x509_trust_list_t *cas; /* a list each: GnuTLS confuses CAs of the same name */
+    unsigned n_cas;
     char name[128];       /* the file it came from, for words */
     char fingerprint[20]; /* the first 16 hex digits of the first certificate's SHA-256 */
 };

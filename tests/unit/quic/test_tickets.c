@@ -119,6 +119,7 @@ static void a_ticket_is_not_used_under_another_trust_or_name(void **state)
     struct quic_endpoint_config cc = world_client_config();
     struct quic_tls *tls;
     struct trial t;
+    char both[4096];
 
     (void)state;
     trial_init(&t, &server, &client);
@@ -127,6 +128,14 @@ static void a_ticket_is_not_used_under_another_trust_or_name(void **state)
     trial_dial(&t, "a.example");
     assert_true(t.client.resumed);
     trial_dial(&t, "c.example"); /* accepted, but on the certificate's word */
+    trial_accepted(&t);
+    assert_false(t.client.resumed);
+    snprintf(both, sizeof(both), "%s%s", trial_ca.pem, trial_other_ca.pem);
+    client = trial_trusting(both);
+    tls = world_tls(&client);
+    world_restart(&t.world, &t.client, &cc, tls);
+    quic_tls_unref(tls);
+    trial_dial(&t, "c.example"); /* more is trusted than before: accepted, but looked at */
     trial_accepted(&t);
     assert_false(t.client.resumed);
     client = trial_trusting(trial_other_ca.pem);

@@ -69,6 +69,8 @@ static void the_certificates_ca_must_be_trusted(void **state)
           "is issued by CN=QHCP CA; is the server run by another");
     snprintf(both, sizeof(both), "%s%s", trial_other_ca.pem, trial_ca.pem);
     judge(&a, both, "a.example", NULL);
+    snprintf(both, sizeof(both), "%s%s", trial_ca.pem, trial_other_ca.pem);
+    judge(&a, both, "a.example", NULL); /* whichever of the two namesakes comes first */
 }
 
 static void a_certificate_may_be_pinned_as_it_is(void **state)

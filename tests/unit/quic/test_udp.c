@@ -157,12 +157,14 @@ static void a_dead_peers_icmp_costs_the_innocent_nothing(void **state)
         struct udp_error e;
 
         for (int i = 0; i < 10; i++)
-            fill(&room[i], i % 2 ? &alive_addr : &dead_addr, (uint8_t)round);
+            fill(&room[i], i % 2 ? &dead_addr : &alive_addr, (uint8_t)round);
         assert_int_equal(udp_send(u, 10), 10);
         assert_int_equal(udp_pending(u), 0);
         got += collect(alive, 5, &last);
+        if (round % 3 == 0) /* the last packet's error meets the next batch's first */
+            continue;
         assert_int_equal(udp_receive(u, &packets), 0); /* a pending error is no failure */
-        if (round % 2) /* sometimes nobody reads the queue for a while */
+        if (round % 3 == 1) /* sometimes nobody reads the queue for a while */
             continue;
         while (udp_next_error(u, &e) == 1) {
             assert_true(address_equal(&e.remote, &dead_addr));
