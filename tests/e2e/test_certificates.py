@@ -192,7 +192,7 @@ class Files(RawCase):
     """Files that other users can read, or that hold something else."""
 
     def refused(self, *arguments, words, status=1):
-        code, out, err = self.qhcp(*arguments)
+        code, out, err = self.qhcp(*arguments, within=3)
         self.assertEqual((code, out), (status, ""), err)
         self.assertRegex(err, words)
 
