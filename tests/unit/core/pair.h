@@ -27,7 +27,7 @@ struct pair {
     bool icmp;                                 /* nobody listening is told by ICMP */
     unsigned loss;                             /* percent, each way */
     uint64_t seed;
-    uint64_t packets; /* that were put on the link, both ways */
+    uint64_t packets;  /* that were put on the link, both ways */
     unsigned sessions; /* that servers granted */
     struct pair_event events[PAIR_EVENTS];
     size_t n_events;
