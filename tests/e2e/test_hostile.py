@@ -340,9 +340,10 @@ class Surroundings(RawCase):
     def test_a_full_disk_leaves_nothing_half_made(self):
         disk = self.dir / "disk"
         disk.mkdir()
-        script = (f"mount -t tmpfs -o size=16k tmpfs {disk} && mkdir -m 700 {disk}/state || exit 9; "
+        script = (f"mount -t tmpfs -o size=1m tmpfs {disk} && mkdir -m 700 {disk}/state || exit 9; "
+                  f"head -c 2m /dev/zero 2>&- >{disk}/filler; truncate -s -16k {disk}/filler; "
                   f"{os.environ['QHCP_BINARY']} server --port 4299; echo $?; find {disk}/state -type f; "
-                  f"mount -o remount,size=1m {disk}; "
+                  f"rm {disk}/filler; "
                   f"timeout -s TERM 5 {os.environ['QHCP_BINARY']} check localhost:9 --timeout 10ms; "
                   f"test -e {disk}/state/ca/ca.pem && echo made")
         done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True,
