@@ -64,6 +64,14 @@ def ip(*arguments):
     return run("ip", *arguments)
 
 
+def private_mounts():
+    """The command before a command that mounts: what it mounts goes with it.  In a chroot, where
+    the root is no mount point, it must unmount by itself."""
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0:
+        return ["unshare", "-m"]
+    return ["unshare", "-m", "--propagation", "unchanged"]
+
+
 class Namespace:
     """A network namespace.  `with namespace:` what is started and opened belongs to it."""
 
