@@ -180,6 +180,23 @@ static void tokens_are_renewed_on_the_live_session(void **state)
     assert_int_equal(p->n_events, 1);
 }
 
+static void a_clock_that_jumps_disturbs_no_session(void **state)
+{
+    static const int64_t jumps[] = {7200, -7200, 86400, -86400};
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.token_lifetime = 60};
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    for (size_t i = 0; i < sizeof jumps / sizeof jumps[0]; i++) {
+        p->wall += jumps[i];
+        pair_run(p, 200 * SEC, NULL); /* renewals on both sides of the jump */
+    }
+    assert_int_equal(p->sessions, 1);
+    assert_int_equal(p->n_events, 1);
+}
+
 static void new_intervals_reach_live_sessions(void **state)
 {
     struct pair *p = *state;
@@ -276,6 +293,7 @@ int main(void)
         TEST(a_load_balancer_that_stops_takes_its_leave),
         TEST(a_load_balancer_waits_a_second_for_silent_servers),
         TEST(tokens_are_renewed_on_the_live_session),
+        TEST(a_clock_that_jumps_disturbs_no_session),
         TEST(new_intervals_reach_live_sessions),
         TEST(a_check_costs_two_packets),
         TEST(loss_of_a_fifth_neither_breaks_nor_loses_a_session),
