@@ -230,23 +230,22 @@ static void report(struct backend *b, qhcp_nsec now, const struct session_lb_rep
         quic_conn_close(b->conn, (uint64_t)-QHCP_E_NO_ERROR, "load balancer stops");
 }
 
-/* The peer broke the protocol, or floods: ERROR, then the same code closes. */
-static void violated(struct backend *b, qhcp_nsec now, int err, uint64_t type)
+/* The peer broke the protocol, or floods: ERROR, CONNECTION_CLOSE, log and reason say the same. */
+static void violated(struct backend *b, qhcp_nsec now, int err)
 {
-    char words[QHCP_TEXT];
+    struct quic_conn *c = b->conn;
 
-    snprintf(words, sizeof words, "protocol error in %s: %s", wire_type_name(type),
-             qhcp_strerror(err));
-    lb_log(b->lb, QHCP_LOG_WARNING, "%s: %s", b->text, words);
+    session_lb_refuse(&b->session, err, qhcp_strerror(err));
+    snprintf(b->why, sizeof b->why, "protocol error: %.200s", b->session.words);
+    lb_log(b->lb, QHCP_LOG_WARNING, "%s: %s", b->text, b->why);
     talk_flush(b, now);
-    if (!b->conn)
+    if (!c)
         return;
-    quic_conn_set_user(b->conn, NULL);
-    quic_conn_close(b->conn, (uint64_t)-err, words);
+    quic_conn_set_user(c, NULL);
+    quic_conn_close(c, (uint64_t)-err, b->session.words);
     b->conn = NULL;
     inbox_deinit(&b->inbox);
     session_lb_init(&b->session, &b->lb->session);
-    snprintf(b->why, sizeof b->why, "%s", words);
     backend_signal(b, now, HEALTH_SIGNAL_REFUSED);
 }
 
@@ -264,8 +263,6 @@ static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel
                   size_t n)
 {
     struct session_lb_report r;
-    uint64_t type = 0;
-    size_t total;
     int err;
 
     r.what = 0;
@@ -273,9 +270,7 @@ static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel
     if (err == 0 && !(r.what & SESSION_LB_ANSWER) && flooded(b, now))
         err = QHCP_E_EXCESSIVE;
     if (err != 0) {
-        if (wire_peek(p, n, &type, &total) != 0)
-            type = 0;
-        violated(b, now, err, type);
+        violated(b, now, err);
         return;
     }
     if (channel == SESSION_DATAGRAM && (r.what & SESSION_LB_ANSWER) &&
@@ -315,7 +310,7 @@ void talk_bytes(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
     }
     inbox_deinit(&in);
     if (err != 0 && b->conn == c)
-        violated(b, now, err, 0);
+        violated(b, now, err);
 }
 
 void talk_expire(struct backend *b, qhcp_nsec now)
@@ -324,7 +319,7 @@ void talk_expire(struct backend *b, qhcp_nsec now)
     int err = session_lb_expire(&b->session, now, &r);
 
     if (err != 0) {
-        violated(b, now, err, 0);
+        violated(b, now, err);
         return;
     }
     report(b, now, &r);

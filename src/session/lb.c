@@ -355,6 +355,14 @@ int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel c
     return error == 0 ? 0 : refuse(s, error, type);
 }
 
+void session_lb_refuse(struct session_lb *s, int error, const char *words)
+{
+    if (s->state == SESSION_LB_IDLE || s->state == SESSION_LB_CLOSED)
+        return;
+    session_text(s->words, sizeof s->words, words, qhcp_strerror(error));
+    fail(s, error, 0);
+}
+
 int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq)
 {
     int error = step(s, SESSION_DO_REQUEST, &(struct occasion){.now = now});

@@ -88,6 +88,10 @@ int session_lb_open(struct session_lb *s, qhcp_nsec now, struct slice token);
 int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel channel,
                      const uint8_t *frame, size_t n, struct session_lb_report *ret);
 
+/* What the session cannot see broke the rules (framing, a flood): ERROR with this code and these
+ * words becomes due, and the session is CLOSED.  Does nothing when it is IDLE or CLOSED already. */
+void session_lb_refuse(struct session_lb *s, int error, const char *words);
+
 /* Makes a HEALTH_REQUEST due and sets its sequence number.  QHCP_E_UNEXPECTED unless ACTIVE,
  * LEAVING or LEFT. */
 int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq);

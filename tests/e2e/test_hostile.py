@@ -118,12 +118,12 @@ class Hostile(RawCase):
             "a datagram cut short": ({"asked": lambda seq: answer(seq)[:-1]}, "ends before its length"),
             "bytes behind a frame": ({"asked": lambda seq: answer(seq) + b"\0"}, "left over"),
             "ACK twice": ({"hello": lambda: ack() + ack()}, "ACK"),
-            "HELLO to the load balancer": ({"hello": lambda: raw.hello("x")}, "protocol error in HELLO"),
+            "HELLO to the load balancer": ({"hello": lambda: raw.hello("x")}, "protocol error: HELLO"),
             "CONFIG_ACK unasked": ({"hello": lambda: ack() + raw.frame(
-                wire.CONFIG_ACK, id=1, interval_us=1000, push=0)}, "protocol error in CONFIG_ACK"),
+                wire.CONFIG_ACK, id=1, interval_us=1000, push=0)}, "protocol error: CONFIG_ACK"),
             "ACK in a datagram": ({"hello": None, "greeted": ack}, "not allowed in a datagram"),
             "ACK without a boot id": ({"hello": lambda: raw.raw_frame(wire.ACK, b"\x00\x43\xe8")},
-                                      "protocol error in ACK: a required key is missing"),
+                                      "protocol error: ACK: a required key is missing"),
             "a percentage of 100.01": ({"asked": lambda seq: answer(seq, values={1: 10000, 2: 0})
                                         .replace(wire.varint(10000), wire.varint(10001))},
                                        "HEALTH_RESPONSE: a value is out of its range"),

@@ -378,6 +378,19 @@ static void a_check_leaves_the_rest_of_the_report_alone(void **state)
         assert_int_equal(tail[i], 0xa5);
 }
 
+static void what_the_caller_saw_broken_ends_the_session_with_an_error(void **state)
+{
+    struct kit_lb k;
+
+    (void)state;
+    kit_lb(&k, SESSION_LB_ACTIVE, false);
+    session_lb_refuse(&k.s, QHCP_E_TOO_LARGE, "frame or field is too large");
+    assert_int_equal(k.s.state, SESSION_LB_CLOSED);
+    kit_lb_expect_error(&k, QHCP_E_TOO_LARGE, "frame or field is too large", 0);
+    session_lb_refuse(&k.s, QHCP_E_EXCESSIVE, "more"); /* once is enough */
+    assert_int_equal(kit_lb_pull(&k).n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +414,7 @@ int main(void)
         cmocka_unit_test(health_goes_on_the_stream_too_and_nothing_else_in_datagrams),
         cmocka_unit_test(unknown_frames_are_ignored_on_both_channels),
         cmocka_unit_test(what_does_not_decode_ends_the_session_with_its_own_error),
+        cmocka_unit_test(what_the_caller_saw_broken_ends_the_session_with_an_error),
         cmocka_unit_test(a_check_leaves_the_rest_of_the_report_alone),
     };
 
