@@ -12,7 +12,7 @@ import termios
 import threading
 import time
 
-from lib import raw
+from lib import net, raw
 from lib.case import SLOW, free_port
 from lib.raw import RawCase, peak_kb, wait_log, wire
 
@@ -345,8 +345,8 @@ class Surroundings(RawCase):
                   f"{os.environ['QHCP_BINARY']} server --port 4299; echo $?; find {disk}/state -type f; "
                   f"rm {disk}/filler; "
                   f"timeout -s TERM 5 {os.environ['QHCP_BINARY']} check localhost:9 --timeout 10ms; "
-                  f"test -e {disk}/state/ca/ca.pem && echo made")
-        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True,
+                  f"test -e {disk}/state/ca/ca.pem && echo made; umount {disk}")
+        done = subprocess.run([*net.private_mounts(), "sh", "-c", script], capture_output=True, text=True,
                               check=False, env=self.env(disk / "state"), timeout=30 * SLOW)
         if done.returncode == 9:
             self.skipTest("no tmpfs can be mounted here")
