@@ -99,6 +99,19 @@ static bool can_hold(const struct quic_conn *c)
     return c->heard == QUIC_HEARD_HOLD && !c->ready && c->tx_acked == c->tx_end && c->confirmed;
 }
 
+/* No callback of ngtcp2's tells of the peer's STOP_SENDING, but from then on it refuses to write to
+ * the stream.  It is asked with more bytes than a stream can have, and no packet to put them in:
+ * whatever it answers, nothing is written. */
+static bool is_stopped(const struct quic_conn *c)
+{
+    static uint8_t nothing;
+    const ngtcp2_vec too_much = {.base = &nothing, .len = SIZE_MAX};
+
+    return c->stream >= 0 && ngtcp2_conn_writev_stream(
+                                 c->ng, NULL, NULL, NULL, 0, NULL, NGTCP2_WRITE_STREAM_FLAG_NONE,
+                                 c->stream, &too_much, 1, c->last) == NGTCP2_ERR_STREAM_SHUT_WR;
+}
+
 void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
 {
     union qhcp_addr remote = packet->remote, local = {0};
@@ -121,6 +134,8 @@ void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_pac
         quic_conn_fail(c, rv);
         return;
     }
+    if (is_stopped(c))
+        quic_conn_close(c, (uint64_t)-QHCP_E_STREAM, "the control stream was stopped");
     settle(c);
     if (can_hold(c)) {
         c->held = true;

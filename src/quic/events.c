@@ -59,6 +59,17 @@ static int on_handshake_confirmed(ngtcp2_conn *ng, void *user)
     return 0;
 }
 
+/* Known from its first frame on, though that may carry no bytes (STOP_SENDING). */
+static int on_stream_open(ngtcp2_conn *ng, int64_t stream, void *user)
+{
+    struct quic_conn *c = user;
+
+    (void)ng;
+    if (c->stream < 0)
+        c->stream = stream;
+    return 0;
+}
+
 static int on_stream_data(ngtcp2_conn *ng, uint32_t flags, int64_t stream, uint64_t offset,
                           const uint8_t *p, size_t n, void *user, void *stream_user)
 {
@@ -66,8 +77,6 @@ static int on_stream_data(ngtcp2_conn *ng, uint32_t flags, int64_t stream, uint6
 
     (void)offset, (void)stream_user;
     c->heard |= QUIC_HEARD_CONTROL;
-    if (c->stream < 0)
-        c->stream = stream;
     if (stream != c->stream) {
         quic_conn_close(c, (uint64_t)-QHCP_E_STREAM, "a second stream");
         return 0;
@@ -263,6 +272,7 @@ const ngtcp2_callbacks quic_events = {
     .hp_mask = ngtcp2_crypto_hp_mask_cb,
     .recv_stream_data = on_stream_data,
     .acked_stream_data_offset = on_stream_acked,
+    .stream_open = on_stream_open,
     .stream_close = on_stream_close,
     .stream_reset = on_stream_reset,
     .recv_stateless_reset = on_reset,

@@ -88,6 +88,101 @@ static void frames_that_break_the_rules_end_the_connection(void **state)
     }
 }
 
+/* What ends the control stream ends the session, whoever does it and however: both sides know the
+ * error by its code and its words. */
+static const struct frames stream_ends[] = {
+    {"FIN", false, FRAMES("\x0f\x00\x05\x00"), 0, "the control stream was closed"},
+    {"FIN behind bytes", false, FRAMES("\x0f\x00\x05\x03xyz"), 0, "the control stream was closed"},
+    {"FIN", true, FRAMES("\x0f\x00\x05\x00"), 0, "the control stream was closed"},
+    {"RESET_STREAM", false, FRAMES("\x04\x00\x40\x07\x05"), 0, "the control stream was reset"},
+    {"RESET_STREAM", true, FRAMES("\x04\x00\x40\x07\x05"), 0, "the control stream was reset"},
+    {"STOP_SENDING", false, FRAMES("\x05\x00\x40\x07"), 0, "the control stream was stopped"},
+    {"STOP_SENDING", true, FRAMES("\x05\x00\x40\x07"), 0, "the control stream was stopped"},
+    {"STOP_SENDING with a datagram", true, FRAMES("\x05\x00\x40\x07\x31\x01x"), 0,
+     "the control stream was stopped"},
+};
+
+static bool is_stream_error(const struct node *n, enum quic_end end, const char *words)
+{
+    return n->closed == 1 && n->why.end == end && n->why.application &&
+           n->why.code == (uint64_t)-QHCP_E_STREAM && strcmp(n->why.words, words) == 0;
+}
+
+static void the_end_of_the_control_stream_is_an_error_that_both_sides_know(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(stream_ends) / sizeof(stream_ends[0]); i++) {
+        const struct frames *f = &stream_ends[i];
+        struct node *victim, *liar;
+        struct pair p;
+
+        pair_init(&p);
+        pair_connect(&p);
+        victim = f->server ? &p.client : &p.server;
+        liar = f->server ? &p.server : &p.client;
+        assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+        assert_int_equal(quic_conn_write(p.server.conn, (const uint8_t *)"world", 5), 0);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+        assert_int_equal(victim->closed + liar->closed, 0);
+        lie(&p, f->server, f->bytes, f->size);
+        if (!is_stream_error(victim, QUIC_END_CLOSED_BY_US, f->words) ||
+            !is_stream_error(liar, QUIC_END_CLOSED_BY_PEER, f->words))
+            fail_msg("%s of the %s: %d 0x%llx \"%s\", told: %d 0x%llx \"%s\"", f->what,
+                     f->server ? "server" : "client", victim->why.end,
+                     (unsigned long long)victim->why.code, victim->why.words, liar->why.end,
+                     (unsigned long long)liar->why.code, liar->why.words);
+        pair_deinit(&p);
+    }
+}
+
+/* The first that a server hears of the stream may be its end, and what waits to be written to a
+ * stream that was stopped must not delay the close. */
+static void a_stopped_stream_is_an_error_before_it_is_used_and_while_it_is(void **state)
+{
+    static const char stop[] = "\x05\x00\x40\x07", *words = "the control stream was stopped";
+    static uint8_t block[60000];
+
+    (void)state;
+    for (unsigned used = 0; used < 2; used++) {
+        struct pair p;
+
+        pair_init(&p);
+        pair_connect(&p);
+        if (used) {
+            assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
+            world_run(&p.world, NSEC_PER_SEC, NULL);
+            assert_int_equal(quic_conn_write(p.server.conn, block, sizeof(block)), 0);
+        }
+        lie(&p, false, stop, sizeof(stop) - 1);
+        assert_true(is_stream_error(&p.server, QUIC_END_CLOSED_BY_US, words));
+        assert_true(is_stream_error(&p.client, QUIC_END_CLOSED_BY_PEER, words));
+        assert_int_equal(quic_conn_count(p.server.endpoint), 0);
+        pair_deinit(&p);
+    }
+}
+
+/* ... and the accepted twin: a stream that is used in both directions, held open and silent. */
+static void a_control_stream_that_stays_open_is_no_error(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    pair_connect(&p);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
+        world_run(&p.world, i * NSEC_PER_SEC, NULL);
+        assert_int_equal(quic_conn_write(p.server.conn, (const uint8_t *)"world", 5), 0);
+        assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+    }
+    assert_int_equal(p.client.closed + p.server.closed, 0);
+    assert_int_equal(p.client.control_size, 100);
+    assert_int_equal(p.server.control_size, 100);
+    pair_deinit(&p);
+}
+
 static const struct frames suffered[] = {
     {"a PING", true, FRAMES("\x01"), 0, ""},
     {"nothing but padding", true, FRAMES("\x00"), 0, ""},
@@ -229,6 +324,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_that_break_the_rules_end_the_connection),
+        cmocka_unit_test(the_end_of_the_control_stream_is_an_error_that_both_sides_know),
+        cmocka_unit_test(a_stopped_stream_is_an_error_before_it_is_used_and_while_it_is),
+        cmocka_unit_test(a_control_stream_that_stays_open_is_no_error),
         cmocka_unit_test(frames_that_are_only_odd_are_suffered),
         cmocka_unit_test(a_late_ticket_is_ignored),
         cmocka_unit_test(tls_messages_that_are_garbage_end_the_connection),
