@@ -54,6 +54,10 @@ struct qhcp_lb_config {
     qhcp_nsec liveness_interval;  /* between probes; 0: the smaller of check_interval and 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down; 0: 30 s */
+    /* Metrics wanted beside cpu_usage_percent and memory_usage_percent, by name: registered ones,
+     * or a server's own.  What a server does not have is not in its view. */
+    const char *const *metrics;
+    size_t n_metrics;
     const char *cert_file; /* trusted CA or server certificate; NULL: the state directory's */
     const char *client_cert_file, *client_key_file; /* both or neither */
     const char *token_file; /* a token of an outside issuer, private; NULL: minted here */
@@ -85,7 +89,8 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
  * QHCP_E_NOT_FOUND. */
 int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address);
 
-/* New intervals and fall on live sessions (CONFIG_UPDATE), and certificates read again. */
+/* A new configuration, on live sessions (CONFIG_UPDATE): intervals, fall, metrics; certificates and
+ * keys are read again.  On failure words says why and the old one is in force, all of it. */
 int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_config *config,
                    char *words, size_t words_cap);
 

@@ -144,6 +144,22 @@ void address_format(const union qhcp_addr *addr, char *ret, size_t cap)
     }
 }
 
+void address_key(const struct address *a, char ret[ADDRESS_KEY])
+{
+    size_t n = strlen(a->host);
+
+    if (a->literal) {
+        address_format(&a->addr, ret, ADDRESS_KEY);
+        return;
+    }
+    if (n > 1 && a->host[n - 1] == '.')
+        n--;
+    snprintf(ret, ADDRESS_KEY, "%.*s:%u", (int)n, a->host, a->port);
+    for (char *p = ret; *p != '\0'; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p | 0x20);
+}
+
 bool address_equal(const union qhcp_addr *a, const union qhcp_addr *b)
 {
     if (a->sa.sa_family != b->sa.sa_family)

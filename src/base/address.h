@@ -20,6 +20,12 @@ struct address {
  * is a guess.  QHCP_E_PARSE with words that quote the text. */
 int address_parse(const char *text, struct address *ret, char *words, size_t words_cap);
 
+#define ADDRESS_KEY (ADDRESS_HOST + 8)
+
+/* One spelling for all that mean the same place: names in lower case and without a final dot,
+ * literals as address_format has them. */
+void address_key(const struct address *a, char ret[ADDRESS_KEY]);
+
 /* "127.0.0.1:4243", "[::1]:4243"; "-" for AF_UNSPEC. */
 void address_format(const union qhcp_addr *addr, char *ret, size_t cap);
 

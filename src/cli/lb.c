@@ -151,6 +151,8 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
         .liveness_interval = options_liveness(o),
         .check_interval = options_number(o, OPTION_CHECK_INTERVAL),
         .reconnect_interval = options_number(o, OPTION_RECONNECT_INTERVAL),
+        .metrics = (const char *const *)o->at[OPTION_METRICS].list.at,
+        .n_metrics = o->at[OPTION_METRICS].list.n,
         .cert_file = options_text(o, OPTION_CERT),
         .client_cert_file = options_text(o, OPTION_CLIENT_CERT),
         .client_key_file = options_text(o, OPTION_CLIENT_KEY),
@@ -177,24 +179,24 @@ static int add_servers(struct lb *lb, const struct list *list, char *words, size
 
 struct wanted {
     UT_hash_handle hh;
-    char key[SERVERS_KEY];
+    char key[ADDRESS_KEY];
 };
 
-static void make_key(const char *text, char ret[SERVERS_KEY])
+static void make_key(const char *text, char ret[ADDRESS_KEY])
 {
     struct address a;
     char words[400];
 
     ret[0] = '\0';
     if (address_parse(text, &a, words, sizeof words) == 0)
-        servers_key(&a, ret);
+        address_key(&a, ret);
 }
 
 /* Lets go of what is in `old` and no longer in `list`. */
 static int remove_servers(struct lb *lb, const struct list *old, const struct list *list)
 {
     struct wanted *all = calloc(list->n, sizeof *all), *table = NULL, *found;
-    char key[SERVERS_KEY];
+    char key[ADDRESS_KEY];
 
     if (!all)
         return QHCP_E_NOMEM;

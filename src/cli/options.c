@@ -231,6 +231,23 @@ static int check_service(const char *text, char *words, size_t words_cap)
     return r;
 }
 
+static int check_metrics(const struct list *metrics, char *words, size_t words_cap)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    char quote[VALUE_QUOTE + 8];
+
+    for (size_t i = 0; i < metrics->n; i++) {
+        size_t n = strlen(metrics->at[i]);
+
+        if (n > 0 && n <= LIMIT_NAME && strspn(metrics->at[i], allowed) == n)
+            continue;
+        snprintf(words, words_cap, "--metrics: %s is no metric's name: 1 to %d of a-z, 0-9 and _",
+                 value_quote(metrics->at[i], quote), LIMIT_NAME);
+        return QHCP_E_ARG;
+    }
+    return 0;
+}
+
 static int check_lb(const struct options *o, char *words, size_t words_cap)
 {
     const struct list *servers = &o->at[OPTION_SERVERS].list;
@@ -244,7 +261,7 @@ static int check_lb(const struct options *o, char *words, size_t words_cap)
     int r = servers_check(servers->at, servers->n, why, sizeof why);
     if (r < 0)
         snprintf(words, words_cap, "--servers: %s", why);
-    return r;
+    return r == 0 ? check_metrics(&o->at[OPTION_METRICS].list, words, words_cap) : r;
 }
 
 static int check_server(const struct options *o, char *words, size_t words_cap)

@@ -55,6 +55,9 @@ enum options_kind {
     X(RECONNECT_INTERVAL, "reconnect-interval", DURATION, OPTIONS_LB, "DURATION", "30s",           \
       OPTIONS_INTERVAL_MIN, OPTIONS_DAY, true,                                                     \
       "How often a server that is down is dialled again.")                                         \
+    X(METRICS, "metrics", LIST, OPTIONS_LB, "LIST", NULL, 0, LIMIT_METRICS - 2, true,              \
+      "Metrics to ask for beside cpu_usage_percent and memory_usage_percent, by name, with "       \
+      "commas between; a server's own ones too.")                                                  \
     X(CERT, "cert-file", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,               \
       "What is trusted: the certificate (PEM) of a CA, or a server's own. By default the state "   \
       "directory's CA.")                                                                           \

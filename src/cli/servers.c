@@ -9,26 +9,10 @@
 
 #include "cli/value.h"
 
-void servers_key(const struct address *a, char ret[SERVERS_KEY])
-{
-    size_t n = strlen(a->host);
-
-    if (a->literal) {
-        address_format(&a->addr, ret, SERVERS_KEY);
-        return;
-    }
-    if (n > 1 && a->host[n - 1] == '.')
-        n--; /* "host." is the same name, made absolute */
-    snprintf(ret, SERVERS_KEY, "%.*s:%u", (int)n, a->host, a->port);
-    for (char *p = ret; *p != '\0'; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p | 0x20);
-}
-
 struct seen {
     UT_hash_handle hh;
     size_t position;
-    char key[SERVERS_KEY];
+    char key[ADDRESS_KEY];
 };
 
 /* Checks entry i and enters it into the table. */
@@ -44,7 +28,7 @@ static int check_one(char *const *list, size_t n, size_t i, struct seen **table,
         snprintf(words, words_cap, "server %zu of %zu: %s", i + 1, n, why);
         return r;
     }
-    servers_key(&a, entry->key);
+    address_key(&a, entry->key);
     HASH_FIND_STR(*table, entry->key, found);
     if (found) {
         snprintf(words, words_cap,

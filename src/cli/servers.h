@@ -7,11 +7,6 @@
 
 #include <qhcp/error.h>
 
-#define SERVERS_KEY (ADDRESS_HOST + 8)
-
-/* "host:port" in one spelling for all that mean the same. */
-void servers_key(const struct address *a, char ret[SERVERS_KEY]);
-
 /* Is every address of the list well-formed, and none twice?  QHCP_E_PARSE, QHCP_E_EXISTS,
  * QHCP_E_ARG (the list is empty), QHCP_E_NOMEM, with words that name the position, from 1. */
 int servers_check(char *const *list, size_t n, char *words, size_t words_cap);

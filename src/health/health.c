@@ -48,7 +48,7 @@ static void forget_probes(struct health *h)
     h->n_open = 0;
     h->misses = 0;
     h->timeout_at = h->convict_at = NSEC_NEVER;
-    h->suspect = h->asked = false;
+    h->suspect = h->asked = h->blocked = false;
     h->burst_left = 0;
 }
 
@@ -189,6 +189,7 @@ void health_not_sent(struct health *h, qhcp_nsec now)
         find_timeout(h);
     }
     h->asked = false;
+    h->blocked = h->misses >= HEALTH_BLOCKED && h->n_open == 0;
     h->next = nsec_add(now, h->suspect ? HEALTH_BURST_SPACING : pause);
 }
 
@@ -197,7 +198,7 @@ static void acquit(struct health *h)
 {
     if (h->suspect || h->misses > 0)
         h->next = h->grid;
-    h->suspect = h->excused = false;
+    h->suspect = h->excused = h->blocked = false;
     h->burst_left = 0;
     h->convict_at = NSEC_NEVER;
     h->misses = h->fails = 0;
@@ -376,6 +377,13 @@ static void judge_burst(struct health *h, qhcp_nsec now, struct health_step *ret
     go_down(h, now, HEALTH_CAUSE_UNREACHABLE, ret);
 }
 
+static void convict(struct health *h, qhcp_nsec now, struct health_step *ret)
+{
+    ret->misses = h->misses;
+    ret->span = now - h->first_miss_sent;
+    go_down(h, now, h->suspect ? HEALTH_CAUSE_UNREACHABLE : HEALTH_CAUSE_SILENCE, ret);
+}
+
 static void judge_miss(struct health *h, qhcp_nsec now, struct health_probe probe,
                        struct health_step *ret)
 {
@@ -384,11 +392,8 @@ static void judge_miss(struct health *h, qhcp_nsec now, struct health_probe prob
     if (++h->misses == 1)
         h->first_miss_sent = probe.sent;
     h->next = nsec_min(h->next, now);
-    if (h->misses < h->config.fall)
-        return;
-    ret->misses = h->misses;
-    ret->span = now - h->first_miss_sent;
-    go_down(h, now, h->suspect ? HEALTH_CAUSE_UNREACHABLE : HEALTH_CAUSE_SILENCE, ret);
+    if (h->misses >= h->config.fall)
+        convict(h, now, ret);
 }
 
 static void judge_probes(struct health *h, qhcp_nsec now, struct health_step *ret)
@@ -430,6 +435,8 @@ void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret)
         judge_burst(h, now, ret);
     if (h->phase == HEALTH_WATCHING)
         judge_probes(h, now, ret);
+    if (h->phase == HEALTH_WATCHING && h->blocked)
+        convict(h, now, ret);
     ask(h, now, ret);
 }
 

@@ -52,6 +52,9 @@ enum health_phase {
 #define HEALTH_BURST_INTERVAL (200 * NSEC_PER_MSEC) /* between bursts: ICMP can be forged */
 #define HEALTH_RETRY (20 * NSEC_PER_MSEC) /* a probe that could not leave, at the latest */
 #define HEALTH_LATE (50 * NSEC_PER_MSEC)  /* the owner's own lateness that is still judged by */
+#define HEALTH_BLOCKED                                                                             \
+    20                 /* with so many misses a probe that cannot leave is silence too: the        \
+                        * congestion window is full of unanswered ones */
 #define HEALTH_OPEN 32 /* unanswered probes that are timed; more are sent, but not counted */
 
 struct health_probe {
@@ -82,6 +85,7 @@ struct health {
     bool asked;            /* a step asked for a probe; health_sent or health_not_sent is owed */
     bool in_burst;         /* the last probe sent was the burst's */
     bool excused;          /* a probe was forgiven because we ourselves were late */
+    bool blocked;          /* the window is full after HEALTH_BLOCKED misses */
     bool answered;         /* on this connection */
     bool complete;         /* the newest answer's */
     bool stopped;          /* TERMINATE was seen on this connection */

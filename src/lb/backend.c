@@ -8,16 +8,16 @@
 
 struct health_config backend_health_config(const struct qhcp_lb *lb)
 {
-    return (struct health_config){.interval = lb->config.liveness_interval,
-                                  .reconnect_interval = lb->config.reconnect_interval,
-                                  .fall = lb->config.max_fail_attempts};
+    return (struct health_config){.interval = lb->config->liveness_interval,
+                                  .reconnect_interval = lb->config->reconnect_interval,
+                                  .fall = lb->config->max_fail_attempts};
 }
 
 /* First dials are spread so that a fleet is not dialled in one instant: 100 us apart, within the
  * liveness interval. */
 static qhcp_nsec first_dial(const struct qhcp_lb *lb, qhcp_nsec now, size_t id)
 {
-    return now + id * 100 * NSEC_PER_USEC % lb->config.liveness_interval;
+    return now + id * 100 * NSEC_PER_USEC % lb->config->liveness_interval;
 }
 
 int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struct address *address,
@@ -37,7 +37,7 @@ int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struc
         b->n_addrs = 1;
     }
     b->renew_at = b->reverify_at = NSEC_NEVER;
-    session_lb_init(&b->session, &lb->session);
+    session_lb_init(&b->session, &lb->owned->session);
     health_init(&b->health, &health, first_dial(lb, now, b->id));
     *ret = b;
     return 0;
@@ -74,7 +74,7 @@ static void drop_connection(struct backend *b, int code, const char *words)
     b->conn = NULL;
     b->renew_at = b->reverify_at = NSEC_NEVER;
     inbox_deinit(&b->inbox);
-    session_lb_init(&b->session, &b->lb->session);
+    session_lb_init(&b->session, &b->lb->owned->session);
     if (!c)
         return;
     quic_conn_set_user(c, NULL);
@@ -85,13 +85,13 @@ static void dial_address(struct backend *b, qhcp_nsec now)
 {
     struct quic_dial dial = {.remote = b->addrs[b->at],
                              .name = b->address.host,
-                             .timeout = nsec_max(LB_DIAL_TIMEOUT, b->lb->config.liveness_interval),
+                             .timeout = nsec_max(LB_DIAL_TIMEOUT, b->lb->config->liveness_interval),
                              .user = b};
     char text[ADDRESS_TEXT], words[QHCP_TEXT];
     int err;
 
     dial.ticket = credentials_ticket(b);
-    session_lb_init(&b->session, &b->lb->session);
+    session_lb_init(&b->session, &b->lb->owned->session);
     err = quic_dial(b->lb->quic, now, &dial, &b->conn);
     if (err == 0)
         return;
@@ -130,7 +130,7 @@ static void dial(struct backend *b, qhcp_nsec now)
         return;
     }
     b->resolving = true;
-    b->lb->config.resolve(b->lb->config.ctx, b->id, b->address.host, b->address.port);
+    b->lb->config->resolve(b->lb->config->ctx, b->id, b->address.host, b->address.port);
 }
 
 void backend_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *addrs, size_t n,
@@ -251,12 +251,13 @@ void backend_expire(struct backend *b, qhcp_nsec now)
     backend_rearm(b);
 }
 
-void backend_configure(struct backend *b, qhcp_nsec now)
+void backend_configure(struct backend *b, qhcp_nsec now, bool metrics)
 {
     struct health_config config = backend_health_config(b->lb);
 
     health_configure(&b->health, &config, now);
     b->update_interval = true;
+    b->update_metrics = b->update_metrics || metrics;
     talk_renew(b, now);
     backend_rearm(b);
 }
@@ -265,7 +266,7 @@ void backend_stop(struct backend *b, qhcp_nsec now)
 {
     if (!b->conn)
         return;
-    if (b->lb->config.once) /* its token may ask, and no more */
+    if (b->lb->config->once) /* its token may ask, and no more */
         drop_connection(b, QHCP_E_NO_ERROR, "checked");
     else if (session_lb_terminate(&b->session, now, LB_STOP_WAIT, "load balancer stops") == 0)
         talk_flush(b, now);

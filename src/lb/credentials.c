@@ -12,7 +12,7 @@
 
 static int load_tls(struct qhcp_lb *lb, struct quic_tls **ret, char *words, size_t cap)
 {
-    const struct qhcp_lb_config *config = &lb->config;
+    const struct qhcp_lb_config *config = lb->config;
     struct quic_tls_config tls = {.trust_name = lb->trust_path, .insecure = config->insecure};
     char *trust = NULL, *cert = NULL, *key = NULL;
     int err = state_read_file(lb->trust_path, false, PEM_MAX, &trust, NULL, words, cap);
@@ -59,7 +59,7 @@ static int load_key(struct qhcp_lb *lb, struct auth_key **ret, char *words, size
     size_t len;
     int err;
 
-    if (!lb->config.token_file)
+    if (!lb->config->token_file)
         return parse_key(lb->key_path, ret, words, cap);
     err = state_read_file(lb->key_path, true, LIMIT_TOKEN + 64, &text, &len, words, cap);
     if (err != 0)
@@ -78,7 +78,7 @@ static void load_old_key(struct qhcp_lb *lb)
     auth_key_free(lb->old_key);
     lb->old_key = NULL;
     state_path(&lb->state, STATE_TOKEN_KEY_OLD, path, sizeof path);
-    if (lb->config.once || lb->config.token_file || access(path, F_OK) != 0)
+    if (lb->config->token_file || access(path, F_OK) != 0)
         return;
     if (parse_key(path, &lb->old_key, words, sizeof words) != 0)
         lb_log(lb, QHCP_LOG_WARNING, "%s", words);
@@ -87,17 +87,37 @@ static void load_old_key(struct qhcp_lb *lb)
 /* `qhcp check` on a server's machine has a key of its own, for that server alone. */
 static void choose_paths(struct qhcp_lb *lb)
 {
-    if (lb->config.cert_file)
-        snprintf(lb->trust_path, sizeof lb->trust_path, "%s", lb->config.cert_file);
+    if (lb->config->cert_file)
+        snprintf(lb->trust_path, sizeof lb->trust_path, "%s", lb->config->cert_file);
     else
         state_path(&lb->state, "ca/ca.pem", lb->trust_path, sizeof lb->trust_path);
-    if (lb->config.token_file) {
-        snprintf(lb->key_path, sizeof lb->key_path, "%s", lb->config.token_file);
+    if (lb->config->token_file) {
+        snprintf(lb->key_path, sizeof lb->key_path, "%s", lb->config->token_file);
         return;
     }
     state_path(&lb->state, "check/token-key.json", lb->key_path, sizeof lb->key_path);
-    if (!lb->config.once || access(lb->key_path, F_OK) != 0)
+    if (!lb->config->once || access(lb->key_path, F_OK) != 0)
         state_path(&lb->state, "lb/token-key.json", lb->key_path, sizeof lb->key_path);
+}
+
+static void mark_files(const struct qhcp_lb *lb, struct watch ret[LB_FILES])
+{
+    const char *const paths[LB_FILES] = {lb->trust_path, lb->key_path, lb->config->client_cert_file,
+                                         lb->config->client_key_file};
+
+    for (size_t i = 0; i < LB_FILES; i++)
+        watch_mark(paths[i] ? paths[i] : "", &ret[i]);
+}
+
+static bool files_changed(const struct qhcp_lb *lb)
+{
+    struct watch marks[LB_FILES];
+
+    mark_files(lb, marks);
+    for (size_t i = 0; i < LB_FILES; i++)
+        if (!watch_equal(&marks[i], &lb->marks[i]))
+            return true;
+    return false;
 }
 
 int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
@@ -107,8 +127,7 @@ int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
     int err;
 
     choose_paths(lb);
-    watch_mark(lb->trust_path, &lb->trust_mark);
-    watch_mark(lb->key_path, &lb->key_mark);
+    mark_files(lb, lb->marks);
     err = load_tls(lb, &tls, words, words_cap);
     if (err != 0)
         return err;
@@ -129,15 +148,12 @@ int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
 
 void credentials_refresh(struct qhcp_lb *lb, qhcp_nsec now)
 {
-    struct watch trust, key;
     char words[QHCP_TEXT * 2];
 
     if (now - lb->credentials_checked < LB_CREDENTIALS_CHECK)
         return;
     lb->credentials_checked = now;
-    watch_mark(lb->trust_path, &trust);
-    watch_mark(lb->key_path, &key);
-    if (watch_equal(&trust, &lb->trust_mark) && watch_equal(&key, &lb->key_mark))
+    if (!files_changed(lb))
         return;
     if (credentials_load(lb, words, sizeof words) == 0)
         lb_log(lb, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
@@ -171,9 +187,9 @@ int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *r
     struct qhcp_lb *lb = b->lb;
     uint8_t binding[AUTH_BINDING];
     struct auth_claims claims = {.audience = b->address.host,
-                                 .scopes = lb->config.once ? AUTH_SCOPE_HEALTH : AUTH_SCOPE_ALL,
-                                 .now = lb->config.wall_clock(lb->config.ctx),
-                                 .lifetime = lb->config.token_lifetime,
+                                 .scopes = lb->config->once ? AUTH_SCOPE_HEALTH : AUTH_SCOPE_ALL,
+                                 .now = lb->config->wall_clock(lb->config->ctx),
+                                 .lifetime = lb->config->token_lifetime,
                                  .binding = binding};
     int err;
 
@@ -219,14 +235,17 @@ static void load_ticket(struct backend *b)
         return;
     memcpy(b->ticket, buf + 8, n - 8);
     b->ticket_len = n - 8;
+    b->ticket_time =
+        b->lb->config->wall_clock(b->lb->config->ctx); /* its file is at most a day old */
     b->peer_expires = expires;
 }
 
 struct slice credentials_ticket(struct backend *b)
 {
+    int64_t wall = b->lb->config->wall_clock(b->lb->config->ctx);
     uint8_t now_print[32];
 
-    if (b->lb->config.insecure)
+    if (b->lb->config->insecure)
         return slice_of(NULL, 0);
     quic_tls_fingerprint(b->lb->tls, now_print);
     if (b->ticket && memcmp(now_print, b->ticket_print, sizeof now_print) != 0)
@@ -234,7 +253,7 @@ struct slice credentials_ticket(struct backend *b)
     if (!b->ticket_loaded)
         load_ticket(b);
     memcpy(b->ticket_print, now_print, sizeof now_print);
-    if (b->ticket && b->peer_expires <= b->lb->config.wall_clock(b->lb->config.ctx))
+    if (b->ticket && (b->peer_expires <= wall || wall - b->ticket_time > LB_TICKET_AGE))
         credentials_drop_ticket(b);
     return slice_of(b->ticket, b->ticket_len);
 }
@@ -243,7 +262,7 @@ void credentials_keep_ticket(struct backend *b, const uint8_t *p, size_t n)
 {
     uint8_t *copy;
 
-    if (b->lb->config.insecure || n == 0 || n > LB_TICKET_MAX || b->peer_expires == 0)
+    if (b->lb->config->insecure || n == 0 || n > LB_TICKET_MAX || b->peer_expires == 0)
         return;
     copy = malloc(n);
     if (!copy)
@@ -252,6 +271,7 @@ void credentials_keep_ticket(struct backend *b, const uint8_t *p, size_t n)
     free(b->ticket);
     b->ticket = copy;
     b->ticket_len = n;
+    b->ticket_time = b->lb->config->wall_clock(b->lb->config->ctx);
     b->ticket_fresh = true;
 }
 
@@ -295,10 +315,10 @@ bool credentials_fall_back(struct backend *b, uint64_t code)
 
 qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now)
 {
-    int64_t left = b->peer_expires - b->lb->config.wall_clock(b->lb->config.ctx) -
+    int64_t left = b->peer_expires - b->lb->config->wall_clock(b->lb->config->ctx) -
                    (int64_t)LB_NOTICE_DAYS * 86400;
 
-    if (b->peer_expires == 0)
+    if (b->peer_expires == 0 || left > LB_FAR)
         return NSEC_NEVER;
     return nsec_add(now,
                     left > 0 ? nsec_max((qhcp_nsec)left * NSEC_PER_SEC, LB_REVERIFY) : LB_REVERIFY);
@@ -308,5 +328,5 @@ void credentials_notice(const struct backend *b, char *ret, size_t cap)
 {
     ret[0] = '\0';
     (void)state_expiry_words(b->address.host, b->peer_expires,
-                             b->lb->config.wall_clock(b->lb->config.ctx), ret, cap);
+                             b->lb->config->wall_clock(b->lb->config->ctx), ret, cap);
 }

@@ -33,14 +33,29 @@
 #define LB_TOKEN_LIFETIME 3600             /* seconds, unless the configuration says otherwise */
 #define LB_CREDENTIALS_CHECK NSEC_PER_SEC  /* the files are looked at no more often */
 #define LB_NOTICE_DAYS 30 /* before a certificate's end it is looked at again ... */
-#define LB_REVERIFY (86400 * NSEC_PER_SEC) /* ... once a day, should the server have a newer */
-#define LB_TICKET_MAX 4096                 /* bytes of a TLS ticket that is kept */
-#define LB_UNASKED_PER_INTERVAL 64         /* frames nobody asked for, before EXCESSIVE */
+#define LB_REVERIFY (86400 * NSEC_PER_SEC)    /* ... once a day, should the server have a newer */
+#define LB_FAR ((int64_t)100 * 365 * 86400)   /* seconds; a certificate's end beyond is no matter */
+#define LB_TICKET_MAX 4096                    /* bytes of a TLS ticket that is kept */
+#define LB_UNASKED 64                         /* frames nobody asked for in an interval ... */
+#define LB_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and a push so often, before EXCESSIVE */
+#define LB_TICKET_AGE 86400                   /* seconds a TLS ticket is used */
+#define LB_STRINGS 5
 
 struct lb_metric {
     uint64_t number;
     unsigned unit;
     char name[LIMIT_NAME + 1];
+};
+
+/* The configuration, owned: config.c. */
+struct lb_config {
+    struct qhcp_lb_config c;
+    struct session_lb_config session; /* what HELLO says */
+    char id[LIMIT_ID + 1];
+    char *strings[LB_STRINGS];
+    char *names[LIMIT_METRICS];
+    struct wire_numbers numbers; /* metrics wanted */
+    struct wire_texts texts;
 };
 
 struct backend {
@@ -49,7 +64,7 @@ struct backend {
     size_t id; /* ascending, never reused */
     char text[QHCP_TEXT];
     struct address address;
-    char key[ADDRESS_HOST + 8]; /* host:port in lower case, for the hash */
+    char key[ADDRESS_KEY]; /* for the hash */
     UT_hash_handle hh;
 
     /* Addresses of the name, tried in turn from `at`; tried counts those of this round. */
@@ -70,6 +85,7 @@ struct backend {
     qhcp_nsec renew_at;   /* when the token is renewed */
     qhcp_nsec renew_next; /* the same, once the token just sent is in force */
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
+    bool update_metrics;  /* the metric list is owed */
     bool update_token;
     bool old_key;          /* the server does not know the newest token key */
     qhcp_nsec reverify_at; /* when its certificate is looked at again, by a new handshake */
@@ -78,6 +94,7 @@ struct backend {
     bool ticket_loaded;       /* the state directory was asked */
     bool ticket_fresh;        /* newer than the state directory's */
     uint8_t ticket_print[32]; /* quic_tls_fingerprint of the trust it was made under */
+    int64_t ticket_time;      /* unix seconds when the ticket came */
     int64_t peer_expires;     /* unix seconds; 0 unknown */
 
     char server_id[LIMIT_ID + 1];
@@ -93,21 +110,22 @@ struct backend {
     struct wire_values values;
 };
 
+/* Trust, token key, client certificate and its key. */
+#define LB_FILES 4
+
 struct qhcp_lb {
-    struct qhcp_lb_config config; /* strings are copies, below */
-    char *strings[8];
+    struct lb_config *owned;       /* the configuration's storage */
+    struct qhcp_lb_config *config; /* in it */
     struct state state;
     bool state_open;
     char trust_path[STATE_PATH], key_path[STATE_PATH];
-    struct watch trust_mark, key_mark;
+    struct watch marks[LB_FILES]; /* of the files that make credentials */
     qhcp_nsec credentials_checked;
     struct quic_tls *tls;
     struct auth_key *key; /* NULL with token_file */
     struct auth_key
         *old_key; /* the one before a rotation, for servers that know no other; or NULL */
     struct quic_endpoint *quic;
-    struct session_lb_config session;
-    char id[LIMIT_ID + 1];
 
     struct backend **backends; /* ascending ids */
     struct backend *by_key;
@@ -118,6 +136,12 @@ struct qhcp_lb {
     int icmp_error; /* errno of the ICMP under way */
     qhcp_nsec stop_at;
 };
+
+/* config.c */
+int config_new(const struct qhcp_lb_config *config, struct lb_config **ret, char *words,
+               size_t words_cap);
+void config_free(struct lb_config *l);
+bool config_same_metrics(const struct lb_config *a, const struct lb_config *b);
 
 /* backend.c */
 int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struct address *address,
@@ -135,7 +159,8 @@ void backend_dial_again(struct backend *b, qhcp_nsec now);
 void backend_signal(struct backend *b, qhcp_nsec now, enum health_signal signal);
 void backend_rearm(struct backend *b);
 void backend_restarted(struct backend *b);
-void backend_configure(struct backend *b, qhcp_nsec now);
+/* The configuration is a new one. metrics: so is the list of them. */
+void backend_configure(struct backend *b, qhcp_nsec now, bool metrics);
 void backend_stop(struct backend *b, qhcp_nsec now);
 struct health_config backend_health_config(const struct qhcp_lb *lb);
 

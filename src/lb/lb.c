@@ -1,10 +1,8 @@
 /* The load balancer's public functions: configuration, packets, time. */
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lb/internal.h"
 
@@ -13,12 +11,12 @@ void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, .
     char text[1024];
     va_list args;
 
-    if (!lb->config.log)
+    if (!lb->config->log)
         return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    lb->config.log(lb->config.ctx, level, text);
+    lb->config->log(lb->config->ctx, level, text);
 }
 
 /* Ids ascend with the index. */
@@ -43,58 +41,14 @@ void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const
     struct qhcp_event event = {
         .index = lb_index(lb, b->id), .address = b->text, .from = from, .to = to, .reason = reason};
 
-    if (lb->config.event)
-        lb->config.event(lb->config.ctx, &event);
+    if (lb->config->event)
+        lb->config->event(lb->config->ctx, &event);
 }
 
-/* Copies the strings, so that the caller's may go; defaults for what is 0. */
-static int take_config(struct qhcp_lb *lb, const struct qhcp_lb_config *config)
+static void use_config(struct qhcp_lb *lb, struct lb_config *owned)
 {
-    const char **fields[] = {&lb->config.id, &lb->config.cert_file, &lb->config.client_cert_file,
-                             &lb->config.client_key_file, &lb->config.token_file};
-    char *copies[5] = {0};
-
-    lb->config = *config;
-    for (size_t i = 0; i < 5; i++) {
-        if (!*fields[i])
-            continue;
-        copies[i] = strdup(*fields[i]);
-        if (!copies[i])
-            goto nomem;
-        *fields[i] = copies[i];
-    }
-    for (size_t i = 0; i < 5; i++) {
-        free(lb->strings[i]);
-        lb->strings[i] = copies[i];
-    }
-    if (lb->config.max_fail_attempts == 0)
-        lb->config.max_fail_attempts = 3;
-    if (lb->config.check_interval == 0)
-        lb->config.check_interval = 10 * NSEC_PER_SEC;
-    if (lb->config.liveness_interval == 0)
-        lb->config.liveness_interval = nsec_min(lb->config.check_interval, NSEC_PER_SEC);
-    if (lb->config.reconnect_interval == 0)
-        lb->config.reconnect_interval = 30 * NSEC_PER_SEC;
-    if (lb->config.token_lifetime == 0)
-        lb->config.token_lifetime = LB_TOKEN_LIFETIME;
-    return 0;
-
-nomem:
-    for (size_t i = 0; i < 5; i++)
-        free(copies[i]);
-    return QHCP_E_NOMEM;
-}
-
-static void take_session(struct qhcp_lb *lb)
-{
-    if (lb->config.id)
-        snprintf(lb->id, sizeof lb->id, "%s", lb->config.id);
-    else if (gethostname(lb->id, sizeof lb->id - 1) != 0)
-        snprintf(lb->id, sizeof lb->id, "load balancer");
-    lb->session =
-        (struct session_lb_config){.lb_id = slice_str(lb->id),
-                                   .interval_us = lb->config.liveness_interval / NSEC_PER_USEC,
-                                   .push = true};
+    lb->owned = owned;
+    lb->config = &owned->c;
 }
 
 int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_lb **ret,
@@ -102,18 +56,20 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
 {
     struct quic_endpoint_config quic = {.handlers = &link_handlers};
     struct qhcp_lb *lb = calloc(1, sizeof *lb);
+    struct lb_config *owned;
     int err;
 
     if (!lb)
         return QHCP_E_NOMEM;
     lb->now = now;
-    err = take_config(lb, config);
-    if (err == 0)
-        err = state_open(&lb->state, words, words_cap);
+    err = config_new(config, &owned, words, words_cap);
+    if (err != 0)
+        goto free_lb;
+    use_config(lb, owned);
+    err = state_open(&lb->state, words, words_cap);
     if (err != 0)
         goto free_lb;
     lb->state_open = true;
-    take_session(lb);
     err = credentials_load(lb, words, words_cap);
     if (err != 0)
         goto free_lb;
@@ -149,25 +105,16 @@ void qhcp_lb_free(struct qhcp_lb *lb)
     auth_key_free(lb->old_key);
     if (lb->state_open)
         state_close(&lb->state);
-    for (size_t i = 0; i < sizeof lb->strings / sizeof lb->strings[0]; i++)
-        free(lb->strings[i]);
+    config_free(lb->owned);
     free(lb);
-}
-
-/* host:port in lower case: the same place however it was typed. */
-static void make_key(const struct address *a, char ret[ADDRESS_HOST + 8])
-{
-    snprintf(ret, ADDRESS_HOST + 8, "%s:%u", a->host, a->port);
-    for (char *p = ret; *p; p++)
-        *p = (char)tolower((unsigned char)*p);
 }
 
 static struct backend *find(const struct qhcp_lb *lb, const struct address *a)
 {
-    char key[ADDRESS_HOST + 8];
+    char key[ADDRESS_KEY];
     struct backend *b;
 
-    make_key(a, key);
+    address_key(a, key);
     HASH_FIND_STR(lb->by_key, key, b);
     return b;
 }
@@ -183,8 +130,10 @@ static int reserve(struct qhcp_lb *lb)
     if (!grown)
         return QHCP_E_NOMEM;
     lb->backends = grown;
+    if (heap_reserve(&lb->heap, cap) != 0)
+        return QHCP_E_NOMEM;
     lb->cap = cap;
-    return heap_reserve(&lb->heap, cap);
+    return 0;
 }
 
 int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
@@ -208,7 +157,7 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
         snprintf(words, words_cap, "%s", qhcp_strerror(err));
         return err;
     }
-    make_key(&a, b->key);
+    address_key(&a, b->key);
     HASH_ADD_STR(lb->by_key, key, b);
     lb->backends[lb->count++] = b;
     backend_rearm(b);
@@ -242,27 +191,40 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     return 0;
 }
 
+static bool same_timing(const struct qhcp_lb_config *a, const struct qhcp_lb_config *b)
+{
+    return a->liveness_interval == b->liveness_interval &&
+           a->reconnect_interval == b->reconnect_interval &&
+           a->max_fail_attempts == b->max_fail_attempts;
+}
+
 int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_config *config,
                    char *words, size_t words_cap)
 {
-    struct qhcp_lb_config old = lb->config;
-    int err;
+    struct lb_config *old = lb->owned, *fresh;
+    char ignored[QHCP_TEXT * 2];
+    bool metrics;
+    int err = config_new(config, &fresh, words, words_cap);
 
     lb->now = now;
-    err = take_config(lb, config);
     if (err != 0)
         return err;
-    take_session(lb);
+    use_config(lb, fresh);
     err = credentials_load(lb, words, words_cap);
-    if (err != 0)
-        lb_log(lb, QHCP_LOG_ERROR, "the old certificates and keys stay in force: %s", words);
-    if (old.liveness_interval == lb->config.liveness_interval &&
-        old.reconnect_interval == lb->config.reconnect_interval &&
-        old.max_fail_attempts == lb->config.max_fail_attempts)
+    if (err != 0) {
+        use_config(lb, old);
+        (void)credentials_load(lb, ignored, sizeof ignored); /* the old paths are watched again */
+        config_free(fresh);
         return err;
-    for (size_t i = 0; i < lb->count; i++)
-        backend_configure(lb->backends[i], now);
-    return err;
+    }
+    metrics = !config_same_metrics(old, fresh);
+    for (size_t i = 0; i < lb->count; i++) {
+        lb->backends[i]->session.config = &fresh->session;
+        if (metrics || !same_timing(&old->c, &fresh->c))
+            backend_configure(lb->backends[i], now, metrics);
+    }
+    config_free(old);
+    return 0;
 }
 
 void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union qhcp_addr *addrs,
@@ -321,10 +283,12 @@ size_t qhcp_lb_count(const struct qhcp_lb *lb)
 int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
 {
     const struct backend *b;
+    bool known; /* what it last said is news, not history */
 
     if (index >= lb->count)
         return QHCP_E_NOT_FOUND;
     b = lb->backends[index];
+    known = b->health.state != QHCP_DOWN && b->health.state != QHCP_CONNECTING;
     snprintf(ret->address, sizeof ret->address, "%s", b->text);
     snprintf(ret->server_id, sizeof ret->server_id, "%s", b->server_id);
     snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
@@ -332,11 +296,11 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->state = b->health.state;
     ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->fails = b->health.fails;
-    ret->rtt_us = b->health.srtt / NSEC_PER_USEC;
+    ret->rtt_us = known ? b->health.srtt / NSEC_PER_USEC : 0;
     ret->checks_sent = b->checks_sent;
     ret->checks_ok = b->checks_ok;
     ret->n_values = 0;
-    for (size_t i = 0; i < b->values.count; i++) {
+    for (size_t i = 0; known && i < b->values.count; i++) {
         for (size_t k = 0; k < b->n_metrics && ret->n_values < QHCP_VALUES; k++) {
             struct qhcp_value *v = &ret->values[ret->n_values];
 

@@ -65,7 +65,15 @@ static void refused_words(const struct quic_close *why, char *ret, size_t cap)
 {
     bool token = why->application && why->code >= (uint64_t)-QHCP_E_TOKEN_MISSING &&
                  why->code <= (uint64_t)-QHCP_E_TOKEN_CLAIM;
-    const char *words = why->words[0] != '\0' ? why->words : qhcp_strerror((int64_t)why->code);
+    char number[40];
+    const char *words = why->words;
+
+    if (words[0] == '\0' && why->application) {
+        words = qhcp_strerror((int64_t)why->code);
+        snprintf(number, sizeof number, "error 0x%llx", (unsigned long long)why->code);
+        if (strcmp(words, "unknown error") == 0)
+            words = number;
+    }
 
     if (token && strncmp(words, "token", 5) != 0)
         snprintf(ret, cap, "token refused: %.220s", words);
@@ -114,7 +122,7 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     b->conn = NULL;
     b->renew_at = b->reverify_at = NSEC_NEVER;
     inbox_deinit(&b->inbox);
-    session_lb_init(&b->session, &b->lb->session);
+    session_lb_init(&b->session, &b->lb->owned->session);
     refused_words(why, words, sizeof words);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: connection ended: %s", b->text, words);
     if (refused(why) || why->end == QUIC_END_HANDSHAKE)

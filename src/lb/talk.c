@@ -68,13 +68,18 @@ void talk_renew(struct backend *b, qhcp_nsec now)
     b->update_token = b->update_token || due;
     if (due)
         b->renew_at = nsec_add(now, 5 * NSEC_PER_SEC); /* again, should this one come to nothing */
-    if ((!b->update_token && !b->update_interval) ||
+    if ((!b->update_token && !b->update_interval && !b->update_metrics) ||
         (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING))
         return;
     memset(&update, 0, sizeof update);
     if (b->update_interval) {
         update.has |= WIRE_HAS_INTERVAL;
-        update.interval_us = b->lb->session.interval_us;
+        update.interval_us = b->lb->owned->session.interval_us;
+    }
+    if (b->update_metrics) {
+        update.has |= WIRE_HAS_METRICS;
+        update.metrics = b->lb->owned->numbers;
+        update.metric_names = b->lb->owned->texts;
     }
     if (b->update_token) {
         credentials_refresh(b->lb, now);
@@ -84,7 +89,7 @@ void talk_renew(struct backend *b, qhcp_nsec now)
         }
     }
     if (session_lb_config(&b->session, now, &update) == 0)
-        b->update_interval = false;
+        b->update_interval = b->update_metrics = false;
     talk_flush(b, now);
     auth_token_free(token);
 }
@@ -133,6 +138,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     b->booted = true;
     keep_metrics(b, &ack->metrics);
     b->tried = 0;
+    b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
     b->reverify_at = credentials_reverify(b, now);
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text, b->server_id,
@@ -190,6 +196,9 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
         slice_to_cstr(ack->refused.at[i].words, words, sizeof words);
         lb_log(b->lb, QHCP_LOG_WARNING, "%s: CONFIG_UPDATE refused (key 0x%llx): %s", b->text,
                (unsigned long long)ack->refused.at[i].key, words);
+        /* CONFIG_UPDATE insists, HELLO only asks: a new session gets what there is. */
+        if (ack->refused.at[i].code == (uint64_t)-QHCP_E_CONFIG)
+            b->reverify_at = 0;
         if (credentials_fall_back(b, ack->refused.at[i].code))
             b->renew_at = 0; /* at once, with the old key */
     }
@@ -203,7 +212,8 @@ static void configured(struct backend *b, qhcp_nsec now, const struct wire_confi
         b->renew_at = b->renew_next;
         lb_log(b->lb, QHCP_LOG_DEBUG, "%s: token renewed", b->text);
     }
-    if (b->update_interval)
+    keep_metrics(b, &ack->metrics);
+    if (b->update_interval || b->update_metrics)
         talk_renew(b, now);
 }
 
@@ -245,18 +255,18 @@ static void violated(struct backend *b, qhcp_nsec now, int err)
     quic_conn_close(c, (uint64_t)-err, b->session.words);
     b->conn = NULL;
     inbox_deinit(&b->inbox);
-    session_lb_init(&b->session, &b->lb->session);
+    session_lb_init(&b->session, &b->lb->owned->session);
     backend_signal(b, now, HEALTH_SIGNAL_REFUSED);
 }
 
 /* A peer may say little unasked; a flood of it is an attack or a fault. */
 static bool flooded(struct backend *b, qhcp_nsec now)
 {
-    if (now - b->unasked_since > b->lb->config.liveness_interval) {
+    if (now - b->unasked_since > b->lb->config->liveness_interval) {
         b->unasked_since = now;
         b->unasked = 0;
     }
-    return ++b->unasked > LB_UNASKED_PER_INTERVAL;
+    return ++b->unasked > LB_UNASKED + b->lb->config->liveness_interval / LB_UNASKED_EVERY;
 }
 
 static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel, const uint8_t *p,
@@ -313,11 +323,30 @@ void talk_bytes(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
         violated(b, now, err);
 }
 
+/* No ACK, or no CONFIG_ACK: want of an answer, not a breach. */
+static void fell_silent(struct backend *b, qhcp_nsec now)
+{
+    struct quic_close why = {.end = QUIC_END_CLOSED_BY_US};
+    struct quic_conn *c = b->conn;
+
+    snprintf(why.words, sizeof why.words, "%s", b->session.words);
+    talk_flush(b, now);
+    if (!c)
+        return;
+    link_handlers.closed(b->lb, c, now, &why);
+    quic_conn_set_user(c, NULL);
+    quic_conn_close(c, (uint64_t)-QHCP_E_TIMEOUT, why.words);
+}
+
 void talk_expire(struct backend *b, qhcp_nsec now)
 {
     struct session_lb_report r = {.what = 0};
     int err = session_lb_expire(&b->session, now, &r);
 
+    if (err == QHCP_E_TIMEOUT) {
+        fell_silent(b, now);
+        return;
+    }
     if (err != 0) {
         violated(b, now, err);
         return;

@@ -88,6 +88,9 @@ class Machines(Case):
         lb.wait_event("up", within=10)
         self.assertEqual([e["to"] for e in lb.events()], ["up"])
         self.assertIn("qhcp keys export --server 10.77.0.2", lb.errors())
+        status, out, err = self.qhcp("check", "10.77.0.2:4243", state=self.machines["lb"],
+                                     namespace=lb_ns)
+        self.assertEqual(status, 0, out + err)
 
     def test_show_names_what_exists_and_no_secret(self):
         self.keys("lb", "export", "--server", "web1.example", "--out", self.dir / "bundle")

@@ -99,6 +99,22 @@ static void a_cut_off_server_is_down_after_its_misses_and_says_how_many(void **s
     assert_true(pair_run(p, 1500 * MSEC, pair_all_up));
 }
 
+static void a_full_window_does_not_hide_a_dead_server(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 100 * MSEC, .max_fail_attempts = 1000};
+    unsigned misses, ms;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 5 * SEC, NULL);
+    p->cut[0] = true; /* the congestion window holds a few hundred probes, no thousand */
+    assert_true(pair_run(p, 60 * SEC, down0));
+    assert_int_equal(sscanf(last(p)->reason, "no answer to %u checks in %u ms", &misses, &ms), 2);
+    assert_in_range(misses, 20, 999);
+}
+
 static void a_quick_restart_is_no_verdict(void **state)
 {
     struct pair *p = *state;
@@ -217,6 +233,44 @@ static void new_intervals_reach_live_sessions(void **state)
     assert_int_equal(p->n_events, 1);
 }
 
+static size_t values(struct pair *p)
+{
+    struct qhcp_view v;
+
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &v), 0);
+    return v.n_values;
+}
+
+static void the_metrics_asked_for_change_on_the_live_session(void **state)
+{
+    static const char *const wanted[] = {"load_average_1m", "jobs_waiting", "nobody_has_it"};
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {0};
+
+    pair_start(p, 0);
+    assert_int_equal(qhcp_server_set_metric(p->servers[0], "jobs_waiting", 0, 42), 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 2 * SEC, NULL);
+    assert_int_equal(values(p), 2);
+    c.metrics = wanted;
+    c.n_metrics = 2;
+    pair_reload(p, &c);
+    pair_run(p, 2 * SEC, NULL);
+    assert_int_equal(values(p), 4);
+    c.n_metrics = 1;
+    pair_reload(p, &c);
+    pair_run(p, 2 * SEC, NULL);
+    assert_int_equal(values(p), 3);
+    assert_int_equal(p->sessions, 1);
+    c.n_metrics = 3; /* one that this server does not have: refused as a whole, so asked for anew */
+    pair_reload(p, &c);
+    pair_run(p, 2 * SEC, NULL);
+    assert_int_equal(values(p), 4);
+    assert_int_equal(p->sessions, 2);
+    assert_int_equal(p->n_events, 1);
+}
+
 static void a_check_costs_two_packets(void **state)
 {
     struct pair *p = *state;
@@ -288,6 +342,7 @@ int main(void)
         TEST(servers_come_up_with_their_metrics),
         TEST(a_killed_server_is_down_by_icmp_and_comes_back),
         TEST(a_cut_off_server_is_down_after_its_misses_and_says_how_many),
+        TEST(a_full_window_does_not_hide_a_dead_server),
         TEST(a_quick_restart_is_no_verdict),
         TEST(a_server_that_stops_is_draining_then_down_and_knows_when_to_go),
         TEST(a_load_balancer_that_stops_takes_its_leave),
@@ -295,6 +350,7 @@ int main(void)
         TEST(tokens_are_renewed_on_the_live_session),
         TEST(a_clock_that_jumps_disturbs_no_session),
         TEST(new_intervals_reach_live_sessions),
+        TEST(the_metrics_asked_for_change_on_the_live_session),
         TEST(a_check_costs_two_packets),
         TEST(loss_of_a_fifth_neither_breaks_nor_loses_a_session),
         TEST(a_certificate_that_runs_out_is_looked_at_again_without_a_verdict),
