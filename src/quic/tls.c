@@ -234,8 +234,7 @@ static int on_verify(gnutls_session_t session)
     return judge_peer(conn_of(session)) == 0 ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-static int on_ticket(gnutls_session_t session, unsigned htype, unsigned when, unsigned incoming,
-                     const gnutls_datum_t *msg)
+static int take_ticket(gnutls_session_t session)
 {
     struct quic_conn *c = conn_of(session);
     const struct quic_endpoint_config *config = &c->endpoint->config;
@@ -243,7 +242,6 @@ static int on_ticket(gnutls_session_t session, unsigned htype, unsigned when, un
     uint8_t *ticket;
     size_t n;
 
-    (void)htype, (void)when, (void)incoming, (void)msg;
     if (c->ticket_seen || config->handlers->ticket == NULL || c->ended ||
         gnutls_session_get_data2(session, &data) != 0)
         return 0;
@@ -258,6 +256,31 @@ static int on_ticket(gnutls_session_t session, unsigned htype, unsigned when, un
     return 0;
 }
 
+/* GnuTLS verifies the peer's signature before it asks on_verify, and with any key that is shown. */
+static int bound_cost(gnutls_session_t session)
+{
+    unsigned n = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
+
+    if (quic_verify_cost(chain, chain ? n : 0, &conn_of(session)->judgement) != 0)
+        return GNUTLS_E_CERTIFICATE_ERROR;
+    return 0;
+}
+
+/* GnuTLS has room for one hook in a session. */
+static int on_message(gnutls_session_t session, unsigned htype, unsigned when, unsigned incoming,
+                      const gnutls_datum_t *msg)
+{
+    (void)msg;
+    if (!incoming)
+        return 0;
+    if (htype == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && when == GNUTLS_HOOK_PRE)
+        return bound_cost(session);
+    if (htype == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && when == GNUTLS_HOOK_POST)
+        return take_ticket(session);
+    return 0;
+}
+
 static int configure_client(struct quic_conn *c, const struct quic_dial *dial)
 {
     struct in6_addr literal;
@@ -265,8 +288,6 @@ static int configure_client(struct quic_conn *c, const struct quic_dial *dial)
 
     if (ngtcp2_crypto_gnutls_configure_client_session(c->session) != 0)
         return QHCP_E_TLS;
-    gnutls_handshake_set_hook_function(c->session, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET,
-                                       GNUTLS_HOOK_POST, on_ticket);
     if (!c->tls->insecure)
         gnutls_session_set_verify_function(c->session, on_verify);
     if (inet_pton(AF_INET, c->name, &literal) != 1 && strchr(c->name, ':') == NULL &&
@@ -308,6 +329,8 @@ int quic_tls_session(struct quic_conn *c, const struct quic_dial *dial)
         c->session = NULL;
         return QHCP_E_NOMEM;
     }
+    gnutls_handshake_set_hook_function(c->session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH,
+                                       on_message);
     c->ref = (ngtcp2_crypto_conn_ref){.get_conn = ref_to_ng, .user_data = c};
     gnutls_session_set_ptr(c->session, &c->ref);
     if (gnutls_priority_set(c->session, c->tls->priorities) != 0 ||

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "quic/verify.h"
 #include "trial.h"
 
 #include <qhcp/error.h>
@@ -198,6 +199,65 @@ static void a_server_may_demand_client_certificates(void **state)
     cert_free(&expired);
 }
 
+/* 8676 bits, and 7640: GnuTLS would compute with any key that a stranger shows. */
+static void a_key_that_costs_too_much_is_not_computed_with(void **state)
+{
+    struct cert_spec large = {
+        .cn = "x", .dns = {"a.example"}, .issuer = &trial_ca, .rsa_p = 4253, .rsa_q = 4423};
+    struct cert_spec fit = {
+        .cn = "x", .dns = {"a.example"}, .issuer = &trial_ca, .rsa_p = 3217, .rsa_q = 4423};
+    struct cert client_large, client_fit;
+
+    (void)state;
+    judge(&large, trial_ca.pem, "a.example", "certificate's RSA key is larger than 8192 bits");
+    judge(&large, trial_other_ca.pem, "a.example", "RSA key is larger than 8192 bits");
+    judge(&fit, trial_ca.pem, "a.example", NULL);
+    large.client = fit.client = true;
+    client_large = cert_make(&large);
+    client_fit = cert_make(&fit);
+    try_client_certificate(&client_large, "certificate's RSA key is larger than 8192 bits");
+    try_client_certificate(&client_fit, NULL);
+    cert_free(&client_large);
+    cert_free(&client_fit);
+}
+
+static void an_insecure_client_does_not_compute_with_it_either(void **state)
+{
+    struct cert cert = cert_make(&(struct cert_spec){.cn = "x", .rsa_p = 4253, .rsa_q = 4423});
+    struct quic_tls_config server = trial_showing(&cert), client = {.insecure = true};
+    struct trial t;
+
+    (void)state;
+    trial_init(&t, &server, &client);
+    trial_dial(&t, "a.example");
+    trial_refused(&t, "certificate's RSA key is larger than 8192 bits");
+    assert_string_equal(t.server.why.words, "certificate's RSA key is too large");
+    world_deinit(&t.world);
+    cert_free(&cert);
+}
+
+static void expect_cost(unsigned modulus_bits, unsigned exponent_bits, const char *words)
+{
+    struct quic_judgement why = {0};
+    gnutls_datum_t der = {0};
+    int rv;
+
+    der.data = cert_with_rsa(modulus_bits, exponent_bits, &der.size);
+    rv = quic_verify_cost(&der, 1, &why);
+    assert_int_equal(rv, words ? QHCP_E_CERT : 0);
+    assert_string_equal(why.words, words ? words : "");
+    free(der.data);
+}
+
+static void the_sizes_of_rsa_keys_are_bounded_to_the_bit(void **state)
+{
+    (void)state;
+    expect_cost(8192, 17, NULL);
+    expect_cost(8193, 17, "certificate's RSA key is larger than 8192 bits");
+    expect_cost(2048, 64, NULL);
+    expect_cost(2048, 65, "certificate's RSA exponent is larger than 64 bits");
+}
+
 static void credentials_that_do_not_fit_are_refused_with_words(void **state)
 {
     struct cert a = cert_make(&(struct cert_spec){.cn = "a"});
@@ -254,6 +314,9 @@ int main(void)
         cmocka_unit_test(a_pinned_certificate_vouches_for_no_other),
         cmocka_unit_test(the_dates_must_hold),
         cmocka_unit_test(a_clients_certificate_does_not_serve),
+        cmocka_unit_test(a_key_that_costs_too_much_is_not_computed_with),
+        cmocka_unit_test(an_insecure_client_does_not_compute_with_it_either),
+        cmocka_unit_test(the_sizes_of_rsa_keys_are_bounded_to_the_bit),
         cmocka_unit_test(insecure_accepts_what_is_refused_otherwise),
         cmocka_unit_test(a_server_may_demand_client_certificates),
         cmocka_unit_test(credentials_that_do_not_fit_are_refused_with_words),
