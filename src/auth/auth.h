@@ -55,6 +55,8 @@ void auth_key_free(struct auth_key *key);
  * `keys[2] (kid "a"): member "iss" is missing`. */
 int auth_keys_parse(struct slice json, struct auth_keys **ret, char *words, size_t words_cap);
 size_t auth_keys_count(const struct auth_keys *keys);
+/* A key of that kid is in the set. */
+bool auth_keys_know(const struct auth_keys *keys, const char *kid);
 /* The set holds a shared secret (HS256): its file must be private. */
 bool auth_keys_secret(const struct auth_keys *keys);
 void auth_keys_free(struct auth_keys *keys);

@@ -100,6 +100,14 @@ size_t auth_keys_count(const struct auth_keys *keys)
     return keys->count;
 }
 
+bool auth_keys_know(const struct auth_keys *keys, const char *kid)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->at[i].kid, kid) == 0)
+            return true;
+    return false;
+}
+
 bool auth_keys_secret(const struct auth_keys *keys)
 {
     for (size_t i = 0; i < keys->count; i++)

@@ -188,6 +188,9 @@ int cli_check(int argc, char **argv)
             log_say(QHCP_LOG_ERROR, "--insecure: the server's certificate is NOT verified");
         loop_run(c.loop);
         status = check_line_verdict(&c.view, options_number(&c.options, OPTION_ALIVE) != 0);
+        if (options_number(&c.options, OPTION_INSECURE) != 0)
+            snprintf(c.view.notice, sizeof c.view.notice,
+                     "the certificate was NOT verified (--insecure)");
         check_line_text(&c.view, status, line, sizeof line);
     } else {
         snprintf(line, sizeof line, "QHCP UNKNOWN - %s\n", words);

@@ -40,6 +40,8 @@ static void add_words(struct text *t, const struct qhcp_view *v)
         status_human_percent(v, "memory_usage_percent", memory, sizeof memory);
         text_printf(t, "cpu %s, memory %s, rtt %.1f ms", cpu, memory, (double)v->rtt_us / 1000);
     }
+    if (v->notice[0] != '\0')
+        text_printf(t, "; %s", v->notice);
 }
 
 /* label=value[unit];warn;crit;min;max (Monitoring Plugins guidelines, "Performance data"). */

@@ -142,6 +142,8 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
         return;
     }
     snprintf(b->why, sizeof b->why, "%s", words);
+    if (why->application && why->code == (uint64_t)-QHCP_E_STOPPING)
+        backend_signal(b, now, HEALTH_SIGNAL_TERMINATE); /* it goes without our acknowledgement */
     if (refused(why))
         backend_signal(b, now, HEALTH_SIGNAL_REFUSED);
     else

@@ -31,19 +31,32 @@
 #define SERVER_FILES_CHECK (10 * NSEC_PER_SEC)   /* the files are looked at this often */
 #define SERVER_STATE_CHECK (3600 * NSEC_PER_SEC) /* certificates that run out are renewed */
 #define SERVER_NOTICE (86400 * NSEC_PER_SEC)
+#define SERVER_MAX_STRANGERS 1024  /* of them without an accepted HELLO; the oldest makes room */
+#define SERVER_WARNINGS 10         /* log lines a second about strangers */
+#define SERVER_UPDATES_PER_SEC 10  /* CONFIG_UPDATEs of one peer: each costs a signature's check */
 #define SERVER_FRAMES_PER_SEC 4000 /* of one peer; its checks come 1 ms apart at most */
+
+/* Peers in the order in which they came. */
+struct roster {
+    struct peer *first, *last;
+    size_t count;
+};
 
 struct peer {
     struct heap_node timer; /* first: a node is its peer */
     struct qhcp_server *server;
-    struct peer *prev, *next; /* of server->peers */
+    struct roster *roster; /* the one it is in: strangers or members */
+    struct peer *prev, *next;
     struct quic_conn *conn;
     struct session_server session;
     struct inbox inbox;
     char lb_id[LIMIT_ID + 1];
-    qhcp_nsec push_at; /* when the push is repeated */
-    unsigned pushes;   /* of this epoch */
-    unsigned frames;   /* since frames_since */
+    char kid[LIMIT_ID + 1]; /* of the key its token is signed with */
+    bool closing;           /* the connection is being closed */
+    qhcp_nsec push_at;      /* when the push is repeated */
+    unsigned pushes;        /* of this epoch */
+    unsigned frames;        /* since frames_since */
+    unsigned updates;       /* CONFIG_UPDATEs since then */
     qhcp_nsec frames_since;
 };
 
@@ -66,10 +79,12 @@ struct qhcp_server {
     struct session_server_self self;
     char id[LIMIT_ID + 1];
 
-    struct peer *peers;
-    size_t n_peers;
+    struct roster strangers, members;
+    unsigned warned; /* log lines about strangers since warned_since */
+    qhcp_nsec warned_since;
     struct heap heap;
     bool stopping;
+    bool finished; /* stopping, and nobody is waited for any more: all are closed */
     qhcp_nsec now, stop_at;
 };
 
@@ -79,8 +94,18 @@ void peer_flush(struct peer *p, qhcp_nsec now);
 void peer_push(struct peer *p, qhcp_nsec now);
 void peer_terminate(struct peer *p, qhcp_nsec now, qhcp_nsec wait, const char *reason);
 void peer_close(struct peer *p, int error, const char *words);
+/* Its token key was taken out of the set. */
+void peer_revoke(struct peer *p, qhcp_nsec now);
 void peer_expire(struct peer *p, qhcp_nsec now);
 void peer_rearm(struct peer *p);
+
+/* roster.c */
+void roster_add(struct qhcp_server *s, struct peer *p);
+/* A stranger's HELLO was accepted. */
+void roster_admit(struct peer *p);
+void roster_remove(struct peer *p);
+/* Logs a warning; about strangers SERVER_WARNINGS a second. */
+void roster_warn(struct peer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* trust.c */
 int trust_load(struct qhcp_server *s, char *words, size_t words_cap);

@@ -27,6 +27,7 @@ void peer_flush(struct peer *p, qhcp_nsec now)
 void peer_close(struct peer *p, int error, const char *words)
 {
     peer_flush(p, p->server->now);
+    p->closing = true;
     quic_conn_close(p->conn, (uint64_t)-error, words);
 }
 
@@ -82,22 +83,26 @@ static void hello(struct peer *p, qhcp_nsec now, const struct wire_hello *m)
         err = trust_verify(p, m->token, &grant, words, sizeof words);
     } else {
         snprintf(words, sizeof words, "%s", qhcp_strerror(err));
-        server_log(p->server, QHCP_LOG_WARNING, "\"%s\" came without a token", p->lb_id);
+        roster_warn(p, "\"%s\" came without a token", p->lb_id);
     }
     if (err == 0) {
         server_measure(p->server, now);
         err = session_server_accept(&p->session, now, m, grant.scopes,
                                     trust_expiry(p->server, now, &grant));
         if (err != 0)
-            server_log(p->server, QHCP_LOG_WARNING, "\"%s\" refused: %s", p->lb_id,
-                       p->session.words);
+            roster_warn(p, "\"%s\" refused: %s", p->lb_id, p->session.words);
     } else {
         session_server_refuse(&p->session, now, err, words);
     }
-    if (err != 0)
+    if (err != 0) {
         peer_close(p, err, p->session.words);
-    else
-        server_log(p->server, QHCP_LOG_INFO, "load balancer \"%s\" watches this server", p->lb_id);
+        return;
+    }
+    roster_admit(p);
+    snprintf(p->kid, sizeof p->kid, "%s", grant.kid);
+    server_log(p->server, QHCP_LOG_INFO,
+               "load balancer \"%s\" watches this server (token of %s, key %s)", p->lb_id,
+               grant.issuer, grant.kid);
 }
 
 static void config_update(struct peer *p, qhcp_nsec now, const struct wire_config_update *m)
@@ -109,8 +114,10 @@ static void config_update(struct peer *p, qhcp_nsec now, const struct wire_confi
 
     if (m->has & WIRE_HAS_TOKEN) {
         err = trust_verify(p, m->token, &grant, words, sizeof words);
-        if (err == 0)
+        if (err == 0) {
             expires = trust_expiry(p->server, now, &grant);
+            snprintf(p->kid, sizeof p->kid, "%s", grant.kid);
+        }
     }
     session_server_config(&p->session, now, m, err, words, grant.scopes, expires);
 }
@@ -149,8 +156,7 @@ static void violated(struct peer *p, qhcp_nsec now, int err)
 {
     if (p->session.state != SESSION_SERVER_CLOSED)
         session_server_refuse(&p->session, now, err, qhcp_strerror(err));
-    server_log(p->server, QHCP_LOG_WARNING, "load balancer \"%s\" is cut off: %s", p->lb_id,
-               p->session.words);
+    roster_warn(p, "load balancer \"%s\" is cut off: %s", p->lb_id, p->session.words);
     peer_close(p, err, p->session.words);
 }
 
@@ -158,7 +164,7 @@ static bool flooded(struct peer *p, qhcp_nsec now)
 {
     if (now - p->frames_since > NSEC_PER_SEC) {
         p->frames_since = now;
-        p->frames = 0;
+        p->frames = p->updates = 0;
     }
     return ++p->frames > SERVER_FRAMES_PER_SEC;
 }
@@ -173,6 +179,8 @@ static bool frame(struct peer *p, qhcp_nsec now, enum session_channel channel, c
     r.what = 0;
     err = flooded(p, now) ? QHCP_E_EXCESSIVE
                           : session_server_frame(&p->session, now, channel, data, n, &r);
+    if ((r.what & SESSION_SERVER_CONFIG) && ++p->updates > SERVER_UPDATES_PER_SEC)
+        err = QHCP_E_EXCESSIVE;
     if (err != 0) {
         violated(p, now, err);
         return false;
@@ -185,8 +193,9 @@ static int peer_accepted(void *ctx, struct quic_conn *c)
 {
     struct qhcp_server *s = ctx;
     struct peer *p;
+    size_t count = s->strangers.count + s->members.count;
 
-    if (s->stopping || s->n_peers >= SERVER_MAX_CONNS || heap_reserve(&s->heap, s->n_peers + 1))
+    if (s->finished || count >= SERVER_MAX_CONNS || heap_reserve(&s->heap, count + 1) != 0)
         return QHCP_E_STOPPING;
     p = calloc(1, sizeof *p);
     if (!p)
@@ -196,11 +205,7 @@ static int peer_accepted(void *ctx, struct quic_conn *c)
     p->push_at = NSEC_NEVER;
     snprintf(p->lb_id, sizeof p->lb_id, "?");
     session_server_init(&p->session, &s->self, s->now);
-    p->next = s->peers;
-    if (s->peers)
-        s->peers->prev = p;
-    s->peers = p;
-    s->n_peers++;
+    roster_add(s, p);
     quic_conn_set_user(c, p);
     peer_rearm(p);
     return 0;
@@ -277,15 +282,17 @@ static void peer_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     server_log(s, why->end == QUIC_END_CERTIFICATE ? QHCP_LOG_WARNING : QHCP_LOG_DEBUG,
                "connection of \"%s\" ended: %s", p->lb_id, why->words);
     heap_set(&s->heap, &p->timer, NSEC_NEVER);
-    if (p->prev)
-        p->prev->next = p->next;
-    else
-        s->peers = p->next;
-    if (p->next)
-        p->next->prev = p->prev;
-    s->n_peers--;
+    roster_remove(p);
     inbox_deinit(&p->inbox);
     free(p);
+}
+
+void peer_revoke(struct peer *p, qhcp_nsec now)
+{
+    session_server_refuse(&p->session, now, QHCP_E_TOKEN_KEY,
+                          "the key of its token is accepted no more");
+    roster_warn(p, "load balancer \"%s\" is cut off: %s", p->lb_id, p->session.words);
+    peer_close(p, QHCP_E_TOKEN_KEY, p->session.words);
 }
 
 void peer_expire(struct peer *p, qhcp_nsec now)

@@ -122,16 +122,22 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
     return 0;
 }
 
+static void free_roster(struct roster *r)
+{
+    for (struct peer *p = r->first, *next; p; p = next) {
+        next = p->next;
+        inbox_deinit(&p->inbox);
+        free(p);
+    }
+}
+
 void qhcp_server_free(struct qhcp_server *s)
 {
     if (!s)
         return;
     quic_endpoint_free(s->quic);
-    for (struct peer *p = s->peers, *next; p; p = next) {
-        next = p->next;
-        inbox_deinit(&p->inbox);
-        free(p);
-    }
+    free_roster(&s->strangers);
+    free_roster(&s->members);
     heap_deinit(&s->heap);
     metrics_free(s->metrics);
     quic_tls_unref(s->tls);
@@ -156,6 +162,31 @@ void server_measure(struct qhcp_server *s, qhcp_nsec now)
     metrics_names(s->metrics, &s->self.metrics);
 }
 
+static void close_all(struct roster *r)
+{
+    for (struct peer *p = r->first; p; p = p->next)
+        if (!p->closing)
+            peer_close(p, QHCP_E_STOPPING, "server stopped");
+}
+
+static void finish(struct qhcp_server *s)
+{
+    s->finished = true;
+    s->stop_at = NSEC_NEVER;
+    close_all(&s->strangers);
+    close_all(&s->members);
+}
+
+/* The load balancers that were told to go are what a stop waits for; those that came later are told
+ * "draining" and closed with the rest. */
+static bool awaited(const struct qhcp_server *s)
+{
+    for (const struct peer *p = s->members.first; p; p = p->next)
+        if (p->session.state == SESSION_SERVER_TERMINATING)
+            return true;
+    return false;
+}
+
 void qhcp_server_receive(struct qhcp_server *s, qhcp_nsec now, const struct qhcp_packet *packets,
                          size_t n)
 {
@@ -166,6 +197,8 @@ void qhcp_server_receive(struct qhcp_server *s, qhcp_nsec now, const struct qhcp
 size_t qhcp_server_send(struct qhcp_server *s, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
 {
     s->now = now;
+    if (s->stopping && !s->finished && !awaited(s))
+        finish(s);
     return quic_send(s->quic, now, packets, n);
 }
 
@@ -187,11 +220,8 @@ void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now)
         peer_expire((struct peer *)heap_first(&s->heap), now);
     if (s->files_at <= now || s->renew_at <= now)
         trust_refresh(s, now);
-    if (s->stopping && s->stop_at <= now) {
-        s->stop_at = NSEC_NEVER;
-        for (struct peer *p = s->peers; p; p = p->next)
-            peer_close(p, QHCP_E_STOPPING, "server stopped");
-    }
+    if (s->stopping && s->stop_at <= now)
+        finish(s);
 }
 
 void qhcp_server_set_status(struct qhcp_server *s, qhcp_nsec now, enum qhcp_status status,
@@ -203,7 +233,7 @@ void qhcp_server_set_status(struct qhcp_server *s, qhcp_nsec now, enum qhcp_stat
     s->self.status = status;
     s->self.epoch++;
     snprintf(s->self.reason, sizeof s->self.reason, "%s", reason);
-    for (struct peer *p = s->peers; p; p = p->next) {
+    for (struct peer *p = s->members.first; p; p = p->next) {
         p->pushes = 0;
         peer_push(p, now);
         peer_rearm(p);
@@ -229,13 +259,13 @@ void qhcp_server_stop(struct qhcp_server *s, qhcp_nsec now, qhcp_nsec drain_time
     qhcp_server_set_status(s, now, QHCP_STATUS_DRAINING, reason);
     s->stopping = true;
     s->stop_at = nsec_add(now, drain_timeout);
-    for (struct peer *p = s->peers; p; p = p->next)
+    for (struct peer *p = s->members.first; p; p = p->next)
         peer_terminate(p, now, drain_timeout, reason);
 }
 
 bool qhcp_server_stopped(const struct qhcp_server *s)
 {
-    return s->stopping && s->n_peers == 0;
+    return s->finished && s->strangers.count + s->members.count == 0;
 }
 
 int qhcp_server_reload(struct qhcp_server *s, qhcp_nsec now, char *words, size_t words_cap)
@@ -248,7 +278,7 @@ size_t qhcp_server_sessions(const struct qhcp_server *s)
 {
     size_t n = 0;
 
-    for (const struct peer *p = s->peers; p; p = p->next)
+    for (const struct peer *p = s->members.first; p; p = p->next)
         n += p->session.state == SESSION_SERVER_ACTIVE ||
              p->session.state == SESSION_SERVER_TERMINATING;
     return n;

@@ -130,6 +130,9 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
     s->keys = keys;
     if (s->quic)
         quic_endpoint_set_tls(s->quic, tls);
+    for (struct peer *p = s->members.first; p; p = p->next)
+        if (!p->closing && !auth_keys_know(keys, p->kid))
+            peer_revoke(p, s->now);
     return 0;
 }
 
@@ -213,9 +216,8 @@ int trust_verify(struct peer *p, struct slice token, struct auth_grant *ret, cha
         return QHCP_E_INTERNAL;
     err = auth_verify(s->keys, token, &demand, ret, words, words_cap, log_words, sizeof log_words);
     if (err != 0)
-        server_log(s, QHCP_LOG_WARNING, "token of \"%s\" refused: %s%s%s", p->lb_id, words,
-                   strcmp(words, log_words) != 0 ? "; " : "",
-                   strcmp(words, log_words) != 0 ? log_words : "");
+        roster_warn(p, "token of \"%s\" refused: %s", p->lb_id,
+                    log_words[0] != '\0' ? log_words : words);
     return err;
 }
 

@@ -1,5 +1,7 @@
 """`qhcp check`: one line and an exit status, as a Nagios plugin has it."""
 
+import signal
+
 from lib.case import Case
 
 
@@ -34,6 +36,26 @@ class Check(Case):
         status, out, err = self.check("localhost:4243")
         self.assertEqual(status, 3, out + err)
         self.assertIn("unknown CA", out + err)
+
+    def test_a_draining_server_gives_1_and_with_alive_0(self):
+        server = self.server(4243, "--drain-timeout", "20")
+        lb = self.lb(["127.0.0.1:4243"])
+        lb.wait_event("up", within=10)
+        lb.send(signal.SIGSTOP)  # its acknowledgement does not come: the drain lasts
+        server.send(signal.SIGTERM)
+        status, out, err = self.check("localhost:4243")
+        self.assertEqual(status, 1, out + err)
+        self.assertIn("draining: SIGTERM", out)
+        self.assertEqual(self.check("localhost:4243", "--alive")[0], 0)
+        lb.send(signal.SIGCONT)
+        self.assertEqual(server.wait(10), 0)
+
+    def test_an_unverified_certificate_is_told_in_the_line(self):
+        self.server(4243)
+        self.assertNotIn("NOT verified", self.check("localhost:4243")[1])
+        status, out, _ = self.check("localhost:4243", "--insecure")
+        self.assertEqual(status, 0)
+        self.assertIn("NOT verified", out)
 
     def test_usage_errors_give_3_and_quote_the_bad_value(self):
         for bad in ("localhost", "localhost:70000", "::1:4243", ""):

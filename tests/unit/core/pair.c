@@ -58,6 +58,8 @@ static void on_log(void *ctx, enum qhcp_log_level level, const char *text)
 
     if (strstr(text, "watches this server"))
         p->sessions++;
+    if (level == QHCP_LOG_WARNING)
+        p->warnings++;
     if (getenv("PAIR_LOG"))
         fprintf(stderr, "log %d: %s\n", (int)level, text);
 }

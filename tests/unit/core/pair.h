@@ -29,6 +29,7 @@ struct pair {
     uint64_t seed;
     uint64_t packets;  /* that were put on the link, both ways */
     unsigned sessions; /* that servers granted */
+    unsigned warnings; /* lines logged */
     struct pair_event events[PAIR_EVENTS];
     size_t n_events;
 };

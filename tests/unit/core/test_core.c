@@ -3,10 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "pair.h"
+
+#include "auth/auth.h"
+#include "state/state.h"
 
 #define SEC UINT64_C(1000000000)
 #define MSEC UINT64_C(1000000)
@@ -151,6 +155,29 @@ static void a_server_that_stops_is_draining_then_down_and_knows_when_to_go(void 
     assert_string_equal(last(p)->reason, "server stopped");
 }
 
+static void a_server_that_drains_still_answers_who_comes_then(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb *first;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    first = p->lb;
+    p->lb = NULL; /* it is gone without a word: its acknowledgement never comes */
+    qhcp_server_stop(p->servers[0], p->now, 10 * SEC, "SIGTERM");
+    p->n_events = 0;
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, draining0));
+    pair_run(p, 5 * SEC, NULL);
+    assert_int_equal(pair_state(p, 0), QHCP_DRAINING);
+    assert_false(qhcp_server_stopped(p->servers[0]));
+    assert_true(pair_run(p, 5 * SEC, server_gone));
+    assert_true(pair_run(p, SEC, down0));
+    assert_string_equal(last(p)->reason, "server stopped");
+    qhcp_lb_free(first);
+}
+
 static bool lb_gone(struct pair *p)
 {
     return qhcp_lb_stopped(p->lb);
@@ -194,6 +221,26 @@ static void tokens_are_renewed_on_the_live_session(void **state)
     pair_run(p, 600 * SEC, NULL); /* ten lifetimes: an expired token would have ended it */
     assert_int_equal(pair_state(p, 0), QHCP_UP);
     assert_int_equal(p->n_events, 1);
+}
+
+static void a_key_that_is_taken_out_ends_its_sessions(void **state)
+{
+    struct pair *p = *state;
+    struct auth_key *key;
+    char path[128], words[256], text[2048], *json;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    assert_int_equal(auth_key_generate("lb:another", AUTH_SCOPE_ALL, &key), 0);
+    json = auth_key_json(key, false);
+    snprintf(text, sizeof text, "{\"keys\":[%s]}", json);
+    snprintf(path, sizeof path, "%s/trust/keys.json", p->dir);
+    assert_int_equal(state_write_file(path, slice_str(text), 0600, words, sizeof words), 0);
+    assert_true(pair_run(p, 11 * SEC, down0)); /* the files are looked at every 10 s */
+    assert_non_null(strstr(last(p)->reason, "token refused: "));
+    free(json);
+    auth_key_free(key);
 }
 
 static void a_clock_that_jumps_disturbs_no_session(void **state)
@@ -345,9 +392,11 @@ int main(void)
         TEST(a_full_window_does_not_hide_a_dead_server),
         TEST(a_quick_restart_is_no_verdict),
         TEST(a_server_that_stops_is_draining_then_down_and_knows_when_to_go),
+        TEST(a_server_that_drains_still_answers_who_comes_then),
         TEST(a_load_balancer_that_stops_takes_its_leave),
         TEST(a_load_balancer_waits_a_second_for_silent_servers),
         TEST(tokens_are_renewed_on_the_live_session),
+        TEST(a_key_that_is_taken_out_ends_its_sessions),
         TEST(a_clock_that_jumps_disturbs_no_session),
         TEST(new_intervals_reach_live_sessions),
         TEST(the_metrics_asked_for_change_on_the_live_session),
