@@ -24,7 +24,8 @@
 
 static bool too_old(const struct stat *st, int64_t now)
 {
-    return now - st->st_mtime >= TICKET_LIFETIME || st->st_mtime - now > AHEAD;
+    /* a file's time may be any number at all: only `now` is safe to add to */
+    return st->st_mtime <= now - TICKET_LIFETIME || st->st_mtime > now + AHEAD;
 }
 
 static bool is_name(const char *name)
