@@ -169,7 +169,8 @@ static const struct schema_field response_fields[] = {
      .has = WIRE_HAS_REASON, .doc = "Why it has this status; required of any but serving"},
     {NUMBER(0x06, "processing_us", 0, LIMIT_DURATION_MAX_US),
      AT(wire_health_response, processing_us), REQUIRED, .unit = "µs",
-     .doc = "From the request's arrival to this answer; 0 in a push"},
+     .doc = "From the request's arrival to this answer; 0 in a push, and where it was answered as "
+            "it came"},
     {LIST(0x07, "checks", &check_schema), ENTRIES(wire_health_response, checks, LIMIT_CHECKS),
      .doc = "The outcome of an application check"},
 };
