@@ -33,12 +33,18 @@ class Examples(Case):
         self.assertIn("-> down: ", found.stdout, found.stderr)
         self.assertEqual(found.returncode, 1)
 
-    def test_the_servers_own_metric_reaches_a_load_balancer(self):
+    def reported(self, *arguments):
+        """The metrics of the example server that a load balancer shows."""
         port = free_port()
         self.example("server", port)
-        lb = self.lb([f"127.0.0.1:{port}"])
+        lb = self.lb([f"127.0.0.1:{port}"], *arguments)
         at, _ = lb.wait_event("up", within=10)
         _, status = lb.wait_status(lambda s: s["up"] == 1, within=5, since=at)
-        # jobs_waiting was not asked for: metrics that no load balancer wants stay at home
-        self.assertEqual(set(status["servers"][0]["metrics"]),
-                         {"cpu_usage_percent", "memory_usage_percent"})
+        return set(status["servers"][0]["metrics"])
+
+    def test_a_metric_of_the_servers_own_stays_at_home_when_nobody_asks_for_it(self):
+        self.assertEqual(self.reported(), {"cpu_usage_percent", "memory_usage_percent"})
+
+    def test_a_metric_of_the_servers_own_reaches_a_load_balancer_that_asks_for_it(self):
+        self.assertEqual(self.reported("--metrics", "jobs_waiting"),
+                         {"cpu_usage_percent", "memory_usage_percent", "jobs_waiting"})
