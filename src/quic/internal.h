@@ -133,6 +133,15 @@ struct quic_answer {
     uint8_t data[QUIC_ANSWER_CAP];
 };
 
+/* So many hosts' resets are counted apart. */
+#define QUIC_RESET_BUCKETS 256
+
+/* What may still be sent: earned with time, up to a second's worth. */
+struct quic_bucket {
+    qhcp_nsec at;
+    unsigned tokens;
+};
+
 struct quic_endpoint {
     struct quic_endpoint_config config;
     struct quic_tls *tls;
@@ -143,8 +152,8 @@ struct quic_endpoint {
     size_t n_conns, n_handshaking;
     struct quic_stats stats;
     size_t answers_first, n_answers;
-    qhcp_nsec tokens_at; /* the bucket that limits resets, refusals and version negotiation */
-    unsigned tokens;
+    struct quic_bucket answering; /* limits refusals and version negotiation */
+    struct quic_bucket resetting[QUIC_RESET_BUCKETS];
     struct quic_answer answers[QUIC_ANSWERS];
 };
 

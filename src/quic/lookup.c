@@ -67,9 +67,14 @@ static uint64_t sip_hash(const uint64_t secret[2], const uint8_t *p, size_t n)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+uint64_t quic_lookup_hash(const struct quic_lookup *t, const struct quic_key *key)
+{
+    return sip_hash(t->secret, key->bytes, key->size);
+}
+
 static struct quic_link **bucket_of(const struct quic_lookup *t, const struct quic_key *key)
 {
-    return &t->buckets[sip_hash(t->secret, key->bytes, key->size) & (t->n_buckets - 1)];
+    return &t->buckets[quic_lookup_hash(t, key) & (t->n_buckets - 1)];
 }
 
 static int same_key(const struct quic_key *a, const struct quic_key *b)
@@ -127,6 +132,14 @@ void quic_key_set_remote(struct quic_key *ret, const union qhcp_addr *remote)
         memcpy(bytes + 2, &remote->in.sin_addr, sizeof(remote->in.sin_addr));
         quic_key_set(ret, QUIC_LOOKUP_REMOTE, bytes, 2 + sizeof(remote->in.sin_addr));
     }
+}
+
+void quic_key_set_host(struct quic_key *ret, const union qhcp_addr *remote)
+{
+    if (remote->sa.sa_family == AF_INET6)
+        quic_key_set(ret, QUIC_LOOKUP_HOST, &remote->in6.sin6_addr, 8);
+    else
+        quic_key_set(ret, QUIC_LOOKUP_HOST, &remote->in.sin_addr, sizeof(remote->in.sin_addr));
 }
 
 /* Doubles the table; on failure it stays as it is, only slower. */

@@ -15,6 +15,7 @@ enum quic_lookup_kind {
     QUIC_LOOKUP_CID = 1, /* a connection ID that the peer sends to */
     QUIC_LOOKUP_TOKEN,   /* a stateless reset token of the peer's */
     QUIC_LOOKUP_REMOTE,  /* a peer's address and port */
+    QUIC_LOOKUP_HOST,    /* never in the table: quic_lookup_hash of an address without its port */
 };
 
 #define QUIC_KEY_MAX 21 /* the kind and up to 20 bytes (a connection ID of QUIC version 1) */
@@ -44,6 +45,10 @@ void quic_lookup_deinit(struct quic_lookup *t);
 /* n up to 20. */
 void quic_key_set(struct quic_key *ret, enum quic_lookup_kind kind, const void *bytes, size_t n);
 void quic_key_set_remote(struct quic_key *ret, const union qhcp_addr *remote);
+/* Whoever can send from one address of an IPv6 /64 can from all: they are one host. */
+void quic_key_set_host(struct quic_key *ret, const union qhcp_addr *remote);
+/* With the table's secret. */
+uint64_t quic_lookup_hash(const struct quic_lookup *t, const struct quic_key *key);
 
 /* QHCP_E_NOMEM.  The link is the table's until removed. */
 int quic_lookup_add(struct quic_lookup *t, const struct quic_key *key, struct quic_conn *conn,

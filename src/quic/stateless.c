@@ -1,7 +1,11 @@
 /* Answers that need no connection: version negotiation, Retry, refusal, stateless reset.  Each
  * costs whoever provokes it at least as many bytes as it sends; all but Retry (which is how a flood
- * is met) leave only while the bucket holds.  They wait in a ring for quic_send; what does not fit
- * is not sent. */
+ * is met) leave only while their bucket holds.  They wait in a ring for quic_send; what does not
+ * fit is not sent.
+ *
+ * A reset is how a load balancer learns at once that its server has restarted, so strangers must
+ * not use up what it may be sent: each host has a bucket of its own, but for chance meetings under
+ * a secret hash, and refusals and versions have another. */
 #include <gnutls/crypto.h>
 #include <string.h>
 
@@ -10,22 +14,38 @@
 
 #include <qhcp/error.h>
 
-#define BUCKET 256 /* answers a second, and at once */
+/* A second, and at once. */
+#define ANSWERS 256
+#define RESETS 16 /* to one host; to all at most QUIC_RESET_BUCKETS times as many */
 #define RESET_MAX 42
 #define POKE 48 /* bytes: enough to provoke a reset behind any connection ID */
 
-static bool may_answer(struct quic_endpoint *e, qhcp_nsec now)
+static bool take(struct quic_bucket *b, qhcp_nsec now, unsigned rate)
 {
-    qhcp_nsec earned = now > e->tokens_at ? (now - e->tokens_at) / (NSEC_PER_SEC / BUCKET) : 0;
+    qhcp_nsec earned = now > b->at ? (now - b->at) / (NSEC_PER_SEC / rate) : 0;
 
     if (earned > 0) {
-        e->tokens = earned >= BUCKET - e->tokens ? BUCKET : e->tokens + (unsigned)earned;
-        e->tokens_at = now;
+        b->tokens = earned >= rate - b->tokens ? rate : b->tokens + (unsigned)earned;
+        b->at = now;
     }
-    if (e->tokens == 0)
+    if (b->tokens == 0)
         return false;
-    e->tokens--;
+    b->tokens--;
     return true;
+}
+
+static bool may_answer(struct quic_endpoint *e, qhcp_nsec now)
+{
+    return take(&e->answering, now, ANSWERS);
+}
+
+static bool may_reset(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote)
+{
+    struct quic_key key;
+
+    quic_key_set_host(&key, remote);
+    return take(&e->resetting[quic_lookup_hash(&e->lookup, &key) % QUIC_RESET_BUCKETS], now,
+                RESETS);
 }
 
 /* Room for one answer to this packet; NULL when the ring is full. */
@@ -120,7 +140,7 @@ void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct q
     size_t n_noise = RESET_MAX - sizeof(token);
     ngtcp2_cid cid;
 
-    if (answer == NULL || packet->len < QUIC_RESET_TRIGGER || !may_answer(e, now))
+    if (answer == NULL || packet->len < QUIC_RESET_TRIGGER || !may_reset(e, now, &packet->remote))
         return;
     ngtcp2_cid_init(&cid, ids->dcid, ids->dcidlen);
     if (ngtcp2_crypto_generate_stateless_reset_token(token, e->config.reset_key,
