@@ -14,7 +14,7 @@ import time
 
 from lib import net, raw
 from lib.case import SLOW, free_port
-from lib.raw import RawCase, peak_kb, wait_log, wire
+from lib.raw import RawCase, peak_kb, udp_sockets, wait_log, wire
 
 GOOD = 4243
 BOOT, OTHER_BOOT = b"bootboot", b"ANOTHER!"
@@ -261,14 +261,21 @@ class Lists(RawCase):
         path = self.dir / "servers"
         path.write_text("\n".join(lines) + "\n")
         self.ready_server(GOOD)
+        alone = self.lb([f"localhost:{GOOD}"])
+        alone.wait_event("up", 15, f"localhost:{GOOD}")
+        sockets = udp_sockets(alone)
+        self.assertGreater(sockets, 0)
+        self.assert_stops(alone)
         began = time.monotonic()
         lb = self.lb([f"@{path}"], "--liveness-interval", "1", "--reconnect-interval", "600",
                      "--status-interval", "60", "--log-level", "info")
         wait_log(lb, f"watching {MANY} servers", 5 * SLOW)
         self.assertLess(time.monotonic() - began, 3 * SLOW)
         lb.wait_event("up", 15, f"localhost:{GOOD}")
+        self.assertEqual(udp_sockets(lb), sockets, "as many as for one server")
         for i in (0, MANY // 3, MANY - 2):
             lb.wait_event("down", 40, lines[2 + i] if i < MANY // 2 - 2 else lines[3 + i])
+        self.assertEqual(udp_sockets(lb), sockets, "as many as for one server")
         if SLOW == 1:
             self.assertLess(peak_kb(lb), 100_000 + MANY * 45)  # a handshake's state is 40 kB
         self.assertEqual([e for e in lb.events() if e["from"] == "up"], [])

@@ -1,6 +1,7 @@
 """A QUIC peer without manners (tests/tools/raw_peer.c) at a test's command: what it sends is what
 the test says, what it hears comes back decoded by the second implementation of the wire format."""
 
+import contextlib
 import ctypes
 import os
 import re
@@ -56,6 +57,19 @@ def peak_kb(process):
     """The most memory that a running process ever had."""
     with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])
+
+
+def udp_sockets(process):
+    """How many UDP sockets a running process has."""
+    inodes = set()
+    for name in ("udp", "udp6"):
+        with open(f"/proc/{process.pid}/net/{name}", encoding="ascii") as table:
+            inodes.update(line.split()[9] for line in table.readlines()[1:])
+    count = 0
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            count += os.readlink(link)[len("socket:["):-1] in inodes
+    return count
 
 
 def write_private(path, text, mode=0o600):
