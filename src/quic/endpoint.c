@@ -215,18 +215,24 @@ void quic_expire(struct quic_endpoint *e, qhcp_nsec now)
                          now);
 }
 
-/* Does the quoted start of a packet bear an ID by which we know this peer?  Yes where there is too
- * little of it to tell. */
+/* Does the quoted start of a packet bear an ID by which we know this peer?  Where there is too
+ * little of it to tell, a connection may be suspected (it is asked, and answers), but no dial
+ * ended: anyone can forge that much.  NULL is no quote: this machine itself has no way there. */
 static bool quotes(const struct quic_conn *c, const uint8_t *quoted, size_t n)
 {
+    bool lenient = c->connected || quoted == NULL;
     const ngtcp2_cid *ids[] = {ngtcp2_conn_get_dcid(c->ng),
                                ngtcp2_conn_get_client_initial_dcid(c->ng)};
     size_t at =
         n > 0 && (quoted[0] & 0x80) ? 6 : 1; /* long header: version and length come first */
 
     for (size_t i = 0; i < 2; i++)
-        if (n < at + ids[i]->datalen || memcmp(quoted + at, ids[i]->data, ids[i]->datalen) == 0)
+        if (n < at + ids[i]->datalen || ids[i]->datalen == 0) {
+            if (lenient)
+                return true;
+        } else if (memcmp(quoted + at, ids[i]->data, ids[i]->datalen) == 0) {
             return true;
+        }
     return false;
 }
 

@@ -118,8 +118,9 @@ qhcp_nsec quic_deadline(const struct quic_endpoint *e);
 void quic_expire(struct quic_endpoint *e, qhcp_nsec now);
 
 /* ICMP unreachable for `remote`: ends handshakes to it (QUIC_END_UNREACHABLE) and calls `fn` for
- * established connections to it. quoted: the start of the UDP payload that was quoted, matched
- * against the connection's IDs where there is enough of it. */
+ * established connections to it.  quoted: the start of the UDP payload that was quoted, matched
+ * against the connection's IDs; too little of it ends no handshake.  NULL: the word is this
+ * machine's own. */
 void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote,
                       const uint8_t *quoted, size_t n,
                       void (*fn)(void *ctx, struct quic_conn *c, qhcp_nsec now));

@@ -376,6 +376,8 @@ int udp_next_error(struct udp *u, struct udp_error *ret)
         if (!read_error(&header, &error) || header.msg_namelen == 0)
             continue;
         error.quoted_len = (size_t)n;
+        if (!error.icmp) /* the kernel's own word needs no quote to be believed */
+            error.quoted = NULL, error.quoted_len = 0;
         *ret = error;
         return 1;
     }

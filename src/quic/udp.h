@@ -33,7 +33,8 @@ size_t udp_pending(const struct udp *u);
 int udp_flush(struct udp *u);
 
 /* One entry of the error queue: destination of the packet that failed, errno-like reason
- * (ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE...), and the quoted payload (borrowed).
+ * (ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE...), and the quoted payload (borrowed; NULL
+ * when no ICMP message told it but this machine itself).
  * 1, or 0 when the queue is empty. */
 struct udp_error {
     union qhcp_addr remote;

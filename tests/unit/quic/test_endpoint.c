@@ -310,6 +310,33 @@ static void icmp_ends_a_dial_and_only_reports_a_connection(void **state)
     pair_deinit(&p);
 }
 
+/* Off the path nobody knows the dial's connection ID. */
+static void a_dial_is_ended_only_by_icmp_that_quotes_its_id(void **state)
+{
+    uint8_t quoted[40] = {0xc0, 0, 0, 0, 1};
+    struct quic_conn *c;
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    p.server.deaf = true;
+    c = world_dial(&p.client, &p.server, "a.example");
+    world_run(&p.world, NSEC_PER_MSEC, NULL);
+    memcpy(quoted + 6, ngtcp2_conn_get_dcid(c->ng)->data, ngtcp2_conn_get_dcid(c->ng)->datalen);
+    for (size_t n = 0; n < 6 + ngtcp2_conn_get_dcid(c->ng)->datalen; n++)
+        quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, quoted, n, suspect);
+    quoted[6] ^= 1;
+    quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, quoted, 40, suspect);
+    world_run(&p.world, NSEC_PER_MSEC, NULL);
+    assert_int_equal(p.client.closed, 0);
+    quoted[6] ^= 1;
+    quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, quoted, 40, suspect);
+    world_run(&p.world, NSEC_PER_MSEC, NULL);
+    assert_int_equal(p.client.closed, 1);
+    assert_int_equal(p.client.why.end, QUIC_END_UNREACHABLE);
+    pair_deinit(&p);
+}
+
 static void a_client_behind_a_new_address_is_still_known(void **state)
 {
     struct pair p;
@@ -409,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_reset_with_anothers_key_is_ignored),
         cmocka_unit_test(a_peer_of_another_protocol_is_refused),
         cmocka_unit_test(icmp_ends_a_dial_and_only_reports_a_connection),
+        cmocka_unit_test(a_dial_is_ended_only_by_icmp_that_quotes_its_id),
         cmocka_unit_test(a_client_behind_a_new_address_is_still_known),
         cmocka_unit_test(thousands_of_connections_share_an_endpoint),
         cmocka_unit_test(new_credentials_are_for_new_connections),
