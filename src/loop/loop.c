@@ -18,6 +18,7 @@
 #define LOOP_SEND_BATCHES 64   /* per wait: a fleet's first dials must not starve reading */
 #define LOOP_ERRORS 256        /* entries of the error queue per wake-up */
 #define LOOP_STALL (20 * NSEC_PER_MSEC) /* later than this is a stall */
+#define LOOP_BLOCKED NSEC_PER_MSEC      /* between timers while a socket takes nothing */
 
 struct loop_socket {
     struct loop *loop;
@@ -117,9 +118,28 @@ static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
         l->client.expire(l->client.ctx, now);
 }
 
+static bool any_pending(const struct loop *l)
+{
+    for (size_t i = 0; i < l->n_sockets; i++)
+        if (udp_pending(l->sockets[i].udp) > 0)
+            return true;
+    return false;
+}
+
+/* While a socket takes nothing, the core stays due, and nothing that it could do would change that:
+ * the timer must not fire until it can, nor be put off for ever by what else happens. */
+static qhcp_nsec not_at_once(const struct loop *l, qhcp_nsec due)
+{
+    qhcp_nsec now = loop_now(), soon = now + LOOP_BLOCKED;
+
+    if (due >= soon || !any_pending(l))
+        return due;
+    return l->armed > now && l->armed < soon ? l->armed : soon;
+}
+
 static void arm(struct loop *l)
 {
-    qhcp_nsec due = l->client.deadline(l->client.ctx);
+    qhcp_nsec due = not_at_once(l, l->client.deadline(l->client.ctx));
     struct itimerspec spec = {0};
 
     if (due == l->armed)
@@ -176,14 +196,6 @@ static void send_from(struct loop *l, struct loop_socket *s, size_t n)
         drain_errors(l, s);
     if (udp_pending(s->udp) > 0)
         ev_io_start(l->ev, &s->writable);
-}
-
-static bool any_pending(const struct loop *l)
-{
-    for (size_t i = 0; i < l->n_sockets; i++)
-        if (udp_pending(l->sockets[i].udp) > 0)
-            return true;
-    return false;
 }
 
 /* Sends until the core has nothing more; false: it may have. */
