@@ -1,5 +1,13 @@
 #include "wire/utf8.h"
 
+/* Characters that show as nothing and change how what stands around them is read: the marks of
+ * bidirectional text (Boucher and Anderson 2021), and separators of lines. */
+static bool misleads(uint32_t c)
+{
+    return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
+}
+
 /* The size of the printable character at p (n bytes are left, at least 1); 0 where there is none.
  */
 static size_t character(const uint8_t *p, size_t n)
@@ -21,7 +29,7 @@ static size_t character(const uint8_t *p, size_t n)
             return 0;
         c = c << 6 | (p[i] & 0x3f);
     }
-    if (c < least[size] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+    if (c < least[size] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || misleads(c))
         return 0;
     return size;
 }

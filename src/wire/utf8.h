@@ -5,8 +5,9 @@
 
 #include "base/slice.h"
 
-/* True for UTF-8 in its shortest form, without surrogates and without the control characters
- * U+0000-001F, U+007F and U+0080-009F (a terminal obeys those of the second block too). */
+/* True for UTF-8 in its shortest form, without surrogates, without the control characters
+ * U+0000-001F, U+007F and U+0080-009F (a terminal obeys those of the second block too), and without
+ * those that turn or break the line: U+061C, U+200E-200F, U+2028-202E and U+2066-2069. */
 bool utf8_printable(struct slice s);
 
 /* Copies s into dst as a C string that utf8_printable accepts: each byte that does not belong gets

@@ -7,6 +7,7 @@ decode(bytes) -> Message, or WireError with the name of the error;  encode(Messa
 dump(Message) -> the lines that tests/vectors/README.md describes.
 """
 
+import unicodedata
 from dataclasses import dataclass, field
 
 VARINT_MAX = 2**62 - 1
@@ -182,12 +183,17 @@ def pairs(data):
 
 # Values.
 
+TURNS = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
+MARKS = "\u061c\u200e\u200f"
+
+
 def check_text(data):
     try:
         words = data.decode("utf-8")
     except UnicodeDecodeError:
         raise WireError("UTF8") from None
-    if any(ord(c) < 0x20 or 0x7f <= ord(c) <= 0x9f for c in words):
+    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") or c in MARKS or
+           unicodedata.bidirectional(c) in TURNS for c in words):
         raise WireError("UTF8")
 
 

@@ -170,14 +170,17 @@ class Keys:
                           whole, self.message, "TRUNCATED")
 
     def words(self, key, label):
-        good = "né \"€\" \\ 𝄞~"
+        good = "né \"€\" \\ 𝄞~ \u05d0\u2027\u202f"
         shown = good.replace("\\", "\\\\").replace('"', '\\"')
         self.good(key, "utf8", "text of one to four bytes a character", b(key, good),
                   [f'{label} = "{shown}"'])
         for rule, data in (("control", b"a\nb"), ("del", b"a\x7f"), ("c1", "a\u009b2J".encode()),
                            ("nul", b"a\x00"), ("not-utf8", b"caf\xe9"),
                            ("overlong", b"\xc0\xaf"), ("surrogate", b"\xed\xa0\x80"),
-                           ("beyond", b"\xf4\x90\x80\x80"), ("half", b"a\xe2\x82")):
+                           ("beyond", b"\xf4\x90\x80\x80"), ("half", b"a\xe2\x82"),
+                           ("turned", "a\u202egnp".encode()), ("isolated", "\u2067a".encode()),
+                           ("mark", "a\u200f".encode()), ("arabic-mark", "a\u061c".encode()),
+                           ("line", "a\u2028b".encode())):
             self.bad(key, rule, "not UTF-8, or a control character", b(key, data), "UTF8")
 
 

@@ -74,6 +74,29 @@ static void text_is_utf8_without_control_characters(void **state)
     assert_false(printable("\xe2\x28\xa1", 3));
 }
 
+static bool printable_character(unsigned c)
+{
+    char two[] = {(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))};
+    char three[] = {(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3f)),
+                    (char)(0x80 | (c & 0x3f))};
+
+    return c < 0x800 ? printable(two, 2) : printable(three, 3);
+}
+
+static void text_turns_and_breaks_no_line(void **state)
+{
+    static const unsigned refused[][2] = {
+        {0x61c, 0x61c}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        for (unsigned c = refused[i][0]; c <= refused[i][1]; c++)
+            assert_false(printable_character(c));
+        assert_true(printable_character(refused[i][0] - 1));
+        assert_true(printable_character(refused[i][1] + 1));
+    }
+}
+
 static void cleaning_makes_text_printable_and_cuts_between_characters(void **state)
 {
     char dst[8];
@@ -96,6 +119,7 @@ int main(void)
         cmocka_unit_test(the_required_metrics_are_percentages),
         cmocka_unit_test(units_have_names_and_unknown_ones_are_numbers),
         cmocka_unit_test(text_is_utf8_without_control_characters),
+        cmocka_unit_test(text_turns_and_breaks_no_line),
         cmocka_unit_test(cleaning_makes_text_printable_and_cuts_between_characters),
     };
 
