@@ -28,6 +28,12 @@ static int check_kind(const struct stat *st, const char *path, enum file_kind ki
 {
     if (S_ISDIR(st->st_mode))
         return words_fail(w, QHCP_E_IO, "%s is a directory, not a file", path);
+    if (kind == FILE_TRUSTED && (st->st_mode & 022))
+        return words_fail(
+            w, QHCP_E_PERMISSION,
+            "other users can change %s (mode %04o), which decides whom to trust; run: "
+            "chmod go-w %s",
+            path, (unsigned)st->st_mode & 07777, path);
     if (kind != FILE_PRIVATE || S_ISFIFO(st->st_mode))
         return 0;
     if (st->st_uid != geteuid() && st->st_uid != 0)
@@ -126,7 +132,7 @@ int state_read_file(const char *path, bool private, size_t max, char **ret, size
 {
     struct words w = {words, words_cap};
     size_t n;
-    int error = file_read(path, private ? FILE_PRIVATE : FILE_PUBLIC, true, max, ret, &n, &w);
+    int error = file_read(path, private ? FILE_PRIVATE : FILE_TRUSTED, true, max, ret, &n, &w);
 
     if (!error && ret_len)
         *ret_len = n;

@@ -9,6 +9,7 @@
 
 enum file_kind {
     FILE_PUBLIC,  /* anybody's modes */
+    FILE_TRUSTED, /* refused when group or others may write it: it decides whom we believe */
     FILE_PRIVATE, /* refused when group or others may do anything with it, or another user owns it
                    */
 };

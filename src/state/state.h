@@ -90,8 +90,9 @@ bool state_expiry_words(const char *name, int64_t expires, int64_t now, char *wo
 void state_path(const struct state *s, const char *name, char *ret, size_t cap);
 
 /* Reads a whole file (at most max bytes) into a fresh NUL-terminated buffer: free() it.
- * private: refuse one that other users can read or that another user owns (QHCP_E_PERMISSION).
- * Works for any path, not only in the directory; links are followed.  ret_len may be NULL. */
+ * private: refuse one that other users can read or that another user owns (QHCP_E_PERMISSION);
+ * otherwise one that group or others can write, since what it holds is believed.  Works for any
+ * path, not only in the directory; links are followed.  ret_len may be NULL. */
 int state_read_file(const char *path, bool private, size_t max, char **ret, size_t *ret_len,
                     char *words, size_t words_cap);
 

@@ -218,9 +218,33 @@ class Files(RawCase):
             for mode in (0o644, 0o640, 0o604, 0o602):
                 with self.subTest(f"{path.name} {mode:04o}"):
                     os.chmod(path, mode)
-                    self.refused(*arguments, words=f"{path}.*chmod 600 {path}")
+                    self.refused(*arguments, words=f"{path}.*chmod (600|go-w) {path}")
             os.chmod(path, 0o600)
             with self.subTest(f"{path.name} 0600"):
+                process = self.start(*arguments, "--log-level", "debug")
+                wait_log(process, "listening on UDP|watching 1 servers", 10 * SLOW)
+                self.assert_stops(process)
+
+    def test_files_that_decide_whom_to_trust_are_refused_when_others_can_change_them(self):
+        self.make_state()
+        ca = pki.Ca(self.dir / "ca")
+        cert, key = ca.issue("server")
+        policy = write_private(self.dir / "keys.json",
+                               json.dumps({"keys": [jwt.RsaIssuer(unbound=True).jwk]}))
+        rows = [
+            (("server", "--cert-file", cert, "--key-file", key), cert),
+            (("server", "--keys-file", policy), policy),
+            (("server", "--client-ca", ca.cert), ca.cert),
+            (("lb", "--servers", f"localhost:{PORT}", "--status-format", "none", "--cert-file",
+              ca.cert), ca.cert),
+        ]
+        for arguments, path in rows:
+            for mode in (0o664, 0o646):
+                with self.subTest(f"{arguments[0]} {path.name} {mode:04o}"):
+                    os.chmod(path, mode)
+                    self.refused(*arguments, words=f"{path}.*chmod go-w {path}")
+            os.chmod(path, 0o644)
+            with self.subTest(f"{arguments[0]} {path.name} 0644"):
                 process = self.start(*arguments, "--log-level", "debug")
                 wait_log(process, "listening on UDP|watching 1 servers", 10 * SLOW)
                 self.assert_stops(process)

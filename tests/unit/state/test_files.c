@@ -48,7 +48,7 @@ static void a_file_is_read_whole_with_its_length_and_a_nul(void **state)
     free(place_read(place_path(p, "f"), NULL));
 }
 
-static void a_private_file_is_judged_by_its_modes_a_public_one_is_not(void **state)
+static void a_private_file_must_be_unreadable_for_others(void **state)
 {
     struct place *p = *state;
 
@@ -59,6 +59,26 @@ static void a_private_file_is_judged_by_its_modes_a_public_one_is_not(void **sta
     assert_int_equal(read_it(p, "f", false, 10), 0);
     chmod(place_path(p, "f"), 0400);
     assert_int_equal(read_it(p, "f", true, 10), 0);
+}
+
+static void a_file_that_is_believed_must_be_unwritable_for_others(void **state)
+{
+    static const unsigned refused[] = {0664, 0646, 0666, 0620, 0602}, fine[] = {0644, 0600, 0444};
+    struct place *p = *state;
+    char advice[300];
+
+    place_write(place_path(p, "f"), "x", 0644);
+    snprintf(advice, sizeof advice, "chmod go-w %s", place_path(p, "f"));
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        chmod(place_path(p, "f"), refused[i]);
+        assert_int_equal(read_it(p, "f", false, 10), QHCP_E_PERMISSION);
+        place_says(p, "other users can change");
+        place_says(p, advice);
+    }
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        chmod(place_path(p, "f"), fine[i]);
+        assert_int_equal(read_it(p, "f", false, 10), 0);
+    }
 }
 
 static void a_link_is_followed_and_its_target_judged(void **state)
@@ -320,7 +340,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(a_file_is_read_whole_with_its_length_and_a_nul),
-        ROW(a_private_file_is_judged_by_its_modes_a_public_one_is_not),
+        ROW(a_private_file_must_be_unreadable_for_others),
+        ROW(a_file_that_is_believed_must_be_unwritable_for_others),
         ROW(a_link_is_followed_and_its_target_judged),
         ROW(what_is_no_file_or_too_large_or_absent_is_told_and_nothing_hangs),
         ROW(a_file_is_written_whole_with_its_mode),
