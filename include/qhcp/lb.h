@@ -103,7 +103,10 @@ void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet
                      size_t n);
 /* Fills up to n packets; call again until 0, after every other call of this header. */
 size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packets, size_t n);
-/* A packet to `remote` failed: ICMP (error is ECONNREFUSED, EHOSTUNREACH ...), or no route. */
+/* A packet to `remote` failed: ICMP (error is ECONNREFUSED, EHOSTUNREACH ...), or no route. quoted:
+ * the start of our UDP payload as the ICMP message has it; NULL when it is this machine's own word.
+ * ICMP can be forged: one that quotes too little to be matched ends no attempt and is mere
+ * suspicion. */
 void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote,
                          int error, const uint8_t *quoted, size_t quoted_len);
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb);
