@@ -41,9 +41,48 @@ size_t qhcp_server_send(struct qhcp_server *s, qhcp_nsec now, struct qhcp_packet
 qhcp_nsec qhcp_server_deadline(const struct qhcp_server *s);
 void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now);
 
-/* Sets the status and its reason (words; "" for serving); pushed to every load balancer at once. */
+/* What the server says of itself is the worst of three: the status set here (by its operator, or by
+ * the program it is part of), its application checks, and its thresholds (degraded).  From best to
+ * worst: serving, degraded, draining, not serving, maintenance.  A change is pushed to every load
+ * balancer at once. */
+
+/* Sets the operator's status and its reason (words; "" for serving). */
 void qhcp_server_set_status(struct qhcp_server *s, qhcp_nsec now, enum qhcp_status status,
                             const char *reason);
+
+/* The newest outcome of an application check, made at its first use: serving, degraded or not
+ * serving, with words where there is something to say ("" otherwise), and how long the check took.
+ * It stands in every answer; a change of its status may change the server's.  QHCP_E_FULL (16
+ * checks), QHCP_E_ARG (name: 1 to 64 bytes of printable UTF-8; status). */
+int qhcp_server_set_check(struct qhcp_server *s, qhcp_nsec now, const char *name,
+                          enum qhcp_status status, const char *reason, qhcp_nsec duration);
+
+/* Adds a rule that makes the server degraded: "cpu_usage_percent>90 for 5s" (qhcp-server(1),
+ * --degraded), on a registered metric or one that qhcp_server_set_metric has made.  QHCP_E_PARSE,
+ * QHCP_E_NOT_FOUND (no such metric), QHCP_E_ARG, QHCP_E_FULL (16 rules), with words. */
+int qhcp_server_add_threshold(struct qhcp_server *s, qhcp_nsec now, const char *rule, char *words,
+                              size_t words_cap);
+
+/* A check as qhcp_server_status shows it; a copy. */
+struct qhcp_check_view {
+    char name[65];
+    enum qhcp_status status;
+    char reason[QHCP_TEXT];
+    qhcp_nsec duration;
+};
+
+#define QHCP_CHECKS 16 /* application checks of one server */
+
+/* What the server says of itself, and what that comes from; a copy. */
+struct qhcp_server_view {
+    enum qhcp_status status;
+    char reason[QHCP_TEXT];
+    enum qhcp_status set_status; /* by qhcp_server_set_status */
+    char set_reason[QHCP_TEXT];
+    size_t n_checks;
+    struct qhcp_check_view checks[QHCP_CHECKS];
+};
+void qhcp_server_status(const struct qhcp_server *s, struct qhcp_server_view *ret);
 
 /* The application's own metric: made at its first use.  unit as in struct qhcp_value.  QHCP_E_FULL,
  * QHCP_E_ARG (name: 1-64 of a-z, 0-9, _). */

@@ -18,6 +18,7 @@
 #define LIMIT_SERVICE 280   /* "tcp:" + a DNS name (253) + ":65535" and room */
 #define LIMIT_METRICS 32    /* metrics in one session; fits a datagram with values of 8 bytes */
 #define LIMIT_CHECKS 16     /* application checks in one answer */
+#define LIMIT_THRESHOLDS 16 /* rules on metrics of one server: as many as checks */
 #define LIMIT_SERVICES 16   /* service addresses of one server */
 #define LIMIT_EXTENSIONS 16 /* extension identifiers in HELLO or ACK */
 #define LIMIT_BOOT_ID 8     /* bytes: random, so that two boots never share one */

@@ -3,7 +3,8 @@
  * A peer is one load balancer's connection.  HELLO's token is verified before anything else is
  * answered; then requests are answered at once, and a changed status is pushed until it is seen.
  *
- *   packets -> quic -> handlers (peer.c) -> session -> server.c (status, stop), trust.c (tokens)
+ *   packets -> quic -> handlers (peer.c) -> session -> server.c (stop), condition.c (status),
+ * trust.c (tokens)
  */
 #ifndef QHCP_SERVER_INTERNAL_H
 #define QHCP_SERVER_INTERNAL_H
@@ -15,6 +16,7 @@
 #include "base/inbox.h"
 #include "base/limits.h"
 #include "metrics/metrics.h"
+#include "metrics/threshold.h"
 #include "quic/quic.h"
 #include "session/server.h"
 #include "state/state.h"
@@ -27,6 +29,7 @@
 #define SERVER_PROCESSING_US 5000       /* the bound on our own processing that ACK promises */
 #define SERVER_METRICS_AGE (500 * NSEC_PER_MSEC) /* values older than this are measured again */
 #define SERVER_PUSH_MIN (20 * NSEC_PER_MSEC)     /* between repeats of a push, at least */
+#define SERVER_WORDS_APART NSEC_PER_SEC          /* between pushes of new words alone */
 #define SERVER_PUSH_FAST 50                      /* repeats at that pace; then one a second */
 #define SERVER_FILES_CHECK (10 * NSEC_PER_SEC)   /* the files are looked at this often */
 #define SERVER_STATE_CHECK (3600 * NSEC_PER_SEC) /* certificates that run out are renewed */
@@ -60,6 +63,16 @@ struct peer {
     qhcp_nsec frames_since;
 };
 
+/* Where the status comes from: the words are this struct's, for session's slices. */
+struct condition {
+    enum qhcp_status set; /* the operator's */
+    char set_reason[LIMIT_REASON + 1];
+    qhcp_nsec words_at; /* when new words alone may be pushed again */
+    size_t n_checks, n_thresholds;
+    struct qhcp_check_view checks[LIMIT_CHECKS];
+    struct threshold thresholds[LIMIT_THRESHOLDS];
+};
+
 struct qhcp_server {
     struct qhcp_server_config config; /* strings are copies, below */
     char *strings[6];
@@ -77,6 +90,7 @@ struct qhcp_server {
     bool measured;
     qhcp_nsec measured_at;
     struct session_server_self self;
+    struct condition condition;
     char id[LIMIT_ID + 1];
 
     struct roster strangers, members;
@@ -117,6 +131,12 @@ int trust_verify(struct peer *p, struct slice token, struct auth_grant *ret, cha
                  size_t words_cap);
 /* Monotonic end of a grant. */
 qhcp_nsec trust_expiry(const struct qhcp_server *s, qhcp_nsec now, const struct auth_grant *grant);
+
+/* condition.c */
+/* New values are there: the thresholds look at them. */
+void condition_measured(struct qhcp_server *s, qhcp_nsec now);
+/* When values are wanted for the thresholds, asked for or not. */
+qhcp_nsec condition_deadline(const struct qhcp_server *s);
 
 /* server.c */
 void server_log(struct qhcp_server *s, enum qhcp_log_level level, const char *format, ...)

@@ -1,4 +1,4 @@
-/* The server's public functions: configuration, packets, time, status. */
+/* The server's public functions: configuration, packets, time, the end. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +160,7 @@ void server_measure(struct qhcp_server *s, qhcp_nsec now)
     metrics_sample(s->metrics, now, SERVER_METRICS_AGE);
     metrics_values(s->metrics, &s->self.values);
     metrics_names(s->metrics, &s->self.metrics);
+    condition_measured(s, now);
 }
 
 static void close_all(struct roster *r)
@@ -207,6 +208,7 @@ qhcp_nsec qhcp_server_deadline(const struct qhcp_server *s)
     qhcp_nsec at = nsec_min(heap_deadline(&s->heap), quic_deadline(s->quic));
 
     at = nsec_min(at, nsec_min(s->files_at, s->renew_at));
+    at = nsec_min(at, condition_deadline(s));
     return s->stopping ? nsec_min(at, s->stop_at) : at;
 }
 
@@ -218,26 +220,14 @@ void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now)
     quic_expire(s->quic, now);
     for (size_t i = 0; i < most && heap_deadline(&s->heap) <= now; i++)
         peer_expire((struct peer *)heap_first(&s->heap), now);
+    if (condition_deadline(s) <= now) {
+        server_measure(s, now);
+        condition_measured(s, now);
+    }
     if (s->files_at <= now || s->renew_at <= now)
         trust_refresh(s, now);
     if (s->stopping && s->stop_at <= now)
         finish(s);
-}
-
-void qhcp_server_set_status(struct qhcp_server *s, qhcp_nsec now, enum qhcp_status status,
-                            const char *reason)
-{
-    s->now = now;
-    if (s->self.status == status && strcmp(s->self.reason, reason) == 0)
-        return;
-    s->self.status = status;
-    s->self.epoch++;
-    snprintf(s->self.reason, sizeof s->self.reason, "%s", reason);
-    for (struct peer *p = s->members.first; p; p = p->next) {
-        p->pushes = 0;
-        peer_push(p, now);
-        peer_rearm(p);
-    }
 }
 
 int qhcp_server_set_metric(struct qhcp_server *s, const char *name, unsigned unit, uint64_t value)
@@ -248,6 +238,7 @@ int qhcp_server_set_metric(struct qhcp_server *s, const char *name, unsigned uni
         return err;
     metrics_values(s->metrics, &s->self.values);
     metrics_names(s->metrics, &s->self.metrics);
+    condition_measured(s, s->now);
     return 0;
 }
 
