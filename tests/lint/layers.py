@@ -37,8 +37,10 @@ MAY = {
 FOREIGN = {
     r"ngtcp2/": {"quic"},
     r"cjose/": {"auth"},
+    r"curl/": {"check"},
     r"ev\.h$": {"loop", "cli"},
-    r"(ares\.h|cyaml/|systemd/|argp\.h)": {"loop", "cli"},
+    r"(ares\.h|cyaml/|argp\.h)": {"loop", "cli"},
+    r"systemd/": {"check", "loop", "cli"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^">]+)[>"]', re.MULTILINE)

@@ -1,0 +1,123 @@
+/* tcp: somebody accepts a connection on that port.  That they do more than accept, http and exec
+ * can tell. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "check/kind.h"
+
+struct tcp {
+    struct check_watch watch;
+    int fd;
+    size_t next; /* address to try */
+    int error;   /* of the first that failed: the others are stand-ins */
+};
+
+static int tcp_open(struct check *c, char *words, size_t words_cap)
+{
+    struct tcp *t = calloc(1, sizeof *t);
+
+    (void)words;
+    (void)words_cap;
+    if (!t)
+        return QHCP_E_NOMEM;
+    t->fd = t->watch.fd = -1;
+    c->self = t;
+    return 0;
+}
+
+static void tcp_close(struct check *c)
+{
+    free(c->self);
+}
+
+static void tcp_stop(struct check *c)
+{
+    struct tcp *t = c->self;
+
+    check_unwatch(c, &t->watch);
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
+}
+
+/* A port of the ephemeral range that nobody listens on can be dialled from itself: two ends of one
+ * socket, and no service. */
+static bool is_itself(int fd)
+{
+    union qhcp_addr mine = {0}, theirs = {0};
+    socklen_t n = sizeof mine, m = sizeof theirs;
+
+    return getsockname(fd, &mine.sa, &n) == 0 && getpeername(fd, &theirs.sa, &m) == 0 &&
+           address_equal(&mine, &theirs);
+}
+
+static int connect_next(struct check *c)
+{
+    struct tcp *t = c->self;
+    const union qhcp_addr *a = &c->addrs[t->next++];
+
+    t->fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (t->fd < 0)
+        return errno;
+    if (connect(t->fd, &a->sa, address_len(a)) < 0 && errno != EINPROGRESS)
+        return errno;
+    return check_watch(c, &t->watch, t->fd, EPOLLOUT) == 0 ? 0 : errno;
+}
+
+/* The address failed: the next, or the end. */
+static void try_on(struct check *c, int error)
+{
+    struct tcp *t = c->self;
+
+    while (error != 0) {
+        tcp_stop(c);
+        t->error = t->error ? t->error : error;
+        if (t->next == c->n_addrs) {
+            check_end(c, QHCP_NOT_SERVING, "%s",
+                      t->error == ECONNREFUSED ? "connection refused" : strerror(t->error));
+            return;
+        }
+        error = connect_next(c);
+    }
+}
+
+static void tcp_begin(struct check *c)
+{
+    struct tcp *t = c->self;
+
+    t->next = 0;
+    t->error = 0;
+    try_on(c, connect_next(c));
+}
+
+static void tcp_ready(struct check *c, struct check_watch *w, unsigned events)
+{
+    struct tcp *t = c->self;
+    int error = 0;
+    socklen_t n = sizeof error;
+
+    (void)w;
+    (void)events;
+    if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
+        error = errno;
+    if (error == 0 && is_itself(t->fd))
+        error = ECONNREFUSED;
+    if (error != 0) {
+        try_on(c, error);
+        return;
+    }
+    tcp_stop(c);
+    check_end(c, QHCP_SERVING, "%s", "");
+}
+
+const struct kind tcp_kind = {
+    .open = tcp_open,
+    .close = tcp_close,
+    .begin = tcp_begin,
+    .stop = tcp_stop,
+    .ready = tcp_ready,
+    .late = "no connection",
+};
