@@ -11,11 +11,12 @@ enum cli_status {
     CLI_USAGE = 2,   /* the command line or the configuration is wrong */
 };
 
-extern const struct args_spec cli_lb_spec, cli_server_spec, cli_check_spec;
+extern const struct args_spec cli_lb_spec, cli_server_spec, cli_check_spec, cli_control_spec;
 
 int cli_lb(int argc, char **argv);
 int cli_server(int argc, char **argv);
 int cli_check(int argc, char **argv);
+int cli_control(int argc, char **argv);
 int cli_keys(int argc, char **argv); /* keys.c */
 
 #endif

@@ -38,7 +38,7 @@ static cyaml_schema_field_t make_field(const struct options_row *row)
     cyaml_schema_field_t f = {.key = row->name};
     enum cyaml_flag flags = (enum cyaml_flag)(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL);
 
-    if (row->kind == OPTIONS_LIST) {
+    if (options_repeatable(row)) {
         f.data_offset = (uint32_t)(offsetof(struct raw, list) + i * sizeof(char **));
         f.count_offset = (uint32_t)(offsetof(struct raw, n) + i * sizeof(uint32_t));
         f.count_size = sizeof(uint32_t);
@@ -153,7 +153,7 @@ static int apply_row(const struct options_row *row, const struct raw *raw, struc
     char why[400];
     int r;
 
-    if (row->kind != OPTIONS_LIST) {
+    if (!options_repeatable(row)) {
         if (!raw->scalar[row->id])
             return 0;
         return options_set(ret, row, raw->scalar[row->id], LIST_TEXT_ONLY, words, words_cap);

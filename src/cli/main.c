@@ -27,6 +27,7 @@ static const struct {
     {"lb", cli_lb, "watch servers: which are up, how loaded, which want to leave"},
     {"server", cli_server, "answer the health checks of load balancers"},
     {"check", cli_check, "check one server once, as a Nagios plugin or a container's probe does"},
+    {"control", cli_control, "drain a server of this machine, take it out, or show how it is"},
     {"keys", cli_keys, "certificates and keys: show, export, import, rotate"},
 };
 
@@ -96,6 +97,7 @@ int main(int argc, char **argv)
 {
     keep_memory_private();
     fill_standard_descriptors();
+    signal(SIGCHLD, SIG_DFL); /* who starts us may ignore it: then no child has an exit status */
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2), told once */
     if (argc < 2) {
         print_help(stderr);

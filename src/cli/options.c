@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "check/spec.h"
 #include "cli/servers.h"
 #include "cli/value.h"
+#include "metrics/threshold.h"
 
 static const struct options_row rows[] = {
 #define OPTIONS_ROW(id_, name_, kind_, commands_, arg_, def_, min_, max_, live_, doc_)             \
@@ -29,6 +31,11 @@ static const struct options_row rows[] = {
 const struct options_row *options_rows(void)
 {
     return rows;
+}
+
+bool options_repeatable(const struct options_row *row)
+{
+    return row->kind == OPTIONS_LIST || row->kind == OPTIONS_ITEM;
 }
 
 const struct options_row *options_find(enum options_command command, const char *name)
@@ -119,6 +126,31 @@ static int set_list(const struct options_row *row, const char *text, enum list_s
     return r;
 }
 
+/* One entry, judged by who will use it. */
+static int set_item(const struct options_row *row, const char *text, bool no_files, struct list *l,
+                    char *words, size_t words_cap)
+{
+    struct threshold rule;
+    struct spec spec;
+    int r = QHCP_E_INTERNAL;
+
+    if (l->n == row->max) {
+        snprintf(words, words_cap, "more than %llu entries", (unsigned long long)row->max);
+        return QHCP_E_FULL;
+    }
+    if (row->id == OPTION_APP_CHECK)
+        r = spec_parse(text, no_files, &spec, words, words_cap);
+    else if (row->id == OPTION_WATCH_PID)
+        r = spec_pid(text, &spec, words, words_cap);
+    else if (row->id == OPTION_WATCH_UNIT)
+        r = spec_unit(text, &spec, words, words_cap);
+    else if (row->id == OPTION_DEGRADED)
+        r = threshold_parse(text, threshold_registered, NULL, &rule, words, words_cap);
+    if (r == 0)
+        r = list_add(l, text, strlen(text));
+    return r;
+}
+
 static int set_value(const struct options_row *row, const char *text, enum list_source files,
                      bool no_files, struct options_value *v, char *words, size_t words_cap)
 {
@@ -137,6 +169,8 @@ static int set_value(const struct options_row *row, const char *text, enum list_
         return set_text(row, text, v, words, words_cap);
     case OPTIONS_LIST:
         return set_list(row, text, no_files ? LIST_TEXT_ONLY : files, &v->list, words, words_cap);
+    case OPTIONS_ITEM:
+        return set_item(row, text, no_files, &v->list, words, words_cap);
     case OPTIONS_CHOICE:
         return choose(row->arg, text, &v->number, words, words_cap);
     case OPTIONS_SWITCH:
@@ -172,7 +206,7 @@ int options_set(struct options *o, const struct options_row *row, const char *te
 {
     struct options_value *v = &o->at[row->id];
 
-    if (v->set && row->kind != OPTIONS_LIST) {
+    if (v->set && !options_repeatable(row)) {
         snprintf(words, words_cap, "is given twice");
         return QHCP_E_EXISTS;
     }
@@ -264,6 +298,34 @@ static int check_lb(const struct options *o, char *words, size_t words_cap)
     return r == 0 ? check_metrics(&o->at[OPTION_METRICS].list, words, words_cap) : r;
 }
 
+/* Names of checks are unique, whichever option they come from. */
+static int check_names(const struct options *o, char *words, size_t words_cap)
+{
+    const struct list *checks = &o->at[OPTION_APP_CHECK].list;
+    char names[LIMIT_CHECKS][LIMIT_NAME + 1], why[300];
+    struct spec spec;
+
+    if (checks->n + o->at[OPTION_WATCH_PID].list.n + o->at[OPTION_WATCH_UNIT].list.n >
+        LIMIT_CHECKS) {
+        snprintf(words, words_cap, "--check, --watch-pid and --watch-unit: more than %d in all",
+                 LIMIT_CHECKS);
+        return QHCP_E_FULL;
+    }
+    for (size_t i = 0; i < checks->n; i++) {
+        int r = spec_parse(checks->at[i], true, &spec, why, sizeof why);
+        memcpy(names[i], spec.name, sizeof names[i]);
+        for (size_t k = 0; k < i && r == 0; k++) {
+            if (strcmp(names[k], names[i]) != 0)
+                continue;
+            snprintf(
+                words, words_cap,
+                "--check: two checks have the name \"%s\": tell them apart with name=", names[i]);
+            return QHCP_E_EXISTS;
+        }
+    }
+    return 0;
+}
+
 static int check_server(const struct options *o, char *words, size_t words_cap)
 {
     const struct list *services = &o->at[OPTION_SERVICE].list;
@@ -275,7 +337,7 @@ static int check_server(const struct options *o, char *words, size_t words_cap)
         snprintf(words, words_cap, "--ip: %s", why);
     for (size_t i = 0; i < services->n && r == 0; i++)
         r = check_service(services->at[i], words, words_cap);
-    return r;
+    return r == 0 ? check_names(o, words, words_cap) : r;
 }
 
 static int check_pair(const struct options *o, enum options_id a, enum options_id b, char *words,

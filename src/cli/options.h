@@ -17,6 +17,7 @@ enum options_command {
     OPTIONS_LB = 1 << 0,
     OPTIONS_SERVER = 1 << 1,
     OPTIONS_CHECK = 1 << 2,
+    OPTIONS_CONTROL = 1 << 3,
 };
 
 enum options_kind {
@@ -25,6 +26,7 @@ enum options_kind {
     OPTIONS_FILE,     /* a regular file that we may read */
     OPTIONS_TEXT,     /* min and max bytes */
     OPTIONS_LIST,     /* repeatable; comma-separated, or @FILE */
+    OPTIONS_ITEM,     /* repeatable; each is one entry, commas and all */
     OPTIONS_CHOICE,   /* one of the words in arg, with | between */
     OPTIONS_SWITCH,   /* no value on the command line; true or false in the configuration */
 };
@@ -96,6 +98,23 @@ enum options_kind {
     X(SERVICE, "service", LIST, OPTIONS_SERVER, "LIST", NULL, 0, LIMIT_SERVICES, false,            \
       "The services this server stands for, as tcp:PORT or tcp:HOST:PORT; repeatable, or with "    \
       "commas between.")                                                                           \
+    X(APP_CHECK, "check", ITEM, OPTIONS_SERVER, "CHECK", NULL, 0, LIMIT_CHECKS, false,             \
+      "Check the application: tcp:[HOST:]PORT, http://HOST[:PORT][/PATH], or exec:/PATH with its " \
+      "arguments; see CHECKS. Repeatable.")                                                        \
+    X(WATCH_PID, "watch-pid", ITEM, OPTIONS_SERVER, "PID", NULL, 0, LIMIT_CHECKS, false,           \
+      "Watch this process: when it ends, the server is not serving. Repeatable.")                  \
+    X(WATCH_UNIT, "watch-unit", ITEM, OPTIONS_SERVER, "UNIT", NULL, 0, LIMIT_CHECKS, false,        \
+      "Watch the main process of this service of systemd's, and its successors. Repeatable.")      \
+    X(DEGRADED, "degraded", ITEM, OPTIONS_SERVER, "RULE", NULL, 0, LIMIT_THRESHOLDS, false,        \
+      "Say degraded while a metric is beyond a threshold, as in 'cpu_usage_percent>90 for 5s'; "   \
+      "see THRESHOLDS. Repeatable.")                                                               \
+    X(CONTROL, "control", TEXT, OPTIONS_SERVER | OPTIONS_CONTROL, "PATH", NULL, 1, 107, false,     \
+      "The socket through which qhcp control speaks to the server. By default control-PORT.sock "  \
+      "in the state directory.")                                                                   \
+    X(CONTROL_PORT, "port", NUMBER, OPTIONS_CONTROL, "PORT", "4243", 1, 65535, false,              \
+      "The UDP port of the server that is meant, for the socket's default name.")                  \
+    X(REASON, "reason", TEXT, OPTIONS_CONTROL, "WORDS", NULL, 1, 200, false,                       \
+      "Words that the load balancers show along with the state.")                                  \
     X(DRAIN_TIMEOUT, "drain-timeout", DURATION, OPTIONS_SERVER, "DURATION", "30s", NSEC_PER_MSEC,  \
       OPTIONS_DAY, true, "How long a server that is told to stop waits for its load balancers.")   \
     X(ID, "id", TEXT, OPTIONS_LB | OPTIONS_SERVER, "TEXT", NULL, 1, LIMIT_ID, false,               \
@@ -132,10 +151,10 @@ struct options_row {
 };
 
 struct options_value {
-    bool set;        /* by the user, not by default */
-    uint64_t number; /* DURATION (ns), NUMBER, CHOICE (index of the word), SWITCH */
-    char *text;      /* FILE, TEXT; NULL: none */
-    struct list list;
+    bool set;         /* by the user, not by default */
+    uint64_t number;  /* DURATION (ns), NUMBER, CHOICE (index of the word), SWITCH */
+    char *text;       /* FILE, TEXT; NULL: none */
+    struct list list; /* LIST, ITEM */
 };
 
 struct options {
@@ -146,6 +165,9 @@ struct options {
 
 /* The rows, OPTIONS_COUNT of them, in the order of their ids. */
 const struct options_row *options_rows(void);
+
+/* Does a value of this row grow when it is given again? */
+bool options_repeatable(const struct options_row *row);
 
 /* The row of this name for this command, or NULL. */
 const struct options_row *options_find(enum options_command command, const char *name);

@@ -4,9 +4,9 @@
 
 bool options_doc_command(const char *name, enum options_command *ret)
 {
-    static const char *const names[] = {"lb", "server", "check"};
+    static const char *const names[] = {"lb", "server", "check", "control"};
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         if (strcmp(name, names[i]) == 0) {
             *ret = (enum options_command)(1 << i);
             return true;

@@ -1,6 +1,7 @@
 /* `qhcp server`: the server's core on the event loop.
  *
- * What flows in: options, datagrams, signals.  What flows out: answers and the log.  SIGTERM says
+ * What flows in: options, datagrams, signals, the results of checks, the operator's word.  What
+ * flows out: answers and the log.  SIGTERM says
  * "draining" to every load balancer and waits for them, at most --drain-timeout. */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -8,8 +9,10 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "cli/checks.h"
 #include "cli/cli.h"
 #include "cli/clock.h"
+#include "cli/control_socket.h"
 #include "cli/listen.h"
 #include "cli/log.h"
 #include "cli/servers.h"
@@ -35,6 +38,9 @@ struct server {
     struct qhcp_server *core;
     struct loop *loop;
     struct service service;
+    struct checks checks;
+    struct control_socket control;
+    bool silent; /* first results of checks are awaited: the first answer is to be true */
     bool stopping;
 };
 
@@ -56,7 +62,10 @@ static qhcp_nsec on_deadline(void *ctx)
 {
     const struct server *s = ctx;
 
-    return nsec_min(qhcp_server_deadline(s->core), service_deadline(&s->service));
+    qhcp_nsec at = nsec_min(qhcp_server_deadline(s->core), service_deadline(&s->service));
+
+    return nsec_min(at,
+                    nsec_min(checks_deadline(&s->checks), control_socket_deadline(&s->control)));
 }
 
 static void on_expire(void *ctx, qhcp_nsec now)
@@ -66,13 +75,18 @@ static void on_expire(void *ctx, qhcp_nsec now)
     if (qhcp_server_deadline(s->core) <= now)
         qhcp_server_expire(s->core, now);
     service_expire(&s->service, now);
+    checks_expire(&s->checks, now);
+    control_socket_expire(&s->control, now);
 }
 
 static void on_turn(void *ctx, qhcp_nsec now)
 {
     struct server *s = ctx;
 
-    (void)now;
+    if (s->silent && !checks_awaited(&s->checks, now)) {
+        s->silent = false;
+        loop_hold(s->loop, false);
+    }
     if (s->stopping && qhcp_server_stopped(s->core))
         loop_stop(s->loop);
 }
@@ -131,7 +145,7 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
         loop_stop(s->loop);
         return;
     }
-    s->stopping = true;
+    s->stopping = s->control.stopping = true;
     log_say(QHCP_LOG_INFO, "%s: draining, %zu load balancers are told", reason,
             qhcp_server_sessions(s->core));
     service_stopping("draining");
@@ -168,6 +182,25 @@ static int start_core(struct server *s, const union qhcp_addr *bound, char *word
     return qhcp_server_new(&config, loop_now(), &s->core, words, words_cap);
 }
 
+/* A socket that was not asked for by name is no reason not to serve. */
+static int start_control(struct server *s, char *words, size_t words_cap)
+{
+    const char *wanted = options_text(&s->options, OPTION_CONTROL);
+    char path[CONTROL_PATH], why[SERVER_WORDS / 2];
+    int r = control_socket_path(wanted, (uint16_t)options_number(&s->options, OPTION_SERVER_PORT),
+                                path, why, sizeof why);
+
+    if (r == 0)
+        r = control_socket_init(&s->control, path, s->core, s->loop, why, sizeof why);
+    if (r < 0 && !wanted) {
+        log_say(QHCP_LOG_WARNING, "qhcp control cannot reach this server: %s", why);
+        return 0;
+    }
+    if (r < 0)
+        snprintf(words, words_cap, "--control: %s", why);
+    return r;
+}
+
 static int start(struct server *s, char *words, size_t words_cap)
 {
     const struct loop_client client = {.ctx = s,
@@ -192,6 +225,13 @@ static int start(struct server *s, char *words, size_t words_cap)
         r = listen_one(s->loop, &addr, &bound, words, words_cap);
     if (r == 0)
         r = start_core(s, &bound, words, words_cap);
+    if (r == 0)
+        r = checks_init(&s->checks, &s->options, s->core, s->loop, words, words_cap);
+    if (r == 0)
+        r = start_control(s, words, words_cap);
+    s->silent = r == 0 && checks_awaited(&s->checks, loop_now());
+    if (s->silent)
+        loop_hold(s->loop, true);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         r = loop_catch(s->loop, signals[i]);
     if (r < 0)
@@ -219,6 +259,8 @@ int cli_server(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", cli_server_spec.name, words);
     if (r == 0)
         log_say(QHCP_LOG_INFO, "stopped");
+    control_socket_deinit(&s.control);
+    checks_deinit(&s.checks);
     qhcp_server_free(s.core);
     loop_free(s.loop);
     log_deinit();

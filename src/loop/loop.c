@@ -13,6 +13,7 @@
 
 #define LOOP_SOCKETS 2 /* one per address family */
 #define LOOP_SIGNALS 8
+#define LOOP_READERS 4         /* loop_watch_readable */
 #define LOOP_READ_BATCHES 16   /* per socket and wake-up: fair to timers and to the other socket */
 #define LOOP_STALL_BATCHES 128 /* after a stall: more than the largest receive buffer holds */
 #define LOOP_SEND_BATCHES 64   /* per wait: a fleet's first dials must not starve reading */
@@ -27,11 +28,18 @@ struct loop_socket {
     ev_io readable, writable;
 };
 
+struct loop_reader {
+    ev_io readable;
+    void (*fn)(void *ctx, qhcp_nsec now);
+    void *ctx;
+};
+
 struct loop {
     struct loop_client client;
     struct ev_loop *ev;
     struct loop_socket sockets[LOOP_SOCKETS];
     size_t n_sockets;
+    bool held;      /* nothing is read */
     size_t primary; /* the socket whose room the core fills first */
     int timer_fd;   /* CLOCK_MONOTONIC, absolute: epoll's own timeouts are whole milliseconds */
     ev_io timer;
@@ -40,6 +48,8 @@ struct loop {
     ev_idle again; /* running: do not wait, there is more to send */
     ev_signal signals[LOOP_SIGNALS];
     size_t n_signals;
+    struct loop_reader readers[LOOP_READERS];
+    size_t n_readers;
     ev_io writable; /* loop_watch_writable */
     void (*on_writable)(void *ctx);
     void *on_writable_ctx;
@@ -69,7 +79,7 @@ static void read_socket(struct loop *l, struct loop_socket *s, size_t batches, b
     struct qhcp_packet *packets;
     size_t i;
 
-    for (i = 0; i < batches; i++) {
+    for (i = 0; i < batches && !l->held; i++) {
         int n = udp_receive(s->udp, &packets);
         if (n <= 0)
             break;
@@ -298,6 +308,8 @@ void loop_free(struct loop *l)
     }
     for (size_t i = 0; i < l->n_signals; i++)
         ev_signal_stop(l->ev, &l->signals[i]);
+    for (size_t i = 0; i < l->n_readers; i++)
+        ev_io_stop(l->ev, &l->readers[i].readable);
     ev_io_stop(l->ev, &l->writable);
     ev_io_stop(l->ev, &l->timer);
     ev_prepare_stop(l->ev, &l->before_wait);
@@ -327,6 +339,17 @@ int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhc
     if (ret_bound)
         udp_local(s->udp, ret_bound);
     return 0;
+}
+
+void loop_hold(struct loop *l, bool hold)
+{
+    l->held = hold;
+    for (size_t i = 0; i < l->n_sockets; i++) {
+        if (hold)
+            ev_io_stop(l->ev, &l->sockets[i].readable);
+        else
+            ev_io_start(l->ev, &l->sockets[i].readable);
+    }
 }
 
 int loop_catch(struct loop *l, int signum)
@@ -361,6 +384,30 @@ void loop_watch_writable(struct loop *l, int fd, bool on, void (*fn)(void *ctx),
     ev_io_init(&l->writable, on_writable, fd, EV_WRITE);
     l->writable.data = l;
     ev_io_start(l->ev, &l->writable);
+}
+
+static void on_reader(struct ev_loop *ev, ev_io *w, int revents)
+{
+    struct loop_reader *r = w->data;
+
+    (void)ev;
+    (void)revents;
+    r->fn(r->ctx, loop_now());
+}
+
+int loop_watch_readable(struct loop *l, int fd, void (*fn)(void *ctx, qhcp_nsec now), void *ctx)
+{
+    struct loop_reader *r = &l->readers[l->n_readers];
+
+    if (l->n_readers == LOOP_READERS)
+        return QHCP_E_FULL;
+    l->n_readers++;
+    r->fn = fn;
+    r->ctx = ctx;
+    ev_io_init(&r->readable, on_reader, fd, EV_READ);
+    r->readable.data = r;
+    ev_io_start(l->ev, &r->readable);
+    return 0;
 }
 
 void loop_run(struct loop *l)

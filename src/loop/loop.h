@@ -44,11 +44,17 @@ void loop_free(struct loop *l);
  * QHCP_E_IO with errno kept; QHCP_E_EXISTS. */
 int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound);
 
+/* While held, what arrives waits in the sockets. */
+void loop_hold(struct loop *l, bool hold);
+
 /* Signals go to client->signal from now on.  QHCP_E_FULL beyond eight. */
 int loop_catch(struct loop *l, int signum);
 
 /* Calls fn whenever fd can be written to, while on; one descriptor at a time. */
 void loop_watch_writable(struct loop *l, int fd, bool on, void (*fn)(void *ctx), void *ctx);
+
+/* Calls fn whenever fd can be read, until loop_free.  QHCP_E_FULL beyond four. */
+int loop_watch_readable(struct loop *l, int fd, void (*fn)(void *ctx, qhcp_nsec now), void *ctx);
 
 /* Runs until loop_stop; what the core still has to send then is sent. */
 void loop_run(struct loop *l);

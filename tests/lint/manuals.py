@@ -25,7 +25,7 @@ def qhcp(*arguments):
 
 class Manuals(unittest.TestCase):
     def test_each_list_of_options_is_the_program_s_own(self):
-        for command in ["lb", "server", "check"]:
+        for command in ["lb", "server", "check", "control"]:
             page = (MAN / f"qhcp-{command}.1").read_text(encoding="utf-8")
             made = MADE.search(page)
             self.assertIsNotNone(made, command)

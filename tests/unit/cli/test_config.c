@@ -73,9 +73,7 @@ static void every_default_is_a_value_that_the_option_takes(void **state)
     (void)state;
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
         assert_int_equal(rows[i].id, i);
-        fresh(rows[i].commands & OPTIONS_LB       ? OPTIONS_LB
-              : rows[i].commands & OPTIONS_SERVER ? OPTIONS_SERVER
-                                                  : OPTIONS_CHECK);
+        fresh((enum options_command)(rows[i].commands & -rows[i].commands)); /* the first of them */
         assert_ptr_equal(options_find(o.command, rows[i].name), &rows[i]);
         if (rows[i].def)
             assert_int_equal(set(rows[i].name, rows[i].def), 0);
@@ -123,6 +121,23 @@ static void bad_values_are_refused_in_words(void **state)
         if (set(rows[i].name, rows[i].good) != 0)
             fail_msg("%s refused %s: %s", rows[i].name, rows[i].good, words);
     }
+}
+
+static void checks_and_rules_are_entries_with_their_commas(void **state)
+{
+    (void)state;
+    fresh(OPTIONS_SERVER);
+    assert_int_equal(set("check", "http://h/a,b body=x,y"), 0);
+    assert_int_equal(set("check", "tcp:1"), 0);
+    assert_int_equal(o.at[OPTION_APP_CHECK].list.n, 2);
+    assert_string_equal(o.at[OPTION_APP_CHECK].list.at[0], "http://h/a,b body=x,y");
+    assert_int_equal(set("degraded", "cpu_usage_percent>90 for 5s"), 0);
+    assert_int_not_equal(set("degraded", "nonesuch>90"), 0);
+    assert_says(words, "there is no metric of this name");
+    assert_int_equal(check(), 0);
+    assert_int_equal(set("check", "tcp:1 every=2"), 0);
+    assert_int_equal(check(), QHCP_E_EXISTS);
+    assert_says(words, "two checks have the name \"tcp:1\"");
 }
 
 static void pairs_go_together(void **state)
@@ -382,6 +397,7 @@ int main(void)
         cmocka_unit_test(every_default_is_a_value_that_the_option_takes),
         cmocka_unit_test(an_option_given_twice_is_refused_but_a_list_grows),
         cmocka_unit_test(bad_values_are_refused_in_words),
+        cmocka_unit_test(checks_and_rules_are_entries_with_their_commas),
         cmocka_unit_test(pairs_go_together),
         cmocka_unit_test(services_are_tcp_and_ips_are_literals),
         cmocka_unit_test(a_configuration_sets_what_it_names),

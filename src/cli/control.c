@@ -1,0 +1,123 @@
+/* `qhcp control`: the operator's word to a running `qhcp server` of this machine. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/control_socket.h"
+#include "cli/value.h"
+
+#define CONTROL_WORDS 700
+#define CONTROL_WAIT 5 /* seconds for an answer */
+
+const struct args_spec cli_control_spec = {
+    .command = OPTIONS_CONTROL,
+    .name = "qhcp control",
+    .doc = "Tell a running qhcp server of this machine to drain, to undrain, to be in maintenance "
+           "or to be serving again, or show how it is. Load balancers are told at once; it lasts "
+           "until the server ends.",
+    .positional = "drain|undrain|maintenance|serving|show",
+    .usage_status = CLI_USAGE,
+};
+
+/* Is the verb one, and does a reason go with it? */
+static int check_verb(const char *verb, bool reason, char *words, size_t words_cap)
+{
+    static const char *const known[] = {"drain", "maintenance", "undrain", "serving", "show"};
+    char quote[VALUE_QUOTE + 8];
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i], verb) != 0)
+            continue;
+        if (!reason || i < 2)
+            return 0;
+        snprintf(words, words_cap, "--reason goes with drain and maintenance, not with %s", verb);
+        return QHCP_E_ARG;
+    }
+    snprintf(words, words_cap, "%s is none of drain, undrain, maintenance, serving and show",
+             value_quote(verb, quote));
+    return QHCP_E_ARG;
+}
+
+static int dial(const char *path, int *ret, char *words, size_t words_cap)
+{
+    const struct timeval wait = {.tv_sec = CONTROL_WAIT};
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+    memcpy(at.sun_path, path, strlen(path) + 1);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&at, sizeof at) < 0) {
+        error = errno;
+        snprintf(words, words_cap, "%s: %s", path,
+                 error == ENOENT || error == ECONNREFUSED
+                     ? "no server runs there (--port or --control names another)"
+                     : strerror(error));
+        if (fd >= 0)
+            close(fd);
+        return QHCP_E_NOT_FOUND;
+    }
+    *ret = fd;
+    return 0;
+}
+
+/* Asks, and prints what comes.  0, or QHCP_E_* with words. */
+static int converse(int fd, const char *line, size_t n, char *words, size_t words_cap)
+{
+    char answer[16384];
+    size_t have = 0;
+    ssize_t r = 1;
+
+    (void)!send(fd, line, n, MSG_NOSIGNAL); /* who is refused unheard is told why all the same */
+    while (r > 0 && have < sizeof answer - 1) {
+        r = recv(fd, answer + have, sizeof answer - 1 - have, 0);
+        have += r > 0 ? (size_t)r : 0;
+    }
+    answer[have] = '\0';
+    if (strncmp(answer, "ok\n", 3) == 0 && r == 0)
+        return fputs(answer + 3, stdout) == EOF || fflush(stdout) == EOF ? QHCP_E_IO : 0;
+    if (strncmp(answer, "error: ", 7) == 0)
+        snprintf(words, words_cap, "refused: %.*s", (int)strcspn(answer + 7, "\n"), answer + 7);
+    else
+        snprintf(words, words_cap, "the server did not answer within %d s", CONTROL_WAIT);
+    return QHCP_E_IO;
+}
+
+static int tell(const struct options *o, const char *verb, char *words, size_t words_cap)
+{
+    const char *reason = options_text(o, OPTION_REASON);
+    char path[CONTROL_PATH], line[CONTROL_LINE];
+    int fd = -1, n, r;
+
+    r = control_socket_path(options_text(o, OPTION_CONTROL),
+                            (uint16_t)options_number(o, OPTION_CONTROL_PORT), path, words,
+                            words_cap);
+    if (r == 0)
+        r = dial(path, &fd, words, words_cap);
+    if (r < 0)
+        return r;
+    n = snprintf(line, sizeof line, "%s%s%s\n", verb, reason ? " " : "", reason ? reason : "");
+    r = converse(fd, line, (size_t)n, words, words_cap);
+    close(fd);
+    return r;
+}
+
+int cli_control(int argc, char **argv)
+{
+    char words[CONTROL_WORDS] = "standard output cannot be written";
+    struct options options;
+    const char *verb;
+    int status = CLI_USAGE;
+
+    args_parse(&cli_control_spec, argc, argv, &options, &verb);
+    if (check_verb(verb, options_text(&options, OPTION_REASON) != NULL, words, sizeof words) == 0)
+        status = tell(&options, verb, words, sizeof words) == 0 ? CLI_OK : CLI_FAILURE;
+    if (status != CLI_OK)
+        fprintf(stderr, "%s: %s\n", cli_control_spec.name, words);
+    options_deinit(&options);
+    return status;
+}

@@ -1,0 +1,335 @@
+#include "cli/control_socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/log.h"
+#include "cli/text.h"
+#include "cli/value.h"
+#include "loop/loop.h"
+#include "state/state.h"
+#include "wire/registry.h"
+
+#include <qhcp/server.h>
+
+#define CONTROL_PATIENCE (2 * NSEC_PER_SEC) /* for a client that does not say what it wants */
+#define CONTROL_EVENTS 16                   /* handled in one call */
+
+int control_socket_path(const char *path, uint16_t port, char ret[CONTROL_PATH], char *words,
+                        size_t words_cap)
+{
+    struct state found;
+    char made[STATE_PATH + 32];
+    int r;
+
+    if (!path) {
+        r = state_find(&found, words, words_cap);
+        if (r < 0)
+            return r;
+        snprintf(made, sizeof made, "%s/control-%u.sock", found.dir, port);
+        state_close(&found);
+        path = made;
+    }
+    if (strlen(path) >= CONTROL_PATH) {
+        snprintf(words, words_cap,
+                 "%s is too long for the name of a socket: name another with "
+                 "--control",
+                 path);
+        return QHCP_E_FULL;
+    }
+    memcpy(ret, path, strlen(path) + 1);
+    return 0;
+}
+
+static void hang_up(struct control_client *k)
+{
+    if (k->fd >= 0)
+        close(k->fd); /* which takes it out of the epoll set */
+    k->fd = -1;
+}
+
+/* Whole or not at all: a reply is far smaller than a socket's buffer. */
+static void reply(struct control_client *k, const struct text *t)
+{
+    if (!t->failed && t->n > 0)
+        (void)!send(k->fd, t->at, t->n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    hang_up(k);
+}
+
+static void status_line(struct text *t, const char *what, enum qhcp_status status,
+                        const char *reason)
+{
+    text_printf(t, "%s: %s%s", what, wire_status(status)->name, reason[0] ? ": " : "");
+    text_plain(t, reason);
+    text_add(t, "\n");
+}
+
+static void show(const struct control_socket *c, struct text *t)
+{
+    struct qhcp_server_view v;
+    char took[32];
+
+    qhcp_server_status(c->core, &v);
+    text_add(t, "ok\n");
+    status_line(t, "status", v.status, v.reason);
+    status_line(t, "set by the operator", v.set_status, v.set_reason);
+    text_printf(t, "load balancers: %zu\n", qhcp_server_sessions(c->core));
+    for (size_t i = 0; i < v.n_checks; i++) {
+        const struct qhcp_check_view *k = &v.checks[i];
+        value_duration_text(k->duration - k->duration % (100 * NSEC_PER_USEC), took, sizeof took);
+        text_add(t, "check ");
+        text_plain(t, k->name);
+        text_printf(t, ": %s%s", wire_status(k->status)->name, k->reason[0] ? ": " : "");
+        text_plain(t, k->reason);
+        text_printf(t, k->duration ? " (took %s)\n" : "\n", took);
+    }
+}
+
+static const struct {
+    const char *verb;
+    enum qhcp_status status;
+} verbs[] = {
+    {"drain", QHCP_STATUS_DRAINING},
+    {"maintenance", QHCP_STATUS_MAINTENANCE},
+    {"serving", QHCP_SERVING},
+    {"undrain", QHCP_SERVING},
+};
+
+/* Is the change allowed now?  Words, or NULL. */
+static const char *objection(const struct control_socket *c, const char *verb)
+{
+    struct qhcp_server_view v;
+
+    qhcp_server_status(c->core, &v);
+    if (c->stopping)
+        return "the server is stopping";
+    if (strcmp(verb, "undrain") == 0 && v.set_status != QHCP_STATUS_DRAINING)
+        return "no operator has set it to drain";
+    return NULL;
+}
+
+static void change(struct control_socket *c, qhcp_nsec now, size_t i, const char *words,
+                   struct text *t)
+{
+    const char *no = objection(c, verbs[i].verb);
+    char reason[CONTROL_LINE];
+
+    if (no) {
+        text_printf(t, "error: %s\n", no);
+        return;
+    }
+    snprintf(reason, sizeof reason, "by operator%s%.200s", words[0] ? ": " : "", words);
+    if (verbs[i].status == QHCP_SERVING)
+        reason[0] = '\0';
+    log_say(QHCP_LOG_INFO, "operator: %s%s%.200s", verbs[i].verb, words[0] ? ": " : "", words);
+    qhcp_server_set_status(c->core, now, verbs[i].status, reason);
+    show(c, t);
+}
+
+/* "VERB" or "VERB WORDS". */
+static void obey(struct control_socket *c, qhcp_nsec now, struct control_client *k)
+{
+    char *words = strchr(k->line, ' '), quote[VALUE_QUOTE + 8];
+    struct text t = {0};
+    size_t i = 0;
+
+    if (words)
+        *words++ = '\0';
+    while (i < sizeof verbs / sizeof verbs[0] && strcmp(verbs[i].verb, k->line) != 0)
+        i++;
+    if (i < sizeof verbs / sizeof verbs[0])
+        change(c, now, i, words ? words : "", &t);
+    else if (strcmp(k->line, "show") == 0)
+        show(c, &t);
+    else
+        text_printf(&t, "error: there is no command %s\n", value_quote(k->line, quote));
+    reply(k, &t);
+    text_deinit(&t);
+}
+
+static void hear(struct control_socket *c, qhcp_nsec now, struct control_client *k)
+{
+    ssize_t n = recv(k->fd, k->line + k->n, sizeof k->line - 1 - k->n, MSG_DONTWAIT);
+    char *end;
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        hang_up(k);
+        return;
+    }
+    k->n += (size_t)n;
+    k->line[k->n] = '\0';
+    end = memchr(k->line, '\n', k->n);
+    if (end) {
+        *end = '\0';
+        obey(c, now, k);
+    } else if (k->n == sizeof k->line - 1) {
+        hang_up(k);
+    }
+}
+
+static bool may_speak(int fd)
+{
+    struct ucred peer;
+    socklen_t n = sizeof peer;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
+        return false;
+    if (peer.uid == 0 || peer.uid == geteuid())
+        return true;
+    log_say(QHCP_LOG_WARNING, "operator's socket: user %u (process %d) is refused",
+            (unsigned)peer.uid, (int)peer.pid);
+    return false;
+}
+
+static void welcome(struct control_socket *c, qhcp_nsec now)
+{
+    int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct control_client *k = NULL;
+
+    if (fd < 0)
+        return;
+    for (size_t i = 0; i < CONTROL_CLIENTS && !k; i++)
+        if (c->clients[i].fd < 0)
+            k = &c->clients[i];
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = k};
+    if (!may_speak(fd)) {
+        static const char no[] = "error: only root and the server's own user may speak here\n";
+        (void)!send(fd, no, sizeof no - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else if (k && epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) == 0) {
+        k->fd = fd;
+        k->n = 0;
+        k->until = nsec_add(now, CONTROL_PATIENCE);
+        return;
+    }
+    close(fd);
+}
+
+static void on_ready(void *ctx, qhcp_nsec now)
+{
+    struct control_socket *c = ctx;
+    struct epoll_event event;
+
+    for (int i = 0; i < CONTROL_EVENTS && epoll_wait(c->epoll, &event, 1, 0) == 1; i++) {
+        if (event.data.ptr)
+            hear(c, now, event.data.ptr);
+        else
+            welcome(c, now);
+    }
+}
+
+/* A socket that nobody answers was left by a process that was killed.  Anything else of that name
+ * is somebody's file: connect(2) refuses those too. */
+static bool is_stale(const struct sockaddr_un *at)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct stat st;
+    bool stale = fd >= 0 && lstat(at->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+                 connect(fd, (const struct sockaddr *)at, sizeof *at) < 0 && errno == ECONNREFUSED;
+
+    if (fd >= 0)
+        close(fd);
+    return stale;
+}
+
+/* Bound under a mask, so that it was never open to others. */
+static int bind_private(int fd, const struct sockaddr_un *at)
+{
+    mode_t mask = umask(0177);
+    int r = bind(fd, (const struct sockaddr *)at, sizeof *at), error = errno;
+
+    if (r < 0 && error == EADDRINUSE && is_stale(at) && unlink(at->sun_path) == 0) {
+        r = bind(fd, (const struct sockaddr *)at, sizeof *at);
+        error = errno;
+    }
+    umask(mask);
+    errno = error;
+    return r;
+}
+
+static int listen_there(struct control_socket *c, char *words, size_t words_cap)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct epoll_event event = {.events = EPOLLIN};
+    int error;
+
+    memcpy(at.sun_path, c->path, sizeof at.sun_path);
+    c->epoll = epoll_create1(EPOLL_CLOEXEC);
+    c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (c->epoll < 0 || c->listener < 0 || bind_private(c->listener, &at) < 0) {
+        error = errno;
+        c->path[0] = '\0'; /* not ours to remove */
+        if (error == EADDRINUSE)
+            snprintf(words, words_cap,
+                     "another server, or another file, has %s: name another with --control",
+                     at.sun_path);
+        else
+            snprintf(words, words_cap, "cannot make the socket %s: %s", at.sun_path,
+                     strerror(error));
+        return error == EADDRINUSE ? QHCP_E_EXISTS : QHCP_E_IO;
+    }
+    if (listen(c->listener, CONTROL_CLIENTS) < 0 ||
+        epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->listener, &event) < 0) {
+        snprintf(words, words_cap, "cannot listen on %s: %s", c->path, strerror(errno));
+        return QHCP_E_IO;
+    }
+    return 0;
+}
+
+int control_socket_init(struct control_socket *ret, const char *path, struct qhcp_server *core,
+                        struct loop *loop, char *words, size_t words_cap)
+{
+    int r;
+
+    *ret = (struct control_socket){.core = core, .listener = -1, .epoll = -1};
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+        ret->clients[i].fd = -1;
+    snprintf(ret->path, sizeof ret->path, "%s", path);
+    r = listen_there(ret, words, words_cap);
+    if (r == 0) {
+        r = loop_watch_readable(loop, ret->epoll, on_ready, ret);
+        if (r < 0)
+            snprintf(words, words_cap, "%s: %s", path, qhcp_strerror(r));
+    }
+    if (r < 0)
+        control_socket_deinit(ret);
+    return r;
+}
+
+void control_socket_deinit(struct control_socket *c)
+{
+    if (!c->core)
+        return;
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+        hang_up(&c->clients[i]);
+    if (c->path[0] != '\0')
+        unlink(c->path);
+    if (c->listener >= 0)
+        close(c->listener);
+    if (c->epoll >= 0)
+        close(c->epoll);
+    *c = (struct control_socket){.core = NULL};
+}
+
+qhcp_nsec control_socket_deadline(const struct control_socket *c)
+{
+    qhcp_nsec at = NSEC_NEVER;
+
+    for (size_t i = 0; i < CONTROL_CLIENTS && c->core; i++)
+        if (c->clients[i].fd >= 0)
+            at = nsec_min(at, c->clients[i].until);
+    return at;
+}
+
+void control_socket_expire(struct control_socket *c, qhcp_nsec now)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS && c->core; i++)
+        if (c->clients[i].fd >= 0 && c->clients[i].until <= now)
+            hang_up(&c->clients[i]);
+}

@@ -1,0 +1,301 @@
+"""The application beside a server: checked by tcp, http and commands, watched by its process."""
+
+import re
+import signal
+import socket
+import statistics
+import time
+
+from lib.app import Http, script, sleeper
+from lib.case import QHCP, SLOW, Case, free_port
+from lib.process import Process
+
+ADDRESS = "127.0.0.1:4243"
+
+
+class Application(Case):
+    def watched(self, *arguments, **options):
+        """A server with these arguments and a load balancer that watches it."""
+        server = self.server(4243, *arguments)
+        options.setdefault("--liveness-interval", "1s")
+        lb = self.lb([ADDRESS], *[x for pair in options.items() for x in pair])
+        return server, lb
+
+    def http(self):
+        app = Http()
+        self.addCleanup(app.close)
+        return app
+
+    def sleeper(self):
+        process = sleeper()
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_a_port_that_stops_listening_is_not_serving_and_its_return_is_noticed(self):
+        port = free_port(socket.SOCK_STREAM)
+        listener = socket.create_server(("127.0.0.1", port))
+        self.addCleanup(listener.close)
+        _, lb = self.watched("--check", f"tcp:{port} every=50ms rise=2 name=web")
+        at, _ = lb.wait_event("up", within=10)
+        listener.close()
+        at, event = lb.wait_event("down", within=2, since=at)
+        self.assertEqual(event["reason"], "server is not serving: web: connection refused")
+        listener = socket.create_server(("127.0.0.1", port))
+        self.addCleanup(listener.close)
+        lb.wait_event("up", within=2, since=at)
+
+    def test_a_service_on_the_ipv6_loopback_alone_and_one_by_name_are_found(self):
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as six:
+            port = six.getsockname()[1]
+            server, lb = self.watched("--check", f"tcp:{port} every=100ms", "--check",
+                                      f"tcp:localhost:{port} every=100ms")
+            lb.wait_event("up", within=10)
+            self.assertIn("serving", self.qhcp("control", "show")[1])
+            self.assertIn(f'check "tcp:localhost:{port}": serving', server.errors())
+
+    def test_a_restart_of_the_agent_is_no_verdict_on_the_application(self):
+        app = self.http()
+        check = ["--check", f"http://localhost:{app.port}/ name=a", "--check",
+                 f"name=b exec:{script(self.dir / 'check', 'exit 0')}"]
+        server, lb = self.watched(*check, **{"--liveness-interval": "100ms"})
+        lb.wait_event("up", within=10)
+        for _ in range(5):
+            at = len(lb.lines)
+            server.kill()
+            server = self.server(4243, *check)
+            lb.wait_event("up", within=10, since=at)
+        self.assertNotIn("not serving", str(lb.events()))
+
+    def test_a_name_that_does_not_resolve_is_named_once(self):
+        _, lb = self.watched("--check", "tcp:nonesuch.invalid:80 name=web timeout=5s")
+        lb.wait_status(lambda s: re.match("server is not serving: web: cannot resolve "
+                                          r"nonesuch\.invalid: (?!cannot)",
+                                          s["servers"][0]["reason"]), within=10)
+
+    def test_a_hanging_http_service_is_found_within_interval_and_timeout(self):
+        app = self.http()
+        _, lb = self.watched(
+            "--check", f"http://localhost:{app.port}/health every=200ms timeout=300ms name=web")
+        at, _ = lb.wait_event("up", within=10)
+        app.mode = "hang"
+        start = time.monotonic()
+        at, event = lb.wait_event("down", within=3, since=at)
+        took = time.monotonic() - start
+        print(f"hanging service found after {took * 1000:.0f} ms (interval 200, timeout 300)")
+        self.assertLess(took, 0.5 + 0.15 * SLOW)
+        self.assertEqual(event["reason"], "server is not serving: web: no answer within 300 ms")
+        app.mode = "ok"
+        at, _ = lb.wait_event("up", within=3, since=at)
+        app.mode = "error"
+        _, event = lb.wait_event("down", within=3, since=at)
+        self.assertEqual(event["reason"], "server is not serving: web: answered 503, not 200-299")
+
+    def test_status_and_body_are_held_to_what_is_expected(self):
+        app = self.http()
+        app.body = b"x" * 30000 + b"status: fine"
+        url = f"http://127.0.0.1:{app.port}/"
+        server, lb = self.watched("--check", f'body="status: fine" {url} every=100ms name=good',
+                                  "--check", f"expect=200-599 {url} every=100ms name=wide")
+        at, _ = lb.wait_event("up", within=10)
+        app.body = b"status: poor"
+        at, event = lb.wait_event("down", within=3, since=at)
+        self.assertEqual(event["reason"],
+                         'server is not serving: good: answered 200 without "status: fine"')
+        app.mode = "error"
+        shown = self.qhcp("control", "show")[1]
+        self.assertRegex(shown, "check wide: serving")
+        self.assertEqual(server.popen.poll(), None)
+
+    def test_floods_of_headers_and_bodies_are_cut_off_and_delay_no_answer(self):
+        app = self.http()
+        url = f"http://127.0.0.1:{app.port}/"
+        _, lb = self.watched("--check", f"{url} every=50ms name=status", "--check",
+                             f"{url} body=nonesuch every=50ms name=body",
+                             **{"--liveness-interval": "50ms"})
+        lb.wait_event("down", within=10)
+        app.mode = "body"
+        time.sleep(0.5)
+        shown = self.qhcp("control", "show")[1]
+        self.assertIn("check status: serving", shown)
+        self.assertIn('check body: not serving: answered 200 without "nonesuch"', shown)
+        app.mode = "headers"
+        deadline = time.monotonic() + 5 * SLOW
+        while "headers are longer than 64 KiB" not in self.qhcp("control", "show")[1]:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+    def test_a_command_says_serving_degraded_or_not_by_its_exit_status(self):
+        says = self.dir / "says"
+        says.write_text("0", encoding="ascii")
+        command = script(self.dir / "check", f"echo \"disk $1\"\nexit $(cat {says})\n")
+        _, lb = self.watched("--check", f"every=50ms rise=1 name=disk exec:{command} 'is odd'")
+        at, _ = lb.wait_event("up", within=10)
+        says.write_text("1", encoding="ascii")
+        at, event = lb.wait_event("degraded", within=3, since=at)
+        self.assertEqual(event["reason"], "server is degraded: disk: disk is odd")
+        says.write_text("2", encoding="ascii")
+        at, event = lb.wait_event("down", within=3, since=at)
+        self.assertEqual(event["reason"], "server is not serving: disk: disk is odd")
+        says.write_text("0", encoding="ascii")
+        lb.wait_event("up", within=3, since=at)
+
+    def test_a_command_has_an_exit_status_whatever_signals_we_were_started_with(self):
+        command = script(self.dir / "check", "exit 1\n")
+        server = Process(["env", "--ignore-signal=CHLD", "--block-signal=CHLD", QHCP, "server",
+                          "--check", f"name=x exec:{command}"], name="server", env=self.env(),
+                         log=self.dir / "server.log")
+        self.addCleanup(server.close)
+        _, event = self.lb([ADDRESS], "--liveness-interval", "1s").wait_event("degraded", within=10)
+        self.assertEqual(event["reason"], "server is degraded: x: exit status 1")
+
+    def test_sixteen_checks_that_start_together_run_all(self):
+        app = self.http()
+        options = [x for i in range(16) for x in
+                   ("--check", f"name=c{i} http://127.0.0.1:{app.port}/{i} every=100ms")]
+        _, lb = self.watched(*options)
+        lb.wait_event("up", within=10)
+        self.assertEqual(self.qhcp("control", "show")[1].count(": serving"), 18)
+        status, _, errors = self.qhcp("server", *options, "--watch-pid", "1")
+        self.assertEqual(status, 2)
+        self.assertIn("more than 16 in all", errors)
+
+    def test_a_command_over_its_time_is_killed_with_its_whole_group(self):
+        pids = self.dir / "pids"
+        command = script(self.dir / "check", f"sleep 600 &\necho $$ $! >> {pids}\nsleep 600\n")
+        _, lb = self.watched("--check", f"every=200ms timeout=100ms name=slow exec:{command}")
+        _, event = lb.wait_event("down", within=5)
+        deadline = time.monotonic() + 3 * SLOW
+        while pids.read_text(encoding="ascii").count("\n") < 3:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        first = [int(p) for p in pids.read_text(encoding="ascii").split("\n")[0].split()]
+        self.assertEqual(len(first), 2)
+        for pid in first:
+            self.assertFalse(alive(pid), f"process {pid} of the first run is still there")
+        self.assertIn(event["reason"], ("server is not serving: slow: no result yet",
+                                        "server is not serving: slow: did not end within 100 ms"))
+        self.assertIn("check slow: not serving: did not end within 100 ms",
+                      self.qhcp("control", "show")[1])
+
+    def test_what_a_command_leaves_behind_in_its_group_ends_with_it(self):
+        pids = self.dir / "pids"
+        command = script(self.dir / "check", f"sleep 600 &\necho $! >> {pids}\n")
+        _, lb = self.watched("--check", f"every=100ms exec:{command}")
+        lb.wait_event("up", within=10)
+        deadline = time.monotonic() + 3 * SLOW
+        while pids.read_text(encoding="ascii").count("\n") < 3:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        self.assertFalse(alive(int(pids.read_text(encoding="ascii").split("\n")[0])))
+
+    def test_hanging_and_flooding_checks_delay_no_health_answer(self):
+        app = self.http()
+        bad = self.dir / "bad"
+        flood = script(self.dir / "flood",
+                       f"[ -e {bad} ] || exit 0\nexec yes 'a line of some length, again and again'\n")
+        server, lb = self.watched(
+            "--check", f"every=20ms timeout=2s fall=1000 name=hang http://127.0.0.1:{app.port}/",
+            "--check", f"every=20ms timeout=2s fall=1000 name=flood exec:{flood}",
+            **{"--liveness-interval": "20ms"})
+        at, _ = lb.wait_event("up", within=10)  # a first result that is good; worse ones do not count
+        app.mode = "hang"
+        bad.touch()
+        rtts, before = [], None
+        for _ in range(4):
+            at, status = lb.wait_status(lambda s: s["servers"][0]["rtt_us"], within=5, since=at + 1)
+            rtts.append(status["servers"][0]["rtt_us"])
+            before = before or status["servers"][0]
+        after = status["servers"][0]
+        print(f"round trips beside a flood: {rtts} us")
+        self.assertLess(statistics.median(rtts), 20000 * SLOW, server.story())
+        self.assertLess(after["checks_sent"] - after["checks_ok"], 5)
+        self.assertGreater(after["checks_ok"] - before["checks_ok"], 30 / SLOW)
+        shown = self.qhcp("control", "show")[1]
+        self.assertIn("check flood: serving: wrote more than 64 KiB, and was killed", shown)
+        self.assertIn("check hang: serving: no answer within 2000 ms", shown)
+        self.assertEqual([e["to"] for e in lb.events()], ["up"])
+        if SLOW == 1:  # a sanitizer's memory is its own
+            self.assertLess(resident(server.pid), 60)
+
+    def test_a_watched_process_that_is_killed_is_pushed_at_once(self):
+        took = []
+        for _ in range(20):
+            process = self.sleeper()
+            server, lb = self.watched("--watch-pid", process.pid, **{"--liveness-interval": "2s"})
+            at, _ = lb.wait_event("up", within=10)
+            start = time.monotonic()
+            process.send_signal(signal.SIGKILL)
+            _, event = lb.wait_event("down", within=1, since=at)
+            took.append((time.monotonic() - start) * 1000)
+            self.assertEqual(event["reason"],
+                             f"server is not serving: process {process.pid}: sleep ended")
+            lb.kill()
+            server.kill()
+        took.sort()
+        print(f"SIGKILL of the watched process to the verdict, 20 times: p50 {took[10]:.1f} ms, "
+              f"max {took[-1]:.1f} ms")
+        self.assertLess(took[10], 20 * SLOW)
+
+    def test_what_cannot_be_checked_is_refused_at_the_start_with_its_place(self):
+        command = script(self.dir / "check", "exit 0\n")
+        plain = self.dir / "plain"
+        plain.write_text("exit 0\n", encoding="ascii")
+        ended = sleeper()
+        ended.kill()
+        ended.wait()
+        for option, bad, said in (
+                ("check", "tcp:65536", 'at character 1, "tcp:65536": a port is a number'),
+                ("check", "tcp:80 rise=0", 'at character 8, "rise=0": rise= takes a number from 1'),
+                ("check", "tcp:80 fal=2", 'at character 8, "fal=2": there is no such parameter'),
+                ("check", "tcp:80 every=1ms", "every= takes a duration of 10ms to 1h"),
+                ("check", "https://127.0.0.1/", "is wanted"),
+                ("check", "http://127.0.0.1:0/", "http://127.0.0.1:0/"),
+                ("check", f"exec:{self.dir}/none", "No such file or directory"),
+                ("check", f"exec:{plain}", "is not executable"),
+                ("degraded", "nonesuch>3", "there is no metric of this name"),
+                ("degraded", "cpu_usage_percent>90 for ever", 'at character 26, "ever"'),
+                ("watch-pid", "0", "a process is a number"),
+                ("watch-unit", "a/b", "the name of a unit")):
+            status, _, errors = self.qhcp("server", "--port", "4243", f"--{option}", bad)
+            self.assertEqual(status, 2, bad)
+            self.assertIn(f"--{option}: ", errors)
+            self.assertIn(said, errors)
+        status, _, errors = self.qhcp("server", "--port", "4243", "--watch-pid", ended.pid)
+        self.assertEqual((status, f"there is no process {ended.pid}" in errors), (1, True), errors)
+        status, _, errors = self.qhcp("server", "--watch-unit", "nginx",
+                                      env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonesuch"})
+        self.assertEqual(status, 1)
+        self.assertRegex(errors, "systemd cannot be asked for nginx.service: No such file or dir")
+        file = self.dir / "qhcp.yaml"
+        file.write_text("port: 4243\ncheck:\n  - tcp:80\n  - tcp:80 rise=0\n", encoding="ascii")
+        status, _, errors = self.qhcp("server", "--config", file)
+        self.assertEqual(status, 2)
+        self.assertIn(f"{file}: line 2: check: entry 2: at character 8, \"rise=0\"", errors)
+        # the twins
+        process = self.sleeper()
+        _, lb = self.watched("--check", f"exec:{command}", "--check", "rise=1 tcp:1 name=b fall=1000",
+                             "--degraded", "cpu_usage_percent>100 for 5s", "--watch-pid",
+                             process.pid)
+        lb.wait_event("down", within=10)  # nobody listens on port 1: the first result decides
+
+    def test_two_checks_of_one_name_are_refused_and_told_apart_by_name(self):
+        status, _, errors = self.qhcp("server", "--check", "tcp:80", "--check", "tcp:80 every=2")
+        self.assertEqual(status, 2)
+        self.assertIn('two checks have the name "tcp:80"', errors)
+        _, lb = self.watched("--check", "tcp:80", "--check", "tcp:80 every=2 name=slow")
+        lb.wait_event("down", within=10)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def resident(pid):
+    """MiB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) / 1024

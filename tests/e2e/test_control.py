@@ -1,0 +1,182 @@
+"""The operator's word, and thresholds: drain, undrain, maintenance, degraded; pushed at once."""
+
+import contextlib
+import os
+import socket
+import stat
+import time
+
+from lib.app import hog
+from lib.case import SLOW, Case
+
+
+class Control(Case):
+    def pair(self, *arguments):
+        server = self.server(4243, *arguments)
+        lbs = [self.lb(["127.0.0.1:4243"], "--liveness-interval", "2s") for _ in range(2)]
+        return server, lbs, [lb.wait_event("up", within=10)[0] for lb in lbs]
+
+    def control(self, *arguments, **options):
+        status, out, errors = self.qhcp("control", *arguments, **options)
+        self.assertEqual((status, errors), (0, ""))
+        return out
+
+    def test_an_operator_drains_and_takes_it_back_and_all_load_balancers_hear_it_at_once(self):
+        _, lbs, at = self.pair()
+        took = []
+        for verb, to, words in (("drain", "draining", "server is draining: by operator: new disk"),
+                                ("undrain", "up", "serving"),
+                                ("maintenance", "maintenance",
+                                 "server is in maintenance: by operator: new disk"),
+                                ("serving", "up", "serving")):
+            reason = ["--reason", "new disk"] if to in ("draining", "maintenance") else []
+            start = time.monotonic()
+            out = self.control(verb, *reason)
+            for i, lb in enumerate(lbs):
+                at[i], event = lb.wait_event(to, within=2, since=at[i])
+                self.assertEqual(event["reason"], words)
+            took.append((time.monotonic() - start) * 1000)
+            self.assertIn("load balancers: 2\n", out)
+        print("command to both verdicts, the command's own start included: "
+              + ", ".join(f"{t:.0f} ms" for t in took))
+        self.assertLess(sorted(took)[1], 300 * SLOW)
+
+    def test_show_says_what_was_set_and_what_it_comes_to(self):
+        self.server(4243, "--check", "tcp:1 name=web")
+        lb = self.lb(["127.0.0.1:4243"], "--liveness-interval", "100ms")
+        lb.wait_status(lambda s: "connection refused" in s["servers"][0]["reason"], within=10)
+        out = self.control("drain")
+        self.assertIn("status: not serving: web: connection refused\n", out)
+        self.assertIn("set by the operator: draining: by operator\n", out)
+        out = self.control("maintenance")
+        self.assertIn("status: maintenance: by operator\n", out)
+        self.assertRegex(self.control("show"), "(?m)^check web: not serving: connection refused")
+
+    def test_wrong_commands_are_refused_and_change_nothing(self):
+        self.pair()
+        for arguments, said, status in (
+                (["drian"], "is none of", 2), ([], "is missing", 2),
+                (["show", "--reason", "x"], "--reason goes with drain and maintenance", 2),
+                (["undrain"], "refused: no operator has set it to drain", 1),
+                (["show", "--port", "4299"], "no server runs there", 1)):
+            got, out, errors = self.qhcp("control", *arguments)
+            self.assertEqual((got, out), (status, ""), arguments)
+            self.assertIn(said, errors)
+        self.assertIn("status: serving\n", self.control("show"))
+
+    def test_the_socket_is_private_and_leaves_with_the_server(self):
+        path = self.dir / "op.sock"
+        server = self.server(4243, "--control", path)
+        lb = self.lb(["127.0.0.1:4243"])
+        lb.wait_event("up", within=10)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertIn("status: serving", self.control("show", "--control", path))
+        self.assert_stops(lb)
+        self.assert_stops(server)
+        self.assertFalse(path.exists())
+
+    def test_another_user_is_refused_whatever_the_mode(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can become another user")
+        path = self.dir / "op.sock"
+        server = self.server(4243, "--control", path)
+        lb = self.lb(["127.0.0.1:4243"])
+        at, _ = lb.wait_event("up", within=10)
+        os.chmod(self.dir, 0o755)
+        os.chmod(path, 0o666)
+        said, writing = os.pipe()
+        child = os.fork()
+        if child == 0:  # nobody
+            try:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.connect(str(path))
+                    with contextlib.suppress(BrokenPipeError):  # it may have been refused already
+                        s.sendall(b"drain\n")
+                    os.write(writing, s.recv(1000))
+            except OSError as e:
+                os.write(writing, str(e).encode())
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        self.assertIn("only root and the server's own user", os.read(said, 1000).decode())
+        os.close(said)
+        os.close(writing)
+        self.assertIn("user 65534", server.errors())
+        self.assertIn("status: serving\n", self.control("show", "--control", path))
+        self.assertEqual([e["to"] for e in lb.events()], ["up"])
+
+    def test_a_dead_server_s_socket_is_taken_over_and_a_live_one_s_is_not(self):
+        first = self.server(4243)
+        lb = self.lb(["127.0.0.1:4243"])
+        lb.wait_event("up", within=10)
+        path = self.state / "control-4243.sock"
+        status, _, errors = self.qhcp("server", "--port", "4244", "--control", path)
+        self.assertEqual(status, 1)
+        self.assertIn("name another with --control", errors)
+        first.kill()
+        self.assertTrue(path.exists())
+        second = self.server(4243)
+        at, _ = lb.wait_event("up", within=10, since=len(lb.lines))
+        self.assertIn("status: serving", self.control("show"))
+        self.assertNotIn("cannot reach", second.errors())
+
+    def test_a_file_in_the_socket_s_place_is_left_alone(self):
+        path = self.dir / "file"
+        path.write_text("precious", encoding="ascii")
+        status, _, errors = self.qhcp("server", "--control", path)
+        self.assertEqual(status, 1)
+        self.assertIn("another file, has", errors)
+        self.assertEqual(path.read_text(encoding="ascii"), "precious")
+        status, _, errors = self.qhcp("server", "--control", self.dir / "none" / "socket")
+        self.assertEqual((status, "No such file" in errors), (1, True), errors)
+
+    def test_clients_that_say_nothing_or_too_much_delay_nobody(self):
+        self.pair()
+        path = str(self.state / "control-4243.sock")
+        silent = [socket.socket(socket.AF_UNIX) for _ in range(8)]
+        for s in silent:
+            self.addCleanup(s.close)
+            s.connect(path)
+        with socket.socket(socket.AF_UNIX) as s:  # all places are taken: it is told by the end
+            s.settimeout(5)
+            s.connect(path)
+            self.assertEqual(s.recv(10), b"")
+        for s in silent:  # cut off after two seconds
+            s.settimeout(10 * SLOW)
+            self.assertEqual(s.recv(10), b"")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(path)
+            s.sendall(b"drain " + b"x" * 600)
+            try:
+                self.assertEqual(s.recv(10), b"")
+            except ConnectionResetError:
+                pass
+        self.assertIn("status: serving\n", self.control("show"))
+
+
+class Thresholds(Case):
+    def test_a_busy_machine_is_degraded_while_it_lasts(self):
+        server = self.server(4243, "--degraded", "cpu_usage_percent>60 clear 59 for 600ms")
+        lb = self.lb(["127.0.0.1:4243"], "--liveness-interval", "2s")
+        lb.wait_event("up", within=20)
+        for process in hog(5):
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+        _, event = lb.wait_event("degraded", within=10)
+        self.assertRegex(event["reason"],
+                         r"^server is degraded: cpu_usage_percent is [\d.]+: over 60 for 600ms$")
+        print(event["reason"])
+        self.assertIn("status: degraded", self.qhcp("control", "show")[1])
+        self.assertIsNone(server.popen.poll())
+
+    def test_a_rule_that_holds_from_the_start_and_one_that_does_not(self):
+        self.server(4243, "--degraded", "memory_usage_percent>0")
+        self.server(4244, "--degraded", "memory_usage_percent<0")
+        lb = self.lb(["127.0.0.1:4243", "127.0.0.1:4244"])
+        _, event = lb.wait_event("degraded", within=10)
+        self.assertEqual(event["address"], "127.0.0.1:4243")
+        lb.wait_event("up", within=10, address="127.0.0.1:4244")
