@@ -13,6 +13,8 @@
 
 #define QHCP_TEXT 256  /* room for a reason or an address as typed, with its NUL */
 #define QHCP_VALUES 32 /* metrics of one server */
+#define QHCP_EVIDENCE 512
+#define QHCP_OFF UINT64_MAX /* for times whose 0 is a default: none */
 
 struct qhcp_lb;
 
@@ -32,10 +34,20 @@ struct qhcp_view {
     char reason[QHCP_TEXT]; /* why it is in that state; "" for up */
     char notice[QHCP_TEXT]; /* what the operator should do (certificate runs out ...); or "" */
     unsigned fails;         /* misses or failed dials in a row */
-    uint64_t rtt_us;        /* smoothed; 0: unknown */
+    unsigned weight;        /* permille that new traffic gives it: 0 unless up or degraded, less
+                             * than 1000 for a while after it was down */
+    char evidence[QHCP_EVIDENCE]; /* why it was last down: checks, signals, times; or "" */
+    uint64_t rtt_us;              /* smoothed; 0: unknown */
     uint64_t checks_sent, checks_ok;
     size_t n_values;
     struct qhcp_value values[QHCP_VALUES];
+};
+
+/* The load balancer itself. */
+struct qhcp_self {
+    unsigned local_score; /* 0: well .. 7; above 0 it is late, deaf or cut off itself, waits longer
+                           * for answers, and calls nobody down for silence */
+    size_t suspects;      /* servers that miss checks now */
 };
 
 /* A state changed (or a server restarted: from and to are both UP). */
@@ -49,8 +61,13 @@ struct qhcp_event {
 enum qhcp_log_level { QHCP_LOG_ERROR, QHCP_LOG_WARNING, QHCP_LOG_INFO, QHCP_LOG_DEBUG };
 
 struct qhcp_lb_config {
-    const char *id;               /* NULL: the host's name */
-    unsigned max_fail_attempts;   /* 0: 3 */
+    const char *id;             /* NULL: the host's name */
+    unsigned max_fail_attempts; /* the least; more where checks get lost.  0: 3 */
+    unsigned rise;              /* answers before a server that was down is up again; 0: 2 */
+    qhcp_nsec flap_hold; /* a second fault within ten minutes keeps it down at least this long, each
+                          * further one twice as long; 0: 5 s; QHCP_OFF: never */
+    qhcp_nsec slow_start; /* until a server that was down has its whole weight; 0: 10 s; QHCP_OFF:
+                           * at once */
     qhcp_nsec liveness_interval;  /* between probes; 0: the smaller of check_interval and 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down; 0: 30 s */
@@ -112,6 +129,11 @@ void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_add
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb);
 /* Call when the deadline has come, after what waits in the sockets was received. */
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now);
+
+/* The sockets have dropped n datagrams more for want of room (SO_RXQ_OVFL). */
+void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n);
+
+void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret);
 
 size_t qhcp_lb_count(const struct qhcp_lb *lb);
 /* 0, or QHCP_E_NOT_FOUND. */

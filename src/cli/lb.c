@@ -69,6 +69,13 @@ static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remo
     qhcp_lb_unreachable(lb->core, now, remote, error, quoted, quoted_len);
 }
 
+static void on_dropped(void *ctx, qhcp_nsec now, uint64_t n)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_dropped(lb->core, now, n);
+}
+
 static qhcp_nsec on_deadline(void *ctx)
 {
     const struct lb *lb = ctx;
@@ -143,11 +150,29 @@ static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
     return qhcp_lb_view(lb->core, index, ret);
 }
 
+static void fleet_self(const void *ctx, struct qhcp_self *ret)
+{
+    const struct lb *lb = ctx;
+
+    qhcp_lb_self(lb->core, loop_now(), ret);
+}
+
+/* An option whose 0 means "none". */
+static qhcp_nsec time_or_off(const struct options *o, enum options_id id)
+{
+    qhcp_nsec time = options_number(o, id);
+
+    return time > 0 ? time : QHCP_OFF;
+}
+
 static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
 {
     return (struct qhcp_lb_config){
         .id = options_text(o, OPTION_ID),
         .max_fail_attempts = (unsigned)options_number(o, OPTION_MAX_FAIL),
+        .rise = (unsigned)options_number(o, OPTION_RISE),
+        .flap_hold = time_or_off(o, OPTION_FLAP_HOLD),
+        .slow_start = time_or_off(o, OPTION_SLOW_START),
         .liveness_interval = options_liveness(o),
         .check_interval = options_number(o, OPTION_CHECK_INTERVAL),
         .reconnect_interval = options_number(o, OPTION_RECONNECT_INTERVAL),
@@ -301,6 +326,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
                                        .receive = on_receive,
                                        .send = on_send,
                                        .unreachable = on_unreachable,
+                                       .dropped = on_dropped,
                                        .deadline = on_deadline,
                                        .expire = on_expire,
                                        .turn = on_turn,
@@ -347,7 +373,8 @@ static void run(struct lb *lb)
 int cli_lb(int argc, char **argv)
 {
     struct lb lb = {.argc = argc, .argv = argv};
-    const struct status_fleet fleet = {.ctx = &lb, .count = fleet_count, .view = fleet_view};
+    const struct status_fleet fleet = {
+        .ctx = &lb, .count = fleet_count, .view = fleet_view, .self = fleet_self};
     char words[LB_WORDS] = "cannot start: out of memory";
     const char *positional;
     int r;

@@ -46,7 +46,15 @@ enum options_kind {
     X(PORT, "port", NUMBER, OPTIONS_LB, "PORT", "4242", 1, 65535, false,                           \
       "The load balancer's own port: its probes leave from this UDP port.")                        \
     X(MAX_FAIL, "max-fail-attempts", NUMBER, OPTIONS_LB, "COUNT", "3", 1, 1000, true,              \
-      "Checks in a row without an answer before a server is down.")                                \
+      "Checks in a row without an answer before a server is down; more are asked where checks "    \
+      "get lost.")                                                                                 \
+    X(RISE, "rise", NUMBER, OPTIONS_LB, "COUNT", "2", 1, 1000, true,                               \
+      "Answers in a row before a server that was down is up again.")                               \
+    X(FLAP_HOLD, "flap-hold", DURATION, OPTIONS_LB, "DURATION", "5s", 0, OPTIONS_DAY, true,        \
+      "How long a server stays down at least that fails a second time within ten minutes; each "   \
+      "further time twice as long, up to 64 times. 0 turns it off.")                               \
+    X(SLOW_START, "slow-start", DURATION, OPTIONS_LB, "DURATION", "10s", 0, OPTIONS_DAY, true,     \
+      "How long a server that was down takes to get its whole weight back. 0: at once.")           \
     X(CHECK_INTERVAL, "check-interval", DURATION, OPTIONS_LB, "DURATION", "10s",                   \
       OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
       "How often metrics are asked for, and the pace of the status display.")                      \

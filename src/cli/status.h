@@ -21,7 +21,8 @@ struct status_fleet {
     const void *ctx;
     size_t (*count)(const void *ctx);
     int (*view)(const void *ctx, size_t index, struct qhcp_view *ret);
-    bool insecure; /* --insecure: said with every status */
+    void (*self)(const void *ctx, struct qhcp_self *ret); /* of the load balancer; NULL: well */
+    bool insecure;                                        /* --insecure: said with every status */
 };
 
 struct status {

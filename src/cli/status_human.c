@@ -143,6 +143,7 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
                         const struct status_human_page *page)
 {
     struct tally tally = count(fleet);
+    struct qhcp_self self = {0};
     size_t up = tally.by_state[QHCP_UP], bad = tally.total - up, from;
     size_t most_bad = page->rows > page->rows_bad ? page->rows : page->rows_bad;
 
@@ -150,6 +151,16 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
     if (fleet->insecure) {
         from = t->n;
         text_add(t, "WARNING: --insecure: the certificates of the servers are not verified");
+        end_line(t, from, page->width);
+    }
+    if (fleet->self)
+        fleet->self(fleet->ctx, &self);
+    if (self.local_score > 0) {
+        from = t->n;
+        text_printf(t,
+                    "WARNING: this load balancer is late or cut off itself (score %u of 7): "
+                    "silence makes no server down",
+                    self.local_score);
         end_line(t, from, page->width);
     }
     add_header(t, tally.width, page->width);

@@ -32,6 +32,9 @@ static void add_server(struct text *t, const struct qhcp_view *v)
     member(t, "reason", v->reason);
     if (v->notice[0] != '\0')
         member(t, "notice", v->notice);
+    if (v->evidence[0] != '\0')
+        member(t, "evidence", v->evidence);
+    text_printf(t, "\"weight\":%u,", v->weight);
     text_printf(t, "\"fails\":%u,\"rtt_us\":%llu,\"checks_sent\":%llu,\"checks_ok\":%llu,",
                 v->fails, (unsigned long long)v->rtt_us, (unsigned long long)v->checks_sent,
                 (unsigned long long)v->checks_ok);
@@ -55,6 +58,7 @@ static void open_object(struct text *t, const char *type, int64_t ms)
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t ms)
 {
     struct text servers = {0};
+    struct qhcp_self self = {0};
     struct qhcp_view v;
     size_t total = 0, up = 0;
 
@@ -67,7 +71,9 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t
         up += v.state == QHCP_UP;
     }
     open_object(t, "status", ms);
-    text_printf(t, "\"total\":%zu,\"up\":%zu,", total, up);
+    if (fleet->self)
+        fleet->self(fleet->ctx, &self);
+    text_printf(t, "\"total\":%zu,\"up\":%zu,\"local_score\":%u,", total, up, self.local_score);
     if (fleet->insecure)
         text_add(t, "\"insecure\":true,");
     text_add(t, "\"servers\":[");

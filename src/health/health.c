@@ -11,6 +11,7 @@
 #include "health/health.h"
 
 #include "health/rtt.h"
+#include "health/silence.h"
 
 void health_init(struct health *h, const struct health_config *config, qhcp_nsec start)
 {
@@ -18,7 +19,9 @@ void health_init(struct health *h, const struct health_config *config, qhcp_nsec
                          .state = QHCP_CONNECTING,
                          .next = start,
                          .timeout_at = NSEC_NEVER,
-                         .convict_at = NSEC_NEVER};
+                         .convict_at = NSEC_NEVER,
+                         .signal = -1};
+    loss_init(&h->loss);
 }
 
 void health_configure(struct health *h, const struct health_config *config, qhcp_nsec now)
@@ -32,23 +35,49 @@ void health_configure(struct health *h, const struct health_config *config, qhcp
     }
 }
 
-static void set_state(struct health *h, enum qhcp_state state, enum health_cause cause,
-                      struct health_step *ret)
+static void keep_evidence(struct health *h, qhcp_nsec now)
 {
-    if (h->state != state) {
-        ret->verdict = true;
-        ret->from = h->state;
-        h->state = state;
-    }
+    h->evidence = (struct evidence){.at = now,
+                                    .misses = h->misses,
+                                    .misses_asked = h->misses > 0 ? h->demand.misses : 0,
+                                    .span = h->misses > 0 ? now - h->first_miss_sent : 0,
+                                    .span_asked = h->misses > 0 ? h->demand.window : 0,
+                                    .share = loss_share(&h->loss),
+                                    .dials = h->phase == HEALTH_DIALING ? h->fails : 0,
+                                    .signal = h->signal,
+                                    .signal_at = h->signal_at,
+                                    .srtt = h->srtt,
+                                    .ring = h->ring};
+}
+
+static bool serves(enum qhcp_state state)
+{
+    return state == QHCP_UP || state == QHCP_DEGRADED;
+}
+
+static void set_state(struct health *h, qhcp_nsec now, enum qhcp_state state,
+                      enum health_cause cause, struct health_step *ret)
+{
     h->cause = cause;
+    if (h->state == state)
+        return;
+    if (state == QHCP_DOWN) {
+        keep_evidence(h, now);
+        if (serves(h->state) && cause != HEALTH_CAUSE_STOPPED)
+            flap_fault(&h->flap, now, h->config.flap_hold);
+    } else if (h->state == QHCP_DOWN) {
+        h->flap.recovered_at = now;
+    }
+    ret->verdict = true;
+    ret->from = h->state;
+    h->state = state;
 }
 
 static void forget_probes(struct health *h)
 {
-    h->n_open = 0;
-    h->misses = 0;
-    h->timeout_at = h->convict_at = NSEC_NEVER;
-    h->suspect = h->asked = h->blocked = false;
+    silence_forget(h);
+    h->convict_at = NSEC_NEVER;
+    h->suspect = h->asked = false;
     h->burst_left = 0;
 }
 
@@ -64,7 +93,7 @@ static void go_idle(struct health *h, qhcp_nsec next)
 static enum health_cause still_down(const struct health *h, enum health_cause cause)
 {
     bool gone = h->cause != HEALTH_CAUSE_STATUS && h->cause != HEALTH_CAUSE_METRICS &&
-                h->cause != HEALTH_CAUSE_REFUSED;
+                h->cause != HEALTH_CAUSE_REFUSED && h->cause != HEALTH_CAUSE_HELD;
 
     return gone && cause != HEALTH_CAUSE_REFUSED ? h->cause : cause;
 }
@@ -77,7 +106,7 @@ static void go_down(struct health *h, qhcp_nsec now, enum health_cause cause,
         cause = HEALTH_CAUSE_STOPPED;
     if (h->state == QHCP_DOWN)
         cause = still_down(h, cause);
-    set_state(h, QHCP_DOWN, cause, ret);
+    set_state(h, now, QHCP_DOWN, cause, ret);
     ret->drop = true;
     go_idle(h, nsec_add(now, h->config.reconnect_interval));
 }
@@ -93,6 +122,11 @@ static void ask(struct health *h, qhcp_nsec now, struct health_step *ret)
         ret->probe = h->asked = true;
 }
 
+static bool ill(const struct health *h, qhcp_nsec now)
+{
+    return h->config.local && local_score(h->config.local, now) > 0;
+}
+
 static void dial_failed(struct health *h, qhcp_nsec now, enum health_cause cause,
                         struct health_step *ret)
 {
@@ -101,6 +135,10 @@ static void dial_failed(struct health *h, qhcp_nsec now, enum health_cause cause
 
     if (cause == HEALTH_CAUSE_NO_HANDSHAKE && h->closed)
         cause = HEALTH_CAUSE_CLOSED;
+    if (cause == HEALTH_CAUSE_NO_HANDSHAKE && ill(h, now)) { /* the answer may have come unread */
+        go_idle(h, nsec_add(now, HEALTH_REDIAL_FIRST));
+        return;
+    }
     h->fails++;
     if (h->state == QHCP_DOWN) {
         h->cause = still_down(h, cause);
@@ -127,52 +165,43 @@ void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound)
     h->phase = HEALTH_WATCHING;
     h->bound = bound;
     h->next = h->grid = now;
-    h->excused = h->answered = h->stopped = h->closed = false;
-}
-
-static void find_timeout(struct health *h)
-{
-    h->timeout_at = NSEC_NEVER;
-    for (unsigned i = 0; i < h->n_open; i++)
-        h->timeout_at = nsec_min(h->timeout_at, h->open[i].due);
-}
-
-static void remove_probe(struct health *h, unsigned at)
-{
-    h->n_open--;
-    for (unsigned i = at; i < h->n_open; i++)
-        h->open[i] = h->open[i + 1];
+    h->excused = h->answered = h->stopped = h->closed = h->shifted = false;
+    h->risen = 0;
 }
 
 /* The regular probes keep their rhythm whatever is sent beside them, and those that a stall made
- * impossible are left out. */
+ * impossible are left out.  A connection's first probe goes at once; the second comes early by the
+ * server's phase, so that servers met together are not probed together for ever. */
 static void advance_grid(struct health *h, qhcp_nsec now)
 {
-    if (now >= h->grid)
-        h->grid =
-            nsec_add(h->grid, ((now - h->grid) / h->config.interval + 1) * h->config.interval);
+    qhcp_nsec early = (qhcp_nsec)((double)h->config.interval * h->config.phase / 4294967296.0);
+
+    if (now < h->grid)
+        return;
+    h->grid = nsec_add(h->grid, ((now - h->grid) / h->config.interval + 1) * h->config.interval);
+    if (!h->shifted)
+        h->grid = nsec_max(h->grid - early, now + 1);
+    h->shifted = true;
 }
 
 void health_sent(struct health *h, qhcp_nsec now)
 {
-    qhcp_nsec due = nsec_add(now, h->misses > 0 ? rtt_fast(h) : rtt_timeout(h));
-
     if (h->phase != HEALTH_WATCHING)
         return;
     h->asked = false;
     advance_grid(h, now);
-    h->next = h->grid;
+    h->next = h->misses > 0 ? nsec_add(now, silence_pace(h, now)) : h->grid;
     h->in_burst = h->burst_left > 0;
     if (h->in_burst) {
         h->burst_left--;
         if (h->burst_left > 0)
             h->next = nsec_min(h->next, nsec_add(now, HEALTH_BURST_SPACING));
         else
-            h->convict_at = nsec_add(now, rtt_fast(h));
-    } else if (h->n_open < HEALTH_OPEN) {
-        h->open[h->n_open++] = (struct health_probe){now, due};
-        h->timeout_at = nsec_min(h->timeout_at, due);
+            h->convict_at = nsec_add(now, rtt_burst(h));
+    } else {
+        silence_sent(h, now);
     }
+    evidence_sent(&h->ring, now);
 }
 
 void health_not_sent(struct health *h, qhcp_nsec now)
@@ -184,12 +213,12 @@ void health_not_sent(struct health *h, qhcp_nsec now)
     if (!h->asked && h->in_burst && h->suspect) {
         h->burst_left++;
         h->convict_at = NSEC_NEVER;
-    } else if (!h->asked && !h->in_burst && h->n_open > 0) {
-        h->n_open--;
-        find_timeout(h);
+    } else if (!h->asked && !h->in_burst) {
+        silence_take_back(h);
     }
+    if (!h->asked)
+        evidence_unsent(&h->ring);
     h->asked = false;
-    h->blocked = h->misses >= HEALTH_BLOCKED && h->n_open == 0;
     h->next = nsec_add(now, h->suspect ? HEALTH_BURST_SPACING : pause);
 }
 
@@ -198,35 +227,41 @@ static void acquit(struct health *h)
 {
     if (h->suspect || h->misses > 0)
         h->next = h->grid;
-    h->suspect = h->excused = h->blocked = false;
+    h->suspect = h->excused = false;
     h->burst_left = 0;
     h->convict_at = NSEC_NEVER;
     h->misses = h->fails = 0;
+    h->silent_since = 0;
 }
 
-/* The answered probe and those sent before it are no longer waited for.  The slack covers time
- * stamps that differ between sending and session. */
-static void settle(struct health *h, qhcp_nsec now, qhcp_nsec rtt)
+/* A server that was down and now wants traffic again: not before it has answered often enough, the
+ * next time soon, nor while its flapping is held against it. */
+static bool may_rise(struct health *h, qhcp_nsec now)
 {
-    qhcp_nsec slack = nsec_min(h->config.interval / 2, NSEC_PER_MSEC);
-    qhcp_nsec sent = now > rtt ? now - rtt : 0;
-
-    while (h->n_open > 0 && h->open[0].sent <= sent + slack)
-        remove_probe(h, 0);
-    find_timeout(h);
+    if (h->state != QHCP_DOWN)
+        return true;
+    if (h->risen < h->config.rise) {
+        h->next = nsec_min(h->next, nsec_add(now, rtt_fast(h)));
+        return false;
+    }
+    if (flap_held(&h->flap, now)) {
+        h->cause = HEALTH_CAUSE_HELD;
+        return false;
+    }
+    return true;
 }
 
-static void serving(struct health *h, struct health_step *ret)
+static void serving(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     bool waits = h->state == QHCP_CONNECTING || h->state == QHCP_DOWN;
 
-    if (h->complete)
-        set_state(h, QHCP_UP, HEALTH_CAUSE_NONE, ret);
-    else
-        set_state(h, waits ? h->state : QHCP_DEGRADED, HEALTH_CAUSE_METRICS, ret);
+    if (!h->complete)
+        set_state(h, now, waits ? h->state : QHCP_DEGRADED, HEALTH_CAUSE_METRICS, ret);
+    else if (may_rise(h, now))
+        set_state(h, now, QHCP_UP, HEALTH_CAUSE_NONE, ret);
 }
 
-static void apply_status(struct health *h, unsigned status, struct health_step *ret)
+static void apply_status(struct health *h, qhcp_nsec now, unsigned status, struct health_step *ret)
 {
     static const enum qhcp_state states[] = {
         [QHCP_STATUS_DEGRADED] = QHCP_DEGRADED,
@@ -240,9 +275,9 @@ static void apply_status(struct health *h, unsigned status, struct health_step *
     if (h->stopped && status != QHCP_NOT_SERVING)
         status = QHCP_STATUS_DRAINING;
     if (status == QHCP_SERVING)
-        serving(h, ret);
-    else
-        set_state(h, states[status], HEALTH_CAUSE_STATUS, ret);
+        serving(h, now, ret);
+    else if (status != QHCP_STATUS_DEGRADED || may_rise(h, now))
+        set_state(h, now, states[status], HEALTH_CAUSE_STATUS, ret);
 }
 
 void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned status, bool complete,
@@ -252,11 +287,13 @@ void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned stat
     if (h->phase != HEALTH_WATCHING)
         return;
     rtt_sample(h, rtt);
-    settle(h, now, rtt);
+    silence_answered(h, now, rtt);
     acquit(h);
     h->answered = true;
     h->complete = complete;
-    apply_status(h, status, ret);
+    if (h->risen < h->config.rise)
+        h->risen++;
+    apply_status(h, now, status, ret);
 }
 
 /* The next probe acknowledges the push, so it goes at once.  A push carries no word on the required
@@ -268,7 +305,7 @@ void health_status(struct health *h, qhcp_nsec now, unsigned status, struct heal
         return;
     acquit(h);
     if (status != QHCP_SERVING || h->answered)
-        apply_status(h, status, ret);
+        apply_status(h, now, status, ret);
     h->next = nsec_min(h->next, now);
     ask(h, now, ret);
 }
@@ -278,7 +315,8 @@ static void suspect(struct health *h, qhcp_nsec now)
     if (h->suspect || now < h->burst_from)
         return;
     h->suspect = true;
-    h->burst_left = HEALTH_BURST;
+    h->burst_left = loss_burst(&h->loss, HEALTH_BURST, HEALTH_BURST_MAX);
+    h->burst_sent = h->burst_left;
     h->burst_from = nsec_add(now, HEALTH_BURST_INTERVAL);
     h->convict_at = NSEC_NEVER;
     h->next = nsec_min(h->next, now);
@@ -314,19 +352,21 @@ static void end(struct health *h, qhcp_nsec now, bool reset, struct health_step 
     }
 }
 
-static void leave(struct health *h, struct health_step *ret)
+static void leave(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     if (h->phase != HEALTH_WATCHING)
         return;
     h->stopped = true;
     if (h->state != QHCP_DOWN)
-        set_state(h, QHCP_DRAINING, HEALTH_CAUSE_STATUS, ret);
+        set_state(h, now, QHCP_DRAINING, HEALTH_CAUSE_STATUS, ret);
 }
 
 void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
                    struct health_step *ret)
 {
     *ret = (struct health_step){.from = h->state};
+    h->signal = (int)signal;
+    h->signal_at = now;
     switch (signal) {
     case HEALTH_SIGNAL_ICMP:
         if (h->phase == HEALTH_WATCHING)
@@ -342,7 +382,7 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
         go_down(h, now, HEALTH_CAUSE_REFUSED, ret);
         break;
     case HEALTH_SIGNAL_TERMINATE:
-        leave(h, ret);
+        leave(h, now, ret);
         break;
     case HEALTH_SIGNAL_DIAL_FAILED:
     case HEALTH_SIGNAL_DIAL_UNREACHABLE:
@@ -356,72 +396,28 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
     ask(h, now, ret);
 }
 
-/* We come so long after `due` that the answer may be there unread: not the server's fault. */
-static bool too_late(qhcp_nsec now, qhcp_nsec due, qhcp_nsec timeout)
-{
-    return now > nsec_add(due, HEALTH_LATE + timeout / 2);
-}
-
 static void judge_burst(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     if (now < h->convict_at)
         return;
-    if (!h->excused && too_late(now, h->convict_at, rtt_fast(h))) {
+    if (ill(h, now) || (!h->excused && silence_too_late(now, h->convict_at, rtt_burst(h)))) {
         h->excused = true;
         h->burst_left = 1;
         h->convict_at = NSEC_NEVER;
         h->next = now;
         return;
     }
-    h->fails += HEALTH_BURST;
+    h->fails += h->burst_sent;
     go_down(h, now, HEALTH_CAUSE_UNREACHABLE, ret);
 }
 
-static void convict(struct health *h, qhcp_nsec now, struct health_step *ret)
+static void judge_silence(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
-    ret->misses = h->misses;
-    ret->span = now - h->first_miss_sent;
+    if (!silence_convicts(h, now))
+        return;
+    ret->misses = h->unheard > h->misses ? h->unheard : h->misses;
+    ret->span = now - (h->unheard > h->misses ? h->silent_since : h->first_miss_sent);
     go_down(h, now, h->suspect ? HEALTH_CAUSE_UNREACHABLE : HEALTH_CAUSE_SILENCE, ret);
-}
-
-static void judge_miss(struct health *h, qhcp_nsec now, struct health_probe probe,
-                       struct health_step *ret)
-{
-    h->excused = false;
-    h->fails++;
-    if (++h->misses == 1)
-        h->first_miss_sent = probe.sent;
-    h->next = nsec_min(h->next, now);
-    if (h->misses >= h->config.fall)
-        convict(h, now, ret);
-}
-
-static void judge_probes(struct health *h, qhcp_nsec now, struct health_step *ret)
-{
-    bool excuse = false;
-
-    if (now < h->timeout_at)
-        return;
-    for (unsigned i = 0; i < h->n_open; i++)
-        if (!h->excused && too_late(now, h->open[i].due, h->open[i].due - h->open[i].sent))
-            excuse = true;
-    for (unsigned i = 0; i < h->n_open;) {
-        struct health_probe probe = h->open[i];
-
-        if (now < probe.due) {
-            i++;
-            continue;
-        }
-        remove_probe(h, i);
-        if (excuse)
-            h->next = nsec_min(h->next, now);
-        else
-            judge_miss(h, now, probe, ret);
-    }
-    if (h->phase != HEALTH_WATCHING)
-        return;
-    h->excused = h->excused || excuse;
-    find_timeout(h);
 }
 
 void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret)
@@ -434,10 +430,27 @@ void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret)
     if (h->phase == HEALTH_WATCHING)
         judge_burst(h, now, ret);
     if (h->phase == HEALTH_WATCHING)
-        judge_probes(h, now, ret);
-    if (h->phase == HEALTH_WATCHING && h->blocked)
-        convict(h, now, ret);
+        judge_silence(h, now, ret);
     ask(h, now, ret);
+}
+
+unsigned health_weight(const struct health *h, qhcp_nsec now)
+{
+    return serves(h->state) ? flap_share(&h->flap, now, h->config.slow_start) : 0;
+}
+
+bool health_pressed(const struct health *h, qhcp_nsec now)
+{
+    return h->misses * 2 >= h->demand.misses && h->misses > 0 &&
+           (now - h->first_miss_sent) * 2 >= h->demand.window;
+}
+
+bool health_ask(struct health *h, qhcp_nsec now)
+{
+    if (h->phase != HEALTH_WATCHING || !h->answered || h->misses > 0 || h->suspect)
+        return false;
+    h->next = nsec_min(h->next, now);
+    return true;
 }
 
 qhcp_nsec health_deadline(const struct health *h)

@@ -2,21 +2,45 @@
  * out.  Pure: no clock, no I/O, no allocation.
  *
  * The owner reports what happened (a dial began, a probe left or could not leave, an answer, a
- * signal); health says when to probe and when to dial, and what the verdict is.  Today a verdict
- * comes from definitive signals and from counted misses with fast re-probes; the interface is made
- * for an estimator of loss to take the count's place. */
+ * signal); health says when to probe and when to dial, and what the verdict is.  A verdict comes
+ * from a definitive signal, or from silence: misses with fast re-probes, as many and over as long
+ * as the path's measured loss and a budget of false verdicts ask for (loss.h), and never while the
+ * owner itself is ill (local.h). */
 #ifndef QHCP_HEALTH_HEALTH_H
 #define QHCP_HEALTH_HEALTH_H
 
 #include <stdbool.h>
 
 #include "base/time.h"
+#include "health/evidence.h"
+#include "health/flap.h"
+#include "health/local.h"
+#include "health/loss.h"
 
+/* What is 0 is not asked for (the first three aside): HEALTH_RISE and so on are the defaults that a
+ * site can live with. */
 struct health_config {
     qhcp_nsec interval;           /* between probes of a server that answers */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down */
     unsigned fall;                /* misses (or failed dials) before down, at least 1 */
+    unsigned rise;                /* answers on a connection before a server that was down is up */
+    qhcp_nsec window;             /* the least span of a silence that convicts, besides srtt */
+    unsigned budget;              /* false verdicts by silence in a million server-hours */
+    qhcp_nsec flap_hold;          /* down at least this long after the second fault (flap.h) */
+    qhcp_nsec slow_start;         /* until a server that was down has its whole weight */
+    uint32_t phase; /* where in the interval it is probed, in parts of 2^32: random per server */
+    const struct local *local; /* its owner's illness, shared; NULL: always well */
 };
+
+/* Two answers, a round trip and 5 ms apart: one could be the last gasp of a server that restarts
+ * again. */
+#define HEALTH_RISE 2
+/* A total outage of 50 ms, as when a link fails over, is no verdict; an interval, this, a time-out
+ * of 5 ms and a late wake-up are still within interval + 75 ms. */
+#define HEALTH_WINDOW (54 * NSEC_PER_MSEC)
+#define HEALTH_BUDGET 500 /* 0.0005 an hour: one in 2,000 server-hours */
+#define HEALTH_FLAP_HOLD (5 * NSEC_PER_SEC)
+#define HEALTH_SLOW_START (10 * NSEC_PER_SEC)
 
 /* Why the verdict is what it is; the owner makes words of it. */
 enum health_cause {
@@ -29,6 +53,7 @@ enum health_cause {
     HEALTH_CAUSE_STOPPED,      /* TERMINATE came and the connection ended */
     HEALTH_CAUSE_CLOSED,       /* connection closed by the peer, redials failed */
     HEALTH_CAUSE_METRICS,      /* serving, but without the required metrics */
+    HEALTH_CAUSE_HELD,         /* it serves again, but failed too often of late: until flap.until */
 };
 
 enum health_phase {
@@ -48,13 +73,14 @@ enum health_phase {
 #define HEALTH_FAST_MIN (5 * NSEC_PER_MSEC)     /* a probe that follows a miss */
 #define HEALTH_FAST_FIRST (333 * NSEC_PER_MSEC) /* the same, no sample yet (RFC 9002, 6.2.2) */
 #define HEALTH_BURST 3                          /* probes that an ICMP error provokes */
-#define HEALTH_BURST_SPACING (5 * NSEC_PER_MSEC)
+#define HEALTH_BURST_MAX 16                     /* the same where much is lost */
+#define HEALTH_BURST_SPACING NSEC_PER_MSEC
+#define HEALTH_BURST_WAIT (2 * NSEC_PER_MSEC)       /* for answers after the last one, at least */
 #define HEALTH_BURST_INTERVAL (200 * NSEC_PER_MSEC) /* between bursts: ICMP can be forged */
 #define HEALTH_RETRY (20 * NSEC_PER_MSEC) /* a probe that could not leave, at the latest */
 #define HEALTH_LATE (50 * NSEC_PER_MSEC)  /* the owner's own lateness that is still judged by */
 #define HEALTH_BLOCKED                                                                             \
-    20                 /* with so many misses a probe that cannot leave is silence too: the        \
-                        * congestion window is full of unanswered ones */
+    20                 /* so many unanswered probes may fill the congestion window by themselves */
 #define HEALTH_OPEN 32 /* unanswered probes that are timed; more are sent, but not counted */
 
 struct health_probe {
@@ -67,16 +93,29 @@ struct health {
     enum qhcp_state state; /* the verdict */
     enum health_cause cause;
     unsigned fails;            /* misses and failed dials in a row, for people to see */
-    unsigned misses;           /* misses in a row on this connection; `fall` of them convict */
+    unsigned misses;           /* misses in a row on this connection */
+    unsigned unheard;          /* the same since silent_since */
+    struct loss_demand demand; /* while misses > 0: what convicts */
     qhcp_nsec next;            /* next probe (WATCHING) or next dial (IDLE) */
     qhcp_nsec grid;            /* next regular probe: a multiple of the interval after the first */
     qhcp_nsec timeout_at;      /* when the first open probe, or the dial, counts as missed */
-    qhcp_nsec first_miss_sent; /* when the first of the misses in a row was sent */
-    qhcp_nsec srtt, rttvar;    /* RFC 6298; srtt 0: no sample yet */
-    qhcp_nsec bound;           /* the server's own processing bound (ACK) */
+    qhcp_nsec first_miss_sent; /* when the first of the misses in a row was sent ... */
+    qhcp_nsec last_miss_sent;  /* ... and the last */
+    qhcp_nsec silent_since; /* the same, with those that are not held against it; 0: it answers */
+    qhcp_nsec head;         /* the first one's time-out */
+    qhcp_nsec srtt, rttvar; /* RFC 6298; srtt 0: no sample yet */
+    qhcp_nsec bound;        /* the server's own processing bound (ACK) */
     struct health_probe open[HEALTH_OPEN]; /* in the order of sending */
     unsigned n_open;
-    unsigned burst_left;  /* probes of the burst still to be sent */
+    struct loss loss; /* of the path; outlives connections */
+    struct flap flap;
+    struct evidence_ring ring; /* the newest probes */
+    struct evidence evidence;  /* of the last time it went down */
+    unsigned risen;            /* good answers on this connection, up to config.rise */
+    int signal;                /* the last one, or -1 */
+    qhcp_nsec signal_at;
+    unsigned burst_left;  /* probes of the burst still to be sent ... */
+    unsigned burst_sent;  /* ... and of how many it is in all */
     qhcp_nsec burst_from; /* no burst before */
     qhcp_nsec convict_at; /* when the burst's silence convicts; NSEC_NEVER */
     qhcp_nsec dialed_at;
@@ -85,11 +124,11 @@ struct health {
     bool asked;            /* a step asked for a probe; health_sent or health_not_sent is owed */
     bool in_burst;         /* the last probe sent was the burst's */
     bool excused;          /* a probe was forgiven because we ourselves were late */
-    bool blocked;          /* the window is full after HEALTH_BLOCKED misses */
     bool answered;         /* on this connection */
     bool complete;         /* the newest answer's */
     bool stopped;          /* TERMINATE was seen on this connection */
     bool closed;           /* the last connection was closed by the peer */
+    bool shifted;          /* the grid is where config.phase wants it */
 };
 
 /* What to do now.  At most one of probe and dial is set, and both stay due until health hears of
@@ -142,6 +181,22 @@ void health_status(struct health *h, qhcp_nsec now, unsigned status, struct heal
 
 void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
                    struct health_step *ret);
+
+/* The share of its weight that new traffic gives it now, in permille: 0 unless up or degraded, and
+ * growing for config.slow_start after it was down. */
+unsigned health_weight(const struct health *h, qhcp_nsec now);
+
+/* It has fallen silent: a probe was missed, and no ICMP says why. */
+static inline bool health_suspected(const struct health *h)
+{
+    return h->phase == HEALTH_WATCHING && h->answered && h->silent_since > 0 && !h->suspect;
+}
+
+/* Half of what convicts it by silence is there: time to see whether others answer. */
+bool health_pressed(const struct health *h, qhcp_nsec now);
+
+/* Asks for a probe now, of a server that answers; false where there is none to ask. */
+bool health_ask(struct health *h, qhcp_nsec now);
 
 /* Call when health_deadline has come (or at any time): what is due. */
 void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret);

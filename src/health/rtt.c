@@ -40,3 +40,10 @@ qhcp_nsec rtt_fast(const struct health *h)
 
     return nsec_min(nsec_add(nsec_max(fast, HEALTH_FAST_MIN), h->bound), rtt_timeout(h));
 }
+
+qhcp_nsec rtt_burst(const struct health *h)
+{
+    qhcp_nsec wait = h->srtt == 0 ? HEALTH_FAST_FIRST : h->srtt + grace(h, 2);
+
+    return nsec_min(nsec_add(nsec_max(wait, HEALTH_BURST_WAIT), h->bound), rtt_timeout(h));
+}

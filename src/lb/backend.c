@@ -6,25 +6,44 @@
 
 #include "lb/internal.h"
 
-struct health_config backend_health_config(const struct qhcp_lb *lb)
+/* Where in the interval this one is probed: by chance, and another time somewhere else, so that
+ * neither two servers nor two load balancers beat in step. */
+static uint32_t phase(const struct backend *b)
 {
-    return (struct health_config){.interval = lb->config->liveness_interval,
-                                  .reconnect_interval = lb->config->reconnect_interval,
-                                  .fall = lb->config->max_fail_attempts};
+    uint64_t x = ((uint64_t)b->lb->seed << 32 | (uint32_t)b->id) * 0x9e3779b97f4a7c15u;
+
+    x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
+    return (uint32_t)(x >> 32);
 }
 
-/* First dials are spread so that a fleet is not dialled in one instant: 100 us apart, within the
- * liveness interval. */
+static struct health_config health_config(const struct backend *b)
+{
+    const struct qhcp_lb_config *c = b->lb->config;
+
+    return (struct health_config){.interval = c->liveness_interval,
+                                  .reconnect_interval = c->reconnect_interval,
+                                  .fall = c->max_fail_attempts,
+                                  .rise = c->rise,
+                                  .window = HEALTH_WINDOW,
+                                  .budget = HEALTH_BUDGET,
+                                  .flap_hold = c->flap_hold,
+                                  .slow_start = c->slow_start,
+                                  .phase = phase(b),
+                                  .local = &b->lb->local};
+}
+
+/* First dials are spread so that a fleet is not dialled in one instant: a millisecond apart, about
+ * what a handshake costs us, within the liveness interval. */
 static qhcp_nsec first_dial(const struct qhcp_lb *lb, qhcp_nsec now, size_t id)
 {
-    return now + id * 100 * NSEC_PER_USEC % lb->config->liveness_interval;
+    return now + id * NSEC_PER_MSEC % lb->config->liveness_interval;
 }
 
 int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struct address *address,
                 struct backend **ret)
 {
-    struct health_config health = backend_health_config(lb);
     struct backend *b = calloc(1, sizeof *b);
+    struct health_config health;
 
     if (!b)
         return QHCP_E_NOMEM;
@@ -38,6 +57,7 @@ int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struc
     }
     b->renew_at = b->reverify_at = NSEC_NEVER;
     session_lb_init(&b->session, &lb->owned->session);
+    health = health_config(b);
     health_init(&b->health, &health, first_dial(lb, now, b->id));
     *ret = b;
     return 0;
@@ -48,16 +68,61 @@ void backend_free(struct backend *b)
     if (!b)
         return;
     heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
+    b->lb->suspects -= b->suspected;
     inbox_deinit(&b->inbox);
     free(b->metrics);
     free(b->ticket);
     free(b);
 }
 
+/* Before a server is called silent, some others are asked: if none of them answers either, it is
+ * we who are cut off.  Without this only a fleet whose probes are close together would be seen to
+ * fall silent as a whole before the first verdict. */
+static void cross_check(struct backend *b)
+{
+    struct qhcp_lb *lb = b->lb;
+
+    if (lb->now < nsec_add(lb->cross_at, LB_CROSS_PAUSE) || !health_pressed(&b->health, lb->now))
+        return;
+    lb->cross_at = lb->now;
+    lb->cross++;
+    lb->cross_asked = lb->cross_silent = 0;
+    for (size_t i = 0; i < lb->count && i < LB_CROSS_TRIES && lb->cross_asked < LB_CROSS; i++) {
+        struct backend *other = lb->backends[lb->cross_next++ % lb->count];
+
+        if (other == b || !health_ask(&other->health, lb->now))
+            continue;
+        other->sampled = lb->cross;
+        lb->cross_asked++;
+        backend_rearm(other);
+    }
+}
+
+/* Many suspects at once speak against ourselves: many of all, or every one of a sample. */
+static void count_suspect(struct backend *b)
+{
+    struct qhcp_lb *lb = b->lb;
+    bool suspected = health_suspected(&b->health), all;
+
+    if (suspected == b->suspected)
+        return;
+    b->suspected = suspected;
+    lb->suspects = suspected ? lb->suspects + 1 : lb->suspects - 1;
+    if (!suspected)
+        return;
+    if (lb->cross > 0 && b->sampled == lb->cross && b->health.silent_since >= lb->cross_at &&
+        b->health.silent_since <= lb->cross_at + LB_CROSS_SENT)
+        lb->cross_silent++;
+    all = lb->cross_asked + 1 >= LOCAL_CROWD && lb->cross_silent == lb->cross_asked;
+    local_suspects(&lb->local, lb->now, lb->suspects, all ? lb->suspects : lb->count);
+}
+
 void backend_rearm(struct backend *b)
 {
     qhcp_nsec at = session_lb_deadline(&b->session);
 
+    count_suspect(b);
+    cross_check(b);
     if (!b->lb->stopping) {
         at = nsec_min(at, nsec_min(b->renew_at, b->reverify_at));
         if (!b->resolving)
@@ -190,11 +255,21 @@ void backend_signal(struct backend *b, qhcp_nsec now, enum health_signal signal)
     backend_act(b, now, &step);
 }
 
+static void tell_evidence(struct backend *b)
+{
+    char text[QHCP_EVIDENCE];
+
+    reason_evidence(b, text, sizeof text);
+    lb_log(b->lb, QHCP_LOG_INFO, "%s: down: %s (%s)", b->text, b->reason, text);
+}
+
 void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *step)
 {
     if (step->verdict || b->health.state != QHCP_UP)
         reason_update(b, step);
     if (step->verdict) {
+        if (b->health.state == QHCP_DOWN)
+            tell_evidence(b);
         if (b->health.state == QHCP_UP)
             b->restarted = false;
         lb_event(b, step->from, b->health.state, b->reason[0] != '\0' ? b->reason : "serving");
@@ -253,7 +328,7 @@ void backend_expire(struct backend *b, qhcp_nsec now)
 
 void backend_configure(struct backend *b, qhcp_nsec now, bool metrics)
 {
-    struct health_config config = backend_health_config(b->lb);
+    struct health_config config = health_config(b);
 
     health_configure(&b->health, &config, now);
     b->update_interval = true;

@@ -8,6 +8,11 @@
 #include "lb/internal.h"
 #include "wire/registry.h"
 
+static qhcp_nsec or_default(qhcp_nsec value, qhcp_nsec otherwise)
+{
+    return value == QHCP_OFF ? 0 : value == 0 ? otherwise : value;
+}
+
 static void set_defaults(struct qhcp_lb_config *c)
 {
     if (c->max_fail_attempts == 0)
@@ -20,6 +25,10 @@ static void set_defaults(struct qhcp_lb_config *c)
         c->reconnect_interval = 30 * NSEC_PER_SEC;
     if (c->token_lifetime == 0)
         c->token_lifetime = LB_TOKEN_LIFETIME;
+    if (c->rise == 0)
+        c->rise = HEALTH_RISE;
+    c->flap_hold = or_default(c->flap_hold, HEALTH_FLAP_HOLD);
+    c->slow_start = or_default(c->slow_start, HEALTH_SLOW_START);
 }
 
 static int copy_strings(struct lb_config *l)

@@ -40,6 +40,10 @@
 #define LB_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and a push so often, before EXCESSIVE */
 #define LB_TICKET_AGE 86400                   /* seconds a TLS ticket is used */
 #define LB_STRINGS 5
+#define LB_CROSS 6                           /* servers that are asked in a cross-check */
+#define LB_CROSS_TRIES 64                    /* of which so many are looked at */
+#define LB_CROSS_PAUSE (100 * NSEC_PER_MSEC) /* between two */
+#define LB_CROSS_SENT (10 * NSEC_PER_MSEC)   /* when the probes of one have left */
 
 struct lb_metric {
     uint64_t number;
@@ -79,6 +83,8 @@ struct backend {
     struct session_lb session;
     struct inbox inbox;
     struct health health;
+    bool suspected;   /* counted in lb->suspects */
+    unsigned sampled; /* in this cross-check (lb->cross) */
     unsigned unasked; /* frames nobody asked for since `unasked_since` */
     qhcp_nsec unasked_since;
 
@@ -131,6 +137,13 @@ struct qhcp_lb {
     struct backend *by_key;
     size_t count, cap, next_id;
     struct heap heap;
+    struct local local; /* our own illness, which every backend's health looks at */
+    size_t suspects;    /* backends that miss probes now */
+    uint32_t seed;      /* of the probes' phases */
+    unsigned cross;     /* the newest cross-check's number: others asked while one falls silent */
+    unsigned cross_asked, cross_silent;
+    qhcp_nsec cross_at;
+    size_t cross_next; /* who is asked next */
     bool stopping;
     qhcp_nsec now;  /* of the public call under way */
     int icmp_error; /* errno of the ICMP under way */
@@ -162,7 +175,6 @@ void backend_restarted(struct backend *b);
 /* The configuration is a new one. metrics: so is the list of them. */
 void backend_configure(struct backend *b, qhcp_nsec now, bool metrics);
 void backend_stop(struct backend *b, qhcp_nsec now);
-struct health_config backend_health_config(const struct qhcp_lb *lb);
 
 /* link.c */
 extern const struct quic_handlers link_handlers;
@@ -199,6 +211,8 @@ void credentials_notice(const struct backend *b, char *ret, size_t cap);
 /* Words for the present verdict, into b->reason; "" for up. */
 void reason_update(struct backend *b, const struct health_step *step);
 const char *reason_icmp(int error);
+/* What its last going down rested on; "" for none. */
+void reason_evidence(const struct backend *b, char *ret, size_t cap);
 
 /* lb.c */
 /* The index of the backend with this id, or count. */

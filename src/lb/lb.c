@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "lb/internal.h"
 
@@ -45,6 +46,17 @@ void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const
         lb->config->event(lb->config->ctx, &event);
 }
 
+/* Every public call begins here.  What was due before it, while nobody called, tells how late our
+ * owner is: busy, starved, or stopped altogether. */
+static void advance(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    qhcp_nsec due = nsec_max(heap_deadline(&lb->heap), lb->now);
+
+    if (now > due)
+        local_late(&lb->local, now, now - due);
+    lb->now = now;
+}
+
 static void use_config(struct qhcp_lb *lb, struct lb_config *owned)
 {
     lb->owned = owned;
@@ -62,6 +74,11 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
     if (!lb)
         return QHCP_E_NOMEM;
     lb->now = now;
+    if (getrandom(&lb->seed, sizeof lb->seed, 0) != sizeof lb->seed) {
+        snprintf(words, words_cap, "the kernel gives no random bytes");
+        err = QHCP_E_INTERNAL;
+        goto free_lb;
+    }
     err = config_new(config, &owned, words, words_cap);
     if (err != 0)
         goto free_lb;
@@ -143,7 +160,7 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
     struct backend *b;
     int err = address_parse(address, &a, words, words_cap);
 
-    lb->now = now;
+    advance(lb, now);
     if (err != 0)
         return err;
     if (find(lb, &a)) {
@@ -171,7 +188,7 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     struct backend *b;
     size_t i;
 
-    lb->now = now;
+    advance(lb, now);
     if (address_parse(address, &a, words, sizeof words) != 0)
         return QHCP_E_NOT_FOUND;
     b = find(lb, &a);
@@ -195,7 +212,8 @@ static bool same_timing(const struct qhcp_lb_config *a, const struct qhcp_lb_con
 {
     return a->liveness_interval == b->liveness_interval &&
            a->reconnect_interval == b->reconnect_interval &&
-           a->max_fail_attempts == b->max_fail_attempts;
+           a->max_fail_attempts == b->max_fail_attempts && a->rise == b->rise &&
+           a->flap_hold == b->flap_hold && a->slow_start == b->slow_start;
 }
 
 int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_config *config,
@@ -206,7 +224,7 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
     bool metrics;
     int err = config_new(config, &fresh, words, words_cap);
 
-    lb->now = now;
+    advance(lb, now);
     if (err != 0)
         return err;
     use_config(lb, fresh);
@@ -232,27 +250,27 @@ void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union 
 {
     size_t i = lb_index(lb, id);
 
-    lb->now = now;
+    advance(lb, now);
     if (i < lb->count && !lb->stopping)
         backend_resolved(lb->backends[i], now, addrs, n, words);
 }
 
 void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
 {
-    lb->now = now;
+    advance(lb, now);
     quic_receive(lb->quic, now, packets, n);
 }
 
 size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
 {
-    lb->now = now;
+    advance(lb, now);
     return quic_send(lb->quic, now, packets, n);
 }
 
 void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote,
                          int error, const uint8_t *quoted, size_t quoted_len)
 {
-    lb->now = now;
+    advance(lb, now);
     lb->icmp_error = error;
     quic_unreachable(lb->quic, now, remote, quoted, quoted_len, link_icmp);
 }
@@ -269,10 +287,22 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
     /* Each backend at most once a call: one that stays due must not starve the sockets. */
     size_t most = lb->heap.count;
 
-    lb->now = now;
+    advance(lb, now);
     quic_expire(lb->quic, now);
     for (size_t i = 0; i < most && heap_deadline(&lb->heap) <= now; i++)
         backend_expire((struct backend *)heap_first(&lb->heap), now);
+}
+
+void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n)
+{
+    advance(lb, now);
+    local_dropped(&lb->local, now, n);
+}
+
+void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret)
+{
+    *ret =
+        (struct qhcp_self){.local_score = local_score(&lb->local, now), .suspects = lb->suspects};
 }
 
 size_t qhcp_lb_count(const struct qhcp_lb *lb)
@@ -296,6 +326,8 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->state = b->health.state;
     ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->fails = b->health.fails;
+    ret->weight = health_weight(&b->health, lb->now);
+    reason_evidence(b, ret->evidence, sizeof ret->evidence);
     ret->rtt_us = known ? b->health.srtt / NSEC_PER_USEC : 0;
     ret->checks_sent = b->checks_sent;
     ret->checks_ok = b->checks_ok;
@@ -317,7 +349,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
 
 void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)
 {
-    lb->now = now;
+    advance(lb, now);
     if (lb->stopping)
         return;
     lb->stopping = true;

@@ -1,5 +1,6 @@
 /* The words of a verdict: they name the cause, in the operator's terms. */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "lb/internal.h"
@@ -52,6 +53,66 @@ static void dial_words(struct backend *b, const char *otherwise)
     snprintf(b->reason, sizeof b->reason, "%s", b->why[0] != '\0' ? b->why : otherwise);
 }
 
+static void held_words(struct backend *b)
+{
+    const struct flap *f = &b->health.flap;
+    qhcp_nsec now = b->lb->now, left = f->until > now ? f->until - now : 0;
+
+    snprintf(b->reason, sizeof b->reason,
+             "serves again, held down for %llu s more after %u faults in short time",
+             (unsigned long long)((left + NSEC_PER_SEC - 1) / NSEC_PER_SEC), f->faults);
+}
+
+static const char *signal_name(int signal)
+{
+    static const char *const names[] = {
+        [HEALTH_SIGNAL_ICMP] = "ICMP",
+        [HEALTH_SIGNAL_RESET] = "reset",
+        [HEALTH_SIGNAL_CLOSED] = "connection closed",
+        [HEALTH_SIGNAL_REFUSED] = "refusal",
+        [HEALTH_SIGNAL_TERMINATE] = "TERMINATE",
+        [HEALTH_SIGNAL_DIAL_FAILED] = "attempt failed",
+        [HEALTH_SIGNAL_DIAL_UNREACHABLE] = "attempt unreachable",
+    };
+
+    return names[signal];
+}
+
+/* Appends; what does not fit is left out. */
+static void add(char *ret, size_t cap, size_t *n, const char *format, ...)
+{
+    va_list args;
+    int k;
+
+    va_start(args, format);
+    k = vsnprintf(ret + *n, cap - *n, format, args);
+    va_end(args);
+    *n = k < 0 ? *n : (size_t)k < cap - *n ? *n + (size_t)k : cap - 1;
+}
+
+void reason_evidence(const struct backend *b, char *ret, size_t cap)
+{
+    const struct evidence *e = &b->health.evidence;
+    char samples[300];
+    size_t n = 0;
+
+    ret[0] = '\0';
+    if (e->at == 0)
+        return;
+    if (e->misses > 0)
+        add(ret, cap, &n, "%u missed in %.0f ms, asked %u over %.0f ms; ", e->misses,
+            (double)e->span / 1e6, e->misses_asked, (double)e->span_asked / 1e6);
+    if (e->dials > 0)
+        add(ret, cap, &n, "%u failures in a row; ", e->dials);
+    if (e->signal >= 0)
+        add(ret, cap, &n, "last signal: %s, %.0f ms before; ", signal_name(e->signal),
+            (double)(e->at - e->signal_at) / 1e6);
+    add(ret, cap, &n, "srtt %.1f ms, loss %.1f %%", (double)e->srtt / 1e6, e->share / 100.0);
+    evidence_format(&e->ring, e->at, samples, sizeof samples);
+    if (samples[0] != '\0')
+        add(ret, cap, &n, "; checks: %s", samples);
+}
+
 void reason_update(struct backend *b, const struct health_step *step)
 {
     switch (b->health.cause) {
@@ -77,6 +138,9 @@ void reason_update(struct backend *b, const struct health_step *step)
         break;
     case HEALTH_CAUSE_CLOSED:
         dial_words(b, "connection closed by the server");
+        break;
+    case HEALTH_CAUSE_HELD:
+        held_words(b);
         break;
     case HEALTH_CAUSE_METRICS:
         snprintf(b->reason, sizeof b->reason,

@@ -77,6 +77,7 @@ static void drain_errors(struct loop *l, struct loop_socket *s)
 static void read_socket(struct loop *l, struct loop_socket *s, size_t batches, bool woken)
 {
     struct qhcp_packet *packets;
+    uint32_t dropped;
     size_t i;
 
     for (i = 0; i < batches && !l->held; i++) {
@@ -91,6 +92,9 @@ static void read_socket(struct loop *l, struct loop_socket *s, size_t batches, b
     }
     if (i == 0 && woken)
         drain_errors(l, s);
+    dropped = udp_take_dropped(s->udp);
+    if (dropped > 0 && l->client.dropped)
+        l->client.dropped(l->client.ctx, loop_now(), dropped);
 }
 
 static void on_readable(struct ev_loop *ev, ev_io *w, int revents)

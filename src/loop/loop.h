@@ -26,6 +26,8 @@ struct loop_client {
     /* May be NULL: then ICMP errors are drained and forgotten. */
     void (*unreachable)(void *ctx, qhcp_nsec now, const union qhcp_addr *remote, int error,
                         const uint8_t *quoted, size_t quoted_len);
+    /* The receive buffer had no room for n datagrams.  May be NULL. */
+    void (*dropped)(void *ctx, qhcp_nsec now, uint64_t n);
     qhcp_nsec (*deadline)(void *ctx); /* NSEC_NEVER: none */
     void (*expire)(void *ctx, qhcp_nsec now);
     /* Once before every wait and before what is due is sent; may be NULL. */

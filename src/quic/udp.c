@@ -40,6 +40,7 @@ struct udp {
     struct mmsghdr in_headers[UDP_BATCH], out_headers[UDP_BATCH];
     struct slot in_slots[UDP_BATCH], out_slots[UDP_BATCH];
     uint8_t quote[QUOTE_CAP];
+    uint32_t dropped, dropped_told; /* by the kernel, for want of room in the receive buffer */
     /* An error that a send reported without an entry in the queue (no route, for one). */
     struct udp_error own[UDP_BATCH];
     size_t n_own;
@@ -53,6 +54,8 @@ static int set_option(int fd, int level, int name, int value)
 static int configure(int fd, sa_family_t family, int rcvbuf)
 {
     if (rcvbuf > 0 && set_option(fd, SOL_SOCKET, SO_RCVBUF, rcvbuf) != 0)
+        return -1;
+    if (set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) != 0)
         return -1;
     if (family == AF_INET6)
         return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0 ||
@@ -136,7 +139,7 @@ void udp_local(const struct udp *u, union qhcp_addr *ret)
 }
 
 /* Where a packet was sent to, and its ECN bits.  Without the kernel's word: our bound address. */
-static void read_control(const struct udp *u, struct msghdr *header, struct qhcp_packet *packet)
+static void read_control(struct udp *u, struct msghdr *header, struct qhcp_packet *packet)
 {
     packet->local = u->local;
     packet->ecn = 0;
@@ -160,6 +163,8 @@ static void read_control(const struct udp *u, struct msghdr *header, struct qhcp
 
             memcpy(&class, CMSG_DATA(c), sizeof(class));
             packet->ecn = (uint8_t)(class & 3);
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+            memcpy(&u->dropped, CMSG_DATA(c), sizeof(u->dropped));
         }
     }
 }
@@ -230,6 +235,14 @@ int udp_receive(struct udp *u, struct qhcp_packet **ret)
     }
     *ret = u->in;
     return kept;
+}
+
+uint32_t udp_take_dropped(struct udp *u)
+{
+    uint32_t n = u->dropped - u->dropped_told;
+
+    u->dropped_told = u->dropped;
+    return n;
 }
 
 struct qhcp_packet *udp_room(struct udp *u)

@@ -22,6 +22,10 @@ void udp_local(const struct udp *u, union qhcp_addr *ret);
  * QHCP_E_IO.  Pending socket errors (ICMP) are not failures: they are in the error queue. */
 int udp_receive(struct udp *u, struct qhcp_packet **ret);
 
+/* How many datagrams the receive buffer had no room for since the last call, as far as the packets
+ * received tell (SO_RXQ_OVFL: each says what was dropped before it). */
+uint32_t udp_take_dropped(struct udp *u);
+
 /* Room for the core to fill: UDP_BATCH packets with data and cap set. */
 struct qhcp_packet *udp_room(struct udp *u);
 

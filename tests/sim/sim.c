@@ -157,7 +157,8 @@ static void heal(struct world *w)
     serverside_status(w, draw(w, 5));
 }
 
-/* A server that has gone is down within the interval, `fall` time-outs and the server's end. */
+/* A server that has gone is down within the interval, `fall` time-outs and the server's end; or,
+ * where the path has lost much before, within the longest silence that is ever asked. */
 static void check_detection(struct world *w)
 {
     qhcp_nsec most = nsec_max(w->h.config.interval, SEC);
@@ -169,7 +170,7 @@ static void check_detection(struct world *w)
         serverside_kill(w);
     }
     trace(w, w->cut ? "cut for good" : "killed for good");
-    run_until(w, w->now + w->h.config.interval + (w->h.config.fall + 1) * most);
+    run_until(w, w->now + w->h.config.interval + (w->h.config.fall + 1) * most + LOSS_CEILING);
     must(w, w->h.state == QHCP_DOWN, "a server that is gone is down");
 }
 
@@ -200,6 +201,11 @@ static void draw_world(struct world *w)
                                    .reconnect_interval = (200 + draw(w, 1800)) * MS,
                                    .fall = 1 + (unsigned)draw(w, 5)};
 
+    if (chance(w, 500)) {
+        config.window = HEALTH_WINDOW;
+        config.budget = HEALTH_BUDGET;
+        config.phase = (uint32_t)draw(w, UINT32_MAX);
+    }
     w->now = START;
     w->delay = 50 * NSEC_PER_USEC + draw(w, 40 * MS);
     w->jitter = draw(w, w->delay / 4);

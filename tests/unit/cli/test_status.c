@@ -56,17 +56,45 @@ static void a_status_line_is_as_documented(void **state)
     (void)state;
     fake_add(&fake, "localhost:4243");
     fake_change(fake_add(&fake, "localhost:4244"), QHCP_DOWN, "port unreachable (ICMP)");
+    fake.at[0].weight = 1000;
     fake.at[1].n_values = 0;
+    snprintf(fake.at[1].evidence, QHCP_EVIDENCE, "loss 0.1 %%");
     status_json_fleet(&text, &fleet, 1795448597123);
     assert_string_equal(
-        text.at,
-        "{\"type\":\"status\",\"time\":\"2026-11-23T15:43:17.123Z\",\"total\":2,\"up\":1,"
-        "\"servers\":[{\"address\":\"localhost:4243\",\"server_id\":\"id-1\",\"state\":\"up\","
-        "\"reason\":\"\",\"fails\":0,\"rtt_us\":412,\"checks_sent\":12,\"checks_ok\":12,"
-        "\"metrics\":{\"cpu_usage_percent\":3.14,\"memory_usage_percent\":40.20}},"
-        "{\"address\":\"localhost:4244\",\"server_id\":\"id-2\",\"state\":\"down\","
-        "\"reason\":\"port unreachable (ICMP)\",\"fails\":3,\"rtt_us\":412,\"checks_sent\":12,"
-        "\"checks_ok\":12,\"metrics\":{}}]}\n");
+        text.at, "{\"type\":\"status\",\"time\":\"2026-11-23T15:43:17.123Z\",\"total\":2,\"up\":1,"
+                 "\"local_score\":0,\"servers\":[{\"address\":\"localhost:4243\",\"server_id\":"
+                 "\"id-1\",\"state\":\"up\","
+                 "\"reason\":\"\",\"weight\":1000,\"fails\":0,\"rtt_us\":412,\"checks_sent\":12,"
+                 "\"checks_ok\":12,"
+                 "\"metrics\":{\"cpu_usage_percent\":3.14,\"memory_usage_percent\":40.20}},"
+                 "{\"address\":\"localhost:4244\",\"server_id\":\"id-2\",\"state\":\"down\","
+                 "\"reason\":\"port unreachable (ICMP)\",\"evidence\":\"loss 0.1 "
+                 "%\",\"weight\":0,\"fails\":3,\"rtt_us\":412,\"checks_sent\":12,"
+                 "\"checks_ok\":12,\"metrics\":{}}]}\n");
+}
+
+static void a_self(const void *ctx, struct qhcp_self *ret)
+{
+    (void)ctx;
+    *ret = (struct qhcp_self){.local_score = 3};
+}
+
+static void a_load_balancer_that_is_ill_says_so(void **state)
+{
+    const struct status_human_page page = {.rows = 10, .time = "now"};
+    struct status_fleet fleet = fake_fleet(&fake);
+
+    (void)state;
+    fake_add(&fake, "a:1");
+    status_human_table(&text, &fleet, &page);
+    assert_null(strstr(text.at, "WARNING"));
+    fleet.self = a_self;
+    text_reset(&text);
+    status_human_table(&text, &fleet, &page);
+    assert_says(text.at, "WARNING: this load balancer is late or cut off itself (score 3 of 7)");
+    text_reset(&text);
+    status_json_fleet(&text, &fleet, 0);
+    assert_says(text.at, "\"local_score\":3,");
 }
 
 static void an_event_line_is_as_documented(void **state)
@@ -336,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(times_are_rfc_3339_in_utc),
         T(a_status_line_is_as_documented),
+        T(a_load_balancer_that_is_ill_says_so),
         T(an_event_line_is_as_documented),
         T(up_counts_that_state_alone),
         T(hostile_words_stay_one_json_line),

@@ -224,9 +224,47 @@ static void a_packet_larger_than_any_of_ours_is_dropped(void **state)
     udp_close(b);
 }
 
+static void what_the_buffer_had_no_room_for_is_counted(void **state)
+{
+    union qhcp_addr a_addr, b_addr, at = v4("127.0.0.1");
+    struct udp *a = open_at(at, &a_addr), *b = NULL;
+    struct qhcp_packet *room, last = {0};
+    int sent = 0, received;
+    uint32_t dropped;
+
+    (void)state;
+    assert_int_equal(udp_open(&at, 4096, &b), 0);
+    udp_local(b, &b_addr);
+    for (int turn = 0; turn < 2; turn++) {
+        room = udp_room(a);
+        fill(&room[0], &b_addr, 1);
+        assert_int_equal(udp_send(a, 1), 1);
+        assert_int_equal(collect(b, 1, &last), 1);
+        assert_int_equal(udp_take_dropped(b), 0); /* all had room */
+    }
+    for (; sent < 10 * UDP_BATCH; sent += UDP_BATCH) {
+        room = udp_room(a);
+        for (int i = 0; i < UDP_BATCH; i++)
+            fill(&room[i], &b_addr, 2);
+        assert_int_equal(udp_send(a, UDP_BATCH), UDP_BATCH);
+    }
+    received = collect(b, sent, &last);
+    assert_in_range(received, 1, sent - 1);
+    room = udp_room(a);
+    fill(&room[0], &b_addr, 3);
+    assert_int_equal(udp_send(a, 1), 1); /* a packet tells what was dropped before it */
+    assert_int_equal(collect(b, 1, &last), 1);
+    dropped = udp_take_dropped(b);
+    assert_int_equal(dropped, sent - received);
+    assert_int_equal(udp_take_dropped(b), 0);
+    udp_close(a);
+    udp_close(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_buffer_had_no_room_for_is_counted),
         cmocka_unit_test(a_batch_arrives_with_both_addresses),
         cmocka_unit_test(version_six_works_alike_and_alone),
         cmocka_unit_test(a_port_in_use_is_said_to_be),

@@ -1,0 +1,254 @@
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CUTS_MAX 100000
+#define WARM (600 * SEC) /* before the first cut of a server */
+#define BETWEEN (60 * SEC)
+#define CUTS_A_SERVER 10
+
+struct scenario {
+    const char *name;
+    struct path_model model;
+    double budget; /* false verdicts per server-hour that are allowed; below 0: none is set */
+    double times;  /* median detection at most this many times that without loss; 0: not said */
+};
+
+static const struct scenario scenarios[] = {
+    {"no loss", {.loss = 0}, 0, 1},
+    {"1 % each way", {.loss = .01}, .001, 0},
+    {"5 % each way", {.loss = .05}, .001, 2},
+    {"20 % each way", {.loss = .2}, .01, 3},
+    {"50 ms outages, one a minute", {.kind = PATH_OUTAGES, .bad = 50 * MS}, 0, 0},
+    {"the same and 5 % each way", {.kind = PATH_OUTAGES, .bad = 50 * MS, .loss = .05}, .001, 0},
+    {"bursts of mean 50 ms, 5 % of the time",
+     {.kind = PATH_BURSTS, .bad = 50 * MS, .good = 950 * MS},
+     -1,
+     0},
+};
+
+#define SCENARIOS (sizeof scenarios / sizeof scenarios[0])
+
+struct options {
+    unsigned servers, cuts;
+    double hours;
+    qhcp_nsec interval;
+    uint64_t seed;
+    bool whole, brief;
+};
+
+struct result {
+    double hours;             /* server-hours */
+    uint64_t probes, downs;   /* downs: false verdicts */
+    uint64_t late;            /* of them, those after each server's first hour */
+    double misses, window_ms; /* asked at the end, mean over servers */
+    double p50, p99, max;     /* of a cut-off server's detection, ms */
+    double mean_window_ms;    /* asked at the cuts */
+};
+
+static int by_time(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* What a silence that began now would be asked for. */
+static struct loss_demand demand(const struct peer *p)
+{
+    const struct loss_terms terms = {.interval = p->h.config.interval,
+                                     .fast = HEALTH_FAST_MIN,
+                                     .least = p->h.config.window + p->h.srtt,
+                                     .fall = p->h.config.fall,
+                                     .budget = p->h.config.budget};
+    struct loss_demand d;
+
+    loss_ask(&p->h.loss, p->now, &terms, &d);
+    return d;
+}
+
+static void watch(const struct scenario *s, const struct options *o, unsigned i, struct result *r)
+{
+    qhcp_nsec length = (qhcp_nsec)(o->hours * (double)HOUR);
+    static struct peer p;
+    uint64_t first_hour;
+
+    peer_init(&p, &s->model, o->interval, o->whole, o->seed + i);
+    peer_run(&p, START + nsec_min(HOUR, length), false);
+    first_hour = p.downs;
+    peer_run(&p, START + length, false);
+    r->hours += o->hours;
+    r->probes += p.probes;
+    r->downs += p.downs;
+    r->late += p.downs - first_hour;
+    r->misses += demand(&p).misses / (double)o->servers;
+    r->window_ms += (double)demand(&p).window / 1e6 / o->servers;
+}
+
+/* From the instant of the cut to the verdict; -1: it was down when it should have been cut. */
+static double cut_off(struct peer *p)
+{
+    qhcp_nsec cut;
+    double found;
+
+    if (p->h.state != QHCP_UP)
+        return -1;
+    cut = p->now;
+    p->path.cut = true;
+    if (!peer_run(p, cut + 60 * SEC, true)) {
+        fprintf(stderr, "detection_sim: a server that is cut off is not found in a minute\n");
+        exit(1);
+    }
+    found = (double)(p->now - cut) / 1e6;
+    p->path.cut = false;
+    return found;
+}
+
+static void detect(const struct scenario *s, const struct options *o, struct result *r)
+{
+    static double times[CUTS_MAX];
+    static struct peer p;
+    unsigned n = 0;
+
+    for (unsigned i = 0; n < o->cuts; i++) {
+        peer_init(&p, &s->model, o->interval, o->whole, o->seed + 1000000 + i);
+        peer_run(&p, START + WARM, false);
+        for (unsigned k = 0; k < CUTS_A_SERVER && n < o->cuts; k++) {
+            peer_run(&p, p.now + BETWEEN + path_draw(&p.path, o->interval), false);
+            times[n] = cut_off(&p);
+            if (times[n] < 0)
+                continue;
+            r->mean_window_ms += (double)p.h.demand.window / 1e6 / o->cuts;
+            n++;
+        }
+    }
+    qsort(times, n, sizeof times[0], by_time);
+    r->p50 = times[n / 2];
+    r->p99 = times[n - 1 - n / 100];
+    r->max = times[n - 1];
+}
+
+static struct result run(const struct scenario *s, const struct options *o)
+{
+    struct result r = {0};
+
+    for (unsigned i = 0; i < o->servers; i++)
+        watch(s, o, i, &r);
+    detect(s, o, &r);
+    return r;
+}
+
+static void print_head(const struct options *o)
+{
+    printf("interval %.0f ms, RTT %.1f ms, max-fail-attempts 3, %u servers x %g h, %u cuts, "
+           "seed %llu, %s\n\n",
+           (double)o->interval / 1e6, RTT / 1e6, o->servers, o->hours, o->cuts,
+           (unsigned long long)o->seed, o->whole ? "health and session" : "health alone");
+    printf(
+        "| path | server-hours | false verdicts | per server-hour | after the first hour | asked: "
+        "misses | over | cut off: p50 | p99 | max |\n"
+        "|---|---|---|---|---|---|---|---|---|---|\n");
+}
+
+static void print_row(const struct scenario *s, const struct result *r, double late_hours)
+{
+    printf("| %s | %.0f | %llu | %.6f | %.6f | %.1f | %.0f ms | %.0f ms | %.0f ms | %.0f ms |\n",
+           s->name, r->hours, (unsigned long long)r->downs, (double)r->downs / r->hours,
+           late_hours > 0 ? (double)r->late / late_hours : 0., r->misses, r->window_ms, r->p50,
+           r->p99, r->max);
+    fflush(stdout);
+}
+
+static unsigned check(unsigned test, bool ok, const char *what, const char *where)
+{
+    printf("%s %u - %s: %s\n", ok ? "ok" : "not ok", test, where, what);
+    return ok ? 0 : 1;
+}
+
+/* What issue and documentation promise, as TAP. */
+static int check_all(const struct result r[], const struct options *o)
+{
+    double interval = (double)o->interval / 1e6;
+    unsigned failed = 0, test = 0;
+
+    for (size_t i = 0; i < SCENARIOS; i++) {
+        const struct scenario *s = &scenarios[i];
+
+        if (s->budget >= 0)
+            failed += check(++test, (double)r[i].downs / r[i].hours <= s->budget,
+                            "false verdicts stay within the budget", s->name);
+        if (s->times > 0)
+            failed += check(++test, r[i].p50 <= s->times * r[0].p50,
+                            "the median stays within its multiple of that without loss", s->name);
+    }
+    failed += check(++test, r[0].max <= interval + 75,
+                    "a cut-off server is found within the interval and 75 ms", scenarios[0].name);
+    failed += check(++test, r[0].p50 >= interval / 2 + HEALTH_WINDOW / 1e6,
+                    "and not before the window has passed", scenarios[0].name);
+    printf("1..%u\n", test);
+    return failed > 0;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: detection_sim [--servers N] [--hours H] [--cuts N] [--interval MS] "
+                    "[--seed N] [--health-only] [--short] [--only N]\n");
+    return 2;
+}
+
+static bool parse(int argc, char **argv, struct options *o, size_t *only)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        const char *a = argv[i];
+
+        if (strcmp(a, "--health-only") == 0)
+            o->whole = false;
+        else if (strcmp(a, "--short") == 0)
+            *o = (struct options){20, 400, 1, 100 * MS, o->seed, true, true};
+        else if (value[0] == '\0')
+            return false;
+        else if (i++, strcmp(a, "--servers") == 0)
+            o->servers = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(a, "--hours") == 0)
+            o->hours = strtod(value, NULL);
+        else if (strcmp(a, "--cuts") == 0)
+            o->cuts = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(a, "--interval") == 0)
+            o->interval = strtoul(value, NULL, 10) * MS;
+        else if (strcmp(a, "--seed") == 0)
+            o->seed = strtoull(value, NULL, 10);
+        else if (strcmp(a, "--only") == 0)
+            *only = strtoul(value, NULL, 10);
+        else
+            return false;
+    }
+    return o->servers > 0 && o->hours > 0 && o->cuts > 0 && o->cuts <= CUTS_MAX && o->interval > 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {1000, 2000, 24, 100 * MS, 1, true, false};
+    struct result results[SCENARIOS] = {0};
+    size_t only = SCENARIOS;
+    time_t began = time(NULL);
+
+    if (!parse(argc, argv, &o, &only))
+        return usage();
+    if (!o.brief)
+        print_head(&o);
+    for (size_t i = 0; i < SCENARIOS; i++) {
+        if (only < SCENARIOS && i != only)
+            continue;
+        results[i] = run(&scenarios[i], &o);
+        if (!o.brief)
+            print_row(&scenarios[i], &results[i], o.servers * (o.hours - 1));
+    }
+    if (o.brief)
+        return check_all(results, &o);
+    fprintf(stderr, "%ld s\n", (long)(time(NULL) - began));
+    return 0;
+}

@@ -1,0 +1,64 @@
+#include "sim.h"
+
+#include <math.h>
+
+#define MINUTE (60 * SEC)
+
+/* splitmix64. */
+static uint64_t next_random(struct path *p)
+{
+    uint64_t z = p->random += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+uint64_t path_draw(struct path *p, uint64_t below)
+{
+    return next_random(p) % below;
+}
+
+static double unit(struct path *p)
+{
+    return (double)((next_random(p) >> 11) + 1) / 9007199254740993.0; /* (0, 1] */
+}
+
+static qhcp_nsec exponential(struct path *p, qhcp_nsec mean)
+{
+    return (qhcp_nsec)(-log(unit(p)) * (double)mean);
+}
+
+static void draw_bad(struct path *p)
+{
+    if (p->model->kind == PATH_OUTAGES) {
+        p->begin = p->minute + path_draw(p, MINUTE - p->model->bad);
+        p->end = p->begin + p->model->bad;
+        p->minute += MINUTE;
+    } else {
+        p->begin = p->end + exponential(p, p->model->good);
+        p->end = p->begin + exponential(p, p->model->bad);
+    }
+}
+
+void path_init(struct path *p, const struct path_model *model, uint64_t seed)
+{
+    *p = (struct path){.model = model,
+                       .random = seed * 0xd6e8feb86659fd93u,
+                       .minute = START,
+                       .begin = NSEC_NEVER,
+                       .end = START};
+    if (model->kind == PATH_INDEPENDENT)
+        p->end = NSEC_NEVER;
+    else
+        draw_bad(p);
+}
+
+bool path_passes(struct path *p, qhcp_nsec now)
+{
+    while (now >= p->end)
+        draw_bad(p);
+    if (p->cut || now >= p->begin)
+        return false;
+    return p->model->loss <= 0 || unit(p) > p->model->loss;
+}

@@ -1,0 +1,184 @@
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIAL_TIME MS  /* a handshake that works */
+#define DIAL_WAIT SEC /* one that does not */
+#define RECONNECT SEC /* so that a false verdict costs little of the simulated time */
+
+static void must(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "detection_sim: %s\n", what);
+    exit(1);
+}
+
+void peer_init(struct peer *p, const struct path_model *model, qhcp_nsec interval, bool whole,
+               uint64_t seed)
+{
+    struct health_config config = {.interval = interval,
+                                   .reconnect_interval = RECONNECT,
+                                   .fall = 3,
+                                   .rise = HEALTH_RISE,
+                                   .window = HEALTH_WINDOW,
+                                   .budget = HEALTH_BUDGET,
+                                   .slow_start = HEALTH_SLOW_START};
+
+    memset(p, 0, sizeof *p);
+    p->now = START;
+    p->whole = whole;
+    p->dialed = NSEC_NEVER;
+    path_init(&p->path, model, seed);
+    config.phase = (uint32_t)path_draw(&p->path, UINT32_MAX);
+    config.local = &p->local;
+    p->lb_config =
+        (struct session_lb_config){.lb_id = slice_str("lb"), .interval_us = interval / 1000};
+    p->self =
+        (struct session_server_self){.server_id = slice_str("server"),
+                                     .status = QHCP_SERVING,
+                                     .epoch = 1,
+                                     .values = {2, {{1, 100}, {2, 200}}},
+                                     .metrics = {2,
+                                                 {{1, slice_str("cpu_usage_percent"), 1},
+                                                  {2, slice_str("memory_usage_percent"), 1}}}};
+    session_lb_init(&p->lb, &p->lb_config);
+    health_init(&p->h, &config, p->now);
+}
+
+/* HELLO and ACK; a stream gets through whatever is lost on the way. */
+static void greet(struct peer *p)
+{
+    static uint8_t buf[LIMIT_FRAME_PAYLOAD + 16];
+    struct session_server_report asked;
+    struct session_lb_report told;
+    enum session_channel channel;
+    uint64_t seq;
+    size_t n;
+
+    session_lb_init(&p->lb, &p->lb_config);
+    session_server_init(&p->server, &p->self, p->now);
+    must(session_lb_open(&p->lb, p->now, slice_str("token")) == 0, "HELLO cannot be sent");
+    n = session_lb_pull(&p->lb, buf, sizeof buf, &channel, &seq);
+    must(session_server_frame(&p->server, p->now, channel, buf, n, &asked) == 0 &&
+             session_server_accept(&p->server, p->now, &asked.m.hello, SESSION_SCOPE_HEALTH,
+                                   NSEC_NEVER) == 0,
+         "HELLO is not accepted");
+    n = session_server_pull(&p->server, p->now, buf, sizeof buf, &channel);
+    must(session_lb_frame(&p->lb, p->now, channel, buf, n, &told) == 0 &&
+             told.what == SESSION_LB_ESTABLISHED,
+         "ACK is not accepted");
+}
+
+static struct peer_answer *put_in_flight(struct peer *p)
+{
+    struct peer_answer *a = &p->flight[p->last++ % PEER_FLIGHT];
+
+    must(p->last - p->first <= PEER_FLIGHT, "too much is in flight");
+    a->at = p->now + RTT;
+    a->n = 0;
+    return a;
+}
+
+/* A request through the session and over the path; its answer, encoded, is in flight. */
+static void ask_session(struct peer *p)
+{
+    static uint8_t buf[LIMIT_FRAME_PAYLOAD + 16];
+    struct session_server_report asked;
+    struct peer_answer *a;
+    enum session_channel channel;
+    uint64_t seq;
+    size_t n;
+
+    must(session_lb_request(&p->lb, p->now, &seq) == 0, "no request can be made");
+    n = session_lb_pull(&p->lb, buf, sizeof buf, &channel, &seq);
+    if (!path_passes(&p->path, p->now) || !path_passes(&p->path, p->now + RTT))
+        return;
+    must(session_server_frame(&p->server, p->now, channel, buf, n, &asked) == 0 &&
+             (asked.what & SESSION_SERVER_REQUEST),
+         "the request is not accepted");
+    a = put_in_flight(p);
+    a->n = session_server_answer(&p->server, asked.m.request.seq, 0, a->p, sizeof a->p);
+    must(a->n > 0, "the answer does not fit");
+}
+
+static void act(struct peer *p, const struct health_step *step)
+{
+    if (step->verdict && p->h.state == QHCP_DOWN)
+        p->downs++;
+    if (step->drop)
+        p->first = p->last;
+    if (step->dial) {
+        health_dialed(&p->h, p->now);
+        p->dialed = p->now + (p->path.cut ? DIAL_WAIT : DIAL_TIME);
+    } else if (step->probe) {
+        p->probes++;
+        health_sent(&p->h, p->now);
+        if (p->whole)
+            ask_session(p);
+        else if (path_passes(&p->path, p->now) && path_passes(&p->path, p->now + RTT))
+            put_in_flight(p);
+    }
+}
+
+static void deliver(struct peer *p)
+{
+    const struct peer_answer *a = &p->flight[p->first++ % PEER_FLIGHT];
+    struct session_lb_report told;
+    struct health_step step;
+
+    told.rtt = RTT;
+    told.status = QHCP_SERVING;
+    if (p->whole)
+        must(session_lb_frame(&p->lb, p->now, SESSION_DATAGRAM, a->p, a->n, &told) == 0 &&
+                 (told.what & SESSION_LB_ANSWER),
+             "the answer is not accepted");
+    health_answer(&p->h, p->now, told.rtt, (unsigned)told.status, true, &step);
+    act(p, &step);
+}
+
+static void dial_ends(struct peer *p)
+{
+    struct health_step step;
+
+    p->dialed = NSEC_NEVER;
+    if (p->path.cut) {
+        health_signal(&p->h, p->now, HEALTH_SIGNAL_DIAL_FAILED, &step);
+    } else {
+        if (p->whole)
+            greet(p);
+        health_established(&p->h, p->now, 0);
+        health_poll(&p->h, p->now, &step);
+    }
+    act(p, &step);
+}
+
+bool peer_run(struct peer *p, qhcp_nsec end, bool first_down)
+{
+    uint64_t downs = p->downs;
+    struct health_step step;
+
+    for (;;) {
+        qhcp_nsec answer = p->first != p->last ? p->flight[p->first % PEER_FLIGHT].at : NSEC_NEVER;
+        qhcp_nsec poll = health_deadline(&p->h);
+        qhcp_nsec at = nsec_min(nsec_min(answer, p->dialed), poll);
+
+        if (at >= end) {
+            p->now = end;
+            return false;
+        }
+        p->now = nsec_max(p->now, at);
+        if (answer <= at) {
+            deliver(p);
+        } else if (p->dialed <= at) {
+            dial_ends(p);
+        } else {
+            health_poll(&p->h, p->now, &step);
+            act(p, &step);
+        }
+        if (first_down && p->downs > downs)
+            return true;
+    }
+}

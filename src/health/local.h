@@ -1,0 +1,47 @@
+/* The load balancer's own illness: a score that its servers share.
+ *
+ * For: a checker that is late, deaf or cut off itself must not call others dead.  In flow signs of
+ * that (a late loop, datagrams that the receive buffer dropped, many suspects at once); out flows a
+ * score from 0 (well) to LOCAL_MAX, which falls by one each LOCAL_DECAY.  Time-outs are multiplied
+ * by score + 1, and nobody is voted down by silence while it is above 0 (the idea is Lifeguard's:
+ * arXiv 1707.00788, 3.1).
+ *
+ * Many suspects at once are a sign once in LOCAL_CROWD_PAUSE only: when a quarter of the fleet
+ * really died, its verdict is put off by the second that the score takes to fall, and no longer;
+ * when all of it seems dead, by three, for then the fault is most likely ours, and nobody is left
+ * to choose instead. */
+#ifndef QHCP_HEALTH_LOCAL_H
+#define QHCP_HEALTH_LOCAL_H
+
+#include <stddef.h>
+
+#include "base/time.h"
+
+#define LOCAL_MAX 7
+#define LOCAL_DECAY (500 * NSEC_PER_MSEC)
+#define LOCAL_LATE (50 * NSEC_PER_MSEC) /* a loop that is later than this; ten times: 2; 100: 3 */
+#define LOCAL_CROWD 5                   /* suspects at once at least, and of those watched ... */
+#define LOCAL_QUARTER_SCORE 2           /* ... a quarter */
+#define LOCAL_ALL_SCORE 6               /* ... nine in ten */
+#define LOCAL_CROWD_PAUSE (10 * NSEC_PER_SEC)
+
+/* All 0 is well. */
+struct local {
+    unsigned level;        /* the score at `at` */
+    qhcp_nsec at;          /* it falls from here */
+    unsigned crowd;        /* what the crowd of late has raised it to ... */
+    qhcp_nsec crowd_until; /* ... which it does again only after this */
+};
+
+unsigned local_score(const struct local *l, qhcp_nsec now);
+
+/* The loop came `late` after it was due. */
+void local_late(struct local *l, qhcp_nsec now, qhcp_nsec late);
+
+/* Datagrams were dropped for want of room since the last call. */
+void local_dropped(struct local *l, qhcp_nsec now, uint64_t n);
+
+/* So many of the servers that are watched are suspects now. */
+void local_suspects(struct local *l, qhcp_nsec now, size_t suspects, size_t watched);
+
+#endif

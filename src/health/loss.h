@@ -1,0 +1,78 @@
+/* How much one server's path loses, and what silence must therefore amount to before it means
+ * anything.
+ *
+ * For: false verdicts within a budget whatever the path is like, without asking more of a good one.
+ * In flow checks that were answered and silences that an answer ended; out flows a demand: so many
+ * misses, spread over so long.  Three measures carry it, for losses come alone or in bursts:
+ * the share of checks that fail (f), which says how many misses in a row are chance; how long
+ * silences last once they have begun, which says how quickly their number falls off; and the
+ * longest of late, which has been survived before and so proves nothing.
+ *
+ * A silence that ended in a verdict must never be fed: a dead server says nothing of the path. */
+#ifndef QHCP_HEALTH_LOSS_H
+#define QHCP_HEALTH_LOSS_H
+
+#include "base/time.h"
+
+#define LOSS_MISSES_MAX 64              /* asked at most ... */
+#define LOSS_CEILING (2 * NSEC_PER_SEC) /* ... and over this long at most */
+/* Checks within a silence: an unanswered connection's congestion window ends near 30 of them. */
+#define LOSS_CHECKS 24
+#define LOSS_MEMORY (600 * NSEC_PER_SEC) /* the longest silence counts half after this */
+
+struct loss {
+    double fail;     /* f: share of checks that are not answered */
+    double first;    /* share of regular checks that begin a silence */
+    double again;    /* share of silences in which the check after the first missed too, */
+    double gap;      /* the mean distance of checks in those, ns, */
+    double excess;   /* and their mean length beyond the second miss, ns */
+    double head;     /* mean first time-out, ns */
+    unsigned checks; /* fed so far, of each measure; they saturate */
+    unsigned regular, silences, long_ones;
+    qhcp_nsec longest, longest_at;
+};
+
+/* What is asked before silence convicts. */
+struct loss_demand {
+    unsigned misses;   /* in a row */
+    qhcp_nsec window;  /* from the sending of the first of them to the sending of the last */
+    qhcp_nsec spacing; /* of the checks in between */
+};
+
+/* What a demand depends on besides the path. */
+struct loss_terms {
+    qhcp_nsec interval; /* between regular checks */
+    qhcp_nsec fast;     /* the least distance of checks after a miss */
+    qhcp_nsec least;    /* the least window */
+    unsigned fall;      /* the least number of misses */
+    unsigned budget;    /* false verdicts in a million server-hours; 0: fall and least are all */
+};
+
+/* A silence that an answer has ended. */
+struct loss_silence {
+    unsigned misses;  /* checks missed, at least 1 */
+    qhcp_nsec head;   /* from the first one's sending to its time-out */
+    qhcp_nsec length; /* from the first one's sending to that of the answered one */
+};
+
+void loss_init(struct loss *l);
+
+/* A regular check was answered. */
+void loss_answered(struct loss *l);
+
+void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s);
+
+/* f, in tenths of a permille (0 .. 10000). */
+unsigned loss_share(const struct loss *l);
+
+/* The longest silence of late. */
+qhcp_nsec loss_longest(const struct loss *l, qhcp_nsec now);
+
+void loss_ask(const struct loss *l, qhcp_nsec now, const struct loss_terms *t,
+              struct loss_demand *ret);
+
+/* How many checks in a row fail by chance no more often than once in 10,000; from `least` to
+ * `most`. */
+unsigned loss_burst(const struct loss *l, unsigned least, unsigned most);
+
+#endif

@@ -1,0 +1,91 @@
+"""The detector in real processes: what it must not call a failure, and what it says of one."""
+
+import signal
+import time
+
+from lib.case import SLOW, Case
+
+PORTS = range(4301, 4307)
+
+
+class Detection(Case):
+    def fleet(self, *arguments):
+        """Six servers and their load balancer, over a link: (server namespace, load balancer, index
+        of the line by which all are up)."""
+        server_ns, lb_ns = self.namespace("servers"), self.namespace("lb")
+        lb_ns.link(server_ns, "10.79.0.1/24", "10.79.0.2/24")
+        for port in PORTS:
+            self.server(port, namespace=server_ns)
+        lb = self.lb([f"10.79.0.2:{port}" for port in PORTS], "--liveness-interval", "100ms",
+                     *arguments, namespace=lb_ns)
+        at, _ = lb.wait_status(lambda s: s["up"] == len(PORTS), within=15)
+        return server_ns, lb, at
+
+    def downs(self, lb):
+        return [e for e in lb.events() if e["to"] == "down"]
+
+    def test_a_load_balancer_that_was_stopped_calls_nobody_down_and_says_that_it_is_ill(self):
+        _, lb, at = self.fleet("--max-fail-attempts", "1")
+        lb.send(signal.SIGSTOP)
+        time.sleep(5)
+        lb.send(signal.SIGCONT)
+        at, _ = lb.wait_status(lambda s: s["local_score"] > 0, within=5, since=at)
+        lb.wait_status(lambda s: s["local_score"] == 0 and s["up"] == len(PORTS), within=15,
+                       since=at)
+        self.assertEqual(self.downs(lb), [])
+
+    def test_a_fleet_that_falls_silent_at_once_for_two_seconds_is_not_called_dead(self):
+        server_ns, lb, at = self.fleet()
+        with server_ns.drop("udp dport 4301-4306"):
+            at, _ = lb.wait_status(lambda s: s["local_score"] > 0, within=5, since=at)
+            time.sleep(1)
+        lb.wait_status(lambda s: s["local_score"] == 0 and s["up"] == len(PORTS), within=15,
+                       since=at)
+        self.assertEqual(self.downs(lb), [])
+
+    def test_a_fleet_that_is_gone_for_good_is_down_all_the_same(self):
+        server_ns, lb, at = self.fleet()
+        with server_ns.drop("udp dport 4301-4306"):
+            for port in PORTS:
+                _, down = lb.wait_event("down", within=10, address=f"10.79.0.2:{port}", since=at)
+                self.assertRegex(down["reason"], r"no answer to \d+ checks in \d+ ms")
+
+    def test_why_it_was_down_is_known_afterwards_and_it_comes_back_gently(self):
+        server_ns, lb, at = self.fleet("--slow-start", "3s")
+        with server_ns.drop("udp dport 4301"):
+            begun = time.monotonic()
+            at, down = lb.wait_event("down", within=5, since=at)
+            self.assertLess(time.monotonic() - begun, 1 * SLOW)
+        at, _ = lb.wait_event("up", within=10, address=down["address"], since=at)
+
+        def back(status):
+            return [s for s in status["servers"] if s["address"] == down["address"]][0]
+
+        at, status = lb.wait_status(lambda s: 0 < back(s)["weight"] < 1000, within=3, since=at)
+        self.assertRegex(back(status)["evidence"],
+                         r"^\d+ missed in \d+ ms, asked \d+ over \d+ ms; .*srtt .*loss .*"
+                         r"checks: -\d+ ms: (\d|missed).*missed")
+        lb.wait_status(lambda s: back(s)["weight"] == 1000, within=10, since=at)
+        self.assertIn("missed in", lb.errors())  # the log of the event
+
+    def test_a_second_fault_within_ten_minutes_is_held_unless_that_is_turned_off(self):
+        for hold, least in (("3s", 3), ("0", 0)):
+            with self.subTest(hold=hold):
+                server_ns, lb, at = self.fleet("--flap-hold", hold)
+                for fault in range(2):
+                    with server_ns.drop("udp dport 4301"):
+                        at, _ = lb.wait_event("down", within=5, since=at)
+                        begun = time.monotonic()
+                    at, _ = lb.wait_event("up", within=10, since=at)
+                    self.assertGreaterEqual(time.monotonic() - begun, least if fault else 0)
+                said = any(e["reason"].startswith("serves again, held down for")
+                           for e in self.reasons(lb))
+                self.assertEqual(said, least > 0)
+                lb.close()
+                self.doCleanups()
+                self.setUp()
+
+    def reasons(self, lb):
+        import json
+        return [s for j in map(json.loads, lb.lines) if j["type"] == "status"
+                for s in j["servers"]]
