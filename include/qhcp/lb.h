@@ -43,11 +43,20 @@ struct qhcp_view {
     struct qhcp_value values[QHCP_VALUES];
 };
 
+/* Panic began or ended: too few servers are healthy for the health checks to be believed, or for
+ * those that are left to bear the load.  What follows is the caller's to decide: use every server
+ * all the same, or none.  Servers that drain, are in maintenance or not yet known do not count. */
+struct qhcp_panic {
+    bool on;
+    size_t healthy, total;
+};
+
 /* The load balancer itself. */
 struct qhcp_self {
     unsigned local_score; /* 0: well .. 7; above 0 it is late, deaf or cut off itself, waits longer
                            * for answers, and calls nobody down for silence */
     size_t suspects;      /* servers that miss checks now */
+    struct qhcp_panic panic;
 };
 
 /* A state changed (or a server restarted: from and to are both UP). */
@@ -68,6 +77,8 @@ struct qhcp_lb_config {
                           * further one twice as long; 0: 5 s; QHCP_OFF: never */
     qhcp_nsec slow_start; /* until a server that was down has its whole weight; 0: 10 s; QHCP_OFF:
                            * at once */
+    unsigned panic_threshold;     /* percent of the servers; with fewer healthy it is panic, until 5
+                                   * percent more are; 0: 50; above 100: never */
     qhcp_nsec liveness_interval;  /* between probes; 0: the smaller of check_interval and 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down; 0: 30 s */
@@ -88,6 +99,7 @@ struct qhcp_lb_config {
      * id (opaque; not an index), at once or later. */
     void (*resolve)(void *ctx, size_t id, const char *host, uint16_t port);
     void (*event)(void *ctx, const struct qhcp_event *event);
+    void (*panic)(void *ctx, const struct qhcp_panic *panic);
     void (*log)(void *ctx, enum qhcp_log_level level, const char *text);
 };
 

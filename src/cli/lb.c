@@ -26,6 +26,7 @@
 #include <qhcp/lb.h>
 
 #define LB_WORDS 700
+#define LB_NO_PANIC 101
 
 const struct args_spec cli_lb_spec = {
     .command = OPTIONS_LB,
@@ -136,6 +137,13 @@ static void on_event(void *ctx, const struct qhcp_event *event)
             qhcp_state_name(event->to), event->reason ? event->reason : "");
 }
 
+static void on_panic(void *ctx, const struct qhcp_panic *panic)
+{
+    struct lb *lb = ctx;
+
+    status_panic(&lb->status, panic, loop_now());
+}
+
 static size_t fleet_count(const void *ctx)
 {
     const struct lb *lb = ctx;
@@ -171,6 +179,9 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
         .id = options_text(o, OPTION_ID),
         .max_fail_attempts = (unsigned)options_number(o, OPTION_MAX_FAIL),
         .rise = (unsigned)options_number(o, OPTION_RISE),
+        .panic_threshold = options_number(o, OPTION_PANIC) > 0
+                               ? (unsigned)options_number(o, OPTION_PANIC)
+                               : LB_NO_PANIC,
         .flap_hold = time_or_off(o, OPTION_FLAP_HOLD),
         .slow_start = time_or_off(o, OPTION_SLOW_START),
         .liveness_interval = options_liveness(o),
@@ -187,6 +198,7 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
         .wall_clock = clock_unix,
         .resolve = on_resolve,
         .event = on_event,
+        .panic = on_panic,
         .log = log_callback,
     };
 }

@@ -55,6 +55,8 @@ enum options_kind {
       "further time twice as long, up to 64 times. 0 turns it off.")                               \
     X(SLOW_START, "slow-start", DURATION, OPTIONS_LB, "DURATION", "10s", 0, OPTIONS_DAY, true,     \
       "How long a server that was down takes to get its whole weight back. 0: at once.")           \
+    X(PANIC, "panic-threshold", NUMBER, OPTIONS_LB, "PERCENT", "50", 0, 100, true,                 \
+      "With fewer healthy servers than this it is panic, which is said loudly. 0: never.")         \
     X(CHECK_INTERVAL, "check-interval", DURATION, OPTIONS_LB, "DURATION", "10s",                   \
       OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
       "How often metrics are asked for, and the pace of the status display.")                      \

@@ -139,6 +139,17 @@ void status_log_line(void *ctx, const char *line, size_t n)
     paint(ctx, line, n, false);
 }
 
+/* A line of its own, above the table where there is one; a summary follows. */
+static void tell(struct status *s, const struct text *t, qhcp_nsec now)
+{
+    if (!t->failed && s->terminal)
+        paint(s, t->at, t->n, false);
+    else if (!t->failed)
+        put(s, t->at, t->n);
+    if (s->format == STATUS_HUMAN && s->soon == NSEC_NEVER)
+        s->soon = nsec_add(now, STATUS_SOON);
+}
+
 void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now)
 {
     struct text t = {0};
@@ -150,13 +161,23 @@ void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec no
         status_json_event(&t, event, clock_wall_ms());
     else
         status_human_event(&t, event, clock_local(clock_wall_ms(), time));
-    if (!t.failed && s->terminal)
-        paint(s, t.at, t.n, false);
-    else if (!t.failed)
-        put(s, t.at, t.n);
+    tell(s, &t, now);
     text_deinit(&t);
-    if (s->format == STATUS_HUMAN && s->soon == NSEC_NEVER)
-        s->soon = nsec_add(now, STATUS_SOON);
+}
+
+void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec now)
+{
+    struct text t = {0};
+    char time[CLOCK_TEXT];
+
+    if (s->format == STATUS_NONE)
+        return;
+    if (s->format == STATUS_JSON)
+        status_json_panic(&t, panic, clock_wall_ms());
+    else
+        status_human_panic(&t, panic, clock_local(clock_wall_ms(), time));
+    tell(s, &t, now);
+    text_deinit(&t);
 }
 
 qhcp_nsec status_deadline(const struct status *s)

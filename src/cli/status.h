@@ -46,6 +46,7 @@ void status_deinit(struct status *s);
 
 void status_set_interval(struct status *s, qhcp_nsec interval, qhcp_nsec now);
 void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now);
+void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec now);
 qhcp_nsec status_deadline(const struct status *s);
 void status_expire(struct status *s, qhcp_nsec now);
 

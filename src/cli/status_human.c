@@ -155,6 +155,11 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
     }
     if (fleet->self)
         fleet->self(fleet->ctx, &self);
+    if (self.panic.on) {
+        from = t->n;
+        text_add(t, "PANIC: too few servers are healthy");
+        end_line(t, from, page->width);
+    }
     if (self.local_score > 0) {
         from = t->n;
         text_printf(t,
@@ -187,4 +192,10 @@ void status_human_event(struct text *t, const struct qhcp_event *event, const ch
         text_plain(t, event->reason);
     }
     text_add(t, "\n");
+}
+
+void status_human_panic(struct text *t, const struct qhcp_panic *panic, const char *time)
+{
+    text_printf(t, "%s  %s: %zu of %zu servers are healthy\n", time,
+                panic->on ? "PANIC" : "the panic is over", panic->healthy, panic->total);
 }

@@ -22,6 +22,7 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
 
 /* "15:43:17  localhost:4243  up -> down: port unreachable (ICMP)\n" */
 void status_human_event(struct text *t, const struct qhcp_event *event, const char *time);
+void status_human_panic(struct text *t, const struct qhcp_panic *panic, const char *time);
 
 /* A percentage for people ("3.1 %") of the metric with this name; "-" where there is none. */
 void status_human_percent(const struct qhcp_view *v, const char *metric, char *ret, size_t cap);

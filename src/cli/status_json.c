@@ -74,6 +74,7 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t
     if (fleet->self)
         fleet->self(fleet->ctx, &self);
     text_printf(t, "\"total\":%zu,\"up\":%zu,\"local_score\":%u,", total, up, self.local_score);
+    text_printf(t, "\"panic\":%s,", self.panic.on ? "true" : "false");
     if (fleet->insecure)
         text_add(t, "\"insecure\":true,");
     text_add(t, "\"servers\":[");
@@ -92,6 +93,13 @@ void status_json_event(struct text *t, const struct qhcp_event *event, int64_t m
     text_add(t, "\"reason\":");
     text_json(t, event->reason ? event->reason : "");
     text_add(t, "}\n");
+}
+
+void status_json_panic(struct text *t, const struct qhcp_panic *panic, int64_t ms)
+{
+    open_object(t, "panic", ms);
+    text_printf(t, "\"panic\":%s,\"healthy\":%zu,\"total\":%zu}\n", panic->on ? "true" : "false",
+                panic->healthy, panic->total);
 }
 
 void status_json_dropped(struct text *t, uint64_t count, int64_t ms)

@@ -10,6 +10,7 @@
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t ms);
 /* {"type":"event",...}\n */
 void status_json_event(struct text *t, const struct qhcp_event *event, int64_t ms);
+void status_json_panic(struct text *t, const struct qhcp_panic *panic, int64_t ms);
 /* {"type":"dropped","time":...,"count":N}\n */
 void status_json_dropped(struct text *t, uint64_t count, int64_t ms);
 

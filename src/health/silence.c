@@ -82,13 +82,15 @@ bool silence_too_late(qhcp_nsec now, qhcp_nsec due, qhcp_nsec timeout)
     return now > nsec_add(due, HEALTH_LATE + timeout / 2);
 }
 
+/* One that is down, or was never up, has nothing to lose by a verdict. */
 static void first_miss(struct health *h, qhcp_nsec now, const struct health_probe *probe)
 {
+    bool known = h->state != QHCP_CONNECTING && h->state != QHCP_DOWN;
     const struct loss_terms terms = {.interval = h->config.interval,
                                      .fast = rtt_fast(h),
                                      .least = h->config.window > 0 ? h->config.window + h->srtt : 0,
                                      .fall = h->config.fall,
-                                     .budget = h->config.budget};
+                                     .budget = known ? h->config.budget : 0};
 
     loss_ask(&h->loss, now, &terms, &h->demand);
     h->first_miss_sent = h->last_miss_sent = probe->sent;

@@ -58,6 +58,7 @@ int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struc
     b->renew_at = b->reverify_at = NSEC_NEVER;
     session_lb_init(&b->session, &lb->owned->session);
     health = health_config(b);
+    lb->in_state[QHCP_CONNECTING]++;
     health_init(&b->health, &health, first_dial(lb, now, b->id));
     *ret = b;
     return 0;
@@ -69,6 +70,7 @@ void backend_free(struct backend *b)
         return;
     heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
     b->lb->suspects -= b->suspected;
+    b->lb->in_state[b->health.state]--;
     inbox_deinit(&b->inbox);
     free(b->metrics);
     free(b->ticket);
@@ -272,7 +274,10 @@ void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *ste
             tell_evidence(b);
         if (b->health.state == QHCP_UP)
             b->restarted = false;
+        b->lb->in_state[step->from]--;
+        b->lb->in_state[b->health.state]++;
         lb_event(b, step->from, b->health.state, b->reason[0] != '\0' ? b->reason : "serving");
+        lb_judge_panic(b->lb);
     }
     if (step->drop)
         drop_connection(b, QHCP_E_TIMEOUT, b->reason);

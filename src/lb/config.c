@@ -27,6 +27,8 @@ static void set_defaults(struct qhcp_lb_config *c)
         c->token_lifetime = LB_TOKEN_LIFETIME;
     if (c->rise == 0)
         c->rise = HEALTH_RISE;
+    if (c->panic_threshold == 0)
+        c->panic_threshold = 50;
     c->flap_hold = or_default(c->flap_hold, HEALTH_FLAP_HOLD);
     c->slow_start = or_default(c->slow_start, HEALTH_SLOW_START);
 }

@@ -137,10 +137,12 @@ struct qhcp_lb {
     struct backend *by_key;
     size_t count, cap, next_id;
     struct heap heap;
-    struct local local; /* our own illness, which every backend's health looks at */
-    size_t suspects;    /* backends that miss probes now */
-    uint32_t seed;      /* of the probes' phases */
-    unsigned cross;     /* the newest cross-check's number: others asked while one falls silent */
+    struct local local;             /* our own illness, which every backend's health looks at */
+    size_t suspects;                /* backends that miss probes now */
+    uint32_t seed;                  /* of the probes' phases */
+    size_t in_state[QHCP_DOWN + 1]; /* how many backends are */
+    bool panic;
+    unsigned cross; /* the newest cross-check's number: others asked while one falls silent */
     unsigned cross_asked, cross_silent;
     qhcp_nsec cross_at;
     size_t cross_next; /* who is asked next */
@@ -219,6 +221,8 @@ void reason_evidence(const struct backend *b, char *ret, size_t cap);
 size_t lb_index(const struct qhcp_lb *lb, size_t id);
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Backends have moved between states, come or gone: is it panic now? */
+void lb_judge_panic(struct qhcp_lb *lb);
 void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "health/panic.h"
 #include "lb/internal.h"
 
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
@@ -44,6 +45,29 @@ void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const
 
     if (lb->config->event)
         lb->config->event(lb->config->ctx, &event);
+}
+
+static struct qhcp_panic panic_of(const struct qhcp_lb *lb)
+{
+    size_t healthy = lb->in_state[QHCP_UP] + lb->in_state[QHCP_DEGRADED];
+
+    return (struct qhcp_panic){
+        .on = lb->panic, .healthy = healthy, .total = healthy + lb->in_state[QHCP_DOWN]};
+}
+
+void lb_judge_panic(struct qhcp_lb *lb)
+{
+    unsigned threshold = lb->config->panic_threshold;
+    struct qhcp_panic p = panic_of(lb);
+
+    p.on = panic_next(lb->panic, p.healthy, p.total, threshold <= 100 ? threshold : 0);
+    if (p.on == lb->panic || lb->stopping)
+        return;
+    lb->panic = p.on;
+    lb_log(lb, QHCP_LOG_WARNING, "%s: %zu of %zu servers are healthy (threshold %u %%)",
+           p.on ? "PANIC" : "the panic is over", p.healthy, p.total, threshold);
+    if (lb->config->panic)
+        lb->config->panic(lb->config->ctx, &p);
 }
 
 /* Every public call begins here.  What was due before it, while nobody called, tells how late our
@@ -205,6 +229,7 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     }
     credentials_save_ticket(b);
     backend_free(b);
+    lb_judge_panic(lb);
     return 0;
 }
 
@@ -242,6 +267,7 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
             backend_configure(lb->backends[i], now, metrics);
     }
     config_free(old);
+    lb_judge_panic(lb);
     return 0;
 }
 
@@ -301,8 +327,9 @@ void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n)
 
 void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret)
 {
-    *ret =
-        (struct qhcp_self){.local_score = local_score(&lb->local, now), .suspects = lb->suspects};
+    *ret = (struct qhcp_self){.local_score = local_score(&lb->local, now),
+                              .suspects = lb->suspects,
+                              .panic = panic_of(lb)};
 }
 
 size_t qhcp_lb_count(const struct qhcp_lb *lb)

@@ -1,5 +1,6 @@
 """The detector in real processes: what it must not call a failure, and what it says of one."""
 
+import json
 import signal
 import time
 
@@ -49,6 +50,9 @@ class Detection(Case):
             for port in PORTS:
                 _, down = lb.wait_event("down", within=10, address=f"10.79.0.2:{port}", since=at)
                 self.assertRegex(down["reason"], r"no answer to \d+ checks in \d+ ms")
+            at, panic = lb.wait_json(lambda j: j["type"] == "panic", 5, since=at)
+            self.assertEqual((panic["panic"], panic["total"]), (True, len(PORTS)))
+        lb.wait_json(lambda j: j["type"] == "panic" and not j["panic"], 15, since=at)
 
     def test_why_it_was_down_is_known_afterwards_and_it_comes_back_gently(self):
         server_ns, lb, at = self.fleet("--slow-start", "3s")
@@ -86,6 +90,5 @@ class Detection(Case):
                 self.setUp()
 
     def reasons(self, lb):
-        import json
         return [s for j in map(json.loads, lb.lines) if j["type"] == "status"
                 for s in j["servers"]]

@@ -62,7 +62,8 @@ static void a_status_line_is_as_documented(void **state)
     status_json_fleet(&text, &fleet, 1795448597123);
     assert_string_equal(
         text.at, "{\"type\":\"status\",\"time\":\"2026-11-23T15:43:17.123Z\",\"total\":2,\"up\":1,"
-                 "\"local_score\":0,\"servers\":[{\"address\":\"localhost:4243\",\"server_id\":"
+                 "\"local_score\":0,\"panic\":false,\"servers\":[{\"address\":\"localhost:4243\","
+                 "\"server_id\":"
                  "\"id-1\",\"state\":\"up\","
                  "\"reason\":\"\",\"weight\":1000,\"fails\":0,\"rtt_us\":412,\"checks_sent\":12,"
                  "\"checks_ok\":12,"
@@ -76,7 +77,7 @@ static void a_status_line_is_as_documented(void **state)
 static void a_self(const void *ctx, struct qhcp_self *ret)
 {
     (void)ctx;
-    *ret = (struct qhcp_self){.local_score = 3};
+    *ret = (struct qhcp_self){.local_score = 3, .panic = {true, 1, 3}};
 }
 
 static void a_load_balancer_that_is_ill_says_so(void **state)
@@ -91,10 +92,24 @@ static void a_load_balancer_that_is_ill_says_so(void **state)
     fleet.self = a_self;
     text_reset(&text);
     status_human_table(&text, &fleet, &page);
+    assert_says(text.at, "PANIC: too few servers are healthy");
     assert_says(text.at, "WARNING: this load balancer is late or cut off itself (score 3 of 7)");
     text_reset(&text);
     status_json_fleet(&text, &fleet, 0);
-    assert_says(text.at, "\"local_score\":3,");
+    assert_says(text.at, "\"local_score\":3,\"panic\":true,");
+}
+
+static void panic_is_a_line_of_its_own(void **state)
+{
+    const struct qhcp_panic begins = {true, 1, 3}, ends = {false, 3, 3};
+
+    (void)state;
+    status_json_panic(&text, &begins, 1795448597123);
+    assert_string_equal(text.at, "{\"type\":\"panic\",\"time\":\"2026-11-23T15:43:17.123Z\","
+                                 "\"panic\":true,\"healthy\":1,\"total\":3}\n");
+    text_reset(&text);
+    status_human_panic(&text, &ends, "now");
+    assert_string_equal(text.at, "now  the panic is over: 3 of 3 servers are healthy\n");
 }
 
 static void an_event_line_is_as_documented(void **state)
@@ -365,6 +380,7 @@ int main(void)
         T(times_are_rfc_3339_in_utc),
         T(a_status_line_is_as_documented),
         T(a_load_balancer_that_is_ill_says_so),
+        T(panic_is_a_line_of_its_own),
         T(an_event_line_is_as_documented),
         T(up_counts_that_state_alone),
         T(hostile_words_stay_one_json_line),

@@ -168,6 +168,48 @@ static void a_load_balancer_that_was_stopped_calls_nobody_down(void **state)
     assert_true(pair_all_up(p));
 }
 
+static struct qhcp_panic panics[8];
+static size_t n_panics;
+
+static void on_panic(void *ctx, const struct qhcp_panic *panic)
+{
+    (void)ctx;
+    assert_true(n_panics < 8);
+    panics[n_panics++] = *panic;
+}
+
+static bool in_panic(struct pair *p)
+{
+    struct qhcp_self self;
+
+    qhcp_lb_self(p->lb, p->now, &self);
+    return self.panic.on;
+}
+
+static void too_few_healthy_servers_are_panic_until_there_are_more(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 100 * MSEC, .panic = on_panic};
+
+    n_panics = 0;
+    for (int i = 0; i < PAIR_SERVERS; i++)
+        pair_start(p, i);
+    pair_watch(p, PAIR_SERVERS, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    assert_int_equal(n_panics, 0); /* what is not known yet is no panic */
+    pair_kill(p, 0);
+    pair_kill(p, 1);
+    assert_false(pair_run(p, SEC, in_panic)); /* half is enough */
+    pair_kill(p, 2);
+    assert_true(pair_run(p, SEC, in_panic));
+    assert_int_equal(n_panics, 1);
+    assert_true(panics[0].on && panics[0].healthy == 1 && panics[0].total == 4);
+    c.panic_threshold = 101; /* off */
+    pair_reload(p, &c);
+    assert_int_equal(n_panics, 2);
+    assert_false(panics[1].on);
+}
+
 static void dropped_datagrams_make_the_load_balancer_ill(void **state)
 {
     struct pair *p = *state;
@@ -476,6 +518,7 @@ int main(void)
         TEST(a_full_window_does_not_hide_a_dead_server),
         TEST(a_second_fault_within_ten_minutes_is_held_down),
         TEST(a_load_balancer_that_was_stopped_calls_nobody_down),
+        TEST(too_few_healthy_servers_are_panic_until_there_are_more),
         TEST(dropped_datagrams_make_the_load_balancer_ill),
         TEST(a_quick_restart_is_no_verdict),
         TEST(a_server_that_stops_is_draining_then_down_and_knows_when_to_go),
