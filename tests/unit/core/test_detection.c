@@ -1,0 +1,198 @@
+/* The failure detector within the core: verdicts, evidence, damping, the load balancer's own
+ * illness, panic. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "pair.h"
+
+#define SEC UINT64_C(1000000000)
+#define MSEC UINT64_C(1000000)
+
+static int setup(void **state)
+{
+    static struct pair p;
+
+    pair_init(&p);
+    *state = &p;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    pair_deinit(*state);
+    return 0;
+}
+
+static bool down0(struct pair *p)
+{
+    return pair_state(p, 0) == QHCP_DOWN;
+}
+
+static const struct pair_event *last(struct pair *p)
+{
+    assert_true(p->n_events > 0);
+    return &p->events[p->n_events - 1];
+}
+
+static void a_cut_off_server_is_down_after_its_misses_and_says_how_many(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 200 * MSEC, .reconnect_interval = SEC};
+    struct qhcp_view view;
+    unsigned misses, ms;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 5 * SEC, NULL);
+    p->cut[0] = true;
+    assert_true(pair_run(p, 400 * MSEC, down0));
+    assert_int_equal(sscanf(last(p)->reason, "no answer to %u checks in %u ms", &misses, &ms), 2);
+    assert_in_range(misses, 3, 20); /* 3 at least, over 54 ms at least */
+    assert_in_range(ms, 54, 100);
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
+    assert_non_null(strstr(view.evidence, "missed in"));
+    assert_non_null(strstr(view.evidence, "checks: -"));
+    assert_int_equal(view.weight, 0);
+    p->cut[0] = false;
+    assert_true(pair_run(p, 1500 * MSEC, pair_all_up));
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
+    assert_non_null(strstr(view.evidence, "missed in")); /* of the last time */
+    assert_in_range(view.weight, 100, 200);
+    pair_run(p, 11 * SEC, NULL);
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
+    assert_int_equal(view.weight, 1000);
+}
+
+static void a_second_fault_within_ten_minutes_is_held_down(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 200 * MSEC, .reconnect_interval = SEC};
+    struct qhcp_view view;
+
+    for (unsigned held = 0; held < 2; held++) {
+        c.flap_hold = held ? 0 : QHCP_OFF; /* the default, or none */
+        pair_start(p, 0);
+        pair_watch(p, 1, &c);
+        assert_true(pair_run(p, SEC, pair_all_up));
+        for (unsigned fault = 0; fault < 2; fault++) {
+            p->cut[0] = true;
+            assert_true(pair_run(p, 400 * MSEC, down0));
+            p->cut[0] = false;
+            assert_int_equal(pair_run(p, 2 * SEC, pair_all_up), fault == 0 || !held);
+        }
+        if (held) {
+            assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
+            assert_non_null(strstr(view.reason, "serves again, held down for"));
+        }
+        assert_true(pair_run(p, 4 * SEC, pair_all_up));
+        qhcp_lb_free(p->lb);
+        p->lb = NULL;
+    }
+}
+
+/* SIGSTOP, or a virtual machine that was suspended: what was due is long overdue. */
+static void a_load_balancer_that_was_stopped_calls_nobody_down(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.max_fail_attempts = 1, .liveness_interval = 100 * MSEC};
+    struct qhcp_self self;
+    size_t events;
+
+    for (int i = 0; i < PAIR_SERVERS; i++)
+        pair_start(p, i);
+    pair_watch(p, PAIR_SERVERS, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    events = p->n_events;
+    for (unsigned i = 0; i < 40; i++) {
+        pair_run(p, SEC + i * 7 * MSEC / 2, NULL);
+        qhcp_lb_self(p->lb, p->now, &self);
+        assert_true(i > 0 || self.local_score == 0);
+        p->now += (5 + i % 26) * SEC;
+        pair_run(p, i % 2 ? 1 : MSEC, NULL);
+        qhcp_lb_self(p->lb, p->now, &self);
+        assert_in_range(self.local_score, 2, 7);
+    }
+    assert_int_equal(p->n_events, events);
+    assert_true(pair_all_up(p));
+}
+
+static struct qhcp_panic panics[8];
+static size_t n_panics;
+
+static void on_panic(void *ctx, const struct qhcp_panic *panic)
+{
+    (void)ctx;
+    assert_true(n_panics < 8);
+    panics[n_panics++] = *panic;
+}
+
+static bool in_panic(struct pair *p)
+{
+    struct qhcp_self self;
+
+    qhcp_lb_self(p->lb, p->now, &self);
+    return self.panic.on;
+}
+
+static void too_few_healthy_servers_are_panic_until_there_are_more(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 100 * MSEC, .panic = on_panic};
+
+    n_panics = 0;
+    for (int i = 0; i < PAIR_SERVERS; i++)
+        pair_start(p, i);
+    pair_watch(p, PAIR_SERVERS, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    assert_int_equal(n_panics, 0); /* what is not known yet is no panic */
+    pair_kill(p, 0);
+    pair_kill(p, 1);
+    assert_false(pair_run(p, SEC, in_panic)); /* half is enough */
+    pair_kill(p, 2);
+    assert_true(pair_run(p, SEC, in_panic));
+    assert_int_equal(n_panics, 1);
+    assert_true(panics[0].on && panics[0].healthy == 1 && panics[0].total == 4);
+    c.panic_threshold = 101; /* off */
+    pair_reload(p, &c);
+    assert_int_equal(n_panics, 2);
+    assert_false(panics[1].on);
+}
+
+static void dropped_datagrams_make_the_load_balancer_ill(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_self self;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    qhcp_lb_dropped(p->lb, p->now, 0);
+    qhcp_lb_self(p->lb, p->now, &self);
+    assert_int_equal(self.local_score, 0);
+    qhcp_lb_dropped(p->lb, p->now, 3);
+    qhcp_lb_self(p->lb, p->now, &self);
+    assert_int_equal(self.local_score, 1);
+    pair_run(p, SEC, NULL);
+    qhcp_lb_self(p->lb, p->now, &self);
+    assert_int_equal(self.local_score, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_cut_off_server_is_down_after_its_misses_and_says_how_many),
+        TEST(a_second_fault_within_ten_minutes_is_held_down),
+        TEST(a_load_balancer_that_was_stopped_calls_nobody_down),
+        TEST(too_few_healthy_servers_are_panic_until_there_are_more),
+        TEST(dropped_datagrams_make_the_load_balancer_ill),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
