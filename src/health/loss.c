@@ -59,9 +59,23 @@ void loss_answered(struct loss *l)
 
 qhcp_nsec loss_longest(const struct loss *l, qhcp_nsec now)
 {
-    qhcp_nsec halvings = now > l->longest_at ? (now - l->longest_at) / LOSS_MEMORY : 0;
+    qhcp_nsec age = now > l->since ? now - l->since : 0;
 
-    return halvings < 32 ? l->longest >> halvings : 0;
+    if (age >= 2 * LOSS_MEMORY)
+        return 0;
+    return age >= LOSS_MEMORY ? l->longest : nsec_max(l->longest, l->before);
+}
+
+static void keep_longest(struct loss *l, qhcp_nsec now, qhcp_nsec length)
+{
+    qhcp_nsec age = now > l->since ? now - l->since : 0;
+
+    if (age >= LOSS_MEMORY) {
+        l->before = age < 2 * LOSS_MEMORY ? l->longest : 0;
+        l->longest = 0;
+        l->since = now;
+    }
+    l->longest = nsec_max(l->longest, length);
 }
 
 void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s)
@@ -82,10 +96,7 @@ void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s)
         mean(&l->gap, &n, SILENCES, gap);
         mean(&l->excess, &l->long_ones, SILENCES, beyond - gap);
     }
-    if (s->length >= loss_longest(l, now)) {
-        l->longest = s->length;
-        l->longest_at = now;
-    }
+    keep_longest(l, now, s->length);
 }
 
 static double share(const struct loss *l)

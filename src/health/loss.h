@@ -18,7 +18,8 @@
 #define LOSS_CEILING (2 * NSEC_PER_SEC) /* ... and over this long at most */
 /* Checks within a silence: an unanswered connection's congestion window ends near 30 of them. */
 #define LOSS_CHECKS 24
-#define LOSS_MEMORY (600 * NSEC_PER_SEC) /* the longest silence counts half after this */
+#define LOSS_MEMORY (1200 * NSEC_PER_SEC) /* the longest silence counts this long, twice at most   \
+                                           */
 
 struct loss {
     double fail;     /* f: share of checks that are not answered */
@@ -29,7 +30,8 @@ struct loss {
     double head;     /* mean first time-out, ns */
     unsigned checks; /* fed so far, of each measure; they saturate */
     unsigned regular, silences, long_ones;
-    qhcp_nsec longest, longest_at;
+    qhcp_nsec longest, before; /* silence since `since`, and in the LOSS_MEMORY before that */
+    qhcp_nsec since;
 };
 
 /* What is asked before silence convicts. */

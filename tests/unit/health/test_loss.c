@@ -121,7 +121,7 @@ static void what_was_survived_of_late_proves_nothing(void **state)
     loss_silence(&l, START, &s);
     assert_true(loss_longest(&l, START) == 120 * MS);
     assert_true(ask(&l, START).window >= 130 * MS); /* fall - 1 checks more */
-    assert_true(loss_longest(&l, START + LOSS_MEMORY) == 60 * MS);
+    assert_true(loss_longest(&l, START + 2 * LOSS_MEMORY - 1) == 120 * MS);
     assert_true(loss_longest(&l, START + 100 * LOSS_MEMORY) == 0);
     assert_true(ask(&l, START + 100 * LOSS_MEMORY).window == 54 * MS);
 }
@@ -178,6 +178,23 @@ static void a_burst_is_as_long_as_loss_makes_it(void **state)
     assert_int_equal(loss_burst(&l, 3, 5), 5);
 }
 
+/* One that is forgotten all at once would leave a gap until the next. */
+static void a_silence_is_remembered_until_newer_ones_take_its_place(void **state)
+{
+    struct loss_silence s = {.misses = 9, .head = 10 * MS, .length = 50 * MS};
+    struct loss l;
+
+    (void)state;
+    loss_init(&l);
+    loss_silence(&l, START, &s);
+    for (qhcp_nsec t = START; t < START + 10 * LOSS_MEMORY; t += LOSS_MEMORY / 5) {
+        s.length = 40 * MS;
+        loss_silence(&l, t, &s);
+        assert_true(loss_longest(&l, t) >= 40 * MS);
+        assert_int_equal(loss_longest(&l, t) == 50 * MS, t < START + 2 * LOSS_MEMORY);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_greater_fall_stands),
         cmocka_unit_test(without_a_budget_nothing_more_is_asked),
         cmocka_unit_test(what_was_survived_of_late_proves_nothing),
+        cmocka_unit_test(a_silence_is_remembered_until_newer_ones_take_its_place),
         cmocka_unit_test(bursts_widen_the_window),
         cmocka_unit_test(the_window_has_a_ceiling),
         cmocka_unit_test(a_burst_is_as_long_as_loss_makes_it),
