@@ -70,7 +70,7 @@ static void keep_longest(struct loss *l, qhcp_nsec now, qhcp_nsec length)
 {
     qhcp_nsec age = now > l->since ? now - l->since : 0;
 
-    if (age >= LOSS_MEMORY) {
+    if (l->since == 0 || age >= LOSS_MEMORY) {
         l->before = age < 2 * LOSS_MEMORY ? l->longest : 0;
         l->longest = 0;
         l->since = now;
