@@ -18,8 +18,9 @@
 #define LOSS_CEILING (2 * NSEC_PER_SEC) /* ... and over this long at most */
 /* Checks within a silence: an unanswered connection's congestion window ends near 30 of them. */
 #define LOSS_CHECKS 24
-#define LOSS_MEMORY (1200 * NSEC_PER_SEC) /* the longest silence counts this long, twice at most   \
-                                           */
+#define LOSS_MEMORY                                                                                \
+    (1200 * NSEC_PER_SEC) /* the longest silence counts this long, twice at most                   \
+                           */
 
 struct loss {
     double fail;     /* f: share of checks that are not answered */
