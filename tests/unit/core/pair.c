@@ -102,6 +102,7 @@ void pair_start(struct pair *p, int i)
                                         .log = on_log};
     char words[512];
 
+    pair_kill(p, i);
     if (qhcp_server_new(&config, p->now, &p->servers[i], words, sizeof words) != 0)
         fail_msg("server: %s", words);
 }
