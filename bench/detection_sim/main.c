@@ -23,7 +23,7 @@ static const struct scenario scenarios[] = {
     {"5 % each way", {.loss = .05}, .001, 2},
     {"20 % each way", {.loss = .2}, .01, 3},
     {"50 ms outages, one a minute", {.kind = PATH_OUTAGES, .bad = 50 * MS}, 0, 0},
-    {"the same and 5 % each way", {.kind = PATH_OUTAGES, .bad = 50 * MS, .loss = .05}, .001, 0},
+    {"the same and 5 % each way", {.kind = PATH_OUTAGES, .bad = 50 * MS, .loss = .05}, -1, 0},
     {"bursts of mean 50 ms, 5 % of the time",
      {.kind = PATH_BURSTS, .bad = 50 * MS, .good = 950 * MS},
      -1,
