@@ -102,6 +102,7 @@ static enum health_cause still_down(const struct health *h, enum health_cause ca
 static void go_down(struct health *h, qhcp_nsec now, enum health_cause cause,
                     struct health_step *ret)
 {
+    ret->lost = h->phase == HEALTH_WATCHING && cause != HEALTH_CAUSE_REFUSED;
     if (h->stopped && cause != HEALTH_CAUSE_REFUSED)
         cause = HEALTH_CAUSE_STOPPED;
     if (h->state == QHCP_DOWN)
@@ -164,7 +165,7 @@ void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound)
     forget_probes(h);
     h->phase = HEALTH_WATCHING;
     h->bound = bound;
-    h->next = h->grid = now;
+    h->next = h->grid = h->watched_from = now;
     h->excused = h->answered = h->stopped = h->closed = h->shifted = false;
     h->risen = 0;
 }
@@ -286,7 +287,8 @@ void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned stat
     *ret = (struct health_step){.from = h->state};
     if (h->phase != HEALTH_WATCHING)
         return;
-    rtt_sample(h, rtt);
+    if (now - h->watched_from >= rtt) /* else its check went out before the session was lost */
+        rtt_sample(h, rtt);
     silence_answered(h, now, rtt);
     acquit(h);
     h->answered = true;
@@ -352,6 +354,16 @@ static void end(struct health *h, qhcp_nsec now, bool reset, struct health_step 
     }
 }
 
+/* Not held against it: what ended, if anything, is an attempt to reach the one before it. */
+static void returned(struct health *h, qhcp_nsec now, struct health_step *ret)
+{
+    if (h->phase == HEALTH_WATCHING ||
+        (h->phase == HEALTH_DIALING && now < nsec_add(h->dialed_at, HEALTH_REDIAL_FIRST)))
+        return;
+    ret->drop = h->phase == HEALTH_DIALING;
+    go_idle(h, now);
+}
+
 static void leave(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     if (h->phase != HEALTH_WATCHING)
@@ -391,6 +403,9 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
                         signal == HEALTH_SIGNAL_DIAL_FAILED ? HEALTH_CAUSE_NO_HANDSHAKE
                                                             : HEALTH_CAUSE_UNREACHABLE,
                         ret);
+        break;
+    case HEALTH_SIGNAL_RETURNED:
+        returned(h, now, ret);
         break;
     }
     ask(h, now, ret);

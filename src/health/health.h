@@ -119,16 +119,17 @@ struct health {
     qhcp_nsec burst_from; /* no burst before */
     qhcp_nsec convict_at; /* when the burst's silence convicts; NSEC_NEVER */
     qhcp_nsec dialed_at;
-    qhcp_nsec redial_from; /* no immediate redial before */
-    bool suspect;          /* ICMP came: burst under way */
-    bool asked;            /* a step asked for a probe; health_sent or health_not_sent is owed */
-    bool in_burst;         /* the last probe sent was the burst's */
-    bool excused;          /* a probe was forgiven because we ourselves were late */
-    bool answered;         /* on this connection */
-    bool complete;         /* the newest answer's */
-    bool stopped;          /* TERMINATE was seen on this connection */
-    bool closed;           /* the last connection was closed by the peer */
-    bool shifted;          /* the grid is where config.phase wants it */
+    qhcp_nsec watched_from; /* the session's beginning, or its being found again */
+    qhcp_nsec redial_from;  /* no immediate redial before */
+    bool suspect;           /* ICMP came: burst under way */
+    bool asked;             /* a step asked for a probe; health_sent or health_not_sent is owed */
+    bool in_burst;          /* the last probe sent was the burst's */
+    bool excused;           /* a probe was forgiven because we ourselves were late */
+    bool answered;          /* on this connection */
+    bool complete;          /* the newest answer's */
+    bool stopped;           /* TERMINATE was seen on this connection */
+    bool closed;            /* the last connection was closed by the peer */
+    bool shifted;           /* the grid is where config.phase wants it */
 };
 
 /* What to do now.  At most one of probe and dial is set, and both stay due until health hears of
@@ -137,6 +138,8 @@ struct health_step {
     bool probe;   /* send a HEALTH_REQUEST now, then health_sent or health_not_sent */
     bool dial;    /* start a connection attempt now, then health_dialed */
     bool drop;    /* give the present connection or attempt up (before dialling) */
+    bool lost;    /* with drop: nobody said that the connection has ended, it fell silent; the
+                   * owner may keep it, and health_established if it is heard of again */
     bool verdict; /* health.state changed, from `from` */
     enum qhcp_state from;
     unsigned misses; /* above 0 when silence ended the connection: checks unanswered ... */
@@ -152,6 +155,8 @@ enum health_signal {
     HEALTH_SIGNAL_TERMINATE,        /* the server leaves: draining now, down when it closes */
     HEALTH_SIGNAL_DIAL_FAILED,      /* this attempt failed for want of an answer */
     HEALTH_SIGNAL_DIAL_UNREACHABLE, /* this attempt failed by ICMP */
+    HEALTH_SIGNAL_RETURNED, /* it is there again, but has forgotten the connection that was lost:
+                             * dial now, and give up an attempt that began before */
 };
 
 /* config->fall at least 1, intervals above 0.  The first dial is due at `start` (spread by the
@@ -163,7 +168,8 @@ void health_configure(struct health *h, const struct health_config *config, qhcp
 
 void health_dialed(struct health *h, qhcp_nsec now);
 
-/* Session established; bound: the server's processing bound. */
+/* Session established, or a lost one found again (in whatever phase); bound: the server's
+ * processing bound. */
 void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound);
 
 void health_sent(struct health *h, qhcp_nsec now);

@@ -68,6 +68,7 @@ void backend_free(struct backend *b)
 {
     if (!b)
         return;
+    lost_end(b);
     heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
     b->lb->suspects -= b->suspected;
     b->lb->in_state[b->health.state]--;
@@ -127,14 +128,14 @@ void backend_rearm(struct backend *b)
     cross_check(b);
     if (!b->lb->stopping) {
         at = nsec_min(at, nsec_min(b->renew_at, b->reverify_at));
+        at = nsec_min(at, lost_deadline(b));
         if (!b->resolving)
             at = nsec_min(at, health_deadline(&b->health));
     }
     heap_set(&b->lb->heap, &b->timer, at);
 }
 
-/* Gives the connection or the attempt up; nothing more is heard of it. */
-static void drop_connection(struct backend *b, int code, const char *words)
+void backend_drop(struct backend *b, int code, const char *words)
 {
     struct quic_conn *c = b->conn;
 
@@ -189,7 +190,7 @@ static void start_round(struct backend *b, qhcp_nsec now)
 static void dial(struct backend *b, qhcp_nsec now)
 {
     if (b->conn)
-        drop_connection(b, QHCP_E_NO_ERROR, "dialling again");
+        backend_drop(b, QHCP_E_NO_ERROR, "dialling again");
     credentials_refresh(b->lb, now);
     health_dialed(&b->health, now);
     if (b->address.literal) {
@@ -265,6 +266,15 @@ static void tell_evidence(struct backend *b)
     lb_log(b->lb, QHCP_LOG_INFO, "%s: down: %s (%s)", b->text, b->reason, text);
 }
 
+static void let_go(struct backend *b, qhcp_nsec now, const struct health_step *step)
+{
+    bool kept = step->lost && !b->lb->stopping && lost_keep(b, now);
+
+    backend_drop(b, QHCP_E_TIMEOUT, b->reason);
+    if (!kept && b->health.cause == HEALTH_CAUSE_REFUSED)
+        lost_end(b);
+}
+
 void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *step)
 {
     if (step->verdict || b->health.state != QHCP_UP)
@@ -280,7 +290,7 @@ void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *ste
         lb_judge_panic(b->lb);
     }
     if (step->drop)
-        drop_connection(b, QHCP_E_TIMEOUT, b->reason);
+        let_go(b, now, step);
     if (b->lb->stopping)
         return;
     if (step->dial)
@@ -306,7 +316,7 @@ static void reverify(struct backend *b, qhcp_nsec now)
     if (b->health.phase != HEALTH_WATCHING)
         return;
     credentials_drop_ticket(b);
-    drop_connection(b, QHCP_E_NO_ERROR, "looking at the certificate again");
+    backend_drop(b, QHCP_E_NO_ERROR, "looking at the certificate again");
     backend_signal(b, now, HEALTH_SIGNAL_RESET);
 }
 
@@ -324,6 +334,8 @@ void backend_expire(struct backend *b, qhcp_nsec now)
         talk_renew(b, now);
     if (b->reverify_at <= now)
         reverify(b, now);
+    if (lost_deadline(b) <= now)
+        lost_expire(b, now);
     if (!b->resolving && health_deadline(&b->health) <= now) {
         health_poll(&b->health, now, &step);
         backend_act(b, now, &step);
@@ -344,13 +356,14 @@ void backend_configure(struct backend *b, qhcp_nsec now, bool metrics)
 
 void backend_stop(struct backend *b, qhcp_nsec now)
 {
+    lost_end(b);
     if (!b->conn)
         return;
     if (b->lb->config->once) /* its token may ask, and no more */
-        drop_connection(b, QHCP_E_NO_ERROR, "checked");
+        backend_drop(b, QHCP_E_NO_ERROR, "checked");
     else if (session_lb_terminate(&b->session, now, LB_STOP_WAIT, "load balancer stops") == 0)
         talk_flush(b, now);
     else
-        drop_connection(b, QHCP_E_STOPPING, "load balancer stops");
+        backend_drop(b, QHCP_E_STOPPING, "load balancer stops");
     backend_rearm(b);
 }

@@ -8,7 +8,8 @@
  * step)
  *
  * Files: lb.c the public functions; backend.c dialling and verdicts; link.c quic's handlers; talk.c
- * messages; credentials.c trust, tokens and tickets; reason.c the words of a verdict. */
+ * messages; lost.c servers that may come back; credentials.c trust, tokens and tickets; reason.c
+ * the words of a verdict. */
 #ifndef QHCP_LB_INTERNAL_H
 #define QHCP_LB_INTERNAL_H
 
@@ -45,6 +46,12 @@
 #define LB_CROSS_PAUSE (100 * NSEC_PER_MSEC) /* between two */
 #define LB_CROSS_SENT (10 * NSEC_PER_MSEC)   /* when the probes of one have left */
 
+#define LB_LOST_KEPT (60 * NSEC_PER_SEC) /* what is left of a lost server's connection */
+#define LB_KNOCK (25 * NSEC_PER_MSEC)    /* between knocks at one, at least ... */
+#define LB_KNOCKS_PER_SEC 4000           /* ... and at all of a fleet */
+#define LB_KNOCK_RESETS 4                /* answers to them before they become fewer */
+#define LB_KNOCK_GRID (5 * NSEC_PER_MSEC)
+
 struct lb_metric {
     uint64_t number;
     unsigned unit;
@@ -60,6 +67,20 @@ struct lb_config {
     char *names[LIMIT_METRICS];
     struct wire_numbers numbers; /* metrics wanted */
     struct wire_texts texts;
+};
+
+/* What is kept of a server that was lost (lost.c). */
+struct lost {
+    struct quic_trace *trace;
+    struct quic_conn *conn; /* it fell silent, and may live; NULL: it was closed */
+    struct session_lb session;
+    struct inbox inbox;
+    qhcp_nsec renew_at, reverify_at;
+    qhcp_nsec until;    /* it is given up */
+    qhcp_nsec knock_at; /* the next knock ... */
+    qhcp_nsec pace;     /* ... and between two, should the budget allow */
+    unsigned resets;    /* that were the answer */
+    qhcp_nsec ask_at, ask_pace;
 };
 
 struct backend {
@@ -82,6 +103,7 @@ struct backend {
     struct quic_conn *conn;
     struct session_lb session;
     struct inbox inbox;
+    struct lost *lost; /* or NULL: always while there is a session */
     struct health health;
     bool suspected;   /* counted in lb->suspects */
     unsigned sampled; /* in this cross-check (lb->cross) */
@@ -139,6 +161,7 @@ struct qhcp_lb {
     struct heap heap;
     struct local local;             /* our own illness, which every backend's health looks at */
     size_t suspects;                /* backends that miss probes now */
+    size_t lost;                    /* backends with a struct lost */
     uint32_t seed;                  /* of the probes' phases */
     size_t in_state[QHCP_DOWN + 1]; /* how many backends are */
     bool panic;
@@ -178,9 +201,27 @@ void backend_restarted(struct backend *b);
 void backend_configure(struct backend *b, qhcp_nsec now, bool metrics);
 void backend_stop(struct backend *b, qhcp_nsec now);
 
+/* Gives the connection or the attempt up; nothing more is heard of it. */
+void backend_drop(struct backend *b, int code, const char *words);
+
 /* link.c */
 extern const struct quic_handlers link_handlers;
 void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now);
+
+/* lost.c */
+/* Keeps a connection that fell silent: b->conn is NULL then.  False where there is none to keep. */
+bool lost_keep(struct backend *b, qhcp_nsec now);
+/* The connection is ending; its server may come back. */
+void lost_remember(struct backend *b, qhcp_nsec now, struct quic_conn *c);
+/* Something came on c.  True: it was the lost connection, which is b->conn again. */
+bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c);
+/* c ended.  False: it is not the lost connection. */
+bool lost_closed(struct backend *b, qhcp_nsec now, const struct quic_conn *c, bool reset);
+/* quic's handler. */
+void lost_forgotten(void *ctx, void *user, qhcp_nsec now);
+void lost_end(struct backend *b);
+qhcp_nsec lost_deadline(const struct backend *b);
+void lost_expire(struct backend *b, qhcp_nsec now);
 
 /* talk.c */
 void talk_open(struct backend *b, qhcp_nsec now);

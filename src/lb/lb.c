@@ -133,6 +133,8 @@ void qhcp_lb_free(struct qhcp_lb *lb)
 {
     if (!lb)
         return;
+    for (size_t i = 0; i < lb->count; i++)
+        lost_end(lb->backends[i]); /* what quic keeps for it goes before quic */
     quic_endpoint_free(lb->quic);
     HASH_CLEAR(hh, lb->by_key);
     for (size_t i = 0; i < lb->count; i++) {
@@ -263,6 +265,8 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
     metrics = !config_same_metrics(old, fresh);
     for (size_t i = 0; i < lb->count; i++) {
         lb->backends[i]->session.config = &fresh->session;
+        if (lb->backends[i]->lost)
+            lb->backends[i]->lost->session.config = &fresh->session;
         if (metrics || !same_timing(&old->c, &fresh->c))
             backend_configure(lb->backends[i], now, metrics);
     }

@@ -17,9 +17,17 @@ static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
     backend_rearm(b);
 }
 
-static void link_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
+/* Whose this connection is, and in use: one that was lost is taken up again by what comes on it. */
+static struct backend *owner(struct quic_conn *c, qhcp_nsec now)
 {
     struct backend *b = quic_conn_user(c);
+
+    return b && (b->conn == c || lost_found(b, now, c)) ? b : NULL;
+}
+
+static void link_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
+{
+    struct backend *b = owner(c, now);
 
     (void)ctx;
     if (!b)
@@ -30,7 +38,7 @@ static void link_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const ui
 
 static void link_datagram(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
 {
-    struct backend *b = quic_conn_user(c);
+    struct backend *b = owner(c, now);
 
     (void)ctx;
     if (!b)
@@ -44,7 +52,7 @@ static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum
     struct backend *b = quic_conn_user(c);
 
     (void)ctx;
-    if (!b || fate != QUIC_FATE_REFUSED)
+    if (!b || b->conn != c || fate != QUIC_FATE_REFUSED)
         return;
     session_lb_not_sent(&b->session, id);
     health_not_sent(&b->health, b->lb->now);
@@ -115,7 +123,7 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     char words[QHCP_TEXT];
 
     (void)ctx;
-    if (!b || b->conn != c)
+    if (!b || lost_closed(b, now, c, why->end == QUIC_END_RESET) || b->conn != c)
         return;
     b->icmp_error = b->lb->icmp_error;
     dialling = b->health.phase == HEALTH_DIALING;
@@ -142,6 +150,8 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
         return;
     }
     snprintf(b->why, sizeof b->why, "%s", words);
+    if (!refused(why))
+        lost_remember(b, now, c);
     if (why->application && why->code == (uint64_t)-QHCP_E_STOPPING)
         backend_signal(b, now, HEALTH_SIGNAL_TERMINATE); /* it goes without our acknowledgement */
     if (refused(why))
@@ -156,7 +166,7 @@ void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now)
     struct backend *b = quic_conn_user(c);
 
     (void)ctx;
-    if (!b)
+    if (!b || b->conn != c)
         return;
     b->icmp_error = b->lb->icmp_error;
     if (b->health.phase == HEALTH_WATCHING)
@@ -168,6 +178,7 @@ const struct quic_handlers link_handlers = {
     .control = link_control,
     .datagram = link_datagram,
     .datagram_done = link_datagram_done,
+    .forgotten = lost_forgotten,
     .ticket = link_ticket,
     .closed = link_closed,
 };

@@ -73,6 +73,7 @@ static const char *signal_name(int signal)
         [HEALTH_SIGNAL_TERMINATE] = "TERMINATE",
         [HEALTH_SIGNAL_DIAL_FAILED] = "attempt failed",
         [HEALTH_SIGNAL_DIAL_UNREACHABLE] = "attempt unreachable",
+        [HEALTH_SIGNAL_RETURNED] = "returned",
     };
 
     return names[signal];

@@ -137,6 +137,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     memcpy(b->boot_id, ack->boot_id.p, sizeof b->boot_id);
     b->booted = true;
     keep_metrics(b, &ack->metrics);
+    lost_end(b);
     b->tried = 0;
     b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
     b->reverify_at = credentials_reverify(b, now);

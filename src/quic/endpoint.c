@@ -109,10 +109,10 @@ static struct quic_conn *find(const struct quic_endpoint *e, const void *id, siz
 }
 
 /* RFC 9000, 10.3.1: the last 16 bytes of a packet that fits no connection, from the peer whose
- * token they are. */
-static struct quic_conn *find_reset(const struct quic_endpoint *e, const struct qhcp_packet *packet)
+ * token they are.  A connection comes before what is left of one. */
+static struct quic_link *find_reset(const struct quic_endpoint *e, const struct qhcp_packet *packet)
 {
-    struct quic_link *link;
+    struct quic_link *link, *found = NULL;
     struct quic_key key;
 
     if (packet->len < NGTCP2_STATELESS_RESET_TOKENLEN + 5)
@@ -120,10 +120,25 @@ static struct quic_conn *find_reset(const struct quic_endpoint *e, const struct 
     quic_key_set(&key, QUIC_LOOKUP_TOKEN,
                  packet->data + packet->len - NGTCP2_STATELESS_RESET_TOKENLEN,
                  NGTCP2_STATELESS_RESET_TOKENLEN);
-    for (link = quic_lookup_find(&e->lookup, &key); link; link = quic_lookup_next(link))
-        if (address_equal(&link->conn->remote, &packet->remote))
-            return link->conn;
-    return NULL;
+    for (link = quic_lookup_find(&e->lookup, &key); link; link = quic_lookup_next(link)) {
+        const union qhcp_addr *remote =
+            link->conn ? &link->conn->remote : quic_trace_remote(link->trace);
+
+        if (address_equal(remote, &packet->remote) && (found == NULL || link->conn != NULL))
+            found = link;
+    }
+    return found;
+}
+
+/* A short packet for no connection of a client's. */
+static void take_reset(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
+{
+    struct quic_link *link = find_reset(e, packet);
+
+    if (link != NULL && link->conn != NULL)
+        quic_conn_receive(link->conn, now, packet);
+    else if (link != NULL)
+        quic_trace_reset(link->trace, now);
 }
 
 static void receive_one(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
@@ -141,14 +156,14 @@ static void receive_one(struct quic_endpoint *e, qhcp_nsec now, const struct qhc
     if (rv != 0)
         return;
     c = find(e, ids.dcid, ids.dcidlen);
-    if (c == NULL && !is_long)
-        c = find_reset(e, packet);
     if (c != NULL)
         quic_conn_receive(c, now, packet);
     else if (e->config.server && is_long)
         accept_initial(e, now, packet);
     else if (e->config.server)
         quic_stateless_reset(e, now, packet, &ids);
+    else if (!is_long)
+        take_reset(e, now, packet);
 }
 
 void quic_receive(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packets,

@@ -10,7 +10,8 @@
  *   why.c        why a connection ended, in words
  *   tls.c        credentials and TLS sessions; ticket.c wraps tickets
  *   verify.c     is this certificate acceptable, in words
- *   lookup.c     connection ID, reset token or address -> connection */
+ *   lookup.c     connection ID, reset token or address -> connection
+ *   trace.c      what is kept of a connection whose peer may be gone */
 #ifndef QHCP_QUIC_INTERNAL_H
 #define QHCP_QUIC_INTERNAL_H
 
@@ -30,7 +31,9 @@
 #define QUIC_CLIENT_CID 8
 #define QUIC_RESET_TRIGGER 43 /* RFC 9000, 10.3 */
 _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "probes can provoke");
-#define QUIC_CIDS_MAX 32 /* of one connection; a peer that makes us keep more is cut off */
+#define QUIC_LAST_PACKET 128 /* a packet with a datagram is kept when it is no larger */
+#define QUIC_NOISE 48        /* bytes: enough to provoke a reset behind any connection ID */
+#define QUIC_CIDS_MAX 32     /* of one connection; a peer that makes us keep more is cut off */
 
 #define QUIC_PACKET_MIN_CAP 1200
 #define QUIC_DATAGRAMS 8        /* queued in one connection */
@@ -117,6 +120,9 @@ struct quic_conn {
     char export_label[QUIC_LABEL_MAX];
     size_t export_size;
     uint8_t export_value[QUIC_EXPORT_MAX];
+
+    size_t last_size; /* client: the newest small packet that held a datagram; 0: none yet */
+    uint8_t last_packet[QUIC_LAST_PACKET];
 
     size_t n_queued, room_used;
     struct quic_queued queued[QUIC_DATAGRAMS];
@@ -224,7 +230,14 @@ void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct q
 /* 0 and the original connection ID when the Initial's token is one of ours. */
 int quic_stateless_verify(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
                           const ngtcp2_pkt_hd *hd, ngtcp2_cid *ret);
+/* Puts a packet of no connection among the answers.  QHCP_E_FULL. */
+int quic_stateless_send(struct quic_endpoint *e, const union qhcp_addr *remote, const uint8_t *p,
+                        size_t n);
 size_t quic_stateless_take(struct quic_endpoint *e, struct qhcp_packet *packets, size_t n);
+
+/* trace.c: its reset token came. */
+void quic_trace_reset(struct quic_trace *t, qhcp_nsec now);
+const union qhcp_addr *quic_trace_remote(const struct quic_trace *t);
 
 /* tls.c */
 int quic_tls_session(struct quic_conn *c, const struct quic_dial *dial);

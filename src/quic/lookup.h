@@ -1,5 +1,6 @@
-/* A hash table of short keys -> connections, duplicates allowed.  The keys come from the network,
- * so the hash is keyed (SipHash-2-4, Aumasson and Bernstein 2012): no peer can aim at one bucket.
+/* A hash table of short keys -> connections and what is left of them, duplicates allowed.  The keys
+ * come from the network, so the hash is keyed (SipHash-2-4, Aumasson and Bernstein 2012): no peer
+ * can aim at one bucket.
  */
 #ifndef QHCP_QUIC_LOOKUP_H
 #define QHCP_QUIC_LOOKUP_H
@@ -10,6 +11,7 @@
 #include <qhcp/types.h>
 
 struct quic_conn;
+struct quic_trace;
 
 enum quic_lookup_kind {
     QUIC_LOOKUP_CID = 1, /* a connection ID that the peer sends to */
@@ -28,7 +30,8 @@ struct quic_key {
 struct quic_link {
     struct quic_link *chain;   /* of the bucket */
     struct quic_link *sibling; /* the connection's next one; the connection's business */
-    struct quic_conn *conn;
+    struct quic_conn *conn;    /* or NULL, and */
+    struct quic_trace *trace;  /* a reset token's, of a connection that is lost */
     struct quic_key key;
 };
 

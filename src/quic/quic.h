@@ -16,7 +16,8 @@
 
 struct quic_endpoint;
 struct quic_conn;
-struct quic_tls; /* credentials: what we show, what we trust */
+struct quic_tls;   /* credentials: what we show, what we trust */
+struct quic_trace; /* what is kept of a connection whose peer may be gone */
 
 enum quic_end {
     QUIC_END_CLOSED_BY_PEER, /* CONNECTION_CLOSE: code, words */
@@ -59,6 +60,9 @@ struct quic_handlers {
     void (*datagram_done)(void *ctx, struct quic_conn *c, uint64_t id, enum quic_fate fate);
     /* Everything written to the control stream is acknowledged. */
     void (*control_acked)(void *ctx, struct quic_conn *c, qhcp_nsec now);
+    /* Client: a trace's peer has answered with a stateless reset: it is there, and has forgotten
+     * the connection.  `user` is the trace's; it may free the trace. */
+    void (*forgotten)(void *ctx, void *user, qhcp_nsec now);
     /* Client: a TLS session ticket to keep. */
     void (*ticket)(void *ctx, struct quic_conn *c, const uint8_t *p, size_t n);
     /* The last call for this connection, always from within quic_send; what is still queued has had
@@ -162,10 +166,15 @@ void quic_conn_hold_ack(struct quic_conn *c);
  * max_ack_delay is long, by sending a PING-bearing packet now. (trap 2) */
 void quic_conn_probe(struct quic_conn *c);
 
-/* When the congestion window takes no more probes (trap 3): a packet that no peer can open, but
- * that a restarted one answers with a stateless reset.  The owner keeps a budget.  QHCP_E_FULL,
- * QHCP_E_UNEXPECTED (not connected). */
-int quic_conn_poke(struct quic_conn *c);
+/* Client: keeps what it takes to notice that the peer of this connection is back: by knocking at
+ * its address with the connection's last packet, sent again as it was.  Also in `closed`, where it
+ * outlives the connection.  Free it before the endpoint.  QHCP_E_NOMEM, QHCP_E_TLS,
+ * QHCP_E_UNEXPECTED (was never connected). */
+int quic_conn_trace(struct quic_conn *c, void *user, struct quic_trace **ret);
+void quic_trace_free(struct quic_trace *t);
+/* Knocks with the next quic_send, whatever the congestion window is; the owner keeps a budget.
+ * QHCP_E_FULL. */
+int quic_trace_knock(struct quic_trace *t);
 
 /* Closes with an application code and words (cut to 200 bytes): what is queued on the control
  * stream is sent before it.  `closed` is called from the next quic_send. */

@@ -151,6 +151,15 @@ static bool is_unspecified(const ngtcp2_addr *addr)
     return a.sa.sa_family == AF_INET6 ? a.in6.sin6_port == 0 : a.in.sin_port == 0;
 }
 
+/* So that it can be sent again should the peer fall silent (trace.c). */
+static void keep_last(struct quic_conn *c, const uint8_t *p, size_t n)
+{
+    if (c->endpoint->config.server || n > sizeof(c->last_packet) || (p[0] & 0x80))
+        return;
+    memcpy(c->last_packet, p, n);
+    c->last_size = n;
+}
+
 static bool fill(struct writing *w, ngtcp2_ssize n)
 {
     struct qhcp_packet *packet = w->packet;
@@ -221,6 +230,8 @@ bool quic_conn_send(struct quic_conn *c, qhcp_nsec now, struct qhcp_packet *pack
         n = write_next(&w);
         if (n > 0) {
             c->drained = is_drained(c, had_queued, n);
+            if (had_queued)
+                keep_last(c, packet->data, (size_t)n);
             return fill(&w, n);
         }
         if (n < 0)

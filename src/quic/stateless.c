@@ -18,7 +18,6 @@
 #define ANSWERS 256
 #define RESETS 16 /* to one host; to all at most QUIC_RESET_BUCKETS times as many */
 #define RESET_MAX 42
-#define POKE 48 /* bytes: enough to provoke a reset behind any connection ID */
 
 static bool take(struct quic_bucket *b, qhcp_nsec now, unsigned rate)
 {
@@ -153,22 +152,16 @@ void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct q
         e->stats.resets_sent++;
 }
 
-/* Not a packet of the connection's: nothing is sealed, nothing counted, no window asked. */
-int quic_conn_poke(struct quic_conn *c)
+int quic_stateless_send(struct quic_endpoint *e, const union qhcp_addr *remote, const uint8_t *p,
+                        size_t n)
 {
-    const ngtcp2_cid *id = ngtcp2_conn_get_dcid(c->ng);
-    struct qhcp_packet packet = {.remote = c->remote};
-    struct quic_answer *answer = answer_to(c->endpoint, &packet);
+    struct qhcp_packet packet = {.remote = *remote};
+    struct quic_answer *answer = answer_to(e, &packet);
 
-    if (!c->connected || c->ended)
-        return QHCP_E_UNEXPECTED;
     if (answer == NULL)
         return QHCP_E_FULL;
-    if (gnutls_rnd(GNUTLS_RND_NONCE, answer->data, POKE) != 0)
-        return QHCP_E_TLS;
-    answer->data[0] = (uint8_t)(0x40 | (answer->data[0] & 0x3f)); /* short header, fixed bit */
-    memcpy(answer->data + 1, id->data, id->datalen);
-    commit(c->endpoint, answer, POKE);
+    memcpy(answer->data, p, n);
+    commit(e, answer, (ngtcp2_ssize)n);
     return 0;
 }
 

@@ -54,10 +54,12 @@ class Drain(Case):
 
     def test_a_restart_that_was_no_verdict_is_an_event_from_up_to_up(self):
         server = self.server(4243)
-        lb = self.lb(["127.0.0.1:4243"], "--liveness-interval", "1")
+        lb = self.lb(["127.0.0.1:4243"], "--liveness-interval", "3", "--status-interval", "100ms")
         at, _ = lb.wait_event("up", within=10)
-        at, _ = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= 2, within=5, since=at)
-        server.kill()
+        at, status = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= 2, 10, since=at)
+        before = status["servers"][0]["checks_ok"]
+        at, _ = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] > before, 10, since=at)
+        server.kill()  # just after a check: the new one has nearly three seconds to be there
         self.server(4243)
         at, event = lb.wait_json(lambda j: j["type"] == "event", within=10, since=at)
         self.assertEqual((event["from"], event["to"], event["reason"]), ("up", "up", "restarted"))

@@ -168,10 +168,14 @@ static bool lost(struct pair *p)
 
 static void put(struct pair *p, int server, bool to_lb, const struct qhcp_packet *packet)
 {
+    bool initial = !to_lb && (packet->data[0] & 0xf0) == 0xc0; /* RFC 9000, 17.2.2 */
     struct flying *f = &queue[queued];
 
     p->packets++;
-    if (p->cut[server] || lost(p))
+    p->dials += initial;
+    if (p->shy[server] && initial)
+        return;
+    if (p->cut[server] || (to_lb ? p->mute : p->deaf)[server] || lost(p))
         return;
     assert_true(queued < QUEUE && packet->len <= sizeof f->data);
     f->at = p->now + PAIR_LATENCY;

@@ -23,11 +23,15 @@ struct pair {
     char dir[64];
     struct qhcp_lb *lb;
     struct qhcp_server *servers[PAIR_SERVERS]; /* NULL: nobody listens */
-    bool cut[PAIR_SERVERS];                    /* packets vanish, both ways */
+    bool cut[PAIR_SERVERS];                    /* packets vanish, both ways, */
+    bool mute[PAIR_SERVERS];                   /* those from it, */
+    bool deaf[PAIR_SERVERS];                   /* those to it, */
+    bool shy[PAIR_SERVERS];                    /* or only those that begin a handshake */
     bool icmp;                                 /* nobody listening is told by ICMP */
     unsigned loss;                             /* percent, each way */
     uint64_t seed;
     uint64_t packets;  /* that were put on the link, both ways */
+    unsigned dials;    /* packets by which the load balancer began or repeated a handshake */
     unsigned sessions; /* that servers granted */
     unsigned warnings; /* lines logged */
     struct pair_event events[PAIR_EVENTS];

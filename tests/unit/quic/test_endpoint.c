@@ -113,33 +113,6 @@ static void a_restarted_server_resets_at_once(void **state)
     pair_deinit(&p);
 }
 
-static void a_poke_finds_a_restart_when_the_window_is_full(void **state)
-{
-    struct pair p;
-
-    (void)state;
-    pair_init(&p);
-    pair_connect(&p);
-    assert_int_equal(quic_conn_poke(p.client.conn), 0); /* a server that lives ignores it */
-    world_run(&p.world, NSEC_PER_SEC, NULL);
-    assert_int_equal(p.client.closed, 0);
-    p.server.deaf = true;
-    for (unsigned i = 0; i < 500; i++) {
-        assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"xyz", 3, 0), 0);
-        world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
-    }
-    restart_server(&p, 1);
-    p.server.deaf = false;
-    assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"xyz", 3, 0), 0);
-    world_run(&p.world, 5 * NSEC_PER_MSEC, NULL);
-    assert_int_equal(p.client.closed, 0); /* refused, so nothing provoked a reset */
-    assert_int_equal(quic_conn_poke(p.client.conn), 0);
-    world_run(&p.world, 5 * NSEC_PER_MSEC, NULL);
-    assert_int_equal(p.client.closed, 1);
-    assert_int_equal(p.client.why.end, QUIC_END_RESET);
-    pair_deinit(&p);
-}
-
 static void dial_again(struct node *n, struct quic_conn *c)
 {
     (void)c;
@@ -429,7 +402,6 @@ int main(void)
         cmocka_unit_test(a_handler_may_close_its_connection),
         cmocka_unit_test(a_server_that_is_not_there_times_out),
         cmocka_unit_test(a_restarted_server_resets_at_once),
-        cmocka_unit_test(a_poke_finds_a_restart_when_the_window_is_full),
         cmocka_unit_test(the_closed_handler_may_dial_again),
         cmocka_unit_test(a_dial_can_be_given_up),
         cmocka_unit_test(the_connected_handler_may_close),

@@ -78,6 +78,15 @@ static void on_control_acked(void *ctx, struct quic_conn *c, qhcp_nsec now)
     ((struct node *)ctx)->control_acked++;
 }
 
+static void on_forgotten(void *ctx, void *user, qhcp_nsec now)
+{
+    struct node *n = ctx;
+
+    (void)now;
+    assert_ptr_equal(user, n);
+    n->forgotten++;
+}
+
 static void on_ticket(void *ctx, struct quic_conn *c, const uint8_t *p, size_t size)
 {
     struct node *n = ctx;
@@ -109,6 +118,7 @@ static const struct quic_handlers handlers = {
     .datagram = on_datagram,
     .datagram_done = on_datagram_done,
     .control_acked = on_control_acked,
+    .forgotten = on_forgotten,
     .ticket = on_ticket,
     .closed = on_closed,
 };

@@ -1,0 +1,186 @@
+/* A server that was lost: what is kept of it for a minute, so that it is up again at once.
+ *
+ * For: a server that restarts, or a network that comes back, must not wait for the next reconnect
+ * interval.  In flows a connection that fell silent or was closed by its server; out flow knocks
+ * (the connection's last packet again, quic_conn_trace) and, where the connection may still be
+ * alive at the other end, new checks at a falling pace.  Three things end it.  A packet on the old
+ * connection: it is taken up again, session and all, without a handshake.  A stateless reset: the
+ * server is there and has forgotten us, so it is dialled now.  Or time, or a new session by other
+ * ways.
+ *
+ * A verdict stays what it was until the server has answered checks again (health's `rise`).  All
+ * knocks of a fleet share one budget.  It must never dial by itself: that is health's to say. */
+#include <stdlib.h>
+
+#include "lb/internal.h"
+
+/* Together they leave in one wake-up, which costs more than ten packets. */
+static qhcp_nsec on_grid(qhcp_nsec at)
+{
+    return (at / LB_KNOCK_GRID + 1) * LB_KNOCK_GRID;
+}
+
+static qhcp_nsec pace(const struct backend *b)
+{
+    qhcp_nsec share = b->lb->lost * (NSEC_PER_SEC / LB_KNOCKS_PER_SEC);
+
+    return nsec_max(b->lost->pace, share);
+}
+
+static struct lost *make(struct backend *b, struct quic_conn *c, qhcp_nsec now)
+{
+    struct lost *l = b->lost ? NULL : calloc(1, sizeof *l);
+
+    if (!l)
+        return NULL;
+    if (quic_conn_trace(c, b, &l->trace) != 0) {
+        free(l);
+        return NULL;
+    }
+    l->until = nsec_add(now, LB_LOST_KEPT);
+    l->pace = LB_KNOCK;
+    l->knock_at = on_grid(now + LB_KNOCK); /* one that stops is to have stopped by then */
+    l->ask_at = NSEC_NEVER;
+    b->lost = l;
+    b->lb->lost++;
+    return l;
+}
+
+void lost_remember(struct backend *b, qhcp_nsec now, struct quic_conn *c)
+{
+    (void)make(b, c, now);
+}
+
+bool lost_keep(struct backend *b, qhcp_nsec now)
+{
+    struct lost *l = b->conn ? make(b, b->conn, now) : NULL;
+
+    if (!l)
+        return false;
+    l->conn = b->conn;
+    l->session = b->session;
+    l->inbox = b->inbox;
+    l->renew_at = b->renew_at;
+    l->reverify_at = b->reverify_at;
+    l->ask_pace = LB_KNOCK;
+    l->ask_at = nsec_add(now, l->ask_pace);
+    b->conn = NULL;
+    b->inbox = (struct inbox){0};
+    return true;
+}
+
+static void forget(struct backend *b)
+{
+    quic_trace_free(b->lost->trace);
+    inbox_deinit(&b->lost->inbox);
+    free(b->lost);
+    b->lost = NULL;
+    b->lb->lost--;
+}
+
+void lost_end(struct backend *b)
+{
+    if (!b->lost)
+        return;
+    if (b->lost->conn) {
+        quic_conn_set_user(b->lost->conn, NULL);
+        quic_conn_close(b->lost->conn, (uint64_t)-QHCP_E_NO_ERROR, "given up");
+    }
+    forget(b);
+}
+
+bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c)
+{
+    struct lost *l = b->lost;
+
+    if (!l || l->conn != c || b->lb->stopping)
+        return false;
+    if (b->conn)
+        backend_drop(b, QHCP_E_NO_ERROR, "the connection before it lives");
+    b->resolving = false;
+    b->conn = l->conn;
+    b->session = l->session;
+    b->inbox = l->inbox;
+    b->renew_at = l->renew_at;
+    b->reverify_at = l->reverify_at;
+    l->inbox = (struct inbox){0};
+    forget(b);
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: heard again on the connection that was lost", b->text);
+    health_established(&b->health, now, b->health.bound);
+    return true;
+}
+
+/* Too many resets slow the knocking down: one who always sends one and never shakes hands would be
+ * dialled as often. */
+void lost_forgotten(void *ctx, void *user, qhcp_nsec now)
+{
+    struct backend *b = user;
+
+    (void)ctx;
+    if (++b->lost->resets > LB_KNOCK_RESETS)
+        b->lost->pace = nsec_min(2 * b->lost->pace, NSEC_PER_SEC);
+    b->lost->knock_at = on_grid(nsec_add(now, pace(b)));
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: it is there again (stateless reset)", b->text);
+    if (!b->lb->stopping)
+        backend_signal(b, now, HEALTH_SIGNAL_RETURNED);
+}
+
+bool lost_closed(struct backend *b, qhcp_nsec now, const struct quic_conn *c, bool reset)
+{
+    if (!b->lost || b->lost->conn != c)
+        return false;
+    b->lost->conn = NULL;
+    b->lost->ask_at = NSEC_NEVER;
+    if (reset)
+        lost_forgotten(b->lb, b, now);
+    return true;
+}
+
+qhcp_nsec lost_deadline(const struct backend *b)
+{
+    const struct lost *l = b->lost;
+
+    return l ? nsec_min(l->until, nsec_min(l->knock_at, l->ask_at)) : NSEC_NEVER;
+}
+
+/* A new check on the old connection: where only the way back is cut, the server has had every other
+ * packet and would answer none of them again.  The congestion window may refuse it, which is no
+ * matter. */
+static void ask(struct backend *b, qhcp_nsec now)
+{
+    uint8_t buf[LIMIT_FRAME_PAYLOAD + 16];
+    struct lost *l = b->lost;
+    enum session_channel channel;
+    uint64_t seq;
+    size_t n;
+
+    l->ask_at = NSEC_NEVER;
+    if (!quic_conn_takes_datagrams(l->conn) || session_lb_request(&l->session, now, &seq) != 0)
+        return;
+    n = session_lb_pull(&l->session, buf, sizeof buf, &channel, &seq);
+    if (n == 0 || channel != SESSION_DATAGRAM)
+        return;
+    (void)quic_conn_datagram(l->conn, buf, n, 0);
+    l->ask_pace = nsec_min(2 * l->ask_pace, NSEC_PER_SEC);
+    l->ask_at = on_grid(nsec_add(now, l->ask_pace));
+}
+
+void lost_expire(struct backend *b, qhcp_nsec now)
+{
+    struct lost *l = b->lost;
+
+    if (!l)
+        return;
+    if (l->until <= now) {
+        lost_end(b);
+        return;
+    }
+    if (l->ask_at <= now)
+        ask(b, now);
+    if (l->knock_at > now)
+        return;
+    if (quic_trace_knock(l->trace) == 0)
+        l->knock_at = on_grid(nsec_add(now, pace(b)));
+    else
+        l->knock_at = nsec_add(now, NSEC_PER_MSEC); /* too many in one go */
+}
