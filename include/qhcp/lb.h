@@ -29,6 +29,7 @@ struct qhcp_value {
 struct qhcp_view {
     char address[QHCP_TEXT]; /* what the user typed */
     char server_id[129];     /* "" until known */
+    union qhcp_addr remote;  /* of the last session's connection; AF_UNSPEC: there was none */
     enum qhcp_state state;
     bool refused;           /* down for trust or protocol: waiting will not help */
     char reason[QHCP_TEXT]; /* why it is in that state; "" for up */
@@ -144,6 +145,12 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now);
 
 /* The sockets have dropped n datagrams more for want of room (SO_RXQ_OVFL). */
 void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n);
+
+/* The verdict on the data port of the server listed under this address, by whoever uses it: a
+ * forwarder, or a probe.  A server that says it serves while that port is dead is down, and why is
+ * what words say; taken back by open true.  QHCP_E_NOT_FOUND. */
+int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bool open,
+                      const char *words);
 
 void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret);
 

@@ -13,6 +13,8 @@
 #define SPEC_TIMEOUT NSEC_PER_SEC
 #define SPEC_FALL 1
 #define SPEC_RISE 2
+#define SPEC_PROBE_EVERY (2 * NSEC_PER_SEC) /* over a network, and of many */
+#define SPEC_PROBE_FALL 3
 #define SPEC_PID_MAX 4194304 /* PID_MAX_LIMIT of Linux */
 
 /* One parse: the words with their places, the name where one was given. */
@@ -362,24 +364,34 @@ static void default_name(const struct reader *r, size_t target, struct spec *s)
     s->name[n] = '\0';
 }
 
-int spec_parse(const char *text, bool no_files, struct spec *ret, char *words, size_t words_cap)
+/* "tcp" or "tcp:PORT". */
+static int read_probe(const struct reader *r, size_t i, bool no_files, struct spec *s)
+{
+    const char *word = i < r->n ? r->word[i] : "";
+
+    (void)no_files;
+    s->kind = SPEC_TCP;
+    if (strcmp(word, "tcp") == 0)
+        return 0;
+    if (strncmp(word, "tcp:", 4) != 0 || strchr(word + 4, ':'))
+        return refuse(r, i, QHCP_E_PARSE, "tcp or tcp:PORT is wanted");
+    return read_address(r, i, word + 4, true, s);
+}
+
+typedef int read_fn(const struct reader *r, size_t i, bool no_files, struct spec *s);
+
+static int parse(const char *text, read_fn *read, bool no_files, struct spec *ret, char *words,
+                 size_t words_cap)
 {
     struct reader r = {.text = text, .words = words, .words_cap = words_cap};
     size_t target = 0;
     unsigned seen = 0;
-    int err;
+    int err = split(&r);
 
-    *ret = (struct spec){.every = SPEC_EVERY,
-                         .timeout = SPEC_TIMEOUT,
-                         .fall = SPEC_FALL,
-                         .rise = SPEC_RISE,
-                         .expect_from = 200,
-                         .expect_to = 299};
-    err = split(&r);
     while (err == 0 && target < r.n && is_parameter(&r, target))
         target++;
     if (err == 0)
-        err = read_target(&r, target, no_files, ret);
+        err = read(&r, target, no_files, ret);
     for (size_t i = 0; i < r.n && err == 0; i++) {
         if (i == target && ret->kind == SPEC_EXEC)
             break; /* what follows are arguments */
@@ -391,6 +403,26 @@ int spec_parse(const char *text, bool no_files, struct spec *ret, char *words, s
     if (err == 0)
         default_name(&r, target, ret);
     return err;
+}
+
+int spec_parse(const char *text, bool no_files, struct spec *ret, char *words, size_t words_cap)
+{
+    *ret = (struct spec){.every = SPEC_EVERY,
+                         .timeout = SPEC_TIMEOUT,
+                         .fall = SPEC_FALL,
+                         .rise = SPEC_RISE,
+                         .expect_from = 200,
+                         .expect_to = 299};
+    return parse(text, read_target, no_files, ret, words, words_cap);
+}
+
+int spec_probe(const char *text, struct spec *ret, char *words, size_t words_cap)
+{
+    *ret = (struct spec){.every = SPEC_PROBE_EVERY,
+                         .timeout = SPEC_TIMEOUT,
+                         .fall = SPEC_PROBE_FALL,
+                         .rise = SPEC_RISE};
+    return parse(text, read_probe, true, ret, words, words_cap);
 }
 
 int spec_pid(const char *text, struct spec *ret, char *words, size_t words_cap)

@@ -2,10 +2,10 @@
  * can tell. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "check/connect.h"
 #include "check/kind.h"
 
 struct tcp {
@@ -43,26 +43,13 @@ static void tcp_stop(struct check *c)
     t->fd = -1;
 }
 
-/* A port of the ephemeral range that nobody listens on can be dialled from itself: two ends of one
- * socket, and no service. */
-static bool is_itself(int fd)
-{
-    union qhcp_addr mine = {0}, theirs = {0};
-    socklen_t n = sizeof mine, m = sizeof theirs;
-
-    return getsockname(fd, &mine.sa, &n) == 0 && getpeername(fd, &theirs.sa, &m) == 0 &&
-           address_equal(&mine, &theirs);
-}
-
 static int connect_next(struct check *c)
 {
     struct tcp *t = c->self;
     const union qhcp_addr *a = &c->addrs[t->next++];
 
-    t->fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    t->fd = connect_begin(a);
     if (t->fd < 0)
-        return errno;
-    if (connect(t->fd, &a->sa, address_len(a)) < 0 && errno != EINPROGRESS)
         return errno;
     return check_watch(c, &t->watch, t->fd, EPOLLOUT) == 0 ? 0 : errno;
 }
@@ -76,8 +63,7 @@ static void try_on(struct check *c, int error)
         tcp_stop(c);
         t->error = t->error ? t->error : error;
         if (t->next == c->n_addrs) {
-            check_end(c, QHCP_NOT_SERVING, "%s",
-                      t->error == ECONNREFUSED ? "connection refused" : strerror(t->error));
+            check_end(c, QHCP_NOT_SERVING, "%s", connect_words(t->error));
             return;
         }
         error = connect_next(c);
@@ -96,15 +82,10 @@ static void tcp_begin(struct check *c)
 static void tcp_ready(struct check *c, struct check_watch *w, unsigned events)
 {
     struct tcp *t = c->self;
-    int error = 0;
-    socklen_t n = sizeof error;
+    int error = connect_end(t->fd);
 
     (void)w;
     (void)events;
-    if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
-        error = errno;
-    if (error == 0 && is_itself(t->fd))
-        error = ECONNREFUSED;
     if (error != 0) {
         try_on(c, error);
         return;

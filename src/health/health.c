@@ -12,6 +12,7 @@
 
 #include "health/rtt.h"
 #include "health/silence.h"
+#include "health/verdict.h"
 
 void health_init(struct health *h, const struct health_config *config, qhcp_nsec start)
 {
@@ -35,44 +36,6 @@ void health_configure(struct health *h, const struct health_config *config, qhcp
     }
 }
 
-static void keep_evidence(struct health *h, qhcp_nsec now)
-{
-    h->evidence = (struct evidence){.at = now,
-                                    .misses = h->misses,
-                                    .misses_asked = h->misses > 0 ? h->demand.misses : 0,
-                                    .span = h->misses > 0 ? now - h->first_miss_sent : 0,
-                                    .span_asked = h->misses > 0 ? h->demand.window : 0,
-                                    .share = loss_share(&h->loss),
-                                    .dials = h->phase == HEALTH_DIALING ? h->fails : 0,
-                                    .signal = h->signal,
-                                    .signal_at = h->signal_at,
-                                    .srtt = h->srtt,
-                                    .ring = h->ring};
-}
-
-static bool serves(enum qhcp_state state)
-{
-    return state == QHCP_UP || state == QHCP_DEGRADED;
-}
-
-static void set_state(struct health *h, qhcp_nsec now, enum qhcp_state state,
-                      enum health_cause cause, struct health_step *ret)
-{
-    h->cause = cause;
-    if (h->state == state)
-        return;
-    if (state == QHCP_DOWN) {
-        keep_evidence(h, now);
-        if (serves(h->state) && cause != HEALTH_CAUSE_STOPPED)
-            flap_fault(&h->flap, now, h->config.flap_hold);
-    } else if (h->state == QHCP_DOWN) {
-        h->flap.recovered_at = now;
-    }
-    ret->verdict = true;
-    ret->from = h->state;
-    h->state = state;
-}
-
 static void forget_probes(struct health *h)
 {
     silence_forget(h);
@@ -93,7 +56,8 @@ static void go_idle(struct health *h, qhcp_nsec next)
 static enum health_cause still_down(const struct health *h, enum health_cause cause)
 {
     bool gone = h->cause != HEALTH_CAUSE_STATUS && h->cause != HEALTH_CAUSE_METRICS &&
-                h->cause != HEALTH_CAUSE_REFUSED && h->cause != HEALTH_CAUSE_HELD;
+                h->cause != HEALTH_CAUSE_REFUSED && h->cause != HEALTH_CAUSE_HELD &&
+                h->cause != HEALTH_CAUSE_DATA_PORT;
 
     return gone && cause != HEALTH_CAUSE_REFUSED ? h->cause : cause;
 }
@@ -107,7 +71,7 @@ static void go_down(struct health *h, qhcp_nsec now, enum health_cause cause,
         cause = HEALTH_CAUSE_STOPPED;
     if (h->state == QHCP_DOWN)
         cause = still_down(h, cause);
-    set_state(h, now, QHCP_DOWN, cause, ret);
+    verdict_set(h, now, QHCP_DOWN, cause, ret);
     ret->drop = true;
     go_idle(h, nsec_add(now, h->config.reconnect_interval));
 }
@@ -123,11 +87,6 @@ static void ask(struct health *h, qhcp_nsec now, struct health_step *ret)
         ret->probe = h->asked = true;
 }
 
-static bool ill(const struct health *h, qhcp_nsec now)
-{
-    return h->config.local && local_score(h->config.local, now) > 0;
-}
-
 static void dial_failed(struct health *h, qhcp_nsec now, enum health_cause cause,
                         struct health_step *ret)
 {
@@ -136,7 +95,8 @@ static void dial_failed(struct health *h, qhcp_nsec now, enum health_cause cause
 
     if (cause == HEALTH_CAUSE_NO_HANDSHAKE && h->closed)
         cause = HEALTH_CAUSE_CLOSED;
-    if (cause == HEALTH_CAUSE_NO_HANDSHAKE && ill(h, now)) { /* the answer may have come unread */
+    if (cause == HEALTH_CAUSE_NO_HANDSHAKE &&
+        verdict_ill(h, now)) { /* the answer may have come unread */
         go_idle(h, nsec_add(now, HEALTH_REDIAL_FIRST));
         return;
     }
@@ -235,52 +195,6 @@ static void acquit(struct health *h)
     h->silent_since = 0;
 }
 
-/* A server that was down and now wants traffic again: not before it has answered often enough, the
- * next time soon, nor while its flapping is held against it. */
-static bool may_rise(struct health *h, qhcp_nsec now)
-{
-    if (h->state != QHCP_DOWN)
-        return true;
-    if (h->risen < h->config.rise) {
-        h->next = nsec_min(h->next, nsec_add(now, rtt_fast(h)));
-        return false;
-    }
-    if (flap_held(&h->flap, now)) {
-        h->cause = HEALTH_CAUSE_HELD;
-        return false;
-    }
-    return true;
-}
-
-static void serving(struct health *h, qhcp_nsec now, struct health_step *ret)
-{
-    bool waits = h->state == QHCP_CONNECTING || h->state == QHCP_DOWN;
-
-    if (!h->complete)
-        set_state(h, now, waits ? h->state : QHCP_DEGRADED, HEALTH_CAUSE_METRICS, ret);
-    else if (may_rise(h, now))
-        set_state(h, now, QHCP_UP, HEALTH_CAUSE_NONE, ret);
-}
-
-static void apply_status(struct health *h, qhcp_nsec now, unsigned status, struct health_step *ret)
-{
-    static const enum qhcp_state states[] = {
-        [QHCP_STATUS_DEGRADED] = QHCP_DEGRADED,
-        [QHCP_STATUS_DRAINING] = QHCP_DRAINING,
-        [QHCP_NOT_SERVING] = QHCP_DOWN,
-        [QHCP_STATUS_MAINTENANCE] = QHCP_MAINTENANCE,
-    };
-
-    if (status >= sizeof states / sizeof states[0])
-        status = QHCP_NOT_SERVING;
-    if (h->stopped && status != QHCP_NOT_SERVING)
-        status = QHCP_STATUS_DRAINING;
-    if (status == QHCP_SERVING)
-        serving(h, now, ret);
-    else if (status != QHCP_STATUS_DEGRADED || may_rise(h, now))
-        set_state(h, now, states[status], HEALTH_CAUSE_STATUS, ret);
-}
-
 void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned status, bool complete,
                    struct health_step *ret)
 {
@@ -293,9 +207,10 @@ void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned stat
     acquit(h);
     h->answered = true;
     h->complete = complete;
+    h->status = status;
     if (h->risen < h->config.rise)
         h->risen++;
-    apply_status(h, now, status, ret);
+    verdict_status(h, now, status, ret);
 }
 
 /* The next probe acknowledges the push, so it goes at once.  A push carries no word on the required
@@ -306,9 +221,19 @@ void health_status(struct health *h, qhcp_nsec now, unsigned status, struct heal
     if (h->phase != HEALTH_WATCHING)
         return;
     acquit(h);
+    h->status = status;
     if (status != QHCP_SERVING || h->answered)
-        apply_status(h, now, status, ret);
+        verdict_status(h, now, status, ret);
     h->next = nsec_min(h->next, now);
+    ask(h, now, ret);
+}
+
+void health_data_port(struct health *h, qhcp_nsec now, bool open, struct health_step *ret)
+{
+    *ret = (struct health_step){.from = h->state};
+    h->port_bad = !open;
+    if (h->phase == HEALTH_WATCHING && h->answered)
+        verdict_status(h, now, h->status, ret);
     ask(h, now, ret);
 }
 
@@ -370,7 +295,7 @@ static void leave(struct health *h, qhcp_nsec now, struct health_step *ret)
         return;
     h->stopped = true;
     if (h->state != QHCP_DOWN)
-        set_state(h, now, QHCP_DRAINING, HEALTH_CAUSE_STATUS, ret);
+        verdict_set(h, now, QHCP_DRAINING, HEALTH_CAUSE_STATUS, ret);
 }
 
 void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
@@ -415,7 +340,8 @@ static void judge_burst(struct health *h, qhcp_nsec now, struct health_step *ret
 {
     if (now < h->convict_at)
         return;
-    if (ill(h, now) || (!h->excused && silence_too_late(now, h->convict_at, rtt_burst(h)))) {
+    if (verdict_ill(h, now) ||
+        (!h->excused && silence_too_late(now, h->convict_at, rtt_burst(h)))) {
         h->excused = true;
         h->burst_left = 1;
         h->convict_at = NSEC_NEVER;
@@ -451,7 +377,7 @@ void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret)
 
 unsigned health_weight(const struct health *h, qhcp_nsec now)
 {
-    return serves(h->state) ? flap_share(&h->flap, now, h->config.slow_start) : 0;
+    return verdict_serves(h->state) ? flap_share(&h->flap, now, h->config.slow_start) : 0;
 }
 
 bool health_pressed(const struct health *h, qhcp_nsec now)

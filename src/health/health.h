@@ -53,6 +53,7 @@ enum health_cause {
     HEALTH_CAUSE_STOPPED,      /* TERMINATE came and the connection ended */
     HEALTH_CAUSE_CLOSED,       /* connection closed by the peer, redials failed */
     HEALTH_CAUSE_METRICS,      /* serving, but without the required metrics */
+    HEALTH_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
     HEALTH_CAUSE_HELD,         /* it serves again, but failed too often of late: until flap.until */
 };
 
@@ -112,6 +113,7 @@ struct health {
     struct evidence_ring ring; /* the newest probes */
     struct evidence evidence;  /* of the last time it went down */
     unsigned risen;            /* good answers on this connection, up to config.rise */
+    unsigned status;           /* the newest one, on this connection */
     int signal;                /* the last one, or -1 */
     qhcp_nsec signal_at;
     unsigned burst_left;  /* probes of the burst still to be sent ... */
@@ -127,6 +129,7 @@ struct health {
     bool excused;           /* a probe was forgiven because we ourselves were late */
     bool answered;          /* on this connection */
     bool complete;          /* the newest answer's */
+    bool port_bad;          /* whoever uses its data port says so */
     bool stopped;           /* TERMINATE was seen on this connection */
     bool closed;            /* the last connection was closed by the peer */
     bool shifted;           /* the grid is where config.phase wants it */
@@ -187,6 +190,11 @@ void health_status(struct health *h, qhcp_nsec now, unsigned status, struct heal
 
 void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
                    struct health_step *ret);
+
+/* The verdict on its data port, by whoever uses it: a forwarder, or a probe of our own.  One that
+ * says "serving" (or degraded) while its port is dead is down; while its owner is ill this waits.
+ */
+void health_data_port(struct health *h, qhcp_nsec now, bool open, struct health_step *ret);
 
 /* The share of its weight that new traffic gives it now, in permille: 0 unless up or degraded, and
  * growing for config.slow_start after it was down. */

@@ -46,6 +46,7 @@
 #define LB_CROSS_PAUSE (100 * NSEC_PER_MSEC) /* between two */
 #define LB_CROSS_SENT (10 * NSEC_PER_MSEC)   /* when the probes of one have left */
 
+#define LB_PORT_WORDS 96                 /* of a data port's verdict, with the NUL */
 #define LB_LOST_KEPT (60 * NSEC_PER_SEC) /* what is left of a lost server's connection */
 #define LB_KNOCK (25 * NSEC_PER_MSEC)    /* between knocks at one, at least ... */
 #define LB_KNOCKS_PER_SEC 4000           /* ... and at all of a fleet */
@@ -131,6 +132,7 @@ struct backend {
     bool restarted; /* the next good answer tells of a restart */
     char reason[QHCP_TEXT];
     char status_reason[LIMIT_REASON + 1]; /* the server's own words */
+    char port_words[LB_PORT_WORDS];       /* why its data port is bad */
     unsigned status;                      /* enum qhcp_status of the newest epoch */
     uint64_t checks_sent, checks_ok;
     size_t n_metrics;

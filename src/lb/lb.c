@@ -7,6 +7,7 @@
 
 #include "health/panic.h"
 #include "lb/internal.h"
+#include "wire/utf8.h"
 
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
 {
@@ -329,6 +330,24 @@ void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n)
     local_dropped(&lb->local, now, n);
 }
 
+int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bool open,
+                      const char *words)
+{
+    struct health_step step = {0};
+    char ignored[QHCP_TEXT];
+    struct address a;
+    struct backend *b;
+
+    advance(lb, now);
+    b = address_parse(address, &a, ignored, sizeof ignored) == 0 ? find(lb, &a) : NULL;
+    if (!b)
+        return QHCP_E_NOT_FOUND;
+    utf8_clean(slice_str(words), b->port_words, sizeof b->port_words);
+    health_data_port(&b->health, now, open, &step);
+    backend_act(b, now, &step);
+    return 0;
+}
+
 void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret)
 {
     *ret = (struct qhcp_self){.local_score = local_score(&lb->local, now),
@@ -355,6 +374,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
     credentials_notice(b, ret->notice, sizeof ret->notice);
     ret->state = b->health.state;
+    ret->remote = b->at < b->n_addrs && b->booted ? b->addrs[b->at] : (union qhcp_addr){0};
     ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->fails = b->health.fails;
     ret->weight = health_weight(&b->health, lb->now);

@@ -140,6 +140,10 @@ void reason_update(struct backend *b, const struct health_step *step)
     case HEALTH_CAUSE_CLOSED:
         dial_words(b, "connection closed by the server");
         break;
+    case HEALTH_CAUSE_DATA_PORT:
+        snprintf(b->reason, sizeof b->reason, "the agent answers, but its data port does not: %s",
+                 b->port_words);
+        break;
     case HEALTH_CAUSE_HELD:
         held_words(b);
         break;

@@ -1,0 +1,46 @@
+#include "check/connect.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/address.h"
+
+int connect_begin(const union qhcp_addr *address)
+{
+    int fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || connect(fd, &address->sa, address_len(address)) == 0 || errno == EINPROGRESS)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* A port of the ephemeral range that nobody listens on can be dialled from itself: two ends of one
+ * socket, and no service. */
+static bool is_itself(int fd)
+{
+    union qhcp_addr mine = {0}, theirs = {0};
+    socklen_t n = sizeof mine, m = sizeof theirs;
+
+    return getsockname(fd, &mine.sa, &n) == 0 && getpeername(fd, &theirs.sa, &m) == 0 &&
+           address_equal(&mine, &theirs);
+}
+
+int connect_end(int fd)
+{
+    int error = 0;
+    socklen_t n = sizeof error;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
+        error = errno;
+    return error == 0 && is_itself(fd) ? ECONNREFUSED : error;
+}
+
+const char *connect_words(int error)
+{
+    return error == ECONNREFUSED ? "connection refused" : strerror(error);
+}

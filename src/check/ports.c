@@ -1,0 +1,228 @@
+#include "check/ports.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/heap.h"
+#include "base/time.h"
+#include "check/connect.h"
+#include "check/judge.h"
+
+#define EVENTS 64                        /* handled in one call */
+#define AGAIN (50 * NSEC_PER_MSEC)       /* after a failure, until there is a verdict ... */
+#define SHUT_AGAIN (250 * NSEC_PER_MSEC) /* ... and after that, until it is open */
+#define CROWDED (10 * NSEC_PER_MSEC)     /* while too many connections are under way */
+#define OURS (100 * NSEC_PER_MSEC)       /* after a failure of our own */
+
+struct port {
+    struct heap_node timer; /* first: a node is its port.  The next probe, or the end of this one */
+    size_t id;
+    int fd; /* -1: no probe is under way */
+    union qhcp_addr address;
+    struct judge judge;
+};
+
+struct ports {
+    struct ports_config config;
+    int epoll;
+    struct heap heap;
+    struct port **at; /* by id; NULL: not watched */
+    size_t cap;
+    unsigned under_way;
+};
+
+int ports_new(const struct ports_config *config, struct ports **ret)
+{
+    struct ports *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return QHCP_E_NOMEM;
+    p->config = *config;
+    p->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (p->epoll < 0) {
+        free(p);
+        return QHCP_E_IO;
+    }
+    *ret = p;
+    return 0;
+}
+
+/* Closing takes it out of the epoll set.  By a reset: a fleet's closed connections would wait for a
+ * minute each (TIME-WAIT). */
+static void end_probe(struct ports *p, struct port *port)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    if (port->fd < 0)
+        return;
+    setsockopt(port->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(port->fd);
+    port->fd = -1;
+    p->under_way--;
+}
+
+void ports_forget(struct ports *p, size_t id)
+{
+    struct port *port = id < p->cap ? p->at[id] : NULL;
+
+    if (!port)
+        return;
+    end_probe(p, port);
+    heap_set(&p->heap, &port->timer, NSEC_NEVER);
+    p->at[id] = NULL;
+    free(port);
+}
+
+void ports_free(struct ports *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->cap; i++)
+        ports_forget(p, i);
+    free(p->at);
+    heap_deinit(&p->heap);
+    close(p->epoll);
+    free(p);
+}
+
+static int reserve(struct ports *p, size_t id)
+{
+    size_t cap = p->cap ? p->cap : 16;
+    struct port **grown;
+
+    while (cap <= id)
+        cap *= 2;
+    if (cap == p->cap)
+        return 0;
+    if (heap_reserve(&p->heap, cap) != 0)
+        return QHCP_E_NOMEM;
+    grown = realloc(p->at, cap * sizeof *grown);
+    if (!grown)
+        return QHCP_E_NOMEM;
+    for (size_t i = p->cap; i < cap; i++)
+        grown[i] = NULL;
+    p->at = grown;
+    p->cap = cap;
+    return 0;
+}
+
+int ports_watch(struct ports *p, qhcp_nsec now, size_t id, const union qhcp_addr *address)
+{
+    struct port *port;
+
+    if (reserve(p, id) != 0)
+        return QHCP_E_NOMEM;
+    if (p->at[id] && address_equal(&p->at[id]->address, address))
+        return 0;
+    port = calloc(1, sizeof *port);
+    if (!port)
+        return QHCP_E_NOMEM;
+    ports_forget(p, id);
+    port->id = id;
+    port->fd = -1;
+    port->address = *address;
+    judge_init(&port->judge, p->config.fall, p->config.rise);
+    judge_result(&port->judge, QHCP_SERVING); /* it is open until it proves not to be */
+    p->at[id] = port;
+    heap_set(&p->heap, &port->timer, now);
+    return 0;
+}
+
+int ports_fd(const struct ports *p)
+{
+    return p->epoll;
+}
+
+static void schedule(struct ports *p, struct port *port, qhcp_nsec now, bool good)
+{
+    qhcp_nsec pause = p->config.every;
+
+    if (port->judge.verdict != QHCP_SERVING)
+        pause = nsec_min(pause, SHUT_AGAIN);
+    else if (!good)
+        pause = nsec_min(pause, AGAIN);
+    heap_set(&p->heap, &port->timer, nsec_add(now, pause));
+}
+
+static void result(struct ports *p, struct port *port, qhcp_nsec now, const char *words)
+{
+    enum qhcp_status before = port->judge.verdict, after;
+    bool good = words[0] == '\0';
+
+    end_probe(p, port);
+    after = judge_result(&port->judge, good ? QHCP_SERVING : QHCP_NOT_SERVING);
+    schedule(p, port, now, good);
+    if (after != before)
+        p->config.verdict(p->config.ctx, now, port->id, after == QHCP_SERVING, words);
+}
+
+/* Errors that say something of this machine, and nothing of the port. */
+static bool is_ours(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EADDRNOTAVAIL || error == EAGAIN || error == ENETDOWN;
+}
+
+static void begin(struct ports *p, struct port *port, qhcp_nsec now)
+{
+    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = port};
+    int error;
+
+    if (p->under_way >= PORTS_AT_ONCE) {
+        heap_set(&p->heap, &port->timer, nsec_add(now, CROWDED));
+        return;
+    }
+    port->fd = connect_begin(&port->address);
+    error = port->fd < 0 ? errno : 0;
+    p->under_way += port->fd >= 0;
+    if (port->fd >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, port->fd, &event) == 0) {
+        heap_set(&p->heap, &port->timer, nsec_add(now, p->config.timeout));
+        return;
+    }
+    if (error != 0 && !is_ours(error)) {
+        result(p, port, now, connect_words(error));
+        return;
+    }
+    end_probe(p, port);
+    heap_set(&p->heap, &port->timer, nsec_add(now, OURS));
+}
+
+static void ended(struct ports *p, struct port *port, qhcp_nsec now)
+{
+    int error = connect_end(port->fd);
+
+    result(p, port, now, error == 0 ? "" : connect_words(error));
+}
+
+/* One event at a time: a verdict may forget the port of the next. */
+void ports_ready(struct ports *p, qhcp_nsec now)
+{
+    struct epoll_event event;
+
+    for (int i = 0; i < EVENTS && epoll_wait(p->epoll, &event, 1, 0) == 1; i++)
+        ended(p, event.data.ptr, now);
+}
+
+qhcp_nsec ports_deadline(const struct ports *p)
+{
+    return heap_deadline(&p->heap);
+}
+
+void ports_expire(struct ports *p, qhcp_nsec now)
+{
+    size_t most = p->heap.count;
+
+    ports_ready(p, now);
+    for (size_t i = 0; i < most && heap_deadline(&p->heap) <= now; i++) {
+        struct port *port = (struct port *)heap_first(&p->heap);
+
+        if (port->fd < 0)
+            begin(p, port, now);
+        else
+            result(p, port, now, "no connection in time");
+    }
+}
