@@ -146,6 +146,10 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now);
 /* The sockets have dropped n datagrams more for want of room (SO_RXQ_OVFL). */
 void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n);
 
+/* Datagrams that qhcp_lb_send gave could not leave yet: the socket has no room, or the kernel no
+ * memory.  Call it while that lasts. */
+void qhcp_lb_blocked(struct qhcp_lb *lb, qhcp_nsec now);
+
 /* The verdict on the data port of the server listed under this address, by whoever uses it: a
  * forwarder, or a probe.  A server that says it serves while that port is dead is down, and why is
  * what words say; taken back by open true.  QHCP_E_NOT_FOUND. */

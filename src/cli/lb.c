@@ -77,6 +77,13 @@ static void on_dropped(void *ctx, qhcp_nsec now, uint64_t n)
     qhcp_lb_dropped(lb->core, now, n);
 }
 
+static void on_blocked(void *ctx, qhcp_nsec now)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_blocked(lb->core, now);
+}
+
 static qhcp_nsec on_deadline(void *ctx)
 {
     const struct lb *lb = ctx;
@@ -339,6 +346,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
                                        .send = on_send,
                                        .unreachable = on_unreachable,
                                        .dropped = on_dropped,
+                                       .blocked = on_blocked,
                                        .deadline = on_deadline,
                                        .expire = on_expire,
                                        .turn = on_turn,

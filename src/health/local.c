@@ -21,6 +21,15 @@ void local_late(struct local *l, qhcp_nsec now, qhcp_nsec late)
         raise(l, now, 1 + (late > 10 * LOCAL_LATE) + (late > 100 * LOCAL_LATE));
 }
 
+void local_blocked(struct local *l, qhcp_nsec now)
+{
+    l->blocked_at = now;
+    if (local_score(l, now) > 1)
+        return; /* lasts longer */
+    l->level = 1;
+    l->at = now;
+}
+
 void local_dropped(struct local *l, qhcp_nsec now, uint64_t n)
 {
     if (n > 0)

@@ -1,10 +1,10 @@
 /* The load balancer's own illness: a score that its servers share.
  *
  * For: a checker that is late, deaf or cut off itself must not call others dead.  In flow signs of
- * that (a late loop, datagrams that the receive buffer dropped, many suspects at once); out flows a
- * score from 0 (well) to LOCAL_MAX, which falls by one each LOCAL_DECAY.  Time-outs are multiplied
- * by score + 1, and nobody is voted down by silence while it is above 0 (the idea is Lifeguard's:
- * arXiv 1707.00788, 3.1).
+ * that (a late loop, datagrams that could not leave or that the receive buffer dropped, many
+ * suspects at once); out flows a score from 0 (well) to LOCAL_MAX, which falls by one each
+ * LOCAL_DECAY.  Time-outs are multiplied by score + 1, and nobody is voted down by silence while it
+ * is above 0 (the idea is Lifeguard's: arXiv 1707.00788, 3.1).
  *
  * Many suspects at once are a sign once in LOCAL_CROWD_PAUSE only: when a quarter of the fleet
  * really died, its verdict is put off by the second that the score takes to fall, and no longer;
@@ -31,12 +31,17 @@ struct local {
     qhcp_nsec at;          /* it falls from here */
     unsigned crowd;        /* what the crowd of late has raised it to ... */
     qhcp_nsec crowd_until; /* ... which it does again only after this */
+    qhcp_nsec blocked_at;  /* when a datagram could last not leave; 0: never */
 };
 
 unsigned local_score(const struct local *l, qhcp_nsec now);
 
 /* The loop came `late` after it was due. */
 void local_late(struct local *l, qhcp_nsec now, qhcp_nsec late);
+
+/* Datagrams could not leave just now, for want of room in the socket or of memory.  Whatever was
+ * sent before may not have left: no silence since then is held against anybody. */
+void local_blocked(struct local *l, qhcp_nsec now);
 
 /* Datagrams were dropped for want of room since the last call. */
 void local_dropped(struct local *l, qhcp_nsec now, uint64_t n);

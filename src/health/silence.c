@@ -140,6 +140,11 @@ static void forgive(struct health *h, qhcp_nsec now)
 
 static bool late(const struct health *h, qhcp_nsec now)
 {
+    qhcp_nsec blocked = h->config.local ? h->config.local->blocked_at : 0;
+
+    for (unsigned i = 0; i < h->n_open; i++)
+        if (blocked >= h->open[i].sent)
+            return true; /* it may not even have left */
     for (unsigned i = 0; i < h->n_open; i++)
         if (silence_too_late(now, h->open[i].due, h->open[i].due - h->open[i].sent))
             return true;
@@ -157,9 +162,9 @@ static bool count_overdue(struct health *h, qhcp_nsec now, bool were_late, bool 
             continue;
         }
         remove_probe(h, i);
-        evidence_missed(&h->ring, probe.sent);
         if (excuse && were_late)
             continue; /* its answer may be there */
+        evidence_missed(&h->ring, probe.sent);
         if (h->silent_since == 0) {
             h->silent_since = probe.sent;
             h->unheard = 0;

@@ -330,6 +330,12 @@ void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n)
     local_dropped(&lb->local, now, n);
 }
 
+void qhcp_lb_blocked(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    advance(lb, now);
+    local_blocked(&lb->local, now);
+}
+
 int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bool open,
                       const char *words)
 {

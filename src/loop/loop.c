@@ -235,6 +235,13 @@ static bool send_all(struct loop *l)
     return false;
 }
 
+static void tell_blocked(struct loop *l)
+{
+    for (size_t i = 0; i < l->n_sockets; i++)
+        if (udp_take_blocked(l->sockets[i].udp) && l->client.blocked)
+            l->client.blocked(l->client.ctx, loop_now());
+}
+
 static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
 {
     struct loop *l = w->data;
@@ -246,6 +253,7 @@ static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
         l->client.turn(l->client.ctx, loop_now());
         all = send_all(l) && all;
     }
+    tell_blocked(l);
     if (all)
         ev_idle_stop(ev, &l->again);
     else

@@ -28,6 +28,8 @@ struct loop_client {
                         const uint8_t *quoted, size_t quoted_len);
     /* The receive buffer had no room for n datagrams.  May be NULL. */
     void (*dropped)(void *ctx, qhcp_nsec now, uint64_t n);
+    /* What was to be sent could not leave: called while that lasts.  May be NULL. */
+    void (*blocked)(void *ctx, qhcp_nsec now);
     qhcp_nsec (*deadline)(void *ctx); /* NSEC_NEVER: none */
     void (*expire)(void *ctx, qhcp_nsec now);
     /* Once before every wait and before what is due is sent; may be NULL. */

@@ -36,6 +36,7 @@ struct udp {
     int fd;
     union qhcp_addr local;
     size_t first, pending; /* packets of `room` that wait for the socket */
+    bool blocked;          /* one did not leave; not told yet */
     struct qhcp_packet in[UDP_BATCH], room[UDP_BATCH];
     struct mmsghdr in_headers[UDP_BATCH], out_headers[UDP_BATCH];
     struct slot in_slots[UDP_BATCH], out_slots[UDP_BATCH];
@@ -293,7 +294,9 @@ static void drop_first(struct udp *u, int error)
 {
     const struct slot *slot = &u->out_slots[u->first];
 
-    if (u->n_own < UDP_BATCH && error != ENOBUFS && error != ENOMEM)
+    if (error == ENOBUFS || error == ENOMEM)
+        u->blocked = true;
+    else if (u->n_own < UDP_BATCH)
         u->own[u->n_own++] = (struct udp_error){.remote = slot->remote, .error = error};
     u->first++;
     u->pending--;
@@ -314,6 +317,7 @@ static int flush(struct udp *u)
             sent += n;
             failures = 0;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            u->blocked = true;
             break;
         } else if (errno != EINTR && ++failures >= RETRIES) {
             drop_first(u, errno);
@@ -347,6 +351,14 @@ int udp_send(struct udp *u, size_t n)
 size_t udp_pending(const struct udp *u)
 {
     return u->pending;
+}
+
+bool udp_take_blocked(struct udp *u)
+{
+    bool blocked = u->blocked || u->pending > 0;
+
+    u->blocked = false;
+    return blocked;
 }
 
 int udp_flush(struct udp *u)

@@ -17,13 +17,13 @@
 
 #define SPAN (50 * NSEC_PER_MSEC)
 
-static bool blocked;
+static int refusal; /* errno; 0: none */
 
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
 {
-    if (!blocked)
+    if (refusal == 0)
         return (int)syscall(SYS_sendmmsg, fd, messages, n, flags);
-    errno = EAGAIN;
+    errno = refusal;
     return -1;
 }
 
@@ -32,7 +32,7 @@ struct core {
     struct loop *loop;
     union qhcp_addr bound;
     qhcp_nsec until;
-    size_t expired, received;
+    size_t expired, received, blocked;
     bool sent;
 };
 
@@ -58,6 +58,12 @@ static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, siz
     return 1;
 }
 
+static void on_blocked(void *ctx, qhcp_nsec now)
+{
+    (void)now;
+    ((struct core *)ctx)->blocked++;
+}
+
 static qhcp_nsec on_deadline(void *ctx)
 {
     (void)ctx;
@@ -80,6 +86,7 @@ static struct core run(void)
     const struct loop_client client = {.ctx = &c,
                                        .receive = on_receive,
                                        .send = on_send,
+                                       .blocked = on_blocked,
                                        .deadline = on_deadline,
                                        .expire = on_expire};
 
@@ -95,11 +102,28 @@ static void while_a_socket_takes_nothing_the_core_is_asked_once_a_millisecond(vo
     struct core c;
 
     (void)state;
-    blocked = true;
+    refusal = EAGAIN;
     c = run();
-    blocked = false;
+    refusal = 0;
     assert_int_equal(c.received, 0);
     assert_in_range(c.expired, 1, SPAN / NSEC_PER_MSEC + 1);
+    assert_true(c.blocked >= c.expired); /* and told each time */
+}
+
+static void a_packet_that_finds_no_memory_is_told_once(void **state)
+{
+    static const int refusals[] = {ENOBUFS, ENOMEM};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct core c;
+
+        refusal = refusals[i];
+        c = run();
+        refusal = 0;
+        assert_int_equal(c.received, 0);
+        assert_int_equal(c.blocked, 1);
+    }
 }
 
 static void a_core_that_is_always_due_is_asked_as_often_as_can_be(void **state)
@@ -109,6 +133,7 @@ static void a_core_that_is_always_due_is_asked_as_often_as_can_be(void **state)
     (void)state;
     c = run();
     assert_int_equal(c.received, 1);
+    assert_int_equal(c.blocked, 0);
     assert_true(c.expired > SPAN / NSEC_PER_MSEC + 1);
 }
 
@@ -116,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(while_a_socket_takes_nothing_the_core_is_asked_once_a_millisecond),
+        cmocka_unit_test(a_packet_that_finds_no_memory_is_told_once),
         cmocka_unit_test(a_core_that_is_always_due_is_asked_as_often_as_can_be),
     };
 
