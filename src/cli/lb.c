@@ -17,6 +17,7 @@
 #include "cli/clock.h"
 #include "cli/listen.h"
 #include "cli/log.h"
+#include "cli/probes.h"
 #include "cli/servers.h"
 #include "cli/service.h"
 #include "cli/status.h"
@@ -45,6 +46,7 @@ struct lb {
     struct resolve *resolve;
     struct status status;
     struct service service;
+    struct probes probes;
     bool stopping;
 };
 
@@ -88,8 +90,9 @@ static qhcp_nsec on_deadline(void *ctx)
 {
     const struct lb *lb = ctx;
 
-    return nsec_min(qhcp_lb_deadline(lb->core),
-                    nsec_min(status_deadline(&lb->status), service_deadline(&lb->service)));
+    qhcp_nsec at = nsec_min(qhcp_lb_deadline(lb->core), probes_deadline(&lb->probes));
+
+    return nsec_min(at, nsec_min(status_deadline(&lb->status), service_deadline(&lb->service)));
 }
 
 static void on_expire(void *ctx, qhcp_nsec now)
@@ -98,6 +101,7 @@ static void on_expire(void *ctx, qhcp_nsec now)
 
     if (qhcp_lb_deadline(lb->core) <= now)
         qhcp_lb_expire(lb->core, now);
+    probes_expire(&lb->probes, now);
     status_expire(&lb->status, now);
     service_expire(&lb->service, now);
 }
@@ -140,6 +144,7 @@ static void on_event(void *ctx, const struct qhcp_event *event)
     struct lb *lb = ctx;
 
     status_event(&lb->status, event, loop_now());
+    probes_event(&lb->probes, loop_now(), event);
     log_say(QHCP_LOG_DEBUG, "%s: %s -> %s: %s", event->address, qhcp_state_name(event->from),
             qhcp_state_name(event->to), event->reason ? event->reason : "");
 }
@@ -254,6 +259,7 @@ static int remove_servers(struct lb *lb, const struct list *old, const struct li
         if (!found) {
             log_say(QHCP_LOG_INFO, "%s is no longer watched", old->at[i]);
             qhcp_lb_remove(lb->core, loop_now(), old->at[i]);
+            probes_forget(&lb->probes, old->at[i]);
         }
     }
     HASH_CLEAR(hh, table);
@@ -365,6 +371,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0)
         r = qhcp_lb_new(&config, loop_now(), &lb->core, words, words_cap);
     if (r == 0)
+        r = probes_init(&lb->probes, &lb->options, lb->core, lb->loop, words, words_cap);
+    if (r == 0)
         r = add_servers(lb, &lb->options.at[OPTION_SERVERS].list, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         r = loop_catch(lb->loop, signals[i]);
@@ -409,6 +417,7 @@ int cli_lb(int argc, char **argv)
         run(&lb);
     else
         fprintf(stderr, "%s: %s\n", cli_lb_spec.name, words);
+    probes_deinit(&lb.probes);
     resolve_free(lb.resolve);
     qhcp_lb_free(lb.core);
     loop_free(lb.loop);

@@ -140,6 +140,8 @@ static int set_item(const struct options_row *row, const char *text, bool no_fil
     }
     if (row->id == OPTION_APP_CHECK)
         r = spec_parse(text, no_files, &spec, words, words_cap);
+    else if (row->id == OPTION_PROBE)
+        r = spec_probe(text, &spec, words, words_cap);
     else if (row->id == OPTION_WATCH_PID)
         r = spec_pid(text, &spec, words, words_cap);
     else if (row->id == OPTION_WATCH_UNIT)

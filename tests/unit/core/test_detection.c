@@ -95,6 +95,32 @@ static void a_second_fault_within_ten_minutes_is_held_down(void **state)
     }
 }
 
+/* Up and down every 300 ms, for five minutes: cut off, or restarted. */
+static void a_flapping_server_causes_few_events(void **state)
+{
+    struct qhcp_lb_config c = {.liveness_interval = 100 * MSEC, .reconnect_interval = SEC};
+    struct pair *p = *state;
+
+    for (unsigned restarts = 0; restarts < 2; restarts++) {
+        pair_start(p, 0);
+        pair_watch(p, 1, &c);
+        assert_true(pair_run(p, SEC, pair_all_up));
+        p->n_events = 0;
+        for (unsigned i = 0; i < 500; i++) {
+            p->cut[0] = true;
+            if (restarts)
+                pair_start(p, 0);
+            pair_run(p, 300 * MSEC, NULL);
+            p->cut[0] = false;
+            pair_run(p, 300 * MSEC, NULL);
+        }
+        /* held for 5 s, 10 s, ... 320 s: seven faults and returns at most, of five hundred */
+        assert_in_range(p->n_events, 2, 16);
+        qhcp_lb_free(p->lb);
+        p->lb = NULL;
+    }
+}
+
 /* SIGSTOP, or a virtual machine that was suspended: what was due is long overdue. */
 static void a_load_balancer_that_was_stopped_calls_nobody_down(void **state)
 {
@@ -189,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_cut_off_server_is_down_after_its_misses_and_says_how_many),
         TEST(a_second_fault_within_ten_minutes_is_held_down),
+        TEST(a_flapping_server_causes_few_events),
         TEST(a_load_balancer_that_was_stopped_calls_nobody_down),
         TEST(too_few_healthy_servers_are_panic_until_there_are_more),
         TEST(dropped_datagrams_make_the_load_balancer_ill),

@@ -1,0 +1,191 @@
+#include "cli/probes.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/address.h"
+#include "check/ports.h"
+#include "check/spec.h"
+#include "cli/log.h"
+#include "cli/value.h"
+#include "loop/loop.h"
+
+#define PROBES_WHY 400
+
+struct probed {
+    UT_hash_handle hh;
+    size_t id;
+    bool told; /* that it names no service */
+    char target[ADDRESS_TEXT];
+    char address[]; /* as the user typed it */
+};
+
+static void on_verdict(void *ctx, qhcp_nsec now, size_t id, bool open, const char *why)
+{
+    struct probes *p = ctx;
+    const struct probed *server = p->slots[id];
+    char words[QHCP_TEXT];
+
+    snprintf(words, sizeof words, "%s: %s", server->target, why);
+    (void)qhcp_lb_data_port(p->core, now, server->address, open, words);
+}
+
+static void on_ready(void *ctx, qhcp_nsec now)
+{
+    ports_ready(((struct probes *)ctx)->ports, now);
+}
+
+int probes_init(struct probes *ret, const struct options *o, struct qhcp_lb *core,
+                struct loop *loop, char *words, size_t words_cap)
+{
+    const struct list *l = &o->at[OPTION_PROBE].list;
+    struct ports_config config = {.ctx = ret, .verdict = on_verdict};
+    char why[PROBES_WHY];
+    struct spec spec;
+    int r;
+
+    *ret = (struct probes){.core = core};
+    if (l->n == 0)
+        return 0;
+    r = spec_probe(l->at[0], &spec, why, sizeof why);
+    if (r < 0) {
+        snprintf(words, words_cap, "--probe: %s", why);
+        return r;
+    }
+    ret->port = spec.address.port;
+    config.every = spec.every;
+    config.timeout = spec.timeout;
+    config.fall = spec.fall;
+    config.rise = spec.rise;
+    r = ports_new(&config, &ret->ports);
+    if (r == 0)
+        r = loop_watch_readable(loop, ports_fd(ret->ports), on_ready, ret);
+    if (r < 0)
+        snprintf(words, words_cap, "--probe cannot start: %s", qhcp_strerror(r));
+    return r;
+}
+
+static void drop(struct probes *p, struct probed *server)
+{
+    ports_forget(p->ports, server->id);
+    HASH_DEL(p->table, server);
+    p->slots[server->id] = NULL;
+    free(server);
+}
+
+void probes_deinit(struct probes *p)
+{
+    for (size_t i = 0; i < p->n_slots; i++)
+        if (p->slots[i])
+            drop(p, p->slots[i]);
+    free(p->slots);
+    ports_free(p->ports);
+    *p = (struct probes){.ports = NULL};
+}
+
+void probes_forget(struct probes *p, const char *address)
+{
+    struct probed *server;
+
+    HASH_FIND_STR(p->table, address, server);
+    if (server)
+        drop(p, server);
+}
+
+/* A free number; -1: out of memory. */
+static long find_slot(struct probes *p)
+{
+    size_t i = 0, n = p->n_slots ? 2 * p->n_slots : 16;
+    struct probed **grown;
+
+    if (HASH_COUNT(p->table) == p->n_slots) {
+        grown = realloc(p->slots, n * sizeof *grown);
+        if (!grown)
+            return -1;
+        i = p->n_slots;
+        memset(grown + i, 0, (n - i) * sizeof *grown);
+        p->slots = grown;
+        p->n_slots = n;
+    }
+    while (p->slots[i])
+        i++;
+    return (long)i;
+}
+
+static struct probed *find_or_add(struct probes *p, const char *address)
+{
+    struct probed *server;
+    long id;
+
+    HASH_FIND_STR(p->table, address, server);
+    if (server)
+        return server;
+    id = find_slot(p);
+    server = id < 0 ? NULL : calloc(1, sizeof *server + strlen(address) + 1);
+    if (!server)
+        return NULL;
+    server->id = (size_t)id;
+    memcpy(server->address, address, strlen(address) + 1);
+    HASH_ADD_STR(p->table, address, server);
+    p->slots[id] = server;
+    return server;
+}
+
+/* The first service of the server's that is on its own address: tcp:PORT.  One elsewhere is not ours
+ * to knock at for a server's word alone. */
+static uint16_t own_service(const struct probes *p, size_t index)
+{
+    const char *services[LIMIT_SERVICES];
+    size_t n = qhcp_lb_services(p->core, index, services, LIMIT_SERVICES);
+    char ignored[PROBES_WHY];
+    uint64_t port = 0;
+
+    for (size_t i = 0; i < n && port == 0; i++)
+        if (strncmp(services[i], "tcp:", 4) == 0 && !strchr(services[i] + 4, ':'))
+            (void)value_count(services[i] + 4, "port", 1, 65535, &port, ignored, sizeof ignored);
+    return (uint16_t)port;
+}
+
+void probes_event(struct probes *p, qhcp_nsec now, const struct qhcp_event *event)
+{
+    struct probed *server;
+    struct qhcp_view view;
+    uint16_t port;
+
+    if (!p->ports || qhcp_lb_view(p->core, event->index, &view) != 0 ||
+        view.remote.sa.sa_family == AF_UNSPEC)
+        return;
+    server = find_or_add(p, event->address);
+    if (!server)
+        return;
+    port = p->port ? p->port : own_service(p, event->index);
+    if (port == 0) {
+        if (!server->told)
+            log_say(QHCP_LOG_WARNING,
+                    "%s names no service as tcp:PORT, so that its data port is not probed: start "
+                    "its agent with --service, or give --probe tcp:PORT",
+                    event->address);
+        server->told = true;
+        ports_forget(p->ports, server->id);
+        return;
+    }
+    view.remote.in.sin_port = htons(port); /* at the same place in both families */
+    address_format(&view.remote, server->target, sizeof server->target);
+    if (ports_watch(p->ports, now, server->id, &view.remote) != 0)
+        log_say(QHCP_LOG_ERROR, "%s: its data port is not probed: out of memory", event->address);
+}
+
+qhcp_nsec probes_deadline(const struct probes *p)
+{
+    return p->ports ? ports_deadline(p->ports) : NSEC_NEVER;
+}
+
+void probes_expire(struct probes *p, qhcp_nsec now)
+{
+    if (p->ports && ports_deadline(p->ports) <= now)
+        ports_expire(p->ports, now);
+}

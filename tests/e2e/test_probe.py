@@ -1,0 +1,106 @@
+"""--probe: an agent that says it serves while its data port is dead is not believed."""
+
+import socket
+
+from lib.case import SLOW, Case, free_port
+from lib.raw import wait_log
+
+PROBE = "tcp every=200ms timeout=300ms"
+
+
+class Port:
+    """A data port on 127.0.0.1 that can be shut and opened again; the kernel accepts for it."""
+
+    def __init__(self, backlog=64):
+        self.number = free_port(socket.SOCK_STREAM)
+        self.backlog, self.socket = backlog, None
+        self.open()
+
+    def open(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", self.number))
+        self.socket.listen(self.backlog)
+
+    def close(self):
+        self.socket.close()
+
+
+class Probe(Case):
+    def watch(self, service, *arguments):
+        """A server that stands for this service, and its load balancer: (load balancer, index)."""
+        port = free_port()
+        self.server(port, "--service", service, ip="127.0.0.1")
+        lb = self.lb([f"127.0.0.1:{port}"], "--flap-hold", "0", *arguments)
+        at, _ = lb.wait_event("up", within=10)
+        return lb, at
+
+    def data_port(self, **options):
+        port = Port(**options)
+        self.addCleanup(port.close)
+        return port
+
+    def quiet(self, lb, at):
+        """Nothing happens while ten more checks are answered."""
+        _, status = lb.wait_status(lambda s: True, 5, len(lb.lines))
+        before = status["servers"][0]["checks_ok"]
+        lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= before + 10, 10, len(lb.lines))
+        self.assertEqual([e["to"] for e in lb.events()[1:]], [], lb.story())
+
+    def test_a_lying_agent_is_down_until_its_port_is_open_again(self):
+        data = self.data_port()
+        for target in ("tcp", f"tcp:{data.number}"):
+            with self.subTest(target=target):
+                service = f"tcp:{data.number}" if target == "tcp" else "tcp:1"
+                lb, at = self.watch(service, "--probe", PROBE.replace("tcp", target))
+                data.close()
+                at, down = lb.wait_event("down", within=1, since=at)
+                self.assertEqual(down["reason"], "the agent answers, but its data port does not: "
+                                 f"127.0.0.1:{data.number}: connection refused")
+                data.open()
+                lb.wait_event("up", within=2, since=at)
+                self.assert_stops(lb)
+
+    def test_without_a_probe_the_agent_is_believed(self):
+        data = self.data_port()
+        lb, at = self.watch(f"tcp:{data.number}")
+        data.close()
+        self.quiet(lb, at)
+
+    def test_a_port_that_answers_nothing_is_down_too(self):
+        data = self.data_port(backlog=0)
+        lb, at = self.watch(f"tcp:{data.number}", "--probe", PROBE)
+        fillers = [socket.socket() for _ in range(3)]  # nobody accepts: the queue is full
+        for filler in fillers:
+            self.addCleanup(filler.close)
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", data.number))
+        _, down = lb.wait_event("down", within=5, since=at)
+        self.assertIn("no connection in time", down["reason"])
+
+    def test_only_a_service_of_the_server_s_own_address_is_probed(self):
+        for service in ("tcp:192.0.2.1:80", "tcp:localhost:1"):
+            with self.subTest(service=service):
+                lb, at = self.watch(service, "--probe", PROBE)
+                wait_log(lb, "names no service as tcp:PORT", 5 * SLOW)
+                self.quiet(lb, at)
+                self.assert_stops(lb)
+
+    def test_probes_that_are_none_are_refused_with_their_place(self):
+        for probe, words in (("udp", "tcp or tcp:PORT is wanted"),
+                             ("tcp:0", "a port is a number from 1 to 65535"),
+                             ("tcp:70000", "a port is a number from 1 to 65535"),
+                             ("tcp:host:80", "tcp or tcp:PORT is wanted"),
+                             ("tcp every=0", r"at character 5, \"every=0\": every= takes"),
+                             ("tcp rise=0", "rise= takes a number from 1 to 1000"),
+                             ("tcp 80", "KEY=VALUE is wanted here"),
+                             ("", "a check is wanted here|tcp or tcp:PORT is wanted")):
+            with self.subTest(probe=probe):
+                status, _, said = self.qhcp("lb", "--servers", "127.0.0.1:1", "--probe", probe)
+                self.assertEqual(status, 2, said)
+                self.assertRegex(said, words)
+                self.assertIn("--probe", said)
+        status, _, said = self.qhcp("lb", "--servers", "127.0.0.1:1", "--probe", "tcp", "--probe",
+                                    "tcp:80")
+        self.assertEqual(status, 2, said)
+        self.assertIn("more than 1 entries", said)
