@@ -35,8 +35,10 @@ struct qhcp_view {
     char reason[QHCP_TEXT]; /* why it is in that state; "" for up */
     char notice[QHCP_TEXT]; /* what the operator should do (certificate runs out ...); or "" */
     unsigned fails;         /* misses or failed dials in a row */
-    unsigned weight;        /* permille that new traffic gives it: 0 unless up or degraded, less
+    unsigned weight;        /* permille that its own health deserves: 0 unless up or degraded, less
                              * than 1000 for a while after it was down */
+    unsigned share;         /* permille that new traffic is to give it now: its weight, unless there
+                             * is panic.  In panic 0 for all, or 1000 for each that may be used */
     char evidence[QHCP_EVIDENCE]; /* why it was last down: checks, signals, times; or "" */
     uint64_t rtt_us;              /* smoothed; 0: unknown */
     uint64_t checks_sent, checks_ok;
@@ -44,11 +46,15 @@ struct qhcp_view {
     struct qhcp_value values[QHCP_VALUES];
 };
 
-/* Panic began or ended: too few servers are healthy for the health checks to be believed, or for
- * those that are left to bear the load.  What follows is the caller's to decide: use every server
- * all the same, or none.  Servers that drain, are in maintenance or not yet known do not count. */
+/* Panic began or ended, or its mode was changed during it: too few servers are healthy for the
+ * health checks to be believed, or for those that are left to bear the load.  Servers that drain,
+ * are in maintenance or not yet known do not count.  `use` says what follows, each server's share
+ * what that means for it.  Never used in panic: a server that drains, is in maintenance or took its
+ * leave, until it has served again; one that never had a session; one that was refused for trust or
+ * protocol since. */
 struct qhcp_panic {
     bool on;
+    enum qhcp_use use; /* QHCP_USE_HEALTHY unless on; then config.panic_mode */
     size_t healthy, total;
 };
 
@@ -80,6 +86,8 @@ struct qhcp_lb_config {
                            * at once */
     unsigned panic_threshold;     /* percent of the servers; with fewer healthy it is panic, until 5
                                    * percent more are; 0: 50; above 100: never */
+    enum qhcp_use panic_mode;     /* what panic leads to: QHCP_USE_NONE; or QHCP_USE_ALL, which 0
+                                   * means too */
     qhcp_nsec liveness_interval;  /* between probes; 0: the smaller of check_interval and 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down; 0: 30 s */

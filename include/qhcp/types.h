@@ -42,6 +42,17 @@ enum qhcp_state {
 /* The state's name, as in JSON and docs: "connecting", "up", ... */
 const char *qhcp_state_name(enum qhcp_state state);
 
+/* Which servers new traffic goes to. */
+enum qhcp_use {
+    QHCP_USE_HEALTHY = 0, /* no panic: each as its own health deserves */
+    QHCP_USE_ALL,         /* panic: every server, healthy or not, all alike; but none that left on
+                           * purpose, and none whose identity is in doubt */
+    QHCP_USE_NONE,        /* panic: none at all (fail closed) */
+};
+
+/* The word for it, as in JSON and docs: "healthy", "all", "none". */
+const char *qhcp_use_name(enum qhcp_use use);
+
 /* What a server says of itself (HEALTH_RESPONSE, key status). */
 enum qhcp_status {
     QHCP_SERVING = 0,

@@ -23,3 +23,10 @@ const char *qhcp_state_name(enum qhcp_state state)
 
     return (unsigned)state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }
+
+const char *qhcp_use_name(enum qhcp_use use)
+{
+    static const char *const names[] = {"healthy", "all", "none"};
+
+    return (unsigned)use < sizeof names / sizeof names[0] ? names[use] : "unknown";
+}

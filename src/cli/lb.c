@@ -194,6 +194,7 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
         .panic_threshold = options_number(o, OPTION_PANIC) > 0
                                ? (unsigned)options_number(o, OPTION_PANIC)
                                : LB_NO_PANIC,
+        .panic_mode = (enum qhcp_use)(QHCP_USE_ALL + options_number(o, OPTION_PANIC_MODE)),
         .flap_hold = time_or_off(o, OPTION_FLAP_HOLD),
         .slow_start = time_or_off(o, OPTION_SLOW_START),
         .liveness_interval = options_liveness(o),

@@ -57,6 +57,9 @@ enum options_kind {
       "How long a server that was down takes to get its whole weight back. 0: at once.")           \
     X(PANIC, "panic-threshold", NUMBER, OPTIONS_LB, "PERCENT", "50", 0, 100, true,                 \
       "With fewer healthy servers than this it is panic, which is said loudly. 0: never.")         \
+    X(PANIC_MODE, "panic-mode", CHOICE, OPTIONS_LB, "all|none", "all", 0, 0, true,                 \
+      "What panic leads to. all: every server is to be used, healthy or not, but those that "      \
+      "left on purpose or were never verified. none: no server is (fail closed).")                 \
     X(CHECK_INTERVAL, "check-interval", DURATION, OPTIONS_LB, "DURATION", "10s",                   \
       OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
       "How often metrics are asked for, and the pace of the status display.")                      \

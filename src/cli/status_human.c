@@ -132,6 +132,20 @@ static size_t add_rows(struct text *t, const struct status_fleet *fleet, enum pi
     return added;
 }
 
+/* What panic, or its end, leads to. */
+static const char *follows(enum qhcp_use use)
+{
+    switch (use) {
+    case QHCP_USE_ALL:
+        return "all are to be used but those that left on purpose";
+    case QHCP_USE_NONE:
+        return "none is to be used";
+    case QHCP_USE_HEALTHY:
+        break;
+    }
+    return "those are to be used";
+}
+
 void status_human_summary(struct text *t, const struct status_fleet *fleet, const char *time)
 {
     struct tally tally = count(fleet);
@@ -157,7 +171,7 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
         fleet->self(fleet->ctx, &self);
     if (self.panic.on) {
         from = t->n;
-        text_add(t, "PANIC: too few servers are healthy");
+        text_printf(t, "PANIC: too few servers are healthy: %s", follows(self.panic.use));
         end_line(t, from, page->width);
     }
     if (self.local_score > 0) {
@@ -196,6 +210,7 @@ void status_human_event(struct text *t, const struct qhcp_event *event, const ch
 
 void status_human_panic(struct text *t, const struct qhcp_panic *panic, const char *time)
 {
-    text_printf(t, "%s  %s: %zu of %zu servers are healthy\n", time,
-                panic->on ? "PANIC" : "the panic is over", panic->healthy, panic->total);
+    text_printf(t, "%s  %s: %zu of %zu servers are healthy: %s\n", time,
+                panic->on ? "PANIC" : "the panic is over", panic->healthy, panic->total,
+                follows(panic->use));
 }

@@ -34,7 +34,7 @@ static void add_server(struct text *t, const struct qhcp_view *v)
         member(t, "notice", v->notice);
     if (v->evidence[0] != '\0')
         member(t, "evidence", v->evidence);
-    text_printf(t, "\"weight\":%u,", v->weight);
+    text_printf(t, "\"weight\":%u,\"share\":%u,", v->weight, v->share);
     text_printf(t, "\"fails\":%u,\"rtt_us\":%llu,\"checks_sent\":%llu,\"checks_ok\":%llu,",
                 v->fails, (unsigned long long)v->rtt_us, (unsigned long long)v->checks_sent,
                 (unsigned long long)v->checks_ok);
@@ -53,6 +53,12 @@ static void open_object(struct text *t, const char *type, int64_t ms)
     char time[CLOCK_TEXT];
 
     text_printf(t, "{\"type\":\"%s\",\"time\":\"%s\",", type, clock_rfc3339(ms, time));
+}
+
+static void add_panic(struct text *t, const struct qhcp_panic *panic)
+{
+    text_printf(t, "\"panic\":%s,\"use\":\"%s\"", panic->on ? "true" : "false",
+                qhcp_use_name(panic->use));
 }
 
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t ms)
@@ -74,7 +80,8 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t
     if (fleet->self)
         fleet->self(fleet->ctx, &self);
     text_printf(t, "\"total\":%zu,\"up\":%zu,\"local_score\":%u,", total, up, self.local_score);
-    text_printf(t, "\"panic\":%s,", self.panic.on ? "true" : "false");
+    add_panic(t, &self.panic);
+    text_add(t, ",");
     if (fleet->insecure)
         text_add(t, "\"insecure\":true,");
     text_add(t, "\"servers\":[");
@@ -98,8 +105,8 @@ void status_json_event(struct text *t, const struct qhcp_event *event, int64_t m
 void status_json_panic(struct text *t, const struct qhcp_panic *panic, int64_t ms)
 {
     open_object(t, "panic", ms);
-    text_printf(t, "\"panic\":%s,\"healthy\":%zu,\"total\":%zu}\n", panic->on ? "true" : "false",
-                panic->healthy, panic->total);
+    add_panic(t, panic);
+    text_printf(t, ",\"healthy\":%zu,\"total\":%zu}\n", panic->healthy, panic->total);
 }
 
 void status_json_dropped(struct text *t, uint64_t count, int64_t ms)

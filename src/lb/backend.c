@@ -254,6 +254,10 @@ void backend_signal(struct backend *b, qhcp_nsec now, enum health_signal signal)
 {
     struct health_step step = {0};
 
+    if (signal == HEALTH_SIGNAL_REFUSED)
+        b->standing.verified = false;
+    if (signal == HEALTH_SIGNAL_TERMINATE)
+        b->standing.left = true;
     health_signal(&b->health, now, signal, &step);
     backend_act(b, now, &step);
 }
@@ -286,6 +290,7 @@ void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *ste
             b->restarted = false;
         b->lb->in_state[step->from]--;
         b->lb->in_state[b->health.state]++;
+        panic_state(&b->standing, b->health.state);
         lb_event(b, step->from, b->health.state, b->reason[0] != '\0' ? b->reason : "serving");
         lb_judge_panic(b->lb);
     }

@@ -29,6 +29,8 @@ static void set_defaults(struct qhcp_lb_config *c)
         c->rise = HEALTH_RISE;
     if (c->panic_threshold == 0)
         c->panic_threshold = 50;
+    if (c->panic_mode != QHCP_USE_NONE)
+        c->panic_mode = QHCP_USE_ALL;
     c->flap_hold = or_default(c->flap_hold, HEALTH_FLAP_HOLD);
     c->slow_start = or_default(c->slow_start, HEALTH_SLOW_START);
 }

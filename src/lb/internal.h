@@ -23,6 +23,7 @@
 #include "base/inbox.h"
 #include "base/limits.h"
 #include "health/health.h"
+#include "health/panic.h"
 #include "quic/quic.h"
 #include "session/lb.h"
 #include "state/state.h"
@@ -106,6 +107,7 @@ struct backend {
     struct inbox inbox;
     struct lost *lost; /* or NULL: always while there is a session */
     struct health health;
+    struct panic_standing standing;
     bool suspected;   /* counted in lb->suspects */
     unsigned sampled; /* in this cross-check (lb->cross) */
     unsigned unasked; /* frames nobody asked for since `unasked_since` */
@@ -166,7 +168,7 @@ struct qhcp_lb {
     size_t lost;                    /* backends with a struct lost */
     uint32_t seed;                  /* of the probes' phases */
     size_t in_state[QHCP_DOWN + 1]; /* how many backends are */
-    bool panic;
+    enum qhcp_use use;              /* what panic has led to */
     unsigned cross; /* the newest cross-check's number: others asked while one falls silent */
     unsigned cross_asked, cross_silent;
     qhcp_nsec cross_at;
@@ -264,7 +266,8 @@ void reason_evidence(const struct backend *b, char *ret, size_t cap);
 size_t lb_index(const struct qhcp_lb *lb, size_t id);
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Backends have moved between states, come or gone: is it panic now? */
+/* Backends have moved between states, come or gone, or panic is to be something else: is it panic
+ * now, and what follows? */
 void lb_judge_panic(struct qhcp_lb *lb);
 void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
 

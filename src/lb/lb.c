@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "health/panic.h"
 #include "lb/internal.h"
 #include "wire/utf8.h"
 
@@ -52,21 +51,29 @@ static struct qhcp_panic panic_of(const struct qhcp_lb *lb)
 {
     size_t healthy = lb->in_state[QHCP_UP] + lb->in_state[QHCP_DEGRADED];
 
-    return (struct qhcp_panic){
-        .on = lb->panic, .healthy = healthy, .total = healthy + lb->in_state[QHCP_DOWN]};
+    return (struct qhcp_panic){.on = lb->use != QHCP_USE_HEALTHY,
+                               .use = lb->use,
+                               .healthy = healthy,
+                               .total = healthy + lb->in_state[QHCP_DOWN]};
 }
 
 void lb_judge_panic(struct qhcp_lb *lb)
 {
+    static const char *const follows[] = {
+        [QHCP_USE_HEALTHY] = "those are to be used",
+        [QHCP_USE_ALL] = "all are to be used but those that left on purpose",
+        [QHCP_USE_NONE] = "none is to be used",
+    };
     unsigned threshold = lb->config->panic_threshold;
     struct qhcp_panic p = panic_of(lb);
 
-    p.on = panic_next(lb->panic, p.healthy, p.total, threshold <= 100 ? threshold : 0);
-    if (p.on == lb->panic || lb->stopping)
+    p.on = panic_next(p.on, p.healthy, p.total, threshold <= 100 ? threshold : 0);
+    p.use = p.on ? lb->config->panic_mode : QHCP_USE_HEALTHY;
+    if (p.use == lb->use || lb->stopping)
         return;
-    lb->panic = p.on;
-    lb_log(lb, QHCP_LOG_WARNING, "%s: %zu of %zu servers are healthy (threshold %u %%)",
-           p.on ? "PANIC" : "the panic is over", p.healthy, p.total, threshold);
+    lb->use = p.use;
+    lb_log(lb, QHCP_LOG_WARNING, "%s: %zu of %zu servers are healthy (threshold %u %%): %s",
+           p.on ? "PANIC" : "the panic is over", p.healthy, p.total, threshold, follows[p.use]);
     if (lb->config->panic)
         lb->config->panic(lb->config->ctx, &p);
 }
@@ -384,6 +391,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->fails = b->health.fails;
     ret->weight = health_weight(&b->health, lb->now);
+    ret->share = panic_share(lb->use, &b->standing, ret->state, ret->weight);
     reason_evidence(b, ret->evidence, sizeof ret->evidence);
     ret->rtt_us = known ? b->health.srtt / NSEC_PER_USEC : 0;
     ret->checks_sent = b->checks_sent;

@@ -135,7 +135,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     slice_to_cstr(ack->server_id, b->server_id, sizeof b->server_id);
     b->restarted = b->booted && memcmp(b->boot_id, ack->boot_id.p, sizeof b->boot_id) != 0;
     memcpy(b->boot_id, ack->boot_id.p, sizeof b->boot_id);
-    b->booted = true;
+    b->booted = b->standing.verified = true;
     keep_metrics(b, &ack->metrics);
     lost_end(b);
     b->tried = 0;

@@ -52,8 +52,40 @@ class Detection(Case):
                 _, down = lb.wait_event("down", within=10, address=f"10.79.0.2:{port}", since=at)
                 self.assertRegex(down["reason"], r"no answer to \d+ checks in \d+ ms")
             at, panic = lb.wait_json(lambda j: j["type"] == "panic", 5, since=at)
-            self.assertEqual((panic["panic"], panic["total"]), (True, len(PORTS)))
+            self.assertEqual((panic["panic"], panic["use"], panic["total"]),
+                             (True, "all", len(PORTS)))
         lb.wait_json(lambda j: j["type"] == "panic" and not j["panic"], 15, since=at)
+
+    def test_in_panic_all_servers_are_to_be_used_or_none_as_its_mode_says(self):
+        """Of six servers one is drained and four are killed: five of them went, one of them on
+        purpose."""
+        for mode, shares in (("all", [0, 1000, 1000, 1000, 1000, 1000]), ("none", [0] * 6)):
+            with self.subTest(mode=mode):
+                config = self.dir / "lb.yaml"
+                config.write_text(f"panic-mode: {mode}\n", encoding="ascii")
+                servers = [self.server(port) for port in PORTS]
+                lb = self.lb([f"127.0.0.1:{port}" for port in PORTS], "--config", config)
+                at, status = lb.wait_status(lambda s: s["up"] == len(PORTS), within=15)
+                self.assertEqual((status["panic"], status["use"]), (False, "healthy"))
+                self.assertEqual([s["share"] for s in status["servers"]], [1000] * 6)
+                self.qhcp("control", "--port", PORTS[0], "drain")
+                for server in servers[1:-1]:
+                    server.kill()
+                at, panic = lb.wait_json(lambda j: j["type"] == "panic", 10, since=at)
+                self.assertEqual((panic["panic"], panic["use"]), (True, mode))
+                at, status = lb.wait_status(lambda s: s["panic"] and all(
+                    x["state"] == "down" for x in s["servers"][1:-1]), 10, since=at)
+                self.assertEqual(status["use"], mode)
+                self.assertEqual([s["share"] for s in status["servers"]], shares)
+                self.assertEqual([s["weight"] > 0 for s in status["servers"]], [False] * 5 + [True])
+                self.assertIn("PANIC: ", lb.errors())
+                config.write_text("panic-mode: none\n", encoding="ascii")
+                lb.send(signal.SIGHUP)  # takes effect in the midst of it
+                lb.wait_status(lambda s: s["use"] == "none" and not any(
+                    x["share"] for x in s["servers"]), 10, since=at)
+                lb.close()
+                for server in servers:
+                    server.close()
 
     def test_why_it_was_down_is_known_afterwards_and_it_comes_back_gently(self):
         server_ns, lb, at = self.fleet("--slow-start", "3s")

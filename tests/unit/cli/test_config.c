@@ -103,6 +103,7 @@ static void bad_values_are_refused_in_words(void **state)
         {"liveness-interval", "1h", "-1", "not a duration"},
         {"reconnect-interval", "24h", "nan", "not a duration"},
         {"status-format", "json", "xml", "human|json|none"},
+        {"panic-mode", "none", "some", "all|none"},
         {"log-level", "debug", "DEBUG", "error|warning|info|debug"},
         {"cert-file", "/etc/passwd", "/etc/no-such-file", "No such file"},
         {"cert-file", "/etc/passwd", "/etc", "not a regular file"},

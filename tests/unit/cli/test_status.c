@@ -56,28 +56,30 @@ static void a_status_line_is_as_documented(void **state)
     (void)state;
     fake_add(&fake, "localhost:4243");
     fake_change(fake_add(&fake, "localhost:4244"), QHCP_DOWN, "port unreachable (ICMP)");
-    fake.at[0].weight = 1000;
+    fake.at[0].weight = fake.at[0].share = 1000;
     fake.at[1].n_values = 0;
     snprintf(fake.at[1].evidence, QHCP_EVIDENCE, "loss 0.1 %%");
     status_json_fleet(&text, &fleet, 1795448597123);
     assert_string_equal(
         text.at, "{\"type\":\"status\",\"time\":\"2026-11-23T15:43:17.123Z\",\"total\":2,\"up\":1,"
-                 "\"local_score\":0,\"panic\":false,\"servers\":[{\"address\":\"localhost:4243\","
+                 "\"local_score\":0,\"panic\":false,\"use\":\"healthy\",\"servers\":[{\"address\":"
+                 "\"localhost:4243\","
                  "\"server_id\":"
                  "\"id-1\",\"state\":\"up\","
-                 "\"reason\":\"\",\"weight\":1000,\"fails\":0,\"rtt_us\":412,\"checks_sent\":12,"
+                 "\"reason\":\"\",\"weight\":1000,\"share\":1000,\"fails\":0,\"rtt_us\":412,"
+                 "\"checks_sent\":12,"
                  "\"checks_ok\":12,"
                  "\"metrics\":{\"cpu_usage_percent\":3.14,\"memory_usage_percent\":40.20}},"
                  "{\"address\":\"localhost:4244\",\"server_id\":\"id-2\",\"state\":\"down\","
                  "\"reason\":\"port unreachable (ICMP)\",\"evidence\":\"loss 0.1 "
-                 "%\",\"weight\":0,\"fails\":3,\"rtt_us\":412,\"checks_sent\":12,"
+                 "%\",\"weight\":0,\"share\":0,\"fails\":3,\"rtt_us\":412,\"checks_sent\":12,"
                  "\"checks_ok\":12,\"metrics\":{}}]}\n");
 }
 
 static void a_self(const void *ctx, struct qhcp_self *ret)
 {
     (void)ctx;
-    *ret = (struct qhcp_self){.local_score = 3, .panic = {true, 1, 3}};
+    *ret = (struct qhcp_self){.local_score = 3, .panic = {true, QHCP_USE_ALL, 1, 3}};
 }
 
 static void a_load_balancer_that_is_ill_says_so(void **state)
@@ -92,24 +94,30 @@ static void a_load_balancer_that_is_ill_says_so(void **state)
     fleet.self = a_self;
     text_reset(&text);
     status_human_table(&text, &fleet, &page);
-    assert_says(text.at, "PANIC: too few servers are healthy");
+    assert_says(text.at, "PANIC: too few servers are healthy: all are to be used but");
     assert_says(text.at, "WARNING: this load balancer is late or cut off itself (score 3 of 7)");
     text_reset(&text);
     status_json_fleet(&text, &fleet, 0);
-    assert_says(text.at, "\"local_score\":3,\"panic\":true,");
+    assert_says(text.at, "\"local_score\":3,\"panic\":true,\"use\":\"all\",");
 }
 
 static void panic_is_a_line_of_its_own(void **state)
 {
-    const struct qhcp_panic begins = {true, 1, 3}, ends = {false, 3, 3};
+    const struct qhcp_panic begins = {true, QHCP_USE_NONE, 1, 3},
+                            ends = {false, QHCP_USE_HEALTHY, 3, 3};
 
     (void)state;
     status_json_panic(&text, &begins, 1795448597123);
     assert_string_equal(text.at, "{\"type\":\"panic\",\"time\":\"2026-11-23T15:43:17.123Z\","
-                                 "\"panic\":true,\"healthy\":1,\"total\":3}\n");
+                                 "\"panic\":true,\"use\":\"none\",\"healthy\":1,"
+                                 "\"total\":3}\n");
+    text_reset(&text);
+    status_human_panic(&text, &begins, "now");
+    assert_string_equal(text.at, "now  PANIC: 1 of 3 servers are healthy: none is to be used\n");
     text_reset(&text);
     status_human_panic(&text, &ends, "now");
-    assert_string_equal(text.at, "now  the panic is over: 3 of 3 servers are healthy\n");
+    assert_string_equal(text.at, "now  the panic is over: 3 of 3 servers are healthy: those "
+                                 "are to be used\n");
 }
 
 static void an_event_line_is_as_documented(void **state)

@@ -107,6 +107,16 @@ void pair_start(struct pair *p, int i)
         fail_msg("server: %s", words);
 }
 
+void pair_start_stranger(struct pair *p, int i)
+{
+    char dir[sizeof p->dir + 16];
+
+    snprintf(dir, sizeof dir, "%s/stranger", p->dir);
+    setenv("QHCP_STATE_DIR", dir, 1);
+    pair_start(p, i);
+    setenv("QHCP_STATE_DIR", p->dir, 1);
+}
+
 void pair_kill(struct pair *p, int i)
 {
     qhcp_server_free(p->servers[i]);

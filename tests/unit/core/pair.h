@@ -43,6 +43,8 @@ void pair_init(struct pair *p);
 void pair_deinit(struct pair *p);
 /* The server at 127.0.0.1:(4243+i), a fresh one each time. */
 void pair_start(struct pair *p, int i);
+/* The same with a certificate of another CA. */
+void pair_start_stranger(struct pair *p, int i);
 void pair_kill(struct pair *p, int i);
 /* The load balancer that watches servers 0 to n-1; config may be NULL. */
 void pair_watch(struct pair *p, int n, const struct qhcp_lb_config *config);

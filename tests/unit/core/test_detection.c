@@ -189,6 +189,110 @@ static void too_few_healthy_servers_are_panic_until_there_are_more(void **state)
     assert_false(panics[1].on);
 }
 
+static unsigned share(struct pair *p, size_t i)
+{
+    struct qhcp_view v;
+
+    assert_int_equal(qhcp_lb_view(p->lb, i, &v), 0);
+    return v.share;
+}
+
+/* 0 crashed, 1 in maintenance and then switched off, 2 never there, 3 serves and is in slow start
+ * or whole: what each gets of new traffic in panic, by mode. */
+static void what_panic_leads_to_is_in_every_server_s_share(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {
+        .liveness_interval = 100 * MSEC, .panic = on_panic, .panic_threshold = 40};
+
+    n_panics = 0;
+    for (int i = 0; i < PAIR_SERVERS; i++)
+        if (i != 2)
+            pair_start(p, i);
+    pair_watch(p, PAIR_SERVERS, &c);
+    pair_run(p, SEC, NULL);
+    assert_int_equal(share(p, 0), 1000);
+    assert_int_equal(share(p, 2), 0);
+    qhcp_server_set_status(p->servers[1], p->now, QHCP_STATUS_MAINTENANCE, "disk");
+    pair_run(p, SEC, NULL);
+    pair_kill(p, 1);
+    pair_run(p, SEC, NULL);
+    assert_int_equal(n_panics, 0); /* two of four */
+    assert_int_equal(share(p, 3), 1000);
+    pair_kill(p, 0);
+    assert_true(pair_run(p, SEC, in_panic));
+    assert_int_equal(panics[0].use, QHCP_USE_ALL); /* by default */
+    assert_int_equal(pair_state(p, 0), QHCP_DOWN);
+    assert_int_equal(pair_state(p, 1), QHCP_DOWN);
+    assert_int_equal(share(p, 0), 1000);
+    assert_int_equal(share(p, 1), 0);
+    assert_int_equal(share(p, 2), 0);
+    assert_int_equal(share(p, 3), 1000);
+    c.panic_mode = QHCP_USE_NONE; /* said at once, not with the next panic */
+    pair_reload(p, &c);
+    assert_int_equal(n_panics, 2);
+    assert_true(panics[1].on && panics[1].use == QHCP_USE_NONE);
+    for (size_t i = 0; i < PAIR_SERVERS; i++)
+        assert_int_equal(share(p, i), 0);
+    c.panic_threshold = 101;
+    pair_reload(p, &c);
+    assert_int_equal(n_panics, 3);
+    assert_true(!panics[2].on && panics[2].use == QHCP_USE_HEALTHY);
+    assert_int_equal(share(p, 0), 0);
+    assert_int_equal(share(p, 3), 1000);
+}
+
+/* Down as any other, and not to be had in panic: it said that it goes. */
+static void a_server_that_took_its_leave_is_not_used_in_panic(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 100 * MSEC, .reconnect_interval = SEC};
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    qhcp_server_set_check(p->servers[0], p->now, "a", QHCP_NOT_SERVING, "", 0);
+    assert_true(pair_run(p, SEC, in_panic));
+    assert_int_equal(share(p, 0), 1000); /* its own word counts as a health check */
+    qhcp_server_stop(p->servers[0], p->now, SEC, "stopping");
+    pair_run(p, 2 * SEC, NULL);
+    pair_kill(p, 0);
+    pair_run(p, 5 * SEC, NULL);
+    assert_true(in_panic(p));
+    assert_int_equal(share(p, 0), 0);
+    pair_start(p, 0);
+    assert_true(pair_run(p, 10 * SEC, pair_all_up));
+    pair_kill(p, 0);
+    assert_true(pair_run(p, SEC, in_panic));
+    assert_int_equal(share(p, 0), 1000);
+}
+
+/* It was verified once; then somebody answers with another certificate, then nobody does. */
+static void a_server_that_was_refused_is_not_used_in_panic_however_it_goes_on(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_lb_config c = {.liveness_interval = 100 * MSEC, .reconnect_interval = SEC};
+    struct qhcp_view v;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &c);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_kill(p, 0);
+    assert_true(pair_run(p, SEC, in_panic));
+    assert_int_equal(share(p, 0), 1000);
+    pair_start_stranger(p, 0);
+    pair_run(p, 5 * SEC, NULL);
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &v), 0);
+    assert_true(v.refused);
+    assert_int_equal(v.share, 0);
+    pair_kill(p, 0);
+    p->icmp = false;
+    pair_run(p, 5 * SEC, NULL);
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &v), 0);
+    assert_false(v.refused);
+    assert_int_equal(v.share, 0);
+}
+
 static void dropped_datagrams_make_the_load_balancer_ill(void **state)
 {
     struct pair *p = *state;
@@ -218,6 +322,9 @@ int main(void)
         TEST(a_flapping_server_causes_few_events),
         TEST(a_load_balancer_that_was_stopped_calls_nobody_down),
         TEST(too_few_healthy_servers_are_panic_until_there_are_more),
+        TEST(what_panic_leads_to_is_in_every_server_s_share),
+        TEST(a_server_that_took_its_leave_is_not_used_in_panic),
+        TEST(a_server_that_was_refused_is_not_used_in_panic_however_it_goes_on),
         TEST(dropped_datagrams_make_the_load_balancer_ill),
     };
 

@@ -1,7 +1,5 @@
-/* The load balancer's own illness, and panic. */
+/* The load balancer's own illness. */
 #include "clock.h"
-
-#include "health/panic.h"
 
 static void lateness_and_drops_raise_the_score_and_time_heals(void **state)
 {
@@ -163,19 +161,6 @@ static void timeouts_are_longer_while_we_are_ill(void **state)
     assert_true(c.h.timeout_at == c.now + 4 * HEALTH_TIMEOUT_MIN);
 }
 
-static void panic_begins_below_its_threshold_and_ends_above_it(void **state)
-{
-    (void)state;
-    assert_false(panic_next(false, 50, 100, 50));
-    assert_true(panic_next(false, 49, 100, 50));
-    assert_true(panic_next(true, 54, 100, 50));
-    assert_false(panic_next(true, 55, 100, 50));
-    assert_false(panic_next(true, 1, 1, 99)); /* all are healthy, whatever the margin */
-    assert_true(panic_next(false, 0, 1, 1));
-    assert_false(panic_next(true, 0, 100, 0)); /* turned off */
-    assert_false(panic_next(true, 0, 0, 50));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,7 +173,6 @@ int main(void)
         cmocka_unit_test(a_burst_convicts_nobody_while_we_are_ill),
         cmocka_unit_test(attempts_that_time_out_while_we_are_ill_do_not_count),
         cmocka_unit_test(timeouts_are_longer_while_we_are_ill),
-        cmocka_unit_test(panic_begins_below_its_threshold_and_ends_above_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
