@@ -16,10 +16,11 @@ class Detection(Case):
         of the line by which all are up)."""
         server_ns, lb_ns = self.namespace("servers"), self.namespace("lb")
         lb_ns.link(server_ns, "10.79.0.1/24", "10.79.0.2/24")
-        for port in PORTS:
-            self.server(port, namespace=server_ns)
-        lb = self.lb([f"10.79.0.2:{port}" for port in PORTS], "--liveness-interval", "100ms",
-                     *arguments, namespace=lb_ns)
+        self.servers = [self.server(port, namespace=server_ns) for port in PORTS]
+        self.lb_ns = lb_ns
+        if "--liveness-interval" not in arguments:
+            arguments += ("--liveness-interval", "100ms")
+        lb = self.lb([f"10.79.0.2:{port}" for port in PORTS], *arguments, namespace=lb_ns)
         at, _ = lb.wait_status(lambda s: s["up"] == len(PORTS), within=15)
         return server_ns, lb, at
 
@@ -123,6 +124,38 @@ class Detection(Case):
                 lb.close()
                 self.doCleanups()
                 self.setUp()
+
+    def test_a_lost_server_is_up_again_long_before_the_reconnect_interval(self):
+        server_ns, lb, at = self.fleet("--reconnect-interval", "60s", "--flap-hold", "0")
+        for namespace, rule in ((server_ns, "udp dport 4301"), (self.lb_ns, "udp sport 4301")):
+            with self.subTest(cut=rule):
+                with namespace.drop(rule):
+                    at, down = lb.wait_event("down", within=5, since=at)
+                at, _ = lb.wait_event("up", within=2, address=down["address"], since=at)
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            with self.subTest(signal=number):
+                self.servers[0].stop(number)
+                at, down = lb.wait_event("down", within=5, since=at)
+                time.sleep(0.5)  # it is away, as a service that starts is
+                self.servers[0] = self.server(PORTS[0], namespace=server_ns)
+                at, _ = lb.wait_event("up", within=2, address=down["address"], since=at)
+
+    def test_errors_meant_for_others_cost_a_server_no_check(self):
+        """Each ICMP error for a dead server waits on the one socket, where the next send to a living one
+        finds it."""
+        server_ns, lb, at = self.fleet("--reconnect-interval", "1s", "--liveness-interval", "20ms",
+                                       "--status-interval", "100ms")
+        for server in self.servers[1:]:
+            server.kill()
+        for port in PORTS[1:]:
+            lb.wait_event("down", within=5, address=f"10.79.0.2:{port}", since=at)
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:  # they are knocked at and dialled all the time
+            at, status = lb.wait_status(lambda s: True, 5, since=at + 1)
+            living = status["servers"][0]
+            self.assertEqual((living["state"], living["fails"]), ("up", 0), status)
+        self.assertGreater(living["checks_ok"], 100)
+        self.assertLessEqual(living["checks_sent"] - living["checks_ok"], 2)
 
     def reasons(self, lb):
         return [s for j in map(json.loads, lb.lines) if j["type"] == "status"
