@@ -72,6 +72,7 @@ struct qhcp_event {
     const char *address;
     enum qhcp_state from, to;
     const char *reason;
+    const char *evidence; /* to DOWN: what that rests on (as in qhcp_view); else "" */
 };
 
 enum qhcp_log_level { QHCP_LOG_ERROR, QHCP_LOG_WARNING, QHCP_LOG_INFO, QHCP_LOG_DEBUG };

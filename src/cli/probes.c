@@ -139,8 +139,8 @@ static struct probed *find_or_add(struct probes *p, const char *address)
  * to knock at for a server's word alone. */
 static uint16_t own_service(const struct probes *p, size_t index)
 {
-    const char *services[LIMIT_SERVICES];
-    size_t n = qhcp_lb_services(p->core, index, services, LIMIT_SERVICES);
+    char services[QHCP_SERVICES][QHCP_SERVICE];
+    size_t n = qhcp_lb_services(p->core, index, services, QHCP_SERVICES);
     char ignored[PROBES_WHY];
     uint64_t port = 0;
 

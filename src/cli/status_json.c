@@ -97,6 +97,8 @@ void status_json_event(struct text *t, const struct qhcp_event *event, int64_t m
     member(t, "address", event->address);
     member(t, "from", qhcp_state_name(event->from));
     member(t, "to", qhcp_state_name(event->to));
+    if (event->evidence && event->evidence[0] != '\0')
+        member(t, "evidence", event->evidence);
     text_add(t, "\"reason\":");
     text_json(t, event->reason ? event->reason : "");
     text_add(t, "}\n");

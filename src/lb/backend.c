@@ -262,14 +262,6 @@ void backend_signal(struct backend *b, qhcp_nsec now, enum health_signal signal)
     backend_act(b, now, &step);
 }
 
-static void tell_evidence(struct backend *b)
-{
-    char text[QHCP_EVIDENCE];
-
-    reason_evidence(b, text, sizeof text);
-    lb_log(b->lb, QHCP_LOG_INFO, "%s: down: %s (%s)", b->text, b->reason, text);
-}
-
 static void let_go(struct backend *b, qhcp_nsec now, const struct health_step *step)
 {
     bool kept = step->lost && !b->lb->stopping && lost_keep(b, now);
@@ -284,8 +276,6 @@ void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *ste
     if (step->verdict || b->health.state != QHCP_UP)
         reason_update(b, step);
     if (step->verdict) {
-        if (b->health.state == QHCP_DOWN)
-            tell_evidence(b);
         if (b->health.state == QHCP_UP)
             b->restarted = false;
         b->lb->in_state[step->from]--;

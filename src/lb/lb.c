@@ -40,9 +40,18 @@ size_t lb_index(const struct qhcp_lb *lb, size_t id)
 void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason)
 {
     struct qhcp_lb *lb = b->lb;
-    struct qhcp_event event = {
-        .index = lb_index(lb, b->id), .address = b->text, .from = from, .to = to, .reason = reason};
+    char evidence[QHCP_EVIDENCE] = "";
+    struct qhcp_event event = {.index = lb_index(lb, b->id),
+                               .address = b->text,
+                               .from = from,
+                               .to = to,
+                               .reason = reason,
+                               .evidence = evidence};
 
+    if (to == QHCP_DOWN) {
+        reason_evidence(b, evidence, sizeof evidence);
+        lb_log(lb, QHCP_LOG_INFO, "%s: down: %s (%s)", b->text, reason, evidence);
+    }
     if (lb->config->event)
         lb->config->event(lb->config->ctx, &event);
 }

@@ -94,7 +94,9 @@ class Detection(Case):
             begun = time.monotonic()
             at, down = lb.wait_event("down", within=5, since=at)
             self.assertLess(time.monotonic() - begun, 1 * SLOW)
-        at, _ = lb.wait_event("up", within=10, address=down["address"], since=at)
+        self.assertRegex(down["evidence"], r"^\d+ missed in \d+ ms, asked \d+ over \d+ ms; ")
+        at, up = lb.wait_event("up", within=10, address=down["address"], since=at)
+        self.assertNotIn("evidence", up)
 
         def back(status):
             return [s for s in status["servers"] if s["address"] == down["address"]][0]
