@@ -16,6 +16,10 @@
 #define QHCP_EVIDENCE 512
 #define QHCP_OFF UINT64_MAX /* for times whose 0 is a default: none */
 
+#define QHCP_CHECKS 16   /* application checks of one server */
+#define QHCP_SERVICES 16 /* services of one server */
+#define QHCP_SERVICE 281 /* room for a service, with its NUL */
+
 struct qhcp_lb;
 
 /* A metric's newest value, in its registered unit (docs/protocol.md). */
@@ -44,6 +48,14 @@ struct qhcp_view {
     uint64_t checks_sent, checks_ok;
     size_t n_values;
     struct qhcp_value values[QHCP_VALUES];
+};
+
+/* The newest outcome of one of a server's application checks; a copy. */
+struct qhcp_check_view {
+    char name[65];
+    enum qhcp_status status; /* serving, degraded or not serving */
+    char reason[QHCP_TEXT];  /* or "" */
+    qhcp_nsec duration;      /* of the check; on the wire in microseconds */
 };
 
 /* Panic began or ended, or its mode was changed during it: too few servers are healthy for the
@@ -170,6 +182,19 @@ void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret
 size_t qhcp_lb_count(const struct qhcp_lb *lb);
 /* 0, or QHCP_E_NOT_FOUND. */
 int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret);
+
+/* The outcomes of its application checks, in the server's order: fills up to cap, and returns how
+ * many there are, QHCP_CHECKS at most.  0 for a server that has none, or that does not answer now,
+ * and for an index that is none.  A server leaves out what does not fit its answer: first all
+ * reasons, then the checks that pass, then the others. */
+size_t qhcp_lb_checks(const struct qhcp_lb *lb, size_t index, struct qhcp_check_view *ret,
+                      size_t cap);
+
+/* The services that the server stands for, as its last session named them ("tcp:8080",
+ * "tcp:HOST:PORT"; without a host the server's own), whatever its state: fills up to cap, and
+ * returns how many there are, QHCP_SERVICES at most.  0 for an index that is none. */
+size_t qhcp_lb_services(const struct qhcp_lb *lb, size_t index, char ret[][QHCP_SERVICE],
+                        size_t cap);
 
 /* TERMINATE to every server; done when qhcp_lb_stopped, at the latest a second later. */
 void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now);

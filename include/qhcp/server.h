@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include <qhcp/error.h>
-#include <qhcp/lb.h> /* qhcp_log_level */
+#include <qhcp/lb.h> /* qhcp_log_level, qhcp_check_view */
 #include <qhcp/types.h>
 
 #pragma GCC visibility push(default)
@@ -62,16 +62,6 @@ int qhcp_server_set_check(struct qhcp_server *s, qhcp_nsec now, const char *name
  * QHCP_E_NOT_FOUND (no such metric), QHCP_E_ARG, QHCP_E_FULL (16 rules), with words. */
 int qhcp_server_add_threshold(struct qhcp_server *s, qhcp_nsec now, const char *rule, char *words,
                               size_t words_cap);
-
-/* A check as qhcp_server_status shows it; a copy. */
-struct qhcp_check_view {
-    char name[65];
-    enum qhcp_status status;
-    char reason[QHCP_TEXT];
-    qhcp_nsec duration;
-};
-
-#define QHCP_CHECKS 16 /* application checks of one server */
 
 /* What the server says of itself, and what that comes from; a copy. */
 struct qhcp_server_view {

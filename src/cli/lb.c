@@ -170,6 +170,20 @@ static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
     return qhcp_lb_view(lb->core, index, ret);
 }
 
+static size_t fleet_checks(const void *ctx, size_t index, struct qhcp_check_view *ret, size_t cap)
+{
+    const struct lb *lb = ctx;
+
+    return qhcp_lb_checks(lb->core, index, ret, cap);
+}
+
+static size_t fleet_services(const void *ctx, size_t index, char ret[][QHCP_SERVICE], size_t cap)
+{
+    const struct lb *lb = ctx;
+
+    return qhcp_lb_services(lb->core, index, ret, cap);
+}
+
 static void fleet_self(const void *ctx, struct qhcp_self *ret)
 {
     const struct lb *lb = ctx;
@@ -402,8 +416,12 @@ static void run(struct lb *lb)
 int cli_lb(int argc, char **argv)
 {
     struct lb lb = {.argc = argc, .argv = argv};
-    const struct status_fleet fleet = {
-        .ctx = &lb, .count = fleet_count, .view = fleet_view, .self = fleet_self};
+    const struct status_fleet fleet = {.ctx = &lb,
+                                       .count = fleet_count,
+                                       .view = fleet_view,
+                                       .checks = fleet_checks,
+                                       .services = fleet_services,
+                                       .self = fleet_self};
     char words[LB_WORDS] = "cannot start: out of memory";
     const char *positional;
     int r;

@@ -21,6 +21,9 @@ struct status_fleet {
     const void *ctx;
     size_t (*count)(const void *ctx);
     int (*view)(const void *ctx, size_t index, struct qhcp_view *ret);
+    /* qhcp_lb_checks' and qhcp_lb_services' kind; NULL: none */
+    size_t (*checks)(const void *ctx, size_t index, struct qhcp_check_view *ret, size_t cap);
+    size_t (*services)(const void *ctx, size_t index, char ret[][QHCP_SERVICE], size_t cap);
     void (*self)(const void *ctx, struct qhcp_self *ret); /* of the load balancer; NULL: well */
     bool insecure;                                        /* --insecure: said with every status */
 };

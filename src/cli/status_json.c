@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/clock.h"
+#include "wire/registry.h"
 
 void status_json_value(struct text *t, const struct qhcp_value *value)
 {
@@ -23,7 +24,38 @@ static void member(struct text *t, const char *name, const char *value)
     text_add(t, ",");
 }
 
-static void add_server(struct text *t, const struct qhcp_view *v)
+static void add_checks(struct text *t, const struct status_fleet *fleet, size_t index)
+{
+    struct qhcp_check_view checks[QHCP_CHECKS];
+    size_t n = fleet->checks ? fleet->checks(fleet->ctx, index, checks, QHCP_CHECKS) : 0;
+
+    text_add(t, "\"checks\":[");
+    for (size_t i = 0; i < n; i++) {
+        text_add(t, i > 0 ? ",{" : "{");
+        member(t, "name", checks[i].name);
+        member(t, "status", wire_status(checks[i].status)->name);
+        member(t, "reason", checks[i].reason);
+        text_printf(t, "\"duration_us\":%llu}",
+                    (unsigned long long)(checks[i].duration / NSEC_PER_USEC));
+    }
+    text_add(t, "]");
+}
+
+static void add_services(struct text *t, const struct status_fleet *fleet, size_t index)
+{
+    char services[QHCP_SERVICES][QHCP_SERVICE];
+    size_t n = fleet->services ? fleet->services(fleet->ctx, index, services, QHCP_SERVICES) : 0;
+
+    text_add(t, "\"services\":[");
+    for (size_t i = 0; i < n; i++) {
+        text_add(t, i > 0 ? "," : "");
+        text_json(t, services[i]);
+    }
+    text_add(t, "]");
+}
+
+static void add_server(struct text *t, const struct status_fleet *fleet, size_t index,
+                       const struct qhcp_view *v)
 {
     text_add(t, "{");
     member(t, "address", v->address);
@@ -45,7 +77,11 @@ static void add_server(struct text *t, const struct qhcp_view *v)
         text_add(t, ":");
         status_json_value(t, &v->values[i]);
     }
-    text_add(t, "}}");
+    text_add(t, "},");
+    add_services(t, fleet, index);
+    text_add(t, ",");
+    add_checks(t, fleet, index);
+    text_add(t, "}");
 }
 
 static void open_object(struct text *t, const char *type, int64_t ms)
@@ -72,7 +108,7 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t
         if (fleet->view(fleet->ctx, i, &v) < 0)
             continue;
         text_add(&servers, total > 0 ? "," : "");
-        add_server(&servers, &v);
+        add_server(&servers, fleet, i, &v);
         total++;
         up += v.state == QHCP_UP;
     }

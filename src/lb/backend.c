@@ -74,6 +74,7 @@ void backend_free(struct backend *b)
     b->lb->in_state[b->health.state]--;
     inbox_deinit(&b->inbox);
     free(b->metrics);
+    told_free(&b->told);
     free(b->ticket);
     free(b);
 }

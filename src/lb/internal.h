@@ -8,8 +8,8 @@
  * step)
  *
  * Files: lb.c the public functions; backend.c dialling and verdicts; link.c quic's handlers; talk.c
- * messages; lost.c servers that may come back; credentials.c trust, tokens and tickets; reason.c
- * the words of a verdict. */
+ * messages; told.c what a server tells of itself; lost.c servers that may come back; credentials.c
+ * trust, tokens and tickets; reason.c the words of a verdict. */
 #ifndef QHCP_LB_INTERNAL_H
 #define QHCP_LB_INTERNAL_H
 
@@ -85,6 +85,14 @@ struct lost {
     qhcp_nsec ask_at, ask_pace;
 };
 
+/* What a server told of itself: told.c. */
+struct told {
+    struct qhcp_check_view *checks; /* the newest outcomes; room for cap_checks */
+    size_t n_checks, cap_checks;
+    char *services; /* n_services texts, a NUL behind each */
+    size_t n_services;
+};
+
 struct backend {
     struct heap_node timer; /* first: a node is its backend */
     struct qhcp_lb *lb;
@@ -140,6 +148,7 @@ struct backend {
     size_t n_metrics;
     struct lb_metric *metrics; /* as ACK named them; n_metrics */
     struct wire_values values;
+    struct told told;
 };
 
 /* Trust, token key, client certificate and its key. */
@@ -236,6 +245,11 @@ void talk_flush(struct backend *b, qhcp_nsec now);
 void talk_probe(struct backend *b, qhcp_nsec now);
 void talk_renew(struct backend *b, qhcp_nsec now);
 void talk_expire(struct backend *b, qhcp_nsec now);
+
+/* told.c */
+void told_free(struct told *t);
+void told_checks(struct told *t, const struct wire_checks *checks);
+void told_services(struct told *t, const struct wire_texts *services);
 
 /* credentials.c */
 int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap);

@@ -138,6 +138,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     b->booted = b->standing.verified = true;
     keep_metrics(b, &ack->metrics);
     lost_end(b);
+    told_services(&b->told, &ack->services);
     b->tried = 0;
     b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
     b->reverify_at = credentials_reverify(b, now);
@@ -158,6 +159,8 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
     if (told)
         slice_to_cstr((m->has & WIRE_HAS_REASON) ? m->reason : slice_of(NULL, 0), b->status_reason,
                       sizeof b->status_reason);
+    if (!(r->what & SESSION_LB_STALE))
+        told_checks(&b->told, &m->checks);
     if (!(r->what & SESSION_LB_ANSWER)) {
         health_status(&b->health, now, status, &step);
         backend_act(b, now, &step);

@@ -91,6 +91,26 @@ class Application(Case):
         _, event = lb.wait_event("down", within=3, since=at)
         self.assertEqual(event["reason"], "server is not serving: web: answered 503, not 200-299")
 
+    def test_the_load_balancer_names_each_check_with_its_outcome_and_the_services(self):
+        app = self.http()
+        _, lb = self.watched("--service", "tcp:8080,tcp:db.example:5432",
+                             "--check", f"name=web http://127.0.0.1:{app.port}/ every=50ms",
+                             "--check", f"name=port tcp:{app.port} every=50ms")
+        at, _ = lb.wait_event("up", within=10)
+        at, status = lb.wait_status(lambda s: s["up"] == 1, within=5, since=at)
+        server = status["servers"][0]
+        self.assertEqual(server["services"], ["tcp:8080", "tcp:db.example:5432"])
+        self.assertEqual([(c["name"], c["status"], c["reason"]) for c in server["checks"]],
+                         [("web", "serving", ""), ("port", "serving", "")])
+        self.assertTrue(all(0 < c["duration_us"] < 3e6 for c in server["checks"]), server)
+        app.mode = "error"
+        at, _ = lb.wait_event("down", within=3, since=at)
+        _, status = lb.wait_status(lambda s: s["servers"][0]["state"] == "down", within=5, since=at)
+        self.assertEqual({c["name"]: (c["status"], c["reason"])
+                          for c in status["servers"][0]["checks"]},
+                         {"web": ("not serving", "answered 503, not 200-299"),
+                          "port": ("serving", "")})
+
     def test_status_and_body_are_held_to_what_is_expected(self):
         app = self.http()
         app.body = b"x" * 30000 + b"status: fine"

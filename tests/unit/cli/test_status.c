@@ -69,11 +69,49 @@ static void a_status_line_is_as_documented(void **state)
                  "\"reason\":\"\",\"weight\":1000,\"share\":1000,\"fails\":0,\"rtt_us\":412,"
                  "\"checks_sent\":12,"
                  "\"checks_ok\":12,"
-                 "\"metrics\":{\"cpu_usage_percent\":3.14,\"memory_usage_percent\":40.20}},"
+                 "\"metrics\":{\"cpu_usage_percent\":3.14,\"memory_usage_percent\":40.20},"
+                 "\"services\":[],\"checks\":[]},"
                  "{\"address\":\"localhost:4244\",\"server_id\":\"id-2\",\"state\":\"down\","
                  "\"reason\":\"port unreachable (ICMP)\",\"evidence\":\"loss 0.1 "
                  "%\",\"weight\":0,\"share\":0,\"fails\":3,\"rtt_us\":412,\"checks_sent\":12,"
-                 "\"checks_ok\":12,\"metrics\":{}}]}\n");
+                 "\"checks_ok\":12,\"metrics\":{},\"services\":[],\"checks\":[]}]}\n");
+}
+
+static size_t some_checks(const void *ctx, size_t index, struct qhcp_check_view *ret, size_t cap)
+{
+    (void)ctx;
+    assert_int_equal(cap, QHCP_CHECKS);
+    ret[0] = (struct qhcp_check_view){"web", QHCP_NOT_SERVING, "it said \"no\"\n", 1234567};
+    ret[1] = (struct qhcp_check_view){"disk", QHCP_SERVING, "", 0};
+    return index == 1 ? 2 : 0;
+}
+
+static size_t some_services(const void *ctx, size_t index, char ret[][QHCP_SERVICE], size_t cap)
+{
+    (void)ctx;
+    assert_int_equal(cap, QHCP_SERVICES);
+    strcpy(ret[0], "tcp:8080");
+    strcpy(ret[1], "tcp:db.example:5432");
+    return index == 1 ? 2 : 0;
+}
+
+static void checks_and_services_stand_with_the_server_that_told_of_them(void **state)
+{
+    struct status_fleet fleet = fake_fleet(&fake);
+
+    (void)state;
+    fleet.checks = some_checks;
+    fleet.services = some_services;
+    fake_add(&fake, "a:1");
+    fake_add(&fake, "b:1");
+    status_json_fleet(&text, &fleet, 0);
+    json_decref(parse_line());
+    assert_says(text.at, "40.20},\"services\":[],\"checks\":[]},{\"address\":\"b:1\"");
+    assert_says(text.at, "40.20},\"services\":[\"tcp:8080\",\"tcp:db.example:5432\"],"
+                         "\"checks\":[{\"name\":\"web\",\"status\":\"not serving\","
+                         "\"reason\":\"it said \\\"no\\\"\\n\",\"duration_us\":1234},"
+                         "{\"name\":\"disk\",\"status\":\"serving\",\"reason\":\"\","
+                         "\"duration_us\":0}]}]}\n");
 }
 
 static void a_self(const void *ctx, struct qhcp_self *ret)
@@ -387,6 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(times_are_rfc_3339_in_utc),
         T(a_status_line_is_as_documented),
+        T(checks_and_services_stand_with_the_server_that_told_of_them),
         T(a_load_balancer_that_is_ill_says_so),
         T(panic_is_a_line_of_its_own),
         T(an_event_line_is_as_documented),

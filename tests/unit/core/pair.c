@@ -97,6 +97,8 @@ void pair_start(struct pair *p, int i)
 {
     struct qhcp_server_config config = {.address = "127.0.0.1",
                                         .port = (uint16_t)(PORT + i),
+                                        .services = p->services,
+                                        .n_services = p->n_services,
                                         .ctx = p,
                                         .wall_clock = wall_clock,
                                         .log = on_log};

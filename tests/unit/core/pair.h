@@ -30,6 +30,8 @@ struct pair {
     bool icmp;                                 /* nobody listening is told by ICMP */
     unsigned loss;                             /* percent, each way */
     uint64_t seed;
+    const char *const *services; /* of servers started from now on */
+    size_t n_services;
     uint64_t packets;  /* that were put on the link, both ways */
     unsigned dials;    /* packets by which the load balancer began or repeated a handshake */
     unsigned sessions; /* that servers granted */

@@ -95,10 +95,44 @@ static void a_check_allocates_nothing_of_ours(void **state)
     pair_deinit(&p);
 }
 
+/* The first answer that tells of them allocates, no further one does, whatever changes in it. */
+static void application_checks_in_an_answer_allocate_once(void **state)
+{
+    static const char *const words[] = {"", "slow", "slower than ever before", "none"};
+    static struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    pair_start(&p, 0);
+    pair_watch(&p, 1, NULL);
+    assert_true(pair_run(&p, SEC, pair_all_up));
+    qhcp_server_set_check(p.servers[0], p.now, "a", QHCP_SERVING, "", 0);
+    qhcp_server_set_check(p.servers[0], p.now, "b", QHCP_SERVING, "", 0);
+    ours = 0;
+    counting = true;
+    pair_run(&p, 3 * SEC, NULL);
+    counting = false;
+    assert_int_equal(ours, 1);
+    assert_int_equal(qhcp_lb_checks(p.lb, 0, NULL, 0), 2);
+    ours = others = 0;
+    counting = true;
+    for (unsigned i = 0; i < 32; i++) {
+        qhcp_server_set_check(p.servers[0], p.now, i % 2 ? "a" : "b",
+                              i % 3 ? QHCP_SERVING : QHCP_STATUS_DEGRADED, words[i % 4], i);
+        pair_run(&p, SEC, NULL);
+    }
+    counting = false;
+    print_message("32 new outcomes: %llu allocations of ours, %llu of the libraries\n",
+                  (unsigned long long)ours, (unsigned long long)others);
+    assert_int_equal(ours, 0);
+    pair_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_check_allocates_nothing_of_ours),
+        cmocka_unit_test(application_checks_in_an_answer_allocate_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,130 @@ static void more_than_sixteen_rules_are_refused(void **state)
         QHCP_E_FULL);
 }
 
+static struct qhcp_check_view seen[QHCP_CHECKS];
+
+static size_t see(struct pair *p)
+{
+    memset(seen, 0xa5, sizeof seen);
+    pair_run(p, 2 * MSEC, NULL);
+    return qhcp_lb_checks(p->lb, 0, seen, QHCP_CHECKS);
+}
+
+static void the_load_balancer_keeps_the_newest_outcome_of_each_check(void **state)
+{
+    struct pair *p = *state;
+    struct qhcp_check_view one[2];
+
+    up(p);
+    assert_int_equal(see(p), 0);
+    assert_int_equal(check(p, "web", QHCP_NOT_SERVING, "connection refused"), 0);
+    assert_int_equal(see(p), 1); /* down, and it is the reason for it */
+    assert_int_equal(pair_state(p, 0), QHCP_DOWN);
+    assert_string_equal(seen[0].name, "web");
+    assert_int_equal(seen[0].status, QHCP_NOT_SERVING);
+    assert_string_equal(seen[0].reason, "connection refused");
+    assert_int_equal(seen[0].duration, MSEC);
+    assert_int_equal(check(p, "disk", QHCP_STATUS_DEGRADED, "slow"), 0);
+    assert_int_equal(check(p, "web", QHCP_SERVING, ""), 0);
+    assert_int_equal(see(p), 2);
+    assert_int_equal(seen[0].status, QHCP_SERVING);
+    assert_string_equal(seen[0].reason, "");
+    assert_string_equal(seen[1].name, "disk");
+    assert_int_equal(seen[1].status, QHCP_STATUS_DEGRADED);
+    assert_string_equal(seen[1].reason, "slow");
+    memset(one, 0xa5, sizeof one);
+    assert_int_equal(qhcp_lb_checks(p->lb, 0, one, 1), 2);
+    assert_string_equal(one[0].name, "web");
+    assert_int_equal((unsigned char)one[1].name[0], 0xa5);
+    assert_int_equal(qhcp_lb_checks(p->lb, 0, NULL, 0), 2);
+    assert_int_equal(qhcp_lb_checks(p->lb, 1, seen, QHCP_CHECKS), 0);
+}
+
+static bool down(struct pair *p)
+{
+    return pair_state(p, 0) == QHCP_DOWN;
+}
+
+static void of_a_server_that_is_gone_no_outcome_is_news(void **state)
+{
+    struct pair *p = *state;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &(struct qhcp_lb_config){.liveness_interval = 100 * MSEC});
+    assert_true(pair_run(p, SEC, pair_all_up));
+    assert_int_equal(check(p, "a", QHCP_SERVING, "fine"), 0);
+    assert_int_equal(check(p, "b", QHCP_SERVING, "fine"), 0);
+    pair_run(p, SEC, NULL);
+    assert_int_equal(see(p), 2); /* not pushed: the next answer brings it */
+    p->cut[0] = true;
+    assert_true(pair_run(p, SEC, down));
+    assert_int_equal(see(p), 0);
+    p->cut[0] = false;
+    pair_start(p, 0);
+    assert_int_equal(check(p, "a", QHCP_STATUS_DEGRADED, "warm"), 0);
+    pair_run(p, 40 * SEC, NULL);
+    assert_int_equal(pair_state(p, 0), QHCP_DEGRADED);
+    assert_int_equal(see(p), 1); /* the one that is left */
+    assert_string_equal(seen[0].reason, "warm");
+}
+
+static void sixteen_checks_with_long_reasons_are_kept_as_far_as_an_answer_holds_them(void **state)
+{
+    struct pair *p = *state;
+    char name[8], reason[201];
+
+    up(p);
+    memset(reason, 'r', 200);
+    reason[200] = '\0';
+    for (unsigned i = 0; i < QHCP_CHECKS; i++) {
+        snprintf(name, sizeof name, "c%u", i);
+        assert_int_equal(check(p, name, i == 9 ? QHCP_STATUS_DEGRADED : QHCP_SERVING, reason), 0);
+    }
+    assert_int_equal(see(p), QHCP_CHECKS);
+    for (unsigned i = 0; i < QHCP_CHECKS; i++) {
+        snprintf(name, sizeof name, "c%u", i);
+        assert_string_equal(seen[i].name, name);
+        assert_int_equal(seen[i].status, i == 9 ? QHCP_STATUS_DEGRADED : QHCP_SERVING);
+        assert_string_equal(seen[i].reason, "");
+    }
+}
+
+static void services_are_those_of_the_last_session_whatever_the_state(void **state)
+{
+    static const char *const first[] = {"tcp:8080", "tcp:db.example:5432"}, *const then[] = {
+                                                                                "tcp:9"};
+    struct pair *p = *state;
+    char got[3][QHCP_SERVICE];
+
+    p->services = first;
+    p->n_services = 2;
+    pair_start(p, 0);
+    pair_watch(p, 1, &(struct qhcp_lb_config){.reconnect_interval = SEC});
+    assert_int_equal(qhcp_lb_services(p->lb, 0, got, 3), 0);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    assert_int_equal(qhcp_lb_services(p->lb, 0, got, 3), 2);
+    assert_string_equal(got[0], first[0]);
+    assert_string_equal(got[1], first[1]);
+    pair_kill(p, 0);
+    assert_true(pair_run(p, 3 * SEC, down));
+    got[1][0] = '\0';
+    assert_int_equal(qhcp_lb_services(p->lb, 0, got, 1), 2);
+    assert_string_equal(got[0], first[0]);
+    assert_string_equal(got[1], "");
+    p->services = then;
+    p->n_services = 1;
+    pair_start(p, 0);
+    assert_true(pair_run(p, 3 * SEC, pair_all_up));
+    assert_int_equal(qhcp_lb_services(p->lb, 0, got, 3), 1);
+    assert_string_equal(got[0], then[0]);
+    assert_int_equal(qhcp_lb_services(p->lb, 7, got, 3), 0);
+    p->n_services = 0;
+    pair_start(p, 0);
+    pair_run(p, 3 * SEC, NULL);
+    assert_true(pair_all_up(p));
+    assert_int_equal(qhcp_lb_services(p->lb, 0, got, 3), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +309,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_view_shows_what_was_set_and_what_it_comes_to, begin, end),
         cmocka_unit_test_setup_teardown(a_threshold_on_the_application_s_own_metric, begin, end),
         cmocka_unit_test_setup_teardown(more_than_sixteen_rules_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(the_load_balancer_keeps_the_newest_outcome_of_each_check,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(of_a_server_that_is_gone_no_outcome_is_news, begin, end),
+        cmocka_unit_test_setup_teardown(
+            sixteen_checks_with_long_reasons_are_kept_as_far_as_an_answer_holds_them, begin, end),
+        cmocka_unit_test_setup_teardown(services_are_those_of_the_last_session_whatever_the_state,
+                                        begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
