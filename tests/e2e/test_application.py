@@ -58,7 +58,8 @@ class Application(Case):
         app = self.http()
         check = ["--check", f"http://localhost:{app.port}/ name=a", "--check",
                  f"name=b exec:{script(self.dir / 'check', 'exit 0')}"]
-        server, lb = self.watched(*check, **{"--liveness-interval": "100ms"})
+        server, lb = self.watched(*check, **{"--liveness-interval": "100ms",
+                                              "--flap-hold": "0"})
         lb.wait_event("up", within=10)
         for _ in range(5):
             at = len(lb.lines)
