@@ -3,11 +3,12 @@
  *
  * No shell, nothing on standard input, a process group of its own.  When its time is up, when it
  * writes too much, and when it has ended itself, all that is left of the group is killed.  A
- * process that does not even die of that (it waits in the kernel) is not joined by a second one. */
+ * process that does not even die of that (it waits in the kernel) is not joined by a second one.
+ * Should we be killed ourselves, the kernel kills the command (spawn.h), but not what it has
+ * started. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,10 @@
 #include <unistd.h>
 
 #include "check/kind.h"
+#include "check/spawn.h"
 
 #define EXEC_OUTPUT 65536 /* bytes a command may write; a reason is its first line */
 #define EXEC_READ 4096    /* bytes taken at once */
-
-extern char **environ;
 
 struct exec {
     struct check_watch output, process;
@@ -94,41 +94,6 @@ static void exec_close(struct check *c)
     free(x);
 }
 
-/* Everything as a fresh process has it: our blocked and ignored signals are not the command's. */
-static int spawn(const struct check *c, int out, pid_t *ret)
-{
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t how;
-    sigset_t none, all;
-    int error;
-
-    if (posix_spawn_file_actions_init(&files) != 0)
-        return ENOMEM;
-    if (posix_spawnattr_init(&how) != 0) {
-        posix_spawn_file_actions_destroy(&files);
-        return ENOMEM;
-    }
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&how, &none);
-    posix_spawnattr_setsigdefault(&how, &all);
-    posix_spawnattr_setpgroup(&how, 0);
-    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                       POSIX_SPAWN_SETSIGDEF);
-    error = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (error == 0)
-        error = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-    if (error == 0)
-        error = posix_spawn_file_actions_adddup2(&files, out, STDERR_FILENO);
-    if (error == 0)
-        error = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-    if (error == 0)
-        error = posix_spawn(ret, c->spec.argv[0], &files, &how, c->spec.argv, environ);
-    posix_spawnattr_destroy(&how);
-    posix_spawn_file_actions_destroy(&files);
-    return error;
-}
-
 /* 0, or the errno that kept it from running. */
 static int start(struct check *c)
 {
@@ -137,7 +102,7 @@ static int start(struct check *c)
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return errno;
-    error = spawn(c, ends[1], &x->pid);
+    error = spawn_command(c->spec.argv, ends[1], &x->pid);
     close(ends[1]);
     if (error != 0) {
         close(ends[0]);

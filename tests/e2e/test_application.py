@@ -1,6 +1,8 @@
 """The application beside a server: checked by tcp, http and commands, watched by its process."""
 
+import os
 import re
+import select
 import signal
 import socket
 import statistics
@@ -209,6 +211,39 @@ class Application(Case):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.02)
         self.assertFalse(alive(int(pids.read_text(encoding="ascii").split("\n")[0])))
+
+    def test_a_command_does_not_outlive_a_server_that_is_killed(self):
+        for killed in (False, True):
+            with self.subTest(killed=killed):
+                file = self.dir / "pid"
+                command = script(self.dir / "check", f"echo $$ > {file}.new\nmv {file}.new {file}\n"
+                                 "exec sleep 600\n")
+                server = self.server(4243, "--check", f"timeout=10m exec:{command}")
+                deadline = time.monotonic() + 10 * SLOW
+                while not file.exists():
+                    self.assertLess(time.monotonic(), deadline, server.story())
+                    time.sleep(0.02)
+                pid = int(file.read_text(encoding="ascii"))
+                self.assertTrue(alive(pid))
+                process = os.pidfd_open(pid)
+                self.addCleanup(os.close, process)
+                if killed:
+                    server.kill()
+                # the twin's command goes on, as long as its server does
+                ended, _, _ = select.select([process], [], [], 5 * SLOW if killed else 0.5)
+                self.assertEqual(bool(ended), killed)
+                self.assertEqual(alive(pid), not killed)
+                server.close()
+                file.unlink()
+
+    def test_what_cannot_be_run_any_more_is_told(self):
+        command = script(self.dir / "check", "exit 0\n")
+        _, lb = self.watched("--check", f"every=50ms name=x exec:{command}")
+        at, _ = lb.wait_event("up", within=10)
+        command.unlink()
+        _, event = lb.wait_event("down", within=3, since=at)
+        self.assertEqual(event["reason"],
+                         "server is not serving: x: cannot run it: No such file or directory")
 
     def test_hanging_and_flooding_checks_delay_no_health_answer(self):
         app = self.http()

@@ -1,0 +1,95 @@
+/* Starts a command that does not outlive us.
+ *
+ * An agent that is killed by SIGKILL cleans nothing up, so the kernel must: the child asks for a
+ * signal at its parent's death (PR_SET_PDEATHSIG).  Only the child itself can ask for that, between
+ * its birth and its exec, where posix_spawn(3) lets nothing of ours run.
+ *
+ * Why vfork(2), which is so easy to misuse: fork(2) would copy the page tables of an agent that may
+ * be part of a large program, on the thread that answers health checks, and then fault on each page
+ * that is written; and it could not say why exec failed without a pipe.  With vfork the child
+ * borrows our memory while the calling thread stands still, until it execs or exits: microseconds,
+ * as posix_spawn does it itself.  What makes that safe:
+ *
+ *  - All signals are blocked before and until the child has made their actions the default: no
+ *    handler of ours runs in it, on our memory.  (vfork shares memory, but not the table of
+ * actions.)
+ *  - The child does nothing but system calls that are async-signal-safe: no allocation, no lock, no
+ *    stdio.  It writes one variable, the errno that stopped it, and leaves by exec or _exit.
+ *  - It never returns from the function that called vfork.
+ *
+ * The parent may die between vfork and prctl: then the signal would never come.  So the child looks
+ * who its parent is after it has asked; if that is no longer we, it was too late, and it exits.
+ *
+ * What this cannot reach: processes that the command itself has started (the kernel asks the dying
+ * parent's children only, and the request is not inherited), and a command that is set-user-ID or
+ * has file capabilities (exec clears the request).  While we live, the process group takes care of
+ * the former; a service manager that kills the whole control group does in any case. */
+#include "check/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* What was ignored stays ignored over exec, what had a handler would run it here. */
+static void default_signals(void)
+{
+    const struct sigaction action = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int signum = 1; signum <= SIGRTMAX; signum++)
+        sigaction(signum, &action, NULL); /* fails for KILL, STOP and libc's own: as it should */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Above the three that it is to become, should one of those have been free. */
+static int take_descriptors(int out)
+{
+    int high = fcntl(out, F_DUPFD, STDERR_FILENO + 1);
+    int null = high < 0 ? -1 : open("/dev/null", O_RDONLY);
+
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(high, STDOUT_FILENO) < 0 ||
+        dup2(high, STDERR_FILENO) < 0)
+        return -1;
+    return close_range(STDERR_FILENO + 1, UINT_MAX, 0);
+}
+
+/* The child's life on our memory: system calls, and *error. */
+static _Noreturn void become(char *const argv[], int out, pid_t parent, volatile int *error)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && setpgid(0, 0) == 0 && take_descriptors(out) == 0) {
+        if (getppid() != parent)
+            _exit(127);
+        default_signals();
+        execve(argv[0], argv, environ);
+    }
+    *error = errno;
+    _exit(127);
+}
+
+int spawn_command(char *const argv[], int out, pid_t *ret)
+{
+    volatile int error = 0;
+    pid_t parent = getpid(), child;
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    child = vfork();
+    if (child == 0)
+        become(argv, out, parent, &error);
+    if (child < 0)
+        error = errno;
+    else if (error != 0)
+        waitpid(child, NULL, 0); /* it exits as it stands; no signal can interrupt this */
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0)
+        *ret = child;
+    return error;
+}
