@@ -12,6 +12,7 @@ usage: ./run_quic.sh [COMMAND]
   build            build/qhcp and the libraries, in build/
   test [NAME ...]  the whole test suite, or the tests whose suite/name contains a NAME
   fuzz [SECONDS]   each fuzzer for that long (default 60)
+  bench [NAME ...] what docs/benchmarks.md shows: detection (default), detection_sim; with its arguments
   help             this
 
 Each installs first what is missing, with apt: as root directly, otherwise by sudo.
@@ -47,6 +48,24 @@ fuzz)
     esac
     "$root/scripts/need.sh" build test
     exec python3 -B "$root/scripts/test.py" --fuzz-only --fuzz-seconds "$seconds"
+    ;;
+bench)
+    name=${1-detection}
+    [ $# -eq 0 ] || shift
+    "$root/scripts/need.sh" build test
+    "$root/scripts/build.sh"
+    helpers=$root/build/bench/$name
+    case $name in
+    detection)
+        QHCP_BINARY=$root/build/qhcp QHCP_BENCH_HELPERS=$helpers \
+            exec python3 -B "$root/bench/detection/main.py" "$@"
+        ;;
+    detection_sim) exec "$helpers/detection_sim" "$@" ;;
+    *)
+        echo "run_quic.sh: there is no benchmark \"$name\": detection, detection_sim" >&2
+        exit 2
+        ;;
+    esac
     ;;
 help | -h | --help) usage ;;
 *)

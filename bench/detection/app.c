@@ -1,5 +1,5 @@
-/* app PORT: the application that is checked: answers 200 to every request on 127.0.0.1:PORT, as many
- * connections at once as come.  Two hundred of it must cost nothing while nobody asks. */
+/* app PORT: the application that is checked: answers 200 to every request on 127.0.0.1:PORT, as
+ * many connections at once as come.  Two hundred of it must cost nothing while nobody asks. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+static const char answer[] =
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
 
 static int fail(const char *what)
 {

@@ -1,5 +1,6 @@
-/* stamp [SOCKET]: what comes, with the instant at which it came: each line of standard input, or each
- * datagram at the Unix socket of that name, is written as "NANOSECONDS line", by CLOCK_MONOTONIC.
+/* stamp [SOCKET]: what comes, with the instant at which it came: each line of standard input, or
+ * each datagram at the Unix socket of that name, is written as "NANOSECONDS line", by
+ * CLOCK_MONOTONIC.
  *
  * The measuring program has more to do than to wait for verdicts; this has not. */
 #include <errno.h>
