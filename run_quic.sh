@@ -53,7 +53,7 @@ bench)
     name=${1-detection}
     [ $# -eq 0 ] || shift
     "$root/scripts/need.sh" build test
-    "$root/scripts/build.sh"
+    "$root/scripts/build.sh" benchmarks
     helpers=$root/build/bench/$name
     case $name in
     detection)

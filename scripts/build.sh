@@ -1,5 +1,6 @@
 #!/bin/sh
-# build.sh: installs what the build needs and leaves build/qhcp and the libraries in build/.
+# build.sh [TARGET ...]: installs what the build needs and leaves build/qhcp and the libraries in build/,
+# and whatever else is a TARGET of the build.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=step.sh
@@ -12,7 +13,7 @@ flock 9
 if ! [ -e "$root/build/build.ninja" ]; then
     step 'configuring' "$root/build/configure.log" meson setup "$root/build" "$root" 9>&-
 fi
-step 'building' "$root/build/build.log" ninja -C "$root/build" shipped 9>&-
+step 'building' "$root/build/build.log" ninja -C "$root/build" shipped "$@" 9>&-
 if ! [ -x "$root/build/qhcp" ]; then
     echo "run_quic.sh: the build made no $root/build/qhcp" >&2
     exit 1

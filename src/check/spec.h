@@ -45,8 +45,9 @@ struct spec {
  * into itself: it must stay where it is. */
 int spec_parse(const char *text, bool no_files, struct spec *ret, char *words, size_t words_cap);
 
-/* A load balancer's probe of data ports: "tcp" (the port of each server's own service) or "tcp:PORT",
- * with every=, timeout=, fall= and rise=.  ret->address.port 0 stands for the former. */
+/* A load balancer's probe of data ports: "tcp" (the port of each server's own service) or
+ * "tcp:PORT", with every=, timeout=, fall= and rise=.  ret->address.port 0 stands for the former.
+ */
 int spec_probe(const char *text, struct spec *ret, char *words, size_t words_cap);
 
 /* A process by its number (1 to 2^22, the kernel's own limit), and a unit of systemd by its name

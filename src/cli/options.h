@@ -71,7 +71,8 @@ enum options_kind {
       OPTIONS_INTERVAL_MIN, OPTIONS_DAY, true,                                                     \
       "How often a server that is down is dialled again.")                                         \
     X(PROBE, "probe", ITEM, OPTIONS_LB, "PROBE", NULL, 0, 1, false,                                \
-      "Connect to the servers' data ports too: tcp (the service that each one names) or tcp:PORT; " \
+      "Connect to the servers' data ports too: tcp (the service that each one names) or "          \
+      "tcp:PORT; "                                                                                 \
       "see PROBES. An agent that says it serves while its port is dead is not believed.")          \
     X(METRICS, "metrics", LIST, OPTIONS_LB, "LIST", NULL, 0, LIMIT_METRICS - 2, true,              \
       "Metrics to ask for beside cpu_usage_percent and memory_usage_percent, by name, with "       \

@@ -135,8 +135,8 @@ static struct probed *find_or_add(struct probes *p, const char *address)
     return server;
 }
 
-/* The first service of the server's that is on its own address: tcp:PORT.  One elsewhere is not ours
- * to knock at for a server's word alone. */
+/* The first service of the server's that is on its own address: tcp:PORT.  One elsewhere is not
+ * ours to knock at for a server's word alone. */
 static uint16_t own_service(const struct probes *p, size_t index)
 {
     char services[QHCP_SERVICES][QHCP_SERVICE];
