@@ -1,9 +1,13 @@
 #include "sim.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CUTS_MAX 100000
 #define WARM (600 * SEC) /* before the first cut of a server */
@@ -33,7 +37,7 @@ static const struct scenario scenarios[] = {
 #define SCENARIOS (sizeof scenarios / sizeof scenarios[0])
 
 struct options {
-    unsigned servers, cuts;
+    unsigned servers, cuts, jobs;
     double hours;
     qhcp_nsec interval;
     uint64_t seed;
@@ -47,6 +51,20 @@ struct result {
     double misses, window_ms; /* asked at the end, mean over servers */
     double p50, p99, max;     /* of a cut-off server's detection, ms */
     double mean_window_ms;    /* asked at the cuts */
+};
+
+/* What one server gave, whoever worked it out. */
+struct share {
+    uint64_t probes, downs, late;
+    double misses, window_ms;
+    unsigned cuts;
+    double times[CUTS_A_SERVER], windows[CUTS_A_SERVER]; /* ms; of the cuts */
+};
+
+/* Of all workers: which server is next; the servers, then those that are cut off. */
+struct shared {
+    _Atomic unsigned next;
+    struct share shares[];
 };
 
 static int by_time(const void *a, const void *b)
@@ -70,7 +88,7 @@ static struct loss_demand demand(const struct peer *p)
     return d;
 }
 
-static void watch(const struct scenario *s, const struct options *o, unsigned i, struct result *r)
+static void watch(const struct scenario *s, const struct options *o, unsigned i, struct share *ret)
 {
     qhcp_nsec length = (qhcp_nsec)(o->hours * (double)HOUR);
     static struct peer p;
@@ -80,12 +98,11 @@ static void watch(const struct scenario *s, const struct options *o, unsigned i,
     peer_run(&p, START + nsec_min(HOUR, length), false);
     first_hour = p.downs;
     peer_run(&p, START + length, false);
-    r->hours += o->hours;
-    r->probes += p.probes;
-    r->downs += p.downs;
-    r->late += p.downs - first_hour;
-    r->misses += demand(&p).misses / (double)o->servers;
-    r->window_ms += (double)demand(&p).window / 1e6 / o->servers;
+    ret->probes = p.probes;
+    ret->downs = p.downs;
+    ret->late = p.downs - first_hour;
+    ret->misses = demand(&p).misses;
+    ret->window_ms = (double)demand(&p).window / 1e6;
 }
 
 /* From the instant of the cut to the verdict; -1: it was down when it should have been cut. */
@@ -107,37 +124,94 @@ static double cut_off(struct peer *p)
     return found;
 }
 
-static void detect(const struct scenario *s, const struct options *o, struct result *r)
+static void detect(const struct scenario *s, const struct options *o, unsigned i, struct share *ret)
+{
+    static struct peer p;
+
+    peer_init(&p, &s->model, o->interval, o->whole, o->seed + 1000000 + i);
+    peer_run(&p, START + WARM, false);
+    for (unsigned k = 0; k < CUTS_A_SERVER; k++) {
+        double time;
+
+        peer_run(&p, p.now + BETWEEN + path_draw(&p.path, o->interval), false);
+        time = cut_off(&p);
+        if (time < 0)
+            continue;
+        ret->windows[ret->cuts] = (double)p.h.demand.window / 1e6;
+        ret->times[ret->cuts++] = time;
+    }
+}
+
+/* The servers to be cut off: a tenth more than it takes, should some be down at the wrong time. */
+static unsigned cut_servers(const struct options *o)
+{
+    return (o->cuts + CUTS_A_SERVER - 1) / CUTS_A_SERVER * 11 / 10 + 1;
+}
+
+/* Takes one piece of work after another until there is none. */
+static void work(const struct scenario *s, const struct options *o, struct shared *all)
+{
+    unsigned n = o->servers + cut_servers(o), i;
+
+    while ((i = atomic_fetch_add(&all->next, 1)) < n) {
+        if (i < o->servers)
+            watch(s, o, i, &all->shares[i]);
+        else
+            detect(s, o, i - o->servers, &all->shares[i]);
+    }
+}
+
+/* In the order of the servers, so that the figures are the same however many worked. */
+static struct result add_up(const struct options *o, const struct share *shares)
 {
     static double times[CUTS_MAX];
-    static struct peer p;
+    struct result r = {.hours = o->hours * o->servers};
     unsigned n = 0;
 
-    for (unsigned i = 0; n < o->cuts; i++) {
-        peer_init(&p, &s->model, o->interval, o->whole, o->seed + 1000000 + i);
-        peer_run(&p, START + WARM, false);
-        for (unsigned k = 0; k < CUTS_A_SERVER && n < o->cuts; k++) {
-            peer_run(&p, p.now + BETWEEN + path_draw(&p.path, o->interval), false);
-            times[n] = cut_off(&p);
-            if (times[n] < 0)
-                continue;
-            r->mean_window_ms += (double)p.h.demand.window / 1e6 / o->cuts;
-            n++;
-        }
+    for (unsigned i = 0; i < o->servers; i++) {
+        r.probes += shares[i].probes;
+        r.downs += shares[i].downs;
+        r.late += shares[i].late;
+        r.misses += shares[i].misses / o->servers;
+        r.window_ms += shares[i].window_ms / o->servers;
     }
+    for (unsigned i = o->servers; i < o->servers + cut_servers(o); i++)
+        for (unsigned k = 0; k < shares[i].cuts && n < o->cuts; k++) {
+            r.mean_window_ms += shares[i].windows[k] / o->cuts;
+            times[n++] = shares[i].times[k];
+        }
     qsort(times, n, sizeof times[0], by_time);
-    r->p50 = times[n / 2];
-    r->p99 = times[n - 1 - n / 100];
-    r->max = times[n - 1];
+    r.p50 = times[n / 2];
+    r.p99 = times[n - 1 - n / 100];
+    r.max = times[n - 1];
+    return r;
 }
 
 static struct result run(const struct scenario *s, const struct options *o)
 {
-    struct result r = {0};
+    size_t size = sizeof(struct shared) + (o->servers + cut_servers(o)) * sizeof(struct share);
+    struct shared *all =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct result r;
+    int status = 0;
 
-    for (unsigned i = 0; i < o->servers; i++)
-        watch(s, o, i, &r);
-    detect(s, o, &r);
+    if (all == MAP_FAILED) {
+        perror("detection_sim");
+        exit(1);
+    }
+    fflush(stdout);
+    for (unsigned job = 1; job < o->jobs; job++) {
+        if (fork() == 0) {
+            work(s, o, all);
+            _exit(0);
+        }
+    }
+    work(s, o, all);
+    while (wait(&status) > 0)
+        if (status != 0)
+            exit(1); /* it has said why */
+    r = add_up(o, all->shares);
+    munmap(all, size);
     return r;
 }
 
@@ -195,7 +269,7 @@ static int check_all(const struct result r[], const struct options *o)
 static int usage(void)
 {
     fprintf(stderr, "usage: detection_sim [--servers N] [--hours H] [--cuts N] [--interval MS] "
-                    "[--seed N] [--health-only] [--short] [--only N]\n");
+                    "[--seed N] [--jobs N] [--health-only] [--short] [--only N]\n");
     return 2;
 }
 
@@ -208,7 +282,7 @@ static bool parse(int argc, char **argv, struct options *o, size_t *only)
         if (strcmp(a, "--health-only") == 0)
             o->whole = false;
         else if (strcmp(a, "--short") == 0)
-            *o = (struct options){20, 400, 1, 100 * MS, o->seed, true, true};
+            *o = (struct options){20, 400, o->jobs, 1, 100 * MS, o->seed, true, true};
         else if (value[0] == '\0')
             return false;
         else if (i++, strcmp(a, "--servers") == 0)
@@ -219,6 +293,8 @@ static bool parse(int argc, char **argv, struct options *o, size_t *only)
             o->cuts = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(a, "--interval") == 0)
             o->interval = strtoul(value, NULL, 10) * MS;
+        else if (strcmp(a, "--jobs") == 0)
+            o->jobs = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(a, "--seed") == 0)
             o->seed = strtoull(value, NULL, 10);
         else if (strcmp(a, "--only") == 0)
@@ -226,12 +302,14 @@ static bool parse(int argc, char **argv, struct options *o, size_t *only)
         else
             return false;
     }
-    return o->servers > 0 && o->hours > 0 && o->cuts > 0 && o->cuts <= CUTS_MAX && o->interval > 0;
+    return o->servers > 0 && o->hours > 0 && o->cuts > 0 && o->cuts <= CUTS_MAX &&
+           o->interval > 0 && o->jobs > 0 && o->jobs <= 256;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {1000, 2000, 24, 100 * MS, 1, true, false};
+    struct options o = {1000, 2000, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), 24, 100 * MS, 1,
+                        true, false};
     struct result results[SCENARIOS] = {0};
     size_t only = SCENARIOS;
     time_t began = time(NULL);

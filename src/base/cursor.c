@@ -1,5 +1,8 @@
 #include "base/cursor.h"
 
+#include <endian.h>
+#include <string.h>
+
 #include <qhcp/error.h>
 
 void cursor_init(struct cursor *c, struct slice in)
@@ -7,7 +10,51 @@ void cursor_init(struct cursor *c, struct slice in)
     *c = (struct cursor){.p = in.p, .end = in.p + in.n};
 }
 
-uint64_t cursor_varint(struct cursor *c)
+/* n bytes without the two bits that tell n. */
+static uint64_t get(const uint8_t *p, size_t n)
+{
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+
+    switch (n) {
+    case 1:
+        return *p & 0x3f;
+    case 2:
+        memcpy(&two, p, sizeof two);
+        return be16toh(two) & 0x3fff;
+    case 4:
+        memcpy(&four, p, sizeof four);
+        return be32toh(four) & 0x3fffffff;
+    default:
+        memcpy(&eight, p, sizeof eight);
+        return be64toh(eight) & CURSOR_VARINT_MAX;
+    }
+}
+
+/* ... and with them. */
+static void put(uint8_t *p, size_t n, uint64_t v)
+{
+    uint16_t two = htobe16((uint16_t)(v | 0x4000));
+    uint32_t four = htobe32((uint32_t)(v | 0x80000000));
+    uint64_t eight = htobe64(v | UINT64_C(0xc000000000000000));
+
+    switch (n) {
+    case 1:
+        *p = (uint8_t)v;
+        break;
+    case 2:
+        memcpy(p, &two, sizeof two);
+        break;
+    case 4:
+        memcpy(p, &four, sizeof four);
+        break;
+    default:
+        memcpy(p, &eight, sizeof eight);
+    }
+}
+
+uint64_t cursor_varint_long(struct cursor *c)
 {
     uint64_t v;
     size_t n;
@@ -23,9 +70,7 @@ uint64_t cursor_varint(struct cursor *c)
         c->error = QHCP_E_TRUNCATED;
         return 0;
     }
-    v = *c->p & 0x3f;
-    for (size_t i = 1; i < n; i++)
-        v = v << 8 | c->p[i];
+    v = get(c->p, n);
     if (varint_size(v) != n) {
         c->error = QHCP_E_VARINT;
         return 0;
@@ -65,10 +110,9 @@ void writer_init(struct writer *w, uint8_t *buf, size_t cap)
     *w = (struct writer){.p = buf, .end = buf + cap};
 }
 
-void writer_varint(struct writer *w, uint64_t v)
+void writer_varint_long(struct writer *w, uint64_t v)
 {
     size_t n = varint_size(v);
-    static const uint8_t prefix[] = {[1] = 0x00, [2] = 0x40, [4] = 0x80, [8] = 0xc0};
 
     if (w->error)
         return;
@@ -76,9 +120,7 @@ void writer_varint(struct writer *w, uint64_t v)
         w->error = n == 0 ? QHCP_E_VALUE : QHCP_E_FULL;
         return;
     }
-    for (size_t i = n; i-- > 0; v >>= 8)
-        w->p[i] = (uint8_t)v;
-    w->p[0] |= prefix[n];
+    put(w->p, n, v);
     w->p += n;
 }
 

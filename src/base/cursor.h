@@ -17,8 +17,15 @@ static inline size_t cursor_left(const struct cursor *c)
 {
     return (size_t)(c->end - c->p);
 }
+/* All varints; cursor_varint takes those of one byte, which nearly all are, by itself. */
+uint64_t cursor_varint_long(struct cursor *c);
 /* 0 after an error. */
-uint64_t cursor_varint(struct cursor *c);
+static inline uint64_t cursor_varint(struct cursor *c)
+{
+    if (!c->error && c->p < c->end && *c->p < 0x40)
+        return *c->p++;
+    return cursor_varint_long(c);
+}
 /* n bytes; the empty slice after an error. */
 struct slice cursor_bytes(struct cursor *c, uint64_t n);
 
@@ -28,7 +35,15 @@ struct writer {
 };
 
 void writer_init(struct writer *w, uint8_t *buf, size_t cap);
-void writer_varint(struct writer *w, uint64_t v);
+/* As with the cursor. */
+void writer_varint_long(struct writer *w, uint64_t v);
+static inline void writer_varint(struct writer *w, uint64_t v)
+{
+    if (!w->error && w->p < w->end && v < 0x40)
+        *w->p++ = (uint8_t)v;
+    else
+        writer_varint_long(w, v);
+}
 void writer_bytes(struct writer *w, struct slice s);
 /* 1, 2, 4 or 8; 0 for a number too large. */
 size_t varint_size(uint64_t v);
