@@ -15,6 +15,7 @@ class Fault:
     verdict = "down"
     away = (100 * MS, 500 * MS)  # how long it stays hurt after the verdict
     restarts = False  # time from listening to "up" is taken too
+    starts = False  # healing starts processes: one at a time, and no fault meanwhile, for that takes CPU
 
     def inject(self, target):
         """Returns the instant just before."""
@@ -56,7 +57,7 @@ class Kill(Fault):
     """The agent (QHCP) or the application (HAProxy) goes, and is started again after a while."""
 
     away = (100 * MS, 3 * S)
-    restarts = True
+    restarts = starts = True
 
     def __init__(self, whom, number=KILL, verdict="down"):
         self.whom, self.number, self.verdict = whom, number, verdict
@@ -76,6 +77,8 @@ class Kill(Fault):
 
 class KillWatched(Fault):
     """The application goes; agent and application are started anew, since the process is another."""
+
+    starts = True
 
     def inject(self, target):
         begun = now()
@@ -135,10 +138,12 @@ class Wave:
         self.healing.append((at + self.random.randint(*self.fault.away), target))
 
     def heal_due(self):
-        for entry in [e for e in self.healing if e[0] <= now()]:
+        for entry in sorted((e for e in self.healing if e[0] <= now()), key=lambda e: e[0]):
+            if self.fault.starts and self.returning:
+                return
             self.healing.remove(entry)
             target = entry[1]
-            if target.state != "up" or self.fault.restarts:
+            if target.state != "up" or self.fault.starts:
                 self.returning[target] = now()
             self.fault.heal(target)
 
@@ -150,6 +155,8 @@ class Wave:
                 self.heal_later(target, now())
 
     def ready(self):
+        if self.fault.starts and self.returning:
+            return []
         busy = {t for _, t in self.healing} | set(self.hurt) | set(self.returning)
         settled = now() - self.settle
         return [t for t in self.checker.targets

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures failure detection with real processes and real faults: QHCP, and HAProxy beside it.
 
-    main.py [--only NAME,NAME] [--faults N] [--servers N] [--minutes M] [--seed N] [--no-haproxy]
-            [--quick] [--tap]
+    main.py [--only NAME,NAME] [--faults N] [--servers N] [--fleet N] [--minutes M] [--seed N]
+            [--no-haproxy] [--quick] [--tap]
 
 Everything runs in a network namespace of its own, on its loopback interface.  A figure is the time from the
 instant just before the fault is made to the instant at which the checker's own output told of the verdict.
@@ -32,7 +32,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")
     parser.add_argument("--faults", type=int, default=200, help="of each kind")
-    parser.add_argument("--servers", type=int, default=200)
+    parser.add_argument("--servers", type=int, default=50, help="that are hurt one by one")
+    parser.add_argument("--fleet", type=int, default=200, help="of which none, or all, are")
     parser.add_argument("--minutes", type=float, default=10, help="with loss and without faults")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-haproxy", action="store_true")
@@ -44,8 +45,8 @@ def arguments():
     if unknown:
         parser.error(f"there is no {unknown[0]}: {', '.join(NAMES)}")
     if o.quick:
-        o.servers, o.faults, o.minutes = 12, 6, 0.1
-    if not (1 <= o.servers <= 900 and o.faults >= 1 and o.minutes > 0):
+        o.servers, o.fleet, o.faults, o.minutes = 12, 24, 6, 0.1
+    if not (1 <= o.servers <= 900 and 1 <= o.fleet <= 900 and o.faults >= 1 and o.minutes > 0):
         parser.error("1 to 900 servers, at least 1 fault, more than 0 minutes")
     if not QHCP or not (HELPERS / "detection-stamp").exists():
         parser.error("QHCP_BINARY and QHCP_BENCH_HELPERS must name the binary and the helpers' directory")
@@ -62,8 +63,8 @@ def live(text):
 
 def header(o, world):
     versions = f", HAProxy {haproxy_version()}" if o.haproxy else ""
-    return (f"{os.cpu_count()} CPUs, Linux {platform.release()}{versions}; {o.servers} servers on one "
-            f"machine (HAProxy at 10 ms: {phases.few(o)}), {o.faults} faults of each kind, seed {o.seed}; "
+    return (f"{os.cpu_count()} CPUs, Linux {platform.release()}{versions}; {o.servers} servers on the "
+            f"same machine (HAProxy at 10 ms: {phases.few(o)}), {o.faults} faults of each kind, seed {o.seed}; "
             f"intervals 100 ms, max-fail-attempts 3, flap-hold 0; a change of nftables took up to "
             f"{world.nft.slowest / 1e6:.0f} ms, which is part of the figures of cuts")
 

@@ -1,5 +1,7 @@
 """What is measured in which order, and what was asked of it."""
 
+from contextlib import contextmanager
+
 from checkers import CONTINUE, STOP, Haproxy, Qhcp
 from faults import KINDS, Wave
 from table import percentile, three
@@ -7,7 +9,6 @@ from world import MS, S, now
 
 GAP = 120 * MS  # between two faults, so that few servers are hurt at once
 FEW = 10  # servers of HAProxy at 10 ms: more would take the machine
-CHECKED = 40  # servers whose agents ask by HTTP, for the same reason
 
 TITLES = {
     "drain": ("operator drains", "p99 2 ms"),
@@ -81,7 +82,7 @@ class Result:
 
 def wave(checker, key, o, live, which):
     fault = KINDS[key][which]
-    made = Wave(checker, fault, o.faults, GAP, f"{o.seed} {key}",
+    made = Wave(checker, fault, o.faults, GAP * 2 if fault.starts else GAP, f"{o.seed} {key}",
                 lambda text: live(f"{checker.name}, {TITLES[key][0]}: {text}"),
                 0 if key in LOSS else checker.settle)  # with loss HAProxy's come and go all the time
     return made.run()
@@ -153,7 +154,7 @@ def false_verdicts(checker, o, directory, live):
     r = Result("false", f"false verdicts at 5 % lost each way, {o.minutes:g} min", "QHCP: none")
     world, others = checker.world, []
     if o.haproxy:
-        others = [Haproxy(world, directory, o.servers, "HAProxy 1s", "inter 1s fall 3 rise 2"),
+        others = [Haproxy(world, directory, o.fleet, "HAProxy 1s", "inter 1s fall 3 rise 2"),
                   Haproxy(world, directory, few(o), "HAProxy 10ms", "inter 10ms fall 1 rise 2", "10ms")]
         for other in others:
             other.start(apps=False)
@@ -177,25 +178,31 @@ def false_verdicts(checker, o, directory, live):
     return r
 
 
+@contextmanager
+def started(world, directory, count, checked=False):
+    """A load balancer and its servers, all of them up for a while."""
+    checker = Qhcp(world, directory / "state", count, checked)
+    checker.start()
+    world.pump(now() + 3 * S)
+    yield checker
+    checker.close()
+
+
 def qhcp(world, o, directory, live, results):
     kinds = [k for k in KINDS if k != "hung"]
-    if any(k in o.only for k in [*kinds, *WHOLE]):
-        checker = Qhcp(world, directory / "state", o.servers)
-        checker.start()
-        world.pump(now() + 3 * S)
-        waves(checker, o, live, 0, results, kinds)
-        for name, phase in (("lb-stop", lambda: stop_lb(checker, live)),
-                            ("cut-all", lambda: cut_all(checker, live)),
-                            ("false", lambda: false_verdicts(checker, o, directory, live))):
-            if name in o.only:
-                results[name] = phase()
-        checker.close()
+    if any(k in o.only for k in kinds):
+        with started(world, directory, o.servers) as checker:
+            waves(checker, o, live, 0, results, kinds)
     if "hung" in o.only:
-        checker = Qhcp(world, directory / "state", min(CHECKED, o.servers), checked=True)
-        checker.start()
-        world.pump(now() + 3 * S)
-        waves(checker, o, live, 0, results, ["hung"])
-        checker.close()
+        with started(world, directory, o.servers, checked=True) as checker:
+            waves(checker, o, live, 0, results, ["hung"])
+    if any(k in o.only for k in WHOLE):
+        with started(world, directory, o.fleet) as checker:
+            for name, phase in (("lb-stop", lambda: stop_lb(checker, live)),
+                                ("cut-all", lambda: cut_all(checker, live)),
+                                ("false", lambda: false_verdicts(checker, o, directory, live))):
+                if name in o.only:
+                    results[name] = phase()
 
 
 def haproxy(world, o, directory, live, results):

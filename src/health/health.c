@@ -155,6 +155,7 @@ void health_sent(struct health *h, qhcp_nsec now)
     h->in_burst = h->burst_left > 0;
     if (h->in_burst) {
         h->burst_left--;
+        h->burst_end = now;
         if (h->burst_left > 0)
             h->next = nsec_min(h->next, nsec_add(now, HEALTH_BURST_SPACING));
         else
@@ -237,11 +238,23 @@ void health_data_port(struct health *h, qhcp_nsec now, bool open, struct health_
     ask(h, now, ret);
 }
 
+/* ICMP that the burst itself provoked, and that is no forgery: nobody listens there, so that there
+ * is no processing to be waited for. */
+static void hasten(struct health *h)
+{
+    if (h->certain)
+        return;
+    h->certain = true;
+    if (h->convict_at != NSEC_NEVER)
+        h->convict_at = nsec_add(h->burst_end, rtt_burst(h));
+}
+
 static void suspect(struct health *h, qhcp_nsec now)
 {
     if (h->suspect || now < h->burst_from)
         return;
     h->suspect = true;
+    h->certain = false;
     h->burst_left = loss_burst(&h->loss, HEALTH_BURST, HEALTH_BURST_MAX);
     h->burst_sent = h->burst_left;
     h->burst_from = nsec_add(now, HEALTH_BURST_INTERVAL);
@@ -306,7 +319,10 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
     h->signal_at = now;
     switch (signal) {
     case HEALTH_SIGNAL_ICMP:
-        if (h->phase == HEALTH_WATCHING)
+    case HEALTH_SIGNAL_ICMP_CERTAIN:
+        if (h->phase == HEALTH_WATCHING && h->suspect && signal == HEALTH_SIGNAL_ICMP_CERTAIN)
+            hasten(h);
+        else if (h->phase == HEALTH_WATCHING)
             suspect(h, now);
         break;
     case HEALTH_SIGNAL_RESET:

@@ -75,8 +75,8 @@ enum health_phase {
 #define HEALTH_FAST_FIRST (333 * NSEC_PER_MSEC) /* the same, no sample yet (RFC 9002, 6.2.2) */
 #define HEALTH_BURST 3                          /* probes that an ICMP error provokes */
 #define HEALTH_BURST_MAX 16                     /* the same where much is lost */
-#define HEALTH_BURST_SPACING NSEC_PER_MSEC
-#define HEALTH_BURST_WAIT (2 * NSEC_PER_MSEC)       /* for answers after the last one, at least */
+#define HEALTH_BURST_SPACING (500 * NSEC_PER_USEC)
+#define HEALTH_BURST_WAIT (1500 * NSEC_PER_USEC)    /* for answers after the last one, at least */
 #define HEALTH_BURST_INTERVAL (200 * NSEC_PER_MSEC) /* between bursts: ICMP can be forged */
 #define HEALTH_RETRY (20 * NSEC_PER_MSEC) /* a probe that could not leave, at the latest */
 #define HEALTH_LATE (50 * NSEC_PER_MSEC)  /* the owner's own lateness that is still judged by */
@@ -119,11 +119,13 @@ struct health {
     unsigned burst_left;  /* probes of the burst still to be sent ... */
     unsigned burst_sent;  /* ... and of how many it is in all */
     qhcp_nsec burst_from; /* no burst before */
+    qhcp_nsec burst_end;  /* when its last probe was sent */
     qhcp_nsec convict_at; /* when the burst's silence convicts; NSEC_NEVER */
     qhcp_nsec dialed_at;
     qhcp_nsec watched_from; /* the session's beginning, or its being found again */
     qhcp_nsec redial_from;  /* no immediate redial before */
-    bool suspect;           /* ICMP came: burst under way */
+    bool suspect;           /* ICMP came: burst under way ... */
+    bool certain;           /* ... and what it provoked is certain ICMP again */
     bool asked;             /* a step asked for a probe; health_sent or health_not_sent is owed */
     bool in_burst;          /* the last probe sent was the burst's */
     bool excused;           /* a probe was forgiven because we ourselves were late */
@@ -150,11 +152,12 @@ struct health_step {
 };
 
 enum health_signal {
-    HEALTH_SIGNAL_ICMP,    /* port or host unreachable: suspicion, burst follows (of an established
-                            * session only; an attempt that ICMP ends is DIAL_UNREACHABLE) */
-    HEALTH_SIGNAL_RESET,   /* stateless reset, or another boot id: dial again now */
-    HEALTH_SIGNAL_CLOSED,  /* the connection ended without TERMINATE: dial again now */
-    HEALTH_SIGNAL_REFUSED, /* refused for trust or protocol: down at once */
+    HEALTH_SIGNAL_ICMP, /* port or host unreachable: suspicion, burst follows (of an established
+                         * session only; an attempt that ICMP ends is DIAL_UNREACHABLE) */
+    HEALTH_SIGNAL_ICMP_CERTAIN,     /* the same, and it quotes what nobody off the path knows */
+    HEALTH_SIGNAL_RESET,            /* stateless reset, or another boot id: dial again now */
+    HEALTH_SIGNAL_CLOSED,           /* the connection ended without TERMINATE: dial again now */
+    HEALTH_SIGNAL_REFUSED,          /* refused for trust or protocol: down at once */
     HEALTH_SIGNAL_TERMINATE,        /* the server leaves: draining now, down when it closes */
     HEALTH_SIGNAL_DIAL_FAILED,      /* this attempt failed for want of an answer */
     HEALTH_SIGNAL_DIAL_UNREACHABLE, /* this attempt failed by ICMP */

@@ -45,5 +45,6 @@ qhcp_nsec rtt_burst(const struct health *h)
 {
     qhcp_nsec wait = h->srtt == 0 ? HEALTH_FAST_FIRST : h->srtt + grace(h, 2);
 
-    return nsec_min(nsec_add(nsec_max(wait, HEALTH_BURST_WAIT), h->bound), rtt_timeout(h));
+    return nsec_min(nsec_add(nsec_max(wait, HEALTH_BURST_WAIT), h->certain ? 0 : h->bound),
+                    rtt_timeout(h));
 }

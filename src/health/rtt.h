@@ -14,7 +14,8 @@ qhcp_nsec rtt_timeout(const struct health *h);
  * and the bound; never more than rtt_timeout. */
 qhcp_nsec rtt_fast(const struct health *h);
 
-/* The same after a burst that ICMP provoked: at least 2 ms, for the suspicion is strong. */
+/* The same after a burst that ICMP provoked: at least 1.5 ms, for the suspicion is strong; without
+ * the bound where the burst provoked certain ICMP again. */
 qhcp_nsec rtt_burst(const struct health *h);
 
 #endif

@@ -219,7 +219,7 @@ void backend_drop(struct backend *b, int code, const char *words);
 
 /* link.c */
 extern const struct quic_handlers link_handlers;
-void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now);
+void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain);
 
 /* lost.c */
 /* Keeps a connection that fell silent: b->conn is NULL then.  False where there is none to keep. */

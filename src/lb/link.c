@@ -161,7 +161,7 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
                        why->end == QUIC_END_RESET ? HEALTH_SIGNAL_RESET : HEALTH_SIGNAL_CLOSED);
 }
 
-void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now)
+void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain)
 {
     struct backend *b = quic_conn_user(c);
 
@@ -170,7 +170,7 @@ void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now)
         return;
     b->icmp_error = b->lb->icmp_error;
     if (b->health.phase == HEALTH_WATCHING)
-        backend_signal(b, now, HEALTH_SIGNAL_ICMP);
+        backend_signal(b, now, certain ? HEALTH_SIGNAL_ICMP_CERTAIN : HEALTH_SIGNAL_ICMP);
 }
 
 const struct quic_handlers link_handlers = {

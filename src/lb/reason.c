@@ -67,6 +67,7 @@ static const char *signal_name(int signal)
 {
     static const char *const names[] = {
         [HEALTH_SIGNAL_ICMP] = "ICMP",
+        [HEALTH_SIGNAL_ICMP_CERTAIN] = "ICMP",
         [HEALTH_SIGNAL_RESET] = "reset",
         [HEALTH_SIGNAL_CLOSED] = "connection closed",
         [HEALTH_SIGNAL_REFUSED] = "refusal",

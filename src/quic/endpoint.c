@@ -230,22 +230,23 @@ void quic_expire(struct quic_endpoint *e, qhcp_nsec now)
                          now);
 }
 
-/* Does the quoted start of a packet bear an ID by which we know this peer?  Where there is too
- * little of it to tell, a connection may be suspected (it is asked, and answers), but no dial
- * ended: anyone can forge that much.  NULL is no quote: this machine itself has no way there. */
-static bool quotes(const struct quic_conn *c, const uint8_t *quoted, size_t n)
+/* Does the quoted start of a packet bear an ID by which we know this peer?  *ret_certain: it does,
+ * or this machine itself has no way there (NULL).  Where there is too little of it to tell, a
+ * connection may be suspected (it is asked, and answers), but no dial ended. */
+static bool quotes(const struct quic_conn *c, const uint8_t *quoted, size_t n, bool *ret_certain)
 {
-    bool lenient = c->connected || quoted == NULL;
     const ngtcp2_cid *ids[] = {ngtcp2_conn_get_dcid(c->ng),
                                ngtcp2_conn_get_client_initial_dcid(c->ng)};
     size_t at =
         n > 0 && (quoted[0] & 0x80) ? 6 : 1; /* long header: version and length come first */
 
+    *ret_certain = quoted == NULL;
     for (size_t i = 0; i < 2; i++)
         if (n < at + ids[i]->datalen || ids[i]->datalen == 0) {
-            if (lenient)
+            if (c->connected || quoted == NULL)
                 return true;
         } else if (memcmp(quoted + at, ids[i]->data, ids[i]->datalen) == 0) {
+            *ret_certain = true;
             return true;
         }
     return false;
@@ -253,7 +254,7 @@ static bool quotes(const struct quic_conn *c, const uint8_t *quoted, size_t n)
 
 void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote,
                       const uint8_t *quoted, size_t n,
-                      void (*fn)(void *ctx, struct quic_conn *c, qhcp_nsec now))
+                      void (*fn)(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain))
 {
     struct quic_link *link;
     struct quic_key key;
@@ -261,11 +262,12 @@ void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_a
     quic_key_set_remote(&key, remote);
     for (link = quic_lookup_find(&e->lookup, &key); link; link = quic_lookup_next(link)) {
         struct quic_conn *c = link->conn;
+        bool certain;
 
-        if (c->ended || !quotes(c, quoted, n))
+        if (c->ended || !quotes(c, quoted, n, &certain))
             continue;
         if (c->connected) {
-            fn(e->config.ctx, c, now);
+            fn(e->config.ctx, c, now, certain);
         } else if (!e->config.server) {
             c->silent = true;
             quic_conn_end(c, QUIC_END_UNREACHABLE, "unreachable (ICMP)");

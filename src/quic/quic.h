@@ -123,11 +123,11 @@ void quic_expire(struct quic_endpoint *e, qhcp_nsec now);
 
 /* ICMP unreachable for `remote`: ends handshakes to it (QUIC_END_UNREACHABLE) and calls `fn` for
  * established connections to it.  quoted: the start of the UDP payload that was quoted, matched
- * against the connection's IDs; too little of it ends no handshake.  NULL: the word is this
- * machine's own. */
+ * against the connection's IDs; too little of it ends no handshake, and is not `certain`: anyone
+ * can forge that much.  NULL: the word is this machine's own. */
 void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote,
                       const uint8_t *quoted, size_t n,
-                      void (*fn)(void *ctx, struct quic_conn *c, qhcp_nsec now));
+                      void (*fn)(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain));
 
 struct quic_dial {
     union qhcp_addr remote;

@@ -188,6 +188,43 @@ static void icmp_and_an_unanswered_burst_convict(void **state)
     assert_in_range(c.now - from, 2 * MS, 5 * MS); /* a millisecond apart, then srtt + 2 or 3 */
 }
 
+/* The server's processing bound is waited for, unless the burst shows that nobody is there. */
+static void certain_icmp_after_the_burst_hastens_it(void **state)
+{
+    static const struct {
+        enum health_signal first, again;
+        unsigned least, most; /* ms from the first to the verdict */
+    } cases[] = {
+        {HEALTH_SIGNAL_ICMP, HEALTH_SIGNAL_ICMP, 22, 25},
+        {HEALTH_SIGNAL_ICMP_CERTAIN, HEALTH_SIGNAL_ICMP, 22, 25},
+        {HEALTH_SIGNAL_ICMP, HEALTH_SIGNAL_ICMP_CERTAIN, 2, 4},
+        {HEALTH_SIGNAL_ICMP_CERTAIN, HEALTH_SIGNAL_ICMP_CERTAIN, 2, 4},
+    };
+    struct clock c;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        for (unsigned late = 0; late < 2; late++) { /* during the burst, or after it */
+            qhcp_nsec from;
+
+            clock_up(&c, 10);
+            c.h.bound = 20 * MS;
+            from = c.now;
+            clock_signal(&c, cases[i].first);
+            clock_take(&c);
+            while (late && c.h.burst_left > 0)
+                clock_step(&c);
+            clock_signal(&c, cases[i].again);
+            clock_take(&c);
+            assert_int_equal(c.h.state, QHCP_UP);
+            while (c.h.state == QHCP_UP)
+                clock_until(&c, MS);
+            assert_int_equal(c.h.cause, HEALTH_CAUSE_UNREACHABLE);
+            assert_in_range(c.now - from, cases[i].least * MS, cases[i].most * MS);
+        }
+    }
+}
+
 static void an_answer_within_the_burst_acquits(void **state)
 {
     struct clock c;
@@ -383,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_server_that_never_answers_a_check_is_down),
         cmocka_unit_test(icmp_alone_convicts_nobody),
         cmocka_unit_test(icmp_and_an_unanswered_burst_convict),
+        cmocka_unit_test(certain_icmp_after_the_burst_hastens_it),
         cmocka_unit_test(an_answer_within_the_burst_acquits),
         cmocka_unit_test(icmp_provokes_one_burst_in_200_ms),
         cmocka_unit_test(a_restart_is_no_verdict_if_it_answers_again),

@@ -242,12 +242,13 @@ static void a_peer_of_another_protocol_is_refused(void **state)
     pair_deinit(&p);
 }
 
-static unsigned suspects;
+static unsigned suspects, certainties;
 
-static void suspect(void *ctx, struct quic_conn *c, qhcp_nsec now)
+static void suspect(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain)
 {
     (void)ctx, (void)c, (void)now;
     suspects++;
+    certainties += certain;
 }
 
 static void icmp_ends_a_dial_and_only_reports_a_connection(void **state)
@@ -258,20 +259,26 @@ static void icmp_ends_a_dial_and_only_reports_a_connection(void **state)
 
     (void)state;
     pair_init(&p);
-    suspects = 0;
+    suspects = certainties = 0;
     c = pair_connect(&p);
     quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, NULL, 0, suspect);
     assert_int_equal(suspects, 1);
+    assert_int_equal(certainties, 1); /* our own machine's word */
     /* A quoted packet with another connection ID was not this one's. */
     quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, quoted, 40, suspect);
     assert_int_equal(suspects, 1);
     memcpy(quoted + 1, ngtcp2_conn_get_dcid(c->ng)->data, QUIC_SERVER_CID);
     quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, quoted, 40, suspect);
     assert_int_equal(suspects, 2);
+    assert_int_equal(certainties, 2);
+    quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, quoted, QUIC_SERVER_CID,
+                     suspect); /* a byte too little to tell */
+    assert_int_equal(suspects, 3);
+    assert_int_equal(certainties, 2);
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_int_equal(p.client.closed, 0);
     quic_unreachable(p.client.endpoint, p.world.now, &p.client.addr, NULL, 0, suspect);
-    assert_int_equal(suspects, 2);
+    assert_int_equal(suspects, 3);
 
     p.server.deaf = true;
     world_dial(&p.client, &p.server, "a.example");
