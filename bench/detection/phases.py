@@ -92,7 +92,8 @@ def lose(checker, key, o):
     """With loss: and until the detector has learned of it (512 checks are what it remembers)."""
     checker.world.nft.lose(LOSS.get(key, 0))
     if key in LOSS:
-        checker.world.pump(now() + (2 * S if o.quick else 60 * S))
+        learn = isinstance(checker, Qhcp) and not o.quick
+        checker.world.pump(now() + (60 * S if learn else 2 * S))
 
 
 def waves(checker, o, live, which, results, keys):
