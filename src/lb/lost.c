@@ -107,6 +107,7 @@ bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c)
     forget(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: heard again on the connection that was lost", b->text);
     health_established(&b->health, now, b->health.bound);
+    talk_renew(b, now); /* what a reload changed meanwhile */
     return true;
 }
 

@@ -163,7 +163,13 @@ static void an_event_line_is_as_documented(void **state)
     const struct qhcp_event event = {.address = "localhost:4243",
                                      .from = QHCP_UP,
                                      .to = QHCP_DRAINING,
-                                     .reason = "server is draining: SIGTERM"};
+                                     .reason = "server is draining: SIGTERM",
+                                     .evidence = ""},
+                            down = {.address = "localhost:4243",
+                                    .from = QHCP_UP,
+                                    .to = QHCP_DOWN,
+                                    .reason = "silent",
+                                    .evidence = "3 missed in 60 ms"};
 
     (void)state;
     status_json_event(&text, &event, 1795448597123);
@@ -171,6 +177,12 @@ static void an_event_line_is_as_documented(void **state)
                         "{\"type\":\"event\",\"time\":\"2026-11-23T15:43:17.123Z\","
                         "\"address\":\"localhost:4243\",\"from\":\"up\",\"to\":\"draining\","
                         "\"reason\":\"server is draining: SIGTERM\"}\n");
+    text_reset(&text);
+    status_json_event(&text, &down, 1795448597123);
+    assert_string_equal(text.at,
+                        "{\"type\":\"event\",\"time\":\"2026-11-23T15:43:17.123Z\","
+                        "\"address\":\"localhost:4243\",\"from\":\"up\",\"to\":\"down\","
+                        "\"evidence\":\"3 missed in 60 ms\",\"reason\":\"silent\"}\n");
     text_reset(&text);
     status_json_dropped(&text, 7, 1795448597123);
     json_t *o = parse_line();

@@ -184,16 +184,22 @@ static void one_who_only_resets_is_not_dialled_each_time(void **state)
 
 static void a_lost_server_can_be_reloaded_removed_and_left(void **state)
 {
+    static const char *const more[] = {"load_average_1m"};
     struct qhcp_lb_config slow = quick;
     struct pair *p = *state;
+    struct qhcp_view view;
 
     p->cut[0] = true;
     assert_true(pair_run(p, 200 * MSEC, down0));
     slow.liveness_interval = 200 * MSEC;
+    slow.metrics = more;
+    slow.n_metrics = 1;
     pair_reload(p, &slow);
     p->cut[0] = false;
     assert_true(pair_run(p, SOON, pair_all_up));
     pair_run(p, SEC, NULL);
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
+    assert_int_equal(view.n_values, 3); /* what changed meanwhile was told on the old session */
     p->cut[0] = true;
     assert_true(pair_run(p, 400 * MSEC, down0));
     assert_int_equal(qhcp_lb_remove(p->lb, p->now, "127.0.0.1:4243"), 0);
