@@ -179,10 +179,9 @@ static void an_event_line_is_as_documented(void **state)
                         "\"reason\":\"server is draining: SIGTERM\"}\n");
     text_reset(&text);
     status_json_event(&text, &down, 1795448597123);
-    assert_string_equal(text.at,
-                        "{\"type\":\"event\",\"time\":\"2026-11-23T15:43:17.123Z\","
-                        "\"address\":\"localhost:4243\",\"from\":\"up\",\"to\":\"down\","
-                        "\"evidence\":\"3 missed in 60 ms\",\"reason\":\"silent\"}\n");
+    assert_string_equal(text.at, "{\"type\":\"event\",\"time\":\"2026-11-23T15:43:17.123Z\","
+                                 "\"address\":\"localhost:4243\",\"from\":\"up\",\"to\":\"down\","
+                                 "\"evidence\":\"3 missed in 60 ms\",\"reason\":\"silent\"}\n");
     text_reset(&text);
     status_json_dropped(&text, 7, 1795448597123);
     json_t *o = parse_line();
