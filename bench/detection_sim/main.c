@@ -13,6 +13,7 @@
 #define WARM (600 * SEC) /* before the first cut of a server */
 #define BETWEEN (60 * SEC)
 #define CUTS_A_SERVER 10
+#define JOBS_MAX 256
 
 struct scenario {
     const char *name;
@@ -180,6 +181,10 @@ static struct result add_up(const struct options *o, const struct share *shares)
             r.mean_window_ms += shares[i].windows[k] / o->cuts;
             times[n++] = shares[i].times[k];
         }
+    if (n < o->cuts) {
+        fprintf(stderr, "detection_sim: only %u of %u cuts found their server up\n", n, o->cuts);
+        exit(1);
+    }
     qsort(times, n, sizeof times[0], by_time);
     r.p50 = times[n / 2];
     r.p99 = times[n - 1 - n / 100];
@@ -269,7 +274,8 @@ static int check_all(const struct result r[], const struct options *o)
 static int usage(void)
 {
     fprintf(stderr, "usage: detection_sim [--servers N] [--hours H] [--cuts N] [--interval MS] "
-                    "[--seed N] [--jobs N] [--health-only] [--short] [--only N]\n");
+                    "[--seed N] [--jobs N] [--health-only] [--short] [--only N]\n"
+                    "--jobs: workers, 1 to 256 (default: one for each CPU)\n");
     return 2;
 }
 
@@ -303,13 +309,19 @@ static bool parse(int argc, char **argv, struct options *o, size_t *only)
             return false;
     }
     return o->servers > 0 && o->hours > 0 && o->cuts > 0 && o->cuts <= CUTS_MAX &&
-           o->interval > 0 && o->jobs > 0 && o->jobs <= 256;
+           o->interval > 0 && o->jobs > 0 && o->jobs <= JOBS_MAX;
+}
+
+static unsigned cpus(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : n > JOBS_MAX ? JOBS_MAX : (unsigned)n;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {1000, 2000, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), 24, 100 * MS, 1,
-                        true, false};
+    struct options o = {1000, 2000, cpus(), 24, 100 * MS, 1, true, false};
     struct result results[SCENARIOS] = {0};
     size_t only = SCENARIOS;
     time_t began = time(NULL);
