@@ -3,6 +3,8 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
+benches=$(cd "$root/bench" && echo */ | sed 's,/,,g; s/ /, /g')
+
 usage() {
     cat <<'HELP'
 usage: ./run_quic.sh [COMMAND]
@@ -12,7 +14,8 @@ usage: ./run_quic.sh [COMMAND]
   build            build/qhcp and the libraries, in build/
   test [NAME ...]  the whole test suite, or the tests whose suite/name contains a NAME
   fuzz [SECONDS]   each fuzzer for that long (default 60)
-  bench [NAME ...] what docs/benchmarks.md shows: detection (default), detection_sim; with its arguments
+  bench [NAME ...] what docs/benchmarks.md shows, by name, with its arguments (default: detection); this installs
+                   HAProxy too, which is compared with: Debian starts its service, with no port open
   help             this
 
 Each installs first what is missing, with apt: as root directly, otherwise by sudo.
@@ -35,7 +38,7 @@ menu) exec "$root/scripts/menu.sh" ;;
 demo) exec python3 -B "$root/scripts/demo.py" ;;
 build) echo "built: $root/build/qhcp, libqhcp.so, libqhcp.a" ;;
 test)
-    "$root/scripts/need.sh" build test
+    "$root/scripts/need.sh" build test ${CI:+bench}
     exec python3 -B "$root/scripts/test.py" "$@"
     ;;
 fuzz)
@@ -52,7 +55,11 @@ fuzz)
 bench)
     name=${1-detection}
     [ $# -eq 0 ] || shift
-    "$root/scripts/need.sh" build test
+    if [ ! -f "$root/bench/$name/meson.build" ]; then
+        echo "run_quic.sh: there is no benchmark \"$name\": $benches" >&2
+        exit 2
+    fi
+    "$root/scripts/need.sh" build bench
     "$root/scripts/build.sh" benchmarks
     helpers=$root/build/bench/$name
     case $name in
@@ -60,11 +67,7 @@ bench)
         QHCP_BINARY=$root/build/qhcp QHCP_BENCH_HELPERS=$helpers \
             exec python3 -B "$root/bench/detection/main.py" "$@"
         ;;
-    detection_sim) exec "$helpers/detection_sim" "$@" ;;
-    *)
-        echo "run_quic.sh: there is no benchmark \"$name\": detection, detection_sim" >&2
-        exit 2
-        ;;
+    *) exec "$helpers/$name" "$@" ;;
     esac
     ;;
 help | -h | --help) usage ;;

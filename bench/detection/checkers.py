@@ -4,14 +4,13 @@ A checker has targets; a target can be hurt and healed in several ways, and is t
 verdicts."""
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
 import time
 
-from world import HELPERS, MS, QHCP, S, now, stamped
+from world import HELPERS, MS, QHCP, S, Packets, datagram_pair, now, stamped
 
 AGENT_PORT, APP_PORT = 5000, 6000
 
@@ -76,15 +75,15 @@ class Qhcp:
         self.world.wait(lambda: all(t.listening for t in self.targets), 120, "agents start")
         servers = self.state.parent / "servers"
         servers.write_text("\n".join(self.by_address) + "\n")
-        read, write = os.pipe()
+        read, write = datagram_pair()
         self.lb = self.world.spawn_into(
             [QHCP, "lb", "--servers", f"@{servers}", "--status-format", "json",
              "--check-interval", "100ms", "--liveness-interval", "100ms", "--max-fail-attempts", "3",
              "--flap-hold", "0", "--slow-start", "0", "--status-interval", "1s",
              "--log-level", "error", *self.arguments], write, self.env)
-        self.world.spawn([HELPERS / "detection-stamp"], stdin=read, on_line=stamped(self.on_line))
-        os.close(read)
-        os.close(write)
+        self.world.spawn([HELPERS / "detection-stamp", "-"], stdin=read, on_line=stamped(self.on_line))
+        read.close()
+        write.close()
         self.world.wait(lambda: all(t.state == "up" for t in self.targets), 60, "servers are up")
 
     def start_agent(self, target):
@@ -113,6 +112,10 @@ class Qhcp:
             self.by_address[event["address"]].told(at, event["to"])
         elif self.keep_statuses and '"type":"status"' in line:
             self.statuses.append((at, json.loads(line)))
+
+    def packets(self, target):
+        """Watches for what the agent sends."""
+        return Packets(target.agent_port)
 
     def control(self, target, verb):
         """What `qhcp control VERB` says, without its start."""

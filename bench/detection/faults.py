@@ -15,6 +15,7 @@ class Fault:
     verdict = "down"
     away = (100 * MS, 500 * MS)  # how long it stays hurt after the verdict
     restarts = False  # time from listening to "up" is taken too
+    speaks = False  # the agent itself tells of it: time from its first packet on is taken too
     starts = False  # healing starts processes: one at a time, and no fault meanwhile, for that takes CPU
 
     def inject(self, target):
@@ -59,8 +60,8 @@ class Kill(Fault):
     away = (100 * MS, 3 * S)
     restarts = starts = True
 
-    def __init__(self, whom, number=KILL, verdict="down"):
-        self.whom, self.number, self.verdict = whom, number, verdict
+    def __init__(self, whom, number=KILL, verdict="down", speaks=False):
+        self.whom, self.number, self.verdict, self.speaks = whom, number, verdict, speaks
 
     def inject(self, target):
         begun = now()
@@ -79,6 +80,7 @@ class KillWatched(Fault):
     """The application goes; agent and application are started anew, since the process is another."""
 
     starts = True
+    speaks = True
 
     def inject(self, target):
         begun = now()
@@ -96,6 +98,7 @@ class Drain(Fault):
     """The operator's word."""
 
     verdict = "draining"
+    speaks = True
 
     def inject(self, target):
         return target.checker.control(target, "drain")
@@ -112,6 +115,7 @@ class Wave:
         self.count, self.gap, self.live = count, gap, live
         self.random = random.Random(seed)
         self.found, self.back, self.missed = [], [], 0
+        self.spoken, self.packets = [], {}  # from the first packet to the verdict; target: its packets
         self.hurt = {}  # target: instant of its fault
         self.healing = []  # (instant, target)
         self.returning = {}  # target: healed at
@@ -124,7 +128,9 @@ class Wave:
         for at, target, state in told:
             if target in self.hurt:
                 if state == self.fault.verdict and at >= self.hurt[target]:
-                    self.found.append(at - self.hurt.pop(target))
+                    self.found.append(at - self.hurt[target])
+                    self.take_first(target, at)
+                    del self.hurt[target]
                     self.heal_later(target, at)
             elif target in self.returning:
                 if state == "up":
@@ -133,6 +139,13 @@ class Wave:
                         self.back.append(at - target.listening)
             elif state == "down" and not any(t is target for _, t in self.healing):
                 self.false += 1
+
+    def take_first(self, target, at):
+        if target in self.packets:
+            first = self.packets.pop(target).first(self.hurt[target])
+            if first is None or first > at:
+                raise RuntimeError("a verdict without a packet that could have told of it")
+            self.spoken.append(at - first)
 
     def heal_later(self, target, at):
         self.healing.append((at + self.random.randint(*self.fault.away), target))
@@ -181,6 +194,8 @@ class Wave:
                     continue
                 last = now()
                 target = self.random.choice(targets)
+                if self.fault.speaks:
+                    self.packets[target] = self.checker.packets(target)
                 self.hurt[target] = 0  # whatever comes while it is being hurt counts
                 self.hurt[target] = self.fault.inject(target)
                 made += 1
@@ -193,7 +208,7 @@ class Wave:
 
 KINDS = {  # name in the table: (fault for QHCP, fault for HAProxy)
     "drain": (Drain(), None),
-    "stop": (Kill("agent", TERM, "draining"), Kill("app", TERM)),
+    "stop": (Kill("agent", TERM, "draining", speaks=True), Kill("app", TERM)),
     "app-kill": (KillWatched(), Kill("app")),
     "agent-kill": (Kill("agent"), None),
     "agent-kill-no-icmp": (Kill("agent"), None),

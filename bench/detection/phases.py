@@ -4,15 +4,15 @@ from contextlib import contextmanager
 
 from checkers import CONTINUE, STOP, Haproxy, Qhcp
 from faults import KINDS, Wave
-from table import percentile, three
+from table import percentile, show, three
 from world import MS, S, now
 
 GAP = 120 * MS  # between two faults, so that few servers are hurt at once
 FEW = 10  # servers of HAProxy at 10 ms: more would take the machine
 
 TITLES = {
-    "drain": ("operator drains", "p99 2 ms"),
-    "stop": ("agent asked to stop (HAProxy: application ends)", "p99 2 ms"),
+    "drain": ("operator drains, from its first packet", "p99 2 ms"),
+    "stop": ("asked to stop, from its first packet (HAProxy: application ends)", "p99 2 ms"),
     "app-kill": ("watched application killed", "p99 5 ms"),
     "agent-kill": ("agent killed, ICMP comes through", "105 ms"),
     "agent-kill-no-icmp": ("agent killed, ICMP filtered", "175 ms"),
@@ -28,6 +28,7 @@ TITLES = {
 LIMITS = {"drain": (0.99, 2), "stop": (0.99, 2), "app-kill": (0.99, 5), "agent-kill": (1, 105),
           "agent-kill-no-icmp": (1, 175), "cut": (1, 175), "cut-to": (1, 175), "cut-from": (1, 175),
           "sigstop": (1, 175), "hung": (1, 155), "back": (1, 50)}
+FROM_FIRST_PACKET = ("drain", "stop")  # what was asked; the others count from the fault itself
 TIMES = {"cut-5": 2, "cut-20": 3}
 LOSS = {"cut-5": 5, "cut-20": 20}
 QUICK = ("app-kill", "cut")  # all that HAProxy is given in a short run: it takes its time
@@ -36,6 +37,10 @@ WHOLE = ("false", "lb-stop", "cut-all")
 
 def few(o):
     return min(FEW, o.servers)
+
+
+def words(times):
+    return " / ".join(map(show, three(times)))
 
 
 class Result:
@@ -106,7 +111,11 @@ def waves(checker, o, live, which, results, keys):
         checker.world.nft.lose(0)
         checker.world.nft.filter_icmp(False)
         row = results.setdefault(key, Result(key, *TITLES[key]))
-        row.add(checker.name, w.found, w.missed, w.false)
+        first = w.spoken and key in FROM_FIRST_PACKET
+        row.add(checker.name, w.spoken if first else w.found, w.missed, w.false)
+        if w.spoken:
+            row.notes.append(f"{checker.name} from the fault itself {words(w.found)}, from the agent's first "
+                             f"packet {words(w.spoken)}")
         if w.back and not LOSS.get(key):
             back = results.setdefault("back", Result("back", *TITLES["back"]))
             back.times.setdefault(checker.name, []).extend(w.back)

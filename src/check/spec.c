@@ -22,6 +22,7 @@ struct reader {
     const char *text;
     char *words;
     size_t words_cap;
+    bool probe;             /* of data ports: it has no name */
     char *word[SPEC_WORDS]; /* into buf */
     size_t at[SPEC_WORDS];  /* where each begins in text */
     bool bare[SPEC_WORDS];  /* no quote before its first '=' */
@@ -253,12 +254,15 @@ static int read_parameter(const struct reader *r, size_t i, struct spec *s, unsi
             return refuse(r, i, QHCP_E_EXISTS, "stands twice");
         if (keys[k].http_only && s->kind != SPEC_HTTP)
             return refuse(r, i, QHCP_E_ARG, "only a check of http:// takes this");
+        if (r->probe && k == KEY_NAME)
+            return refuse(r, i, QHCP_E_ARG, "a probe has no name: the server's address names it");
         *seen |= 1u << k;
         return set_key(s, (enum key)k, value) ? 0 : refuse(r, i, QHCP_E_ARG, keys[k].wanted);
     }
     return refuse(r, i, QHCP_E_PARSE,
-                  "there is no such parameter: every, timeout, fall, rise, name, and for http:// "
-                  "expect and body");
+                  r->probe ? "there is no such parameter: every, timeout, fall, rise"
+                           : "there is no such parameter: every, timeout, fall, rise, name, and "
+                             "for http:// expect and body");
 }
 
 /* "HOST:PORT", or a port alone where `port` allows that. */
@@ -383,7 +387,8 @@ typedef int read_fn(const struct reader *r, size_t i, bool no_files, struct spec
 static int parse(const char *text, read_fn *read, bool no_files, struct spec *ret, char *words,
                  size_t words_cap)
 {
-    struct reader r = {.text = text, .words = words, .words_cap = words_cap};
+    struct reader r = {
+        .text = text, .words = words, .words_cap = words_cap, .probe = read == read_probe};
     size_t target = 0;
     unsigned seen = 0;
     int err = split(&r);

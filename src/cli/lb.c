@@ -246,16 +246,6 @@ struct wanted {
     char key[ADDRESS_KEY];
 };
 
-static void make_key(const char *text, char ret[ADDRESS_KEY])
-{
-    struct address a;
-    char words[400];
-
-    ret[0] = '\0';
-    if (address_parse(text, &a, words, sizeof words) == 0)
-        address_key(&a, ret);
-}
-
 /* Lets go of what is in `old` and no longer in `list`. */
 static int remove_servers(struct lb *lb, const struct list *old, const struct list *list)
 {
@@ -265,11 +255,11 @@ static int remove_servers(struct lb *lb, const struct list *old, const struct li
     if (!all)
         return QHCP_E_NOMEM;
     for (size_t i = 0; i < list->n; i++) {
-        make_key(list->at[i], all[i].key);
+        servers_key(list->at[i], all[i].key);
         HASH_ADD_STR(table, key, &all[i]);
     }
     for (size_t i = 0; i < old->n; i++) {
-        make_key(old->at[i], key);
+        servers_key(old->at[i], key);
         HASH_FIND_STR(table, key, found);
         if (!found) {
             log_say(QHCP_LOG_INFO, "%s is no longer watched", old->at[i]);

@@ -11,6 +11,7 @@
 #include "check/ports.h"
 #include "check/spec.h"
 #include "cli/log.h"
+#include "cli/servers.h"
 #include "cli/value.h"
 #include "loop/loop.h"
 
@@ -21,7 +22,7 @@ struct probed {
     size_t id;
     bool told; /* that it names no service */
     char target[ADDRESS_TEXT];
-    char address[]; /* as the user typed it */
+    char key[ADDRESS_KEY]; /* servers_key: a reload may spell it otherwise */
 };
 
 static void on_verdict(void *ctx, qhcp_nsec now, size_t id, bool open, const char *why)
@@ -31,7 +32,7 @@ static void on_verdict(void *ctx, qhcp_nsec now, size_t id, bool open, const cha
     char words[QHCP_TEXT];
 
     snprintf(words, sizeof words, "%s: %s", server->target, why);
-    (void)qhcp_lb_data_port(p->core, now, server->address, open, words);
+    (void)qhcp_lb_data_port(p->core, now, server->key, open, words);
 }
 
 static void on_ready(void *ctx, qhcp_nsec now)
@@ -90,8 +91,10 @@ void probes_deinit(struct probes *p)
 void probes_forget(struct probes *p, const char *address)
 {
     struct probed *server;
+    char key[ADDRESS_KEY];
 
-    HASH_FIND_STR(p->table, address, server);
+    servers_key(address, key);
+    HASH_FIND_STR(p->table, key, server);
     if (server)
         drop(p, server);
 }
@@ -119,18 +122,20 @@ static long find_slot(struct probes *p)
 static struct probed *find_or_add(struct probes *p, const char *address)
 {
     struct probed *server;
+    char key[ADDRESS_KEY];
     long id;
 
-    HASH_FIND_STR(p->table, address, server);
+    servers_key(address, key);
+    HASH_FIND_STR(p->table, key, server);
     if (server)
         return server;
     id = find_slot(p);
-    server = id < 0 ? NULL : calloc(1, sizeof *server + strlen(address) + 1);
+    server = id < 0 ? NULL : calloc(1, sizeof *server);
     if (!server)
         return NULL;
     server->id = (size_t)id;
-    memcpy(server->address, address, strlen(address) + 1);
-    HASH_ADD_STR(p->table, address, server);
+    memcpy(server->key, key, sizeof key);
+    HASH_ADD_STR(p->table, key, server);
     p->slots[id] = server;
     return server;
 }

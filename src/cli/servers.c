@@ -62,6 +62,16 @@ int servers_check(char *const *list, size_t n, char *words, size_t words_cap)
     return r;
 }
 
+void servers_key(const char *text, char ret[ADDRESS_KEY])
+{
+    struct address a;
+    char ignored[400];
+
+    ret[0] = '\0';
+    if (address_parse(text, &a, ignored, sizeof ignored) == 0)
+        address_key(&a, ret);
+}
+
 int servers_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
                      size_t words_cap)
 {

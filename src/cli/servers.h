@@ -11,6 +11,9 @@
  * QHCP_E_ARG (the list is empty), QHCP_E_NOMEM, with words that name the position, from 1. */
 int servers_check(char *const *list, size_t n, char *words, size_t words_cap);
 
+/* The spelling that all of one server's have in common (address_key); "" for what is no address. */
+void servers_key(const char *text, char ret[ADDRESS_KEY]);
+
 /* An IP address alone, brackets around IPv6 allowed.  QHCP_E_PARSE. */
 int servers_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
                      size_t words_cap);

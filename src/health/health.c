@@ -398,8 +398,7 @@ unsigned health_weight(const struct health *h, qhcp_nsec now)
 
 bool health_pressed(const struct health *h, qhcp_nsec now)
 {
-    return h->misses * 2 >= h->demand.misses && h->misses > 0 &&
-           (now - h->first_miss_sent) * 2 >= h->demand.window;
+    return health_half(h) && (now - h->first_miss_sent) * 2 >= h->demand.window;
 }
 
 bool health_ask(struct health *h, qhcp_nsec now)

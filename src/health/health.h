@@ -209,6 +209,12 @@ static inline bool health_suspected(const struct health *h)
     return h->phase == HEALTH_WATCHING && h->answered && h->silent_since > 0 && !h->suspect;
 }
 
+/* Half of the misses that convict it are there. */
+static inline bool health_half(const struct health *h)
+{
+    return h->misses > 0 && h->misses * 2 >= h->demand.misses;
+}
+
 /* Half of what convicts it by silence is there: time to see whether others answer. */
 bool health_pressed(const struct health *h, qhcp_nsec now);
 

@@ -40,7 +40,7 @@ void local_suspects(struct local *l, qhcp_nsec now, size_t suspects, size_t watc
 {
     unsigned level = 0;
 
-    if (suspects >= LOCAL_CROWD && suspects * 4 >= watched)
+    if (suspects * 4 >= watched)
         level = suspects * 10 >= watched * 9 ? LOCAL_ALL_SCORE : LOCAL_QUARTER_SCORE;
     if (now >= l->crowd_until)
         l->crowd = 0;
@@ -53,4 +53,9 @@ void local_suspects(struct local *l, qhcp_nsec now, size_t suspects, size_t watc
         l->level = level;
         l->at = now;
     }
+}
+
+void local_dispersed(struct local *l)
+{
+    l->crowd = 0;
 }

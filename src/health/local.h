@@ -6,7 +6,7 @@
  * LOCAL_DECAY.  Time-outs are multiplied by score + 1, and nobody is voted down by silence while it
  * is above 0 (the idea is Lifeguard's: arXiv 1707.00788, 3.1).
  *
- * Many suspects at once are a sign once in LOCAL_CROWD_PAUSE only: when a quarter of the fleet
+ * The same crowd of suspects is a sign once in LOCAL_CROWD_PAUSE only: when a quarter of the fleet
  * really died, its verdict is put off by the second that the score takes to fall, and no longer;
  * when all of it seems dead, by three, for then the fault is most likely ours, and nobody is left
  * to choose instead. */
@@ -20,7 +20,7 @@
 #define LOCAL_MAX 7
 #define LOCAL_DECAY (500 * NSEC_PER_MSEC)
 #define LOCAL_LATE (50 * NSEC_PER_MSEC) /* a loop that is later than this; ten times: 2; 100: 3 */
-#define LOCAL_CROWD 5                   /* suspects at once at least, and of those watched ... */
+#define LOCAL_CROWD 5                   /* suspects at once at least (the owner sees to that) ... */
 #define LOCAL_QUARTER_SCORE 2           /* ... a quarter */
 #define LOCAL_ALL_SCORE 6               /* ... nine in ten */
 #define LOCAL_CROWD_PAUSE (10 * NSEC_PER_SEC)
@@ -46,7 +46,11 @@ void local_blocked(struct local *l, qhcp_nsec now);
 /* Datagrams were dropped for want of room since the last call. */
 void local_dropped(struct local *l, qhcp_nsec now, uint64_t n);
 
-/* So many of the servers that are watched are suspects now. */
+/* So many (above 0) of the servers that are watched, or of a sample of them, are suspects now, and
+ * that is more than chance would make. */
 void local_suspects(struct local *l, qhcp_nsec now, size_t suspects, size_t watched);
+
+/* There are no suspects any more: the next crowd is another. */
+void local_dispersed(struct local *l);
 
 #endif

@@ -94,7 +94,7 @@ static void cross_check(struct backend *b)
     for (size_t i = 0; i < lb->count && i < LB_CROSS_TRIES && lb->cross_asked < LB_CROSS; i++) {
         struct backend *other = lb->backends[lb->cross_next++ % lb->count];
 
-        if (other == b || !health_ask(&other->health, lb->now))
+        if (other == b || !(health_ask(&other->health, lb->now) || other->suspected))
             continue;
         other->sampled = lb->cross;
         lb->cross_asked++;
@@ -102,23 +102,36 @@ static void cross_check(struct backend *b)
     }
 }
 
-/* Many suspects at once speak against ourselves: many of all, or every one of a sample. */
+/* What a cross-check has found: one of its sample is as good as half convicted, which loss alone
+ * does not bring about in several at once. */
+static void count_cross(struct backend *b)
+{
+    struct qhcp_lb *lb = b->lb;
+
+    if (b->sampled != lb->cross || lb->cross == 0 || !b->suspected || !health_half(&b->health) ||
+        lb->now > lb->cross_at + LB_CROSS_PAUSE)
+        return;
+    b->sampled = 0;
+    lb->cross_silent++;
+    if (lb->cross_asked + 1 >= LOCAL_CROWD && lb->cross_silent >= LB_CROSS_SILENT)
+        local_suspects(&lb->local, lb->now, lb->cross_silent, lb->cross_asked);
+}
+
+/* Many suspects at once speak against ourselves: many of all, or of a sample. */
 static void count_suspect(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
-    bool suspected = health_suspected(&b->health), all;
+    bool suspected = health_suspected(&b->health);
 
-    if (suspected == b->suspected)
-        return;
-    b->suspected = suspected;
-    lb->suspects = suspected ? lb->suspects + 1 : lb->suspects - 1;
-    if (!suspected)
-        return;
-    if (lb->cross > 0 && b->sampled == lb->cross && b->health.silent_since >= lb->cross_at &&
-        b->health.silent_since <= lb->cross_at + LB_CROSS_SENT)
-        lb->cross_silent++;
-    all = lb->cross_asked + 1 >= LOCAL_CROWD && lb->cross_silent == lb->cross_asked;
-    local_suspects(&lb->local, lb->now, lb->suspects, all ? lb->suspects : lb->count);
+    if (suspected != b->suspected) {
+        b->suspected = suspected;
+        lb->suspects = suspected ? lb->suspects + 1 : lb->suspects - 1;
+        if (lb->suspects == 0)
+            local_dispersed(&lb->local);
+        else if (suspected && lb->suspects >= LOCAL_CROWD)
+            local_suspects(&lb->local, lb->now, lb->suspects, lb->count);
+    }
+    count_cross(b);
 }
 
 void backend_rearm(struct backend *b)

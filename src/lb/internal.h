@@ -42,10 +42,10 @@
 #define LB_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and a push so often, before EXCESSIVE */
 #define LB_TICKET_AGE 86400                   /* seconds a TLS ticket is used */
 #define LB_STRINGS 5
-#define LB_CROSS 6                           /* servers that are asked in a cross-check */
+#define LB_CROSS 12                          /* servers that are asked in a cross-check */
 #define LB_CROSS_TRIES 64                    /* of which so many are looked at */
-#define LB_CROSS_PAUSE (100 * NSEC_PER_MSEC) /* between two */
-#define LB_CROSS_SENT (10 * NSEC_PER_MSEC)   /* when the probes of one have left */
+#define LB_CROSS_SILENT 3                    /* of whom so many, and a quarter, speak against us */
+#define LB_CROSS_PAUSE (100 * NSEC_PER_MSEC) /* between two; so long one's answers count */
 
 #define LB_PORT_WORDS 96                 /* of a data port's verdict, with the NUL */
 #define LB_LOST_KEPT (60 * NSEC_PER_SEC) /* what is left of a lost server's connection */
@@ -105,6 +105,7 @@ struct backend {
     /* Addresses of the name, tried in turn from `at`; tried counts those of this round. */
     union qhcp_addr addrs[LIMIT_ADDRS];
     uint8_t n_addrs, at, tried;
+    union qhcp_addr remote; /* where the last session was; AF_UNSPEC: there was none */
     bool resolving;
     enum health_signal worst; /* of this round's failures */
     char why[QHCP_TEXT];      /* the failure to tell: of the worst */
@@ -117,7 +118,7 @@ struct backend {
     struct health health;
     struct panic_standing standing;
     bool suspected;   /* counted in lb->suspects */
-    unsigned sampled; /* in this cross-check (lb->cross) */
+    unsigned sampled; /* in this cross-check (lb->cross), and not found silent in it yet */
     unsigned unasked; /* frames nobody asked for since `unasked_since` */
     qhcp_nsec unasked_since;
 

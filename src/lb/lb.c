@@ -396,7 +396,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
     credentials_notice(b, ret->notice, sizeof ret->notice);
     ret->state = b->health.state;
-    ret->remote = b->at < b->n_addrs && b->booted ? b->addrs[b->at] : (union qhcp_addr){0};
+    ret->remote = b->remote;
     ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->fails = b->health.fails;
     ret->weight = health_weight(&b->health, lb->now);

@@ -136,6 +136,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     b->restarted = b->booted && memcmp(b->boot_id, ack->boot_id.p, sizeof b->boot_id) != 0;
     memcpy(b->boot_id, ack->boot_id.p, sizeof b->boot_id);
     b->booted = b->standing.verified = true;
+    quic_conn_remote(b->conn, &b->remote);
     keep_metrics(b, &ack->metrics);
     lost_end(b);
     told_services(&b->told, &ack->services);

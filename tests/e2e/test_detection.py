@@ -8,6 +8,7 @@ from datetime import datetime
 from lib.case import SLOW, Case
 
 PORTS = range(4301, 4307)
+CROWD = range(4321, 4341)
 
 
 class Detection(Case):
@@ -36,6 +37,38 @@ class Detection(Case):
         lb.wait_status(lambda s: s["local_score"] == 0 and s["up"] == len(PORTS), within=15,
                        since=at)
         self.assertEqual(self.downs(lb), [])
+
+    def crowd(self):
+        """Twenty servers on this machine: (servers, load balancer, index of the line: all are up)."""
+        servers = [self.server(port) for port in CROWD]
+        lb = self.lb([f"127.0.0.1:{port}" for port in CROWD], "--liveness-interval", "100ms",
+                     "--status-interval", "200ms")
+        at, _ = lb.wait_status(lambda s: s["up"] == len(CROWD), within=30)
+        return servers, lb, at
+
+    def test_half_a_fleet_that_stalls_for_a_moment_is_not_called_dead(self):
+        """As when a processor of their machine stands still: together, and once more soon after."""
+        servers, lb, at = self.crowd()
+        for _ in range(4):
+            for server in servers[::2]:
+                server.send(signal.SIGSTOP)
+            time.sleep(0.09)
+            for server in servers[::2]:
+                server.send(signal.SIGCONT)
+            at, _ = lb.wait_status(lambda s: s["local_score"] > 0, 5, at)
+            at, _ = lb.wait_status(lambda s: s["local_score"] == 0, 10, at)
+        self.assertEqual(self.downs(lb), [])
+
+    def test_half_a_fleet_that_does_not_wake_again_is_down_a_second_later(self):
+        servers, lb, at = self.crowd()
+        begun = time.monotonic()
+        for server in servers[::2]:
+            server.send(signal.SIGSTOP)
+        for port in CROWD[::2]:
+            lb.wait_event("down", within=5, address=f"127.0.0.1:{port}", since=at)
+        self.assertLess(time.monotonic() - begun, 1.75 * SLOW)
+        for server in servers[::2]:
+            server.send(signal.SIGCONT)
 
     def test_a_fleet_that_falls_silent_at_once_for_two_seconds_is_not_called_dead(self):
         server_ns, lb, at = self.fleet()

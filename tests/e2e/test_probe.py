@@ -1,8 +1,9 @@
 """--probe: an agent that says it serves while its data port is dead is not believed."""
 
+import signal
 import socket
 
-from lib.case import SLOW, Case, free_port
+from lib.case import SLOW, Case, Lb, free_port
 from lib.raw import wait_log
 
 PROBE = "tcp every=200ms timeout=300ms"
@@ -24,6 +25,25 @@ class Port:
 
     def close(self):
         self.socket.close()
+
+    def connected(self, within):
+        """Somebody connects within so many seconds."""
+        self.socket.settimeout(within)
+        try:
+            self.socket.accept()[0].close()
+        except TimeoutError:
+            return False
+        return True
+
+    def wait_connects(self, n):
+        for _ in range(n):
+            if not self.connected(within=5):
+                raise AssertionError("nobody connects")
+
+    def drop(self):
+        """Forgets who has connected."""
+        while self.connected(within=0.001):
+            pass
 
 
 class Probe(Case):
@@ -86,6 +106,32 @@ class Probe(Case):
                 self.quiet(lb, at)
                 self.assert_stops(lb)
 
+    def test_a_server_that_is_no_longer_watched_is_no_longer_probed(self):
+        """Also when the first reload spelled it otherwise."""
+        data, other, port = self.data_port(), free_port(), free_port()
+        path = self.dir / "qhcp.yaml"
+
+        def servers(*names):
+            path.write_text("servers:\n" + "".join(f"  - {n}\n" for n in names) +
+                            f"port: {free}\nprobe:\n  - tcp:{data.number} every=20ms\n"
+                            "status-format: json\ncheck-interval: 1\n", encoding="utf-8")
+
+        free = free_port()
+        self.server(port)
+        servers(f"localhost:{port}")
+        lb = self.start("lb", "--config", path, kind=Lb)
+        lb.wait_event("up", within=10)
+        data.wait_connects(3)
+        servers(f"LocalHost.:{port}")
+        lb.send(signal.SIGHUP)
+        wait_log(lb, "configuration read again: 1 servers", 5)
+        data.wait_connects(3)
+        servers(f"127.0.0.1:{other}")
+        lb.send(signal.SIGHUP)
+        wait_log(lb, "is no longer watched", 5)
+        data.drop()
+        self.assertFalse(data.connected(within=0.5))
+
     def test_probes_that_are_none_are_refused_with_their_place(self):
         for probe, words in (("udp", "tcp or tcp:PORT is wanted"),
                              ("tcp:0", "a port is a number from 1 to 65535"),
@@ -94,6 +140,9 @@ class Probe(Case):
                              ("tcp every=0", r"at character 5, \"every=0\": every= takes"),
                              ("tcp rise=0", "rise= takes a number from 1 to 1000"),
                              ("tcp 80", "KEY=VALUE is wanted here"),
+                             ("tcp name=web", "a probe has no name"),
+                             ("tcp expect=200", "only a check of http://"),
+                             ("tcp colour=red", "no such parameter: every, timeout, fall, rise"),
                              ("", "a check is wanted here|tcp or tcp:PORT is wanted")):
             with self.subTest(probe=probe):
                 status, _, said = self.qhcp("lb", "--servers", "127.0.0.1:1", "--probe", probe)

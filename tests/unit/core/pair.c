@@ -44,12 +44,24 @@ static void on_event(void *ctx, const struct qhcp_event *e)
     snprintf(mine->reason, sizeof mine->reason, "%s", e->reason);
 }
 
-static void no_names(void *ctx, size_t id, const char *host, uint16_t port)
+static void address(union qhcp_addr *ret, int port)
 {
-    (void)ctx;
-    (void)id;
-    (void)port;
-    fail_msg("asked to resolve %s", host);
+    memset(ret, 0, sizeof *ret);
+    ret->in.sin_family = AF_INET;
+    ret->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ret->in.sin_port = htons((uint16_t)port);
+}
+
+/* Every name has two addresses: those of this server and the next. */
+static void resolve(void *ctx, size_t id, const char *host, uint16_t port)
+{
+    struct pair *p = ctx;
+    union qhcp_addr addrs[2];
+
+    (void)host;
+    address(&addrs[0], port);
+    address(&addrs[1], port + 1);
+    qhcp_lb_resolved(p->lb, p->now, id, addrs, 2, "");
 }
 
 static void on_log(void *ctx, enum qhcp_log_level level, const char *text)
@@ -93,6 +105,21 @@ void pair_deinit(struct pair *p)
     nftw(p->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+int pair_setup(void **state)
+{
+    static struct pair p;
+
+    pair_init(&p);
+    *state = &p;
+    return 0;
+}
+
+int pair_teardown(void **state)
+{
+    pair_deinit(*state);
+    return 0;
+}
+
 void pair_start(struct pair *p, int i)
 {
     struct qhcp_server_config config = {.address = "127.0.0.1",
@@ -132,7 +159,7 @@ static struct qhcp_lb_config complete(struct pair *p, const struct qhcp_lb_confi
     c.id = "pair";
     c.ctx = p;
     c.wall_clock = wall_clock;
-    c.resolve = no_names;
+    c.resolve = resolve;
     c.event = on_event;
     c.log = on_log;
     return c;
@@ -158,14 +185,6 @@ void pair_watch(struct pair *p, int n, const struct qhcp_lb_config *config)
         snprintf(address, sizeof address, "127.0.0.1:%d", PORT + i);
         assert_int_equal(qhcp_lb_add(p->lb, p->now, address, words, sizeof words), 0);
     }
-}
-
-static void address(union qhcp_addr *ret, int port)
-{
-    memset(ret, 0, sizeof *ret);
-    ret->in.sin_family = AF_INET;
-    ret->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ret->in.sin_port = htons((uint16_t)port);
 }
 
 /* splitmix64 */

@@ -43,12 +43,16 @@ struct pair {
 /* A state directory and nothing else. */
 void pair_init(struct pair *p);
 void pair_deinit(struct pair *p);
+/* The same for cmocka. */
+int pair_setup(void **state);
+int pair_teardown(void **state);
 /* The server at 127.0.0.1:(4243+i), a fresh one each time. */
 void pair_start(struct pair *p, int i);
 /* The same with a certificate of another CA. */
 void pair_start_stranger(struct pair *p, int i);
 void pair_kill(struct pair *p, int i);
-/* The load balancer that watches servers 0 to n-1; config may be NULL. */
+/* The load balancer that watches servers 0 to n-1; config may be NULL.  It resolves every name to
+ * the addresses of the named port's server and the next. */
 void pair_watch(struct pair *p, int n, const struct qhcp_lb_config *config);
 void pair_reload(struct pair *p, const struct qhcp_lb_config *config);
 /* Lets so much time pass, or until `done` says so; true in the latter case. */

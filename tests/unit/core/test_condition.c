@@ -10,21 +10,6 @@
 #define MSEC ((qhcp_nsec)1000000)
 #define SEC ((qhcp_nsec)1000000000)
 
-static int begin(void **state)
-{
-    static struct pair p;
-
-    pair_init(&p);
-    *state = &p;
-    return 0;
-}
-
-static int end(void **state)
-{
-    pair_deinit(*state);
-    return 0;
-}
-
 /* One server, up, probed so rarely that whatever is heard was pushed. */
 static struct qhcp_server *up(struct pair *p)
 {
@@ -302,20 +287,27 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_worst_of_operator_and_checks_is_pushed_with_its_words,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(words_alone_are_pushed_once_a_second_at_most, begin, end),
+                                        pair_setup, pair_teardown),
+        cmocka_unit_test_setup_teardown(words_alone_are_pushed_once_a_second_at_most, pair_setup,
+                                        pair_teardown),
         cmocka_unit_test_setup_teardown(
-            names_statuses_and_numbers_of_checks_are_held_to_their_limits, begin, end),
-        cmocka_unit_test_setup_teardown(a_view_shows_what_was_set_and_what_it_comes_to, begin, end),
-        cmocka_unit_test_setup_teardown(a_threshold_on_the_application_s_own_metric, begin, end),
-        cmocka_unit_test_setup_teardown(more_than_sixteen_rules_are_refused, begin, end),
+            names_statuses_and_numbers_of_checks_are_held_to_their_limits, pair_setup,
+            pair_teardown),
+        cmocka_unit_test_setup_teardown(a_view_shows_what_was_set_and_what_it_comes_to, pair_setup,
+                                        pair_teardown),
+        cmocka_unit_test_setup_teardown(a_threshold_on_the_application_s_own_metric, pair_setup,
+                                        pair_teardown),
+        cmocka_unit_test_setup_teardown(more_than_sixteen_rules_are_refused, pair_setup,
+                                        pair_teardown),
         cmocka_unit_test_setup_teardown(the_load_balancer_keeps_the_newest_outcome_of_each_check,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(of_a_server_that_is_gone_no_outcome_is_news, begin, end),
+                                        pair_setup, pair_teardown),
+        cmocka_unit_test_setup_teardown(of_a_server_that_is_gone_no_outcome_is_news, pair_setup,
+                                        pair_teardown),
         cmocka_unit_test_setup_teardown(
-            sixteen_checks_with_long_reasons_are_kept_as_far_as_an_answer_holds_them, begin, end),
+            sixteen_checks_with_long_reasons_are_kept_as_far_as_an_answer_holds_them, pair_setup,
+            pair_teardown),
         cmocka_unit_test_setup_teardown(services_are_those_of_the_last_session_whatever_the_state,
-                                        begin, end),
+                                        pair_setup, pair_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

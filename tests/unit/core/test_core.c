@@ -1,4 +1,5 @@
 /* Both cores together, with a fake clock. */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,21 +15,6 @@
 
 #define SEC UINT64_C(1000000000)
 #define MSEC UINT64_C(1000000)
-
-static int setup(void **state)
-{
-    static struct pair p;
-
-    pair_init(&p);
-    *state = &p;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    pair_deinit(*state);
-    return 0;
-}
 
 static bool down0(struct pair *p)
 {
@@ -158,6 +144,39 @@ static void a_server_that_drains_still_answers_who_comes_then(void **state)
     assert_true(pair_run(p, SEC, down0));
     assert_string_equal(last(p)->reason, "server stopped");
     qhcp_lb_free(first);
+}
+
+static int remote_port(struct pair *p)
+{
+    struct qhcp_view v;
+
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &v), 0);
+    return ntohs(v.remote.in.sin_port);
+}
+
+/* A name's next address is a place that somebody else may hold. */
+static void only_where_a_session_was_is_the_server_s_address(void **state)
+{
+    const struct qhcp_lb_config config = {.reconnect_interval = SEC};
+    struct pair *p = *state;
+    char words[512];
+
+    pair_start(p, 0);
+    pair_start_stranger(p, 1);
+    pair_watch(p, 0, &config);
+    assert_int_equal(qhcp_lb_add(p->lb, p->now, "localhost:4243", words, sizeof words), 0);
+    assert_int_equal(remote_port(p), 0);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    assert_int_equal(remote_port(p), 4243);
+    pair_kill(p, 0);
+    for (int i = 0; i < 300; i++) {
+        pair_run(p, 10 * MSEC, NULL);
+        assert_int_equal(remote_port(p), 4243);
+    }
+    assert_true(down0(p) && p->dials > 2);
+    pair_start(p, 1);
+    assert_true(pair_run(p, 3 * SEC, pair_all_up));
+    assert_int_equal(remote_port(p), 4244);
 }
 
 static bool lb_gone(struct pair *p)
@@ -367,13 +386,14 @@ static void a_certificate_that_runs_out_is_looked_at_again_without_a_verdict(voi
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
         TEST(servers_come_up_with_their_metrics),
         TEST(a_killed_server_is_down_by_icmp_and_comes_back),
         TEST(a_full_window_does_not_hide_a_dead_server),
         TEST(a_quick_restart_is_no_verdict),
         TEST(a_server_that_stops_is_draining_then_down_and_knows_when_to_go),
         TEST(a_server_that_drains_still_answers_who_comes_then),
+        TEST(only_where_a_session_was_is_the_server_s_address),
         TEST(a_load_balancer_that_stops_takes_its_leave),
         TEST(a_load_balancer_waits_a_second_for_silent_servers),
         TEST(tokens_are_renewed_on_the_live_session),

@@ -12,21 +12,6 @@
 #define SEC UINT64_C(1000000000)
 #define MSEC UINT64_C(1000000)
 
-static int setup(void **state)
-{
-    static struct pair p;
-
-    pair_init(&p);
-    *state = &p;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    pair_deinit(*state);
-    return 0;
-}
-
 static bool down0(struct pair *p)
 {
     return pair_state(p, 0) == QHCP_DOWN;
@@ -312,7 +297,7 @@ static void dropped_datagrams_make_the_load_balancer_ill(void **state)
     assert_int_equal(self.local_score, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
 
 int main(void)
 {

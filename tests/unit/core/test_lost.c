@@ -20,20 +20,14 @@ static const struct qhcp_lb_config quick = {
 
 static int setup(void **state)
 {
-    static struct pair p;
+    struct pair *p;
 
-    pair_init(&p);
-    pair_start(&p, 0);
-    pair_watch(&p, 1, &quick);
-    assert_true(pair_run(&p, SEC, pair_all_up));
-    pair_run(&p, SEC, NULL);
-    *state = &p;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    pair_deinit(*state);
+    pair_setup(state);
+    p = *state;
+    pair_start(p, 0);
+    pair_watch(p, 1, &quick);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, SEC, NULL);
     return 0;
 }
 
@@ -218,7 +212,7 @@ static void a_load_balancer_that_stops_leaves_what_is_lost(void **state)
     assert_true(qhcp_lb_stopped(p->lb)); /* there is nobody to wait for */
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, pair_teardown)
 
 int main(void)
 {

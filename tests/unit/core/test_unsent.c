@@ -12,21 +12,6 @@
 #define SEC UINT64_C(1000000000)
 #define MSEC UINT64_C(1000000)
 
-static int setup(void **state)
-{
-    static struct pair p;
-
-    pair_init(&p);
-    *state = &p;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    pair_deinit(*state);
-    return 0;
-}
-
 static struct qhcp_view view(struct pair *p)
 {
     struct qhcp_view v;
@@ -117,7 +102,7 @@ static void a_server_that_is_dead_is_found_once_datagrams_leave_again(void **sta
     assert_true(pair_run(p, SEC, down0)); /* our score must fall first, half a second */
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
 
 int main(void)
 {

@@ -27,7 +27,6 @@ static void many_suspects_at_once_speak_against_us_once(void **state)
     struct local l = {0};
 
     (void)state;
-    local_suspects(&l, START, LOCAL_CROWD - 1, LOCAL_CROWD - 1);
     local_suspects(&l, START, 24, 100);
     assert_int_equal(local_score(&l, START), 0);
     local_suspects(&l, START, 25, 100);
@@ -40,6 +39,19 @@ static void many_suspects_at_once_speak_against_us_once(void **state)
     assert_int_equal(local_score(&l, START + 9 * SEC), 0);
     local_suspects(&l, START + LOCAL_CROWD_PAUSE, 100, 100);
     assert_int_equal(local_score(&l, START + LOCAL_CROWD_PAUSE), LOCAL_ALL_SCORE);
+}
+
+static void the_next_crowd_is_another_once_the_first_has_dispersed(void **state)
+{
+    struct local l = {0};
+
+    (void)state;
+    local_suspects(&l, START, 25, 100);
+    local_suspects(&l, START + 2 * SEC, 25, 100);
+    assert_int_equal(local_score(&l, START + 2 * SEC), 0);
+    local_dispersed(&l);
+    local_suspects(&l, START + 2 * SEC, 25, 100);
+    assert_int_equal(local_score(&l, START + 2 * SEC), LOCAL_QUARTER_SCORE);
 }
 
 static void a_silent_server_is_a_suspect_and_one_that_icmp_speaks_of_is_not(void **state)
@@ -166,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lateness_and_drops_raise_the_score_and_time_heals),
         cmocka_unit_test(many_suspects_at_once_speak_against_us_once),
+        cmocka_unit_test(the_next_crowd_is_another_once_the_first_has_dispersed),
         cmocka_unit_test(a_silent_server_is_a_suspect_and_one_that_icmp_speaks_of_is_not),
         cmocka_unit_test(
             a_server_that_fell_silent_while_we_were_ill_is_down_when_nothing_can_leave),
