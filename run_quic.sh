@@ -3,8 +3,6 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
-benches=$(cd "$root/bench" && echo */ | sed 's,/,,g; s/ /, /g')
-
 usage() {
     cat <<'HELP'
 usage: ./run_quic.sh [COMMAND]
@@ -56,7 +54,7 @@ bench)
     name=${1-detection}
     [ $# -eq 0 ] || shift
     if [ ! -f "$root/bench/$name/meson.build" ]; then
-        echo "run_quic.sh: there is no benchmark \"$name\": $benches" >&2
+        echo "run_quic.sh: there is no benchmark \"$name\": $(cd "$root/bench" && echo */ | sed 's,/,,g; s/ /, /g')" >&2
         exit 2
     fi
     "$root/scripts/need.sh" build bench

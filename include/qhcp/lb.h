@@ -104,6 +104,8 @@ struct qhcp_lb_config {
     qhcp_nsec liveness_interval;  /* between probes; 0: the smaller of check_interval and 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down; 0: 30 s */
+    qhcp_nsec max_drain; /* how long connections to a server that leaves may go on, at most; the
+                          * server's own deadline may be shorter.  0: 60 s */
     /* Metrics wanted beside cpu_usage_percent and memory_usage_percent, by name: registered ones,
      * or a server's own.  What a server does not have is not in its view. */
     const char *const *metrics;
@@ -122,6 +124,13 @@ struct qhcp_lb_config {
     void (*resolve)(void *ctx, size_t id, const char *host, uint16_t port);
     void (*event)(void *ctx, const struct qhcp_event *event);
     void (*panic)(void *ctx, const struct qhcp_panic *panic);
+    /* A session with this server was established: where it is, and what it stands for, may be
+     * others than before.  Do not call into the qhcp_lb here but for views of this server. */
+    void (*session)(void *ctx, size_t index);
+    /* This server leaves: how many connections of ours go to it still?  Asked until there are none,
+     * for TERMINATE_ACK waits for that; over: the time for it is over, end those that are left.
+     * May be NULL: none ever. */
+    size_t (*leaving)(void *ctx, const char *address, bool over);
     void (*log)(void *ctx, enum qhcp_log_level level, const char *text);
 };
 

@@ -12,9 +12,8 @@
 #include "check/connect.h"
 #include "check/judge.h"
 
-#define EVENTS 64                        /* handled in one call */
 #define AGAIN (50 * NSEC_PER_MSEC)       /* after a failure, until there is a verdict ... */
-#define SHUT_AGAIN (250 * NSEC_PER_MSEC) /* ... and after that, until it is open */
+#define SHUT_AGAIN (250 * NSEC_PER_MSEC) /* ... and after that, at first */
 #define CROWDED (10 * NSEC_PER_MSEC)     /* while too many connections are under way */
 #define OURS (100 * NSEC_PER_MSEC)       /* after a failure of our own */
 
@@ -24,6 +23,8 @@ struct port {
     int fd; /* -1: no probe is under way */
     union qhcp_addr address;
     struct judge judge;
+    qhcp_nsec
+        pause; /* after the last failure of one that is shut: doubled each time, up to every */
 };
 
 struct ports {
@@ -141,10 +142,15 @@ static void schedule(struct ports *p, struct port *port, qhcp_nsec now, bool goo
 {
     qhcp_nsec pause = p->config.every;
 
-    if (port->judge.verdict != QHCP_SERVING)
+    if (port->judge.verdict != QHCP_SERVING && !good) {
+        port->pause = nsec_max(nsec_min(2 * port->pause, pause), nsec_min(pause, SHUT_AGAIN));
+        pause = port->pause;
+    } else if (port->judge.verdict != QHCP_SERVING) {
         pause = nsec_min(pause, SHUT_AGAIN);
-    else if (!good)
-        pause = nsec_min(pause, AGAIN);
+    } else {
+        port->pause = 0;
+        pause = good ? pause : nsec_min(pause, AGAIN);
+    }
     heap_set(&p->heap, &port->timer, nsec_add(now, pause));
 }
 
@@ -164,7 +170,8 @@ static void result(struct ports *p, struct port *port, qhcp_nsec now, const char
 static bool is_ours(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-           error == EADDRNOTAVAIL || error == EAGAIN || error == ENETDOWN;
+           error == EADDRNOTAVAIL || error == EAGAIN || error == ENETDOWN || error == ENETUNREACH ||
+           error == EACCES || error == EPERM;
 }
 
 static void begin(struct ports *p, struct port *port, qhcp_nsec now)
@@ -203,7 +210,7 @@ void ports_ready(struct ports *p, qhcp_nsec now)
 {
     struct epoll_event event;
 
-    for (int i = 0; i < EVENTS && epoll_wait(p->epoll, &event, 1, 0) == 1; i++)
+    for (int i = 0; i < PORTS_AT_ONCE && epoll_wait(p->epoll, &event, 1, 0) == 1; i++)
         ended(p, event.data.ptr, now);
 }
 

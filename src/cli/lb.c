@@ -15,6 +15,7 @@
 
 #include "cli/cli.h"
 #include "cli/clock.h"
+#include "cli/forward.h"
 #include "cli/listen.h"
 #include "cli/log.h"
 #include "cli/probes.h"
@@ -28,6 +29,7 @@
 
 #define LB_WORDS 700
 #define LB_NO_PANIC 101
+#define LB_DRAIN_LOOK (20 * NSEC_PER_MSEC) /* how often connections are counted before a stop */
 
 const struct args_spec cli_lb_spec = {
     .command = OPTIONS_LB,
@@ -47,7 +49,9 @@ struct lb {
     struct status status;
     struct service service;
     struct probes probes;
+    struct forward forward;
     bool stopping;
+    qhcp_nsec drained_by; /* while connections end before we stop: until then at most; else 0 */
 };
 
 static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
@@ -92,6 +96,9 @@ static qhcp_nsec on_deadline(void *ctx)
 
     qhcp_nsec at = nsec_min(qhcp_lb_deadline(lb->core), probes_deadline(&lb->probes));
 
+    at = nsec_min(at, forward_deadline(&lb->forward));
+    if (lb->drained_by > 0)
+        at = nsec_min(at, nsec_add(loop_now(), LB_DRAIN_LOOK));
     return nsec_min(at, nsec_min(status_deadline(&lb->status), service_deadline(&lb->service)));
 }
 
@@ -102,6 +109,7 @@ static void on_expire(void *ctx, qhcp_nsec now)
     if (qhcp_lb_deadline(lb->core) <= now)
         qhcp_lb_expire(lb->core, now);
     probes_expire(&lb->probes, now);
+    forward_expire(&lb->forward, now);
     status_expire(&lb->status, now);
     service_expire(&lb->service, now);
 }
@@ -113,13 +121,27 @@ static void on_writable(void *ctx)
     output_flush(&lb->status.out);
 }
 
+/* The servers are watched until the last connection has ended, for it may want another of them. */
+static void leave_when_drained(struct lb *lb, qhcp_nsec now)
+{
+    size_t left = forward_connections(&lb->forward);
+
+    if (left > 0 && now < lb->drained_by)
+        return;
+    if (left > 0)
+        log_say(QHCP_LOG_WARNING, "%zu connections are ended: --max-drain is over", left);
+    lb->drained_by = 0;
+    qhcp_lb_stop(lb->core, now);
+}
+
 static void on_turn(void *ctx, qhcp_nsec now)
 {
     struct lb *lb = ctx;
 
-    (void)now;
     loop_watch_writable(lb->loop, lb->status.out.fd, output_waiting(&lb->status.out), on_writable,
                         lb);
+    if (lb->drained_by > 0)
+        leave_when_drained(lb, now);
     if (lb->stopping && qhcp_lb_stopped(lb->core))
         loop_stop(lb->loop);
 }
@@ -144,9 +166,24 @@ static void on_event(void *ctx, const struct qhcp_event *event)
     struct lb *lb = ctx;
 
     status_event(&lb->status, event, loop_now());
-    probes_event(&lb->probes, loop_now(), event);
+    forward_event(&lb->forward, loop_now());
     log_say(QHCP_LOG_DEBUG, "%s: %s -> %s: %s", event->address, qhcp_state_name(event->from),
             qhcp_state_name(event->to), event->reason ? event->reason : "");
+}
+
+static void on_session(void *ctx, size_t index)
+{
+    struct lb *lb = ctx;
+
+    probes_session(&lb->probes, loop_now(), index);
+    forward_event(&lb->forward, loop_now());
+}
+
+static size_t on_leaving(void *ctx, const char *address, bool over)
+{
+    struct lb *lb = ctx;
+
+    return forward_leaving(&lb->forward, address, over);
 }
 
 static void on_panic(void *ctx, const struct qhcp_panic *panic)
@@ -154,6 +191,7 @@ static void on_panic(void *ctx, const struct qhcp_panic *panic)
     struct lb *lb = ctx;
 
     status_panic(&lb->status, panic, loop_now());
+    forward_event(&lb->forward, loop_now());
 }
 
 static size_t fleet_count(const void *ctx)
@@ -182,6 +220,13 @@ static size_t fleet_services(const void *ctx, size_t index, char ret[][QHCP_SERV
     const struct lb *lb = ctx;
 
     return qhcp_lb_services(lb->core, index, ret, cap);
+}
+
+static bool fleet_forward(const void *ctx, const char *address, struct proxy_counts *ret)
+{
+    const struct lb *lb = ctx;
+
+    return forward_counts(&lb->forward, address, ret);
 }
 
 static void fleet_self(const void *ctx, struct qhcp_self *ret)
@@ -213,6 +258,7 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
         .slow_start = time_or_off(o, OPTION_SLOW_START),
         .liveness_interval = options_liveness(o),
         .check_interval = options_number(o, OPTION_CHECK_INTERVAL),
+        .max_drain = options_number(o, OPTION_MAX_DRAIN),
         .reconnect_interval = options_number(o, OPTION_RECONNECT_INTERVAL),
         .metrics = (const char *const *)o->at[OPTION_METRICS].list.at,
         .n_metrics = o->at[OPTION_METRICS].list.n,
@@ -226,6 +272,8 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
         .resolve = on_resolve,
         .event = on_event,
         .panic = on_panic,
+        .session = on_session,
+        .leaving = on_leaving,
         .log = log_callback,
     };
 }
@@ -265,6 +313,7 @@ static int remove_servers(struct lb *lb, const struct list *old, const struct li
             log_say(QHCP_LOG_INFO, "%s is no longer watched", old->at[i]);
             qhcp_lb_remove(lb->core, loop_now(), old->at[i]);
             probes_forget(&lb->probes, old->at[i]);
+            forward_forget(&lb->forward, old->at[i]);
         }
     }
     HASH_CLEAR(hh, table);
@@ -326,6 +375,7 @@ static void reload(struct lb *lb, qhcp_nsec now)
     options_deinit(&lb->options);
     lb->options = fresh;
     log_level((enum qhcp_log_level)options_number(&fresh, OPTION_LOG_LEVEL));
+    forward_configure(&lb->forward, &lb->options);
     status_set_interval(&lb->status, options_status_interval(&fresh), loop_now());
     log_say(QHCP_LOG_INFO, "configuration read again: %zu servers",
             fresh.at[OPTION_SERVERS].list.n);
@@ -345,9 +395,11 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
         return;
     }
     lb->stopping = true;
+    forward_stop(&lb->forward);
+    lb->drained_by = nsec_add(now, options_number(&lb->options, OPTION_MAX_DRAIN));
     log_say(QHCP_LOG_INFO, "SIG%s: taking leave of the servers", sigabbrev_np(signum));
     service_stopping("taking leave of the servers");
-    qhcp_lb_stop(lb->core, now);
+    leave_when_drained(lb, now);
 }
 
 static int start(struct lb *lb, char *words, size_t words_cap)
@@ -377,6 +429,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         r = qhcp_lb_new(&config, loop_now(), &lb->core, words, words_cap);
     if (r == 0)
         r = probes_init(&lb->probes, &lb->options, lb->core, lb->loop, words, words_cap);
+    if (r == 0)
+        r = forward_init(&lb->forward, &lb->options, lb->core, lb->loop, words, words_cap);
     if (r == 0)
         r = add_servers(lb, &lb->options.at[OPTION_SERVERS].list, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
@@ -411,6 +465,7 @@ int cli_lb(int argc, char **argv)
                                        .view = fleet_view,
                                        .checks = fleet_checks,
                                        .services = fleet_services,
+                                       .forward = fleet_forward,
                                        .self = fleet_self};
     char words[LB_WORDS] = "cannot start: out of memory";
     const char *positional;
@@ -426,6 +481,7 @@ int cli_lb(int argc, char **argv)
         run(&lb);
     else
         fprintf(stderr, "%s: %s\n", cli_lb_spec.name, words);
+    forward_deinit(&lb.forward);
     probes_deinit(&lb.probes);
     resolve_free(lb.resolve);
     qhcp_lb_free(lb.core);

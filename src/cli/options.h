@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "cli/list.h"
+#include "proxy/proxy.h"
 
 enum options_command {
     OPTIONS_LB = 1 << 0,
@@ -34,6 +35,9 @@ enum options_kind {
 #define OPTIONS_INTERVAL_MIN (LIMIT_INTERVAL_MIN_US * NSEC_PER_USEC)
 #define OPTIONS_INTERVAL_MAX (LIMIT_INTERVAL_MAX_US * NSEC_PER_USEC)
 #define OPTIONS_DAY (24 * 3600 * NSEC_PER_SEC)
+/* The registry of src/balance, in its order (a unit test compares them). */
+#define OPTIONS_BALANCE                                                                            \
+    "round-robin|random|least-connections|power-of-two|peak-ewma|utilization|prequal"
 #define OPTIONS_LEVELS "error|warning|info|debug"
 
 /* X(id, name, kind, commands, argument, default or NULL, min, max, live, doc)
@@ -44,7 +48,8 @@ enum options_kind {
       "The servers to watch, as host:port with commas between; @FILE reads one per line ('#' "     \
       "begins a comment), @- reads standard input.")                                               \
     X(PORT, "port", NUMBER, OPTIONS_LB, "PORT", "4242", 1, 65535, false,                           \
-      "The load balancer's own port: its probes leave from this UDP port.")                        \
+      "The load balancer's own port: its probes leave from this UDP port, and connections to the " \
+      "same TCP port are forwarded.")                                                              \
     X(MAX_FAIL, "max-fail-attempts", NUMBER, OPTIONS_LB, "COUNT", "3", 1, 1000, true,              \
       "Checks in a row without an answer before a server is down; more are asked where checks "    \
       "get lost.")                                                                                 \
@@ -74,6 +79,23 @@ enum options_kind {
       "Connect to the servers' data ports too: tcp (the service that each one names) or "          \
       "tcp:PORT; "                                                                                 \
       "see PROBES. An agent that says it serves while its port is dead is not believed.")          \
+    X(BALANCE, "balance", CHOICE, OPTIONS_LB, OPTIONS_BALANCE, "power-of-two", 0, 0, true,         \
+      "Which server a connection goes to; see BALANCING.")                                         \
+    X(THREADS, "threads", NUMBER, OPTIONS_LB, "COUNT", NULL, 1, PROXY_THREADS, false,              \
+      "Threads that forward. By default one for each CPU.")                                        \
+    X(MAX_CONNECTIONS, "max-connections", NUMBER, OPTIONS_LB, "COUNT", "20000", 1, 10000000,       \
+      false, "Client connections at once; more wait until one has ended.")                         \
+    X(CONNECT_TIMEOUT, "connect-timeout", DURATION, OPTIONS_LB, "DURATION", "1s", NSEC_PER_MSEC,   \
+      60 * NSEC_PER_SEC, false,                                                                    \
+      "How long a server may take to accept a connection before another one is tried.")            \
+    X(IDLE_TIMEOUT, "idle-timeout", DURATION, OPTIONS_LB, "DURATION", "5m", NSEC_PER_MSEC,         \
+      OPTIONS_DAY, false, "A connection on which nothing moves for so long is ended.")             \
+    X(MAX_DRAIN, "max-drain", DURATION, OPTIONS_LB, "DURATION", "60s", NSEC_PER_MSEC, OPTIONS_DAY, \
+      true,                                                                                        \
+      "How long connections may go on when their server, or the load balancer, stops; a server's " \
+      "own deadline may be shorter.")                                                              \
+    X(NO_FORWARD, "no-forward", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                       \
+      "Watch servers and forward nothing: the TCP port stays closed.")                             \
     X(METRICS, "metrics", LIST, OPTIONS_LB, "LIST", NULL, 0, LIMIT_METRICS - 2, true,              \
       "Metrics to ask for beside cpu_usage_percent and memory_usage_percent, by name, with "       \
       "commas between; a server's own ones too.")                                                  \

@@ -21,6 +21,8 @@ struct probed {
     UT_hash_handle hh;
     size_t id;
     bool told; /* that it names no service */
+    bool shut; /* the core was told so */
+    bool open; /* the core is to be told so: it is another port now */
     char target[ADDRESS_TEXT];
     char key[ADDRESS_KEY]; /* servers_key: a reload may spell it otherwise */
 };
@@ -28,8 +30,10 @@ struct probed {
 static void on_verdict(void *ctx, qhcp_nsec now, size_t id, bool open, const char *why)
 {
     struct probes *p = ctx;
-    const struct probed *server = p->slots[id];
+    struct probed *server = p->slots[id];
     char words[QHCP_TEXT];
+
+    server->shut = !open;
 
     snprintf(words, sizeof words, "%s: %s", server->target, why);
     (void)qhcp_lb_data_port(p->core, now, server->key, open, words);
@@ -155,42 +159,66 @@ static uint16_t own_service(const struct probes *p, size_t index)
     return (uint16_t)port;
 }
 
-void probes_event(struct probes *p, qhcp_nsec now, const struct qhcp_event *event)
+/* What was found of another port says nothing of this one.  The core is told later: we are called
+ * from within it. */
+static void take_back(struct probes *p, struct probed *server)
+{
+    if (!server->shut)
+        return;
+    server->shut = false;
+    server->open = p->open = true;
+}
+
+void probes_session(struct probes *p, qhcp_nsec now, size_t index)
 {
     struct probed *server;
     struct qhcp_view view;
+    char target[ADDRESS_TEXT];
     uint16_t port;
 
-    if (!p->ports || qhcp_lb_view(p->core, event->index, &view) != 0 ||
+    if (!p->ports || qhcp_lb_view(p->core, index, &view) != 0 ||
         view.remote.sa.sa_family == AF_UNSPEC)
         return;
-    server = find_or_add(p, event->address);
+    server = find_or_add(p, view.address);
     if (!server)
         return;
-    port = p->port ? p->port : own_service(p, event->index);
+    port = p->port ? p->port : own_service(p, index);
     if (port == 0) {
+        take_back(p, server);
         if (!server->told)
             log_say(QHCP_LOG_WARNING,
                     "%s names no service as tcp:PORT, so that its data port is not probed: start "
                     "its agent with --service, or give --probe tcp:PORT",
-                    event->address);
+                    view.address);
         server->told = true;
         ports_forget(p->ports, server->id);
         return;
     }
     view.remote.in.sin_port = htons(port); /* at the same place in both families */
-    address_format(&view.remote, server->target, sizeof server->target);
+    address_format(&view.remote, target, sizeof target);
+    if (strcmp(target, server->target) != 0)
+        take_back(p, server);
+    memcpy(server->target, target, sizeof target);
     if (ports_watch(p->ports, now, server->id, &view.remote) != 0)
-        log_say(QHCP_LOG_ERROR, "%s: its data port is not probed: out of memory", event->address);
+        log_say(QHCP_LOG_ERROR, "%s: its data port is not probed: out of memory", view.address);
 }
 
 qhcp_nsec probes_deadline(const struct probes *p)
 {
+    if (p->open)
+        return loop_now();
     return p->ports ? ports_deadline(p->ports) : NSEC_NEVER;
 }
 
 void probes_expire(struct probes *p, qhcp_nsec now)
 {
+    for (size_t i = 0; p->open && i < p->n_slots; i++) {
+        if (!p->slots[i] || !p->slots[i]->open)
+            continue;
+        p->slots[i]->open = false;
+        (void)qhcp_lb_data_port(p->core, now, p->slots[i]->key, true, "");
+    }
+    p->open = false;
     if (p->ports && ports_deadline(p->ports) <= now)
         ports_expire(p->ports, now);
 }

@@ -18,6 +18,7 @@ struct probes {
     struct probed *table;
     struct probed **slots; /* by number; NULL: free */
     size_t n_slots;
+    bool open; /* some are to be told of as open */
 };
 
 /* Starts what --probe asks for.  On failure words name the option.  *ret must stay where it is; end
@@ -26,8 +27,8 @@ int probes_init(struct probes *ret, const struct options *o, struct qhcp_lb *cor
                 struct loop *loop, char *words, size_t words_cap);
 void probes_deinit(struct probes *p);
 
-/* A server's state changed: its address and its service may be known now, or be others. */
-void probes_event(struct probes *p, qhcp_nsec now, const struct qhcp_event *event);
+/* There is a session with this server: its address and its service are known, and may be others. */
+void probes_session(struct probes *p, qhcp_nsec now, size_t index);
 /* This server is no longer watched. */
 void probes_forget(struct probes *p, const char *address);
 

@@ -17,6 +17,8 @@ enum status_format { STATUS_HUMAN = 0, STATUS_JSON, STATUS_NONE };
 
 /* The servers, wherever they are. view is qhcp_lb_view's kind; what it does not find is left out.
  */
+struct proxy_counts;
+
 struct status_fleet {
     const void *ctx;
     size_t (*count)(const void *ctx);
@@ -24,6 +26,8 @@ struct status_fleet {
     /* qhcp_lb_checks' and qhcp_lb_services' kind; NULL: none */
     size_t (*checks)(const void *ctx, size_t index, struct qhcp_check_view *ret, size_t cap);
     size_t (*services)(const void *ctx, size_t index, char ret[][QHCP_SERVICE], size_t cap);
+    /* What the forwarder counted of a server, by its address; false: nothing.  NULL: none */
+    bool (*forward)(const void *ctx, const char *address, struct proxy_counts *ret);
     void (*self)(const void *ctx, struct qhcp_self *ret); /* of the load balancer; NULL: well */
     bool insecure;                                        /* --insecure: said with every status */
 };

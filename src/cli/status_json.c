@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/clock.h"
+#include "proxy/proxy.h"
 #include "wire/registry.h"
 
 void status_json_value(struct text *t, const struct qhcp_value *value)
@@ -54,6 +55,30 @@ static void add_services(struct text *t, const struct status_fleet *fleet, size_
     text_add(t, "]");
 }
 
+static void add_numbers(struct text *t, const uint64_t *numbers, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        text_printf(t, "%s%llu", i > 0 ? "," : "", (unsigned long long)numbers[i]);
+}
+
+static void add_forward(struct text *t, const struct status_fleet *fleet, const char *address)
+{
+    struct proxy_counts c;
+
+    if (!fleet->forward || !fleet->forward(fleet->ctx, address, &c))
+        return;
+    text_printf(t, "\"forward\":{\"in_flight\":%u,\"connects\":%llu,\"errors_permille\":%u,",
+                c.in_flight, (unsigned long long)c.connects, c.errors);
+    text_printf(t, "\"bytes_in\":%llu,\"bytes_out\":%llu,\"failures\":{",
+                (unsigned long long)c.bytes_in, (unsigned long long)c.bytes_out);
+    for (unsigned i = 0; i < PROXY_FAILURES; i++)
+        text_printf(t, "%s\"%s\":%llu", i > 0 ? "," : "", proxy_failure_name((enum proxy_failure)i),
+                    (unsigned long long)c.failures[i]);
+    text_add(t, "},\"connect_time\":[");
+    add_numbers(t, c.connect_time, PROXY_BUCKETS);
+    text_add(t, "]},");
+}
+
 static void add_server(struct text *t, const struct status_fleet *fleet, size_t index,
                        const struct qhcp_view *v)
 {
@@ -78,6 +103,7 @@ static void add_server(struct text *t, const struct status_fleet *fleet, size_t 
         status_json_value(t, &v->values[i]);
     }
     text_add(t, "},");
+    add_forward(t, fleet, v->address);
     add_services(t, fleet, index);
     text_add(t, ",");
     add_checks(t, fleet, index);

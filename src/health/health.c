@@ -95,7 +95,7 @@ static void dial_failed(struct health *h, qhcp_nsec now, enum health_cause cause
 
     if (cause == HEALTH_CAUSE_NO_HANDSHAKE && h->closed)
         cause = HEALTH_CAUSE_CLOSED;
-    if (cause == HEALTH_CAUSE_NO_HANDSHAKE &&
+    if (cause == HEALTH_CAUSE_NO_HANDSHAKE && h->state != QHCP_DOWN &&
         verdict_ill(h, now)) { /* the answer may have come unread */
         go_idle(h, nsec_add(now, HEALTH_REDIAL_FIRST));
         return;
@@ -116,6 +116,8 @@ void health_dialed(struct health *h, qhcp_nsec now)
 {
     go_idle(h, NSEC_NEVER);
     h->phase = HEALTH_DIALING;
+    h->by_return = h->returned;
+    h->returned = false;
     h->dialed_at = now;
     h->timeout_at = nsec_add(now, HEALTH_DIAL_TIMEOUT);
 }
@@ -154,6 +156,8 @@ void health_sent(struct health *h, qhcp_nsec now)
     h->next = h->misses > 0 ? nsec_add(now, silence_pace(h, now)) : h->grid;
     h->in_burst = h->burst_left > 0;
     if (h->in_burst) {
+        if (h->burst_left == h->burst_sent)
+            h->burst_begun = now;
         h->burst_left--;
         h->burst_end = now;
         if (h->burst_left > 0)
@@ -181,7 +185,7 @@ void health_not_sent(struct health *h, qhcp_nsec now)
     if (!h->asked)
         evidence_unsent(&h->ring);
     h->asked = false;
-    h->next = nsec_add(now, h->suspect ? HEALTH_BURST_SPACING : pause);
+    h->next = nsec_add(now, h->suspect ? nsec_min(pause, HEALTH_BURST_RETRY) : pause);
 }
 
 /* The server lives: nothing is held against it any more. */
@@ -240,9 +244,11 @@ void health_data_port(struct health *h, qhcp_nsec now, bool open, struct health_
 
 /* ICMP that the burst itself provoked, and that is no forgery: nobody listens there, so that there
  * is no processing to be waited for. */
-static void hasten(struct health *h)
+static void hasten(struct health *h, qhcp_nsec now)
 {
-    if (h->certain)
+    bool provoked = h->burst_left < h->burst_sent && now >= nsec_add(h->burst_begun, h->srtt / 2);
+
+    if (h->certain || !provoked)
         return;
     h->certain = true;
     if (h->convict_at != NSEC_NEVER)
@@ -295,11 +301,14 @@ static void end(struct health *h, qhcp_nsec now, bool reset, struct health_step 
 /* Not held against it: what ended, if anything, is an attempt to reach the one before it. */
 static void returned(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
+    qhcp_nsec left_alone = h->by_return ? HEALTH_RETURN : HEALTH_REDIAL_FIRST;
+
     if (h->phase == HEALTH_WATCHING ||
-        (h->phase == HEALTH_DIALING && now < nsec_add(h->dialed_at, HEALTH_REDIAL_FIRST)))
+        (h->phase == HEALTH_DIALING && now < nsec_add(h->dialed_at, left_alone)))
         return;
     ret->drop = h->phase == HEALTH_DIALING;
     go_idle(h, now);
+    h->returned = true;
 }
 
 static void leave(struct health *h, qhcp_nsec now, struct health_step *ret)
@@ -321,7 +330,7 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
     case HEALTH_SIGNAL_ICMP:
     case HEALTH_SIGNAL_ICMP_CERTAIN:
         if (h->phase == HEALTH_WATCHING && h->suspect && signal == HEALTH_SIGNAL_ICMP_CERTAIN)
-            hasten(h);
+            hasten(h, now);
         else if (h->phase == HEALTH_WATCHING)
             suspect(h, now);
         break;
@@ -361,7 +370,8 @@ static void judge_burst(struct health *h, qhcp_nsec now, struct health_step *ret
         h->excused = true;
         h->burst_left = 1;
         h->convict_at = NSEC_NEVER;
-        h->next = now;
+        h->next = verdict_ill(h, now) ? nsec_add(now, silence_pace(h, now)) : now;
+        silence_unheard(h, h->burst_end);
         return;
     }
     h->fails += h->burst_sent;

@@ -73,9 +73,11 @@ enum health_phase {
                                                  * upper bound of a probe's timeout */
 #define HEALTH_FAST_MIN (5 * NSEC_PER_MSEC)     /* a probe that follows a miss */
 #define HEALTH_FAST_FIRST (333 * NSEC_PER_MSEC) /* the same, no sample yet (RFC 9002, 6.2.2) */
-#define HEALTH_BURST 3                          /* probes that an ICMP error provokes */
-#define HEALTH_BURST_MAX 16                     /* the same where much is lost */
+#define HEALTH_RETURN NSEC_PER_SEC /* a dial that a return began is left alone so long */
+#define HEALTH_BURST 3             /* probes that an ICMP error provokes */
+#define HEALTH_BURST_MAX 16        /* the same where much is lost */
 #define HEALTH_BURST_SPACING (500 * NSEC_PER_USEC)
+#define HEALTH_BURST_RETRY (2 * NSEC_PER_MSEC)      /* one of them that could not leave */
 #define HEALTH_BURST_WAIT (1500 * NSEC_PER_USEC)    /* for answers after the last one, at least */
 #define HEALTH_BURST_INTERVAL (200 * NSEC_PER_MSEC) /* between bursts: ICMP can be forged */
 #define HEALTH_RETRY (20 * NSEC_PER_MSEC) /* a probe that could not leave, at the latest */
@@ -116,14 +118,17 @@ struct health {
     unsigned status;           /* the newest one, on this connection */
     int signal;                /* the last one, or -1 */
     qhcp_nsec signal_at;
-    unsigned burst_left;  /* probes of the burst still to be sent ... */
-    unsigned burst_sent;  /* ... and of how many it is in all */
-    qhcp_nsec burst_from; /* no burst before */
-    qhcp_nsec burst_end;  /* when its last probe was sent */
-    qhcp_nsec convict_at; /* when the burst's silence convicts; NSEC_NEVER */
+    unsigned burst_left;   /* probes of the burst still to be sent ... */
+    unsigned burst_sent;   /* ... and of how many it is in all */
+    qhcp_nsec burst_from;  /* no burst before */
+    qhcp_nsec burst_begun; /* when its first probe was sent */
+    qhcp_nsec burst_end;   /* when its last probe was sent */
+    qhcp_nsec convict_at;  /* when the burst's silence convicts; NSEC_NEVER */
     qhcp_nsec dialed_at;
     qhcp_nsec watched_from; /* the session's beginning, or its being found again */
     qhcp_nsec redial_from;  /* no immediate redial before */
+    bool returned;          /* it is there again (HEALTH_SIGNAL_RETURNED), and not dialled yet */
+    bool by_return;         /* the attempt under way was begun by that */
     bool suspect;           /* ICMP came: burst under way ... */
     bool certain;           /* ... and what it provoked is certain ICMP again */
     bool asked;             /* a step asked for a probe; health_sent or health_not_sent is owed */

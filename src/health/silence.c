@@ -151,6 +151,16 @@ static bool late(const struct health *h, qhcp_nsec now)
     return false;
 }
 
+void silence_unheard(struct health *h, qhcp_nsec sent)
+{
+    if (h->silent_since == 0) {
+        h->silent_since = sent;
+        h->unheard = 0;
+    }
+    h->silent_since = nsec_min(h->silent_since, sent);
+    h->unheard++;
+}
+
 /* Takes what is overdue off the list; true once it is enough. */
 static bool count_overdue(struct health *h, qhcp_nsec now, bool were_late, bool excuse)
 {
@@ -165,12 +175,7 @@ static bool count_overdue(struct health *h, qhcp_nsec now, bool were_late, bool 
         if (excuse && were_late)
             continue; /* its answer may be there */
         evidence_missed(&h->ring, probe.sent);
-        if (h->silent_since == 0) {
-            h->silent_since = probe.sent;
-            h->unheard = 0;
-        }
-        h->silent_since = nsec_min(h->silent_since, probe.sent);
-        h->unheard++;
+        silence_unheard(h, probe.sent);
         h->fails++;
         if (excuse)
             continue;

@@ -15,6 +15,10 @@ qhcp_nsec silence_pace(const struct health *h, qhcp_nsec now);
 /* The newest one did not leave after all. */
 void silence_take_back(struct health *h);
 
+/* A probe of a burst, sent then, was not answered: it counts towards a silence that outlasts what
+ * can be sent, though not as a miss. */
+void silence_unheard(struct health *h, qhcp_nsec sent);
+
 /* One was answered: those sent before it are no longer waited for, and the path's loss is told how
  * it went. */
 void silence_answered(struct health *h, qhcp_nsec now, qhcp_nsec rtt);

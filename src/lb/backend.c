@@ -71,6 +71,7 @@ void backend_free(struct backend *b)
     lost_end(b);
     heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
     b->lb->suspects -= b->suspected;
+    b->lb->halves -= b->half;
     b->lb->in_state[b->health.state]--;
     inbox_deinit(&b->inbox);
     free(b->metrics);
@@ -84,6 +85,7 @@ void backend_free(struct backend *b)
  * fall silent as a whole before the first verdict. */
 static void cross_check(struct backend *b)
 {
+    struct backend *asked[LB_CROSS];
     struct qhcp_lb *lb = b->lb;
 
     if (lb->now < nsec_add(lb->cross_at, LB_CROSS_PAUSE) || !health_pressed(&b->health, lb->now))
@@ -97,41 +99,44 @@ static void cross_check(struct backend *b)
         if (other == b || !(health_ask(&other->health, lb->now) || other->suspected))
             continue;
         other->sampled = lb->cross;
-        lb->cross_asked++;
-        backend_rearm(other);
+        asked[lb->cross_asked++] = other;
     }
+    for (unsigned i = 0; i < lb->cross_asked; i++) /* only now: the whole sample is judged */
+        backend_rearm(asked[i]);
 }
 
-/* What a cross-check has found: one of its sample is as good as half convicted, which loss alone
- * does not bring about in several at once. */
+/* What a cross-check has found: one of its sample is half convicted too. */
 static void count_cross(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
 
-    if (b->sampled != lb->cross || lb->cross == 0 || !b->suspected || !health_half(&b->health) ||
-        lb->now > lb->cross_at + LB_CROSS_PAUSE)
+    if (b->sampled != lb->cross || lb->cross == 0 || lb->now > lb->cross_at + LB_CROSS_PAUSE)
         return;
     b->sampled = 0;
     lb->cross_silent++;
-    if (lb->cross_asked + 1 >= LOCAL_CROWD && lb->cross_silent >= LB_CROSS_SILENT)
+    if (lb->cross_silent + 1 >= LOCAL_CROWD) /* with the one that made us ask */
         local_suspects(&lb->local, lb->now, lb->cross_silent, lb->cross_asked);
 }
 
-/* Many suspects at once speak against ourselves: many of all, or of a sample. */
+/* Many at once that are half convicted speak against ourselves, many of all or of a sample: loss
+ * alone brings silences about all the time, but not those.  The crowd has dispersed only once
+ * nobody is silent at all: what is forgiven while we are ill is silent still. */
 static void count_suspect(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
-    bool suspected = health_suspected(&b->health);
+    bool suspected = health_suspected(&b->health), half = suspected && health_half(&b->health);
+    bool grows = half && !b->half;
 
-    if (suspected != b->suspected) {
-        b->suspected = suspected;
-        lb->suspects = suspected ? lb->suspects + 1 : lb->suspects - 1;
-        if (lb->suspects == 0)
-            local_dispersed(&lb->local);
-        else if (suspected && lb->suspects >= LOCAL_CROWD)
-            local_suspects(&lb->local, lb->now, lb->suspects, lb->count);
-    }
-    count_cross(b);
+    lb->suspects += suspected - b->suspected;
+    lb->halves += half - b->half;
+    if (b->suspected && lb->suspects == 0)
+        local_dispersed(&lb->local);
+    b->suspected = suspected;
+    b->half = half;
+    if (grows && lb->halves >= LOCAL_CROWD)
+        local_suspects(&lb->local, lb->now, lb->halves, lb->count);
+    if (half)
+        count_cross(b);
 }
 
 void backend_rearm(struct backend *b)
@@ -143,6 +148,8 @@ void backend_rearm(struct backend *b)
     if (!b->lb->stopping) {
         at = nsec_min(at, nsec_min(b->renew_at, b->reverify_at));
         at = nsec_min(at, lost_deadline(b));
+        if (b->session.state == SESSION_LB_LEAVING)
+            at = nsec_min(at, b->leave_look);
         if (!b->resolving)
             at = nsec_min(at, health_deadline(&b->health));
     }
@@ -341,6 +348,8 @@ void backend_expire(struct backend *b, qhcp_nsec now)
     }
     if (b->renew_at <= now)
         talk_renew(b, now);
+    if (b->session.state == SESSION_LB_LEAVING && b->leave_look <= now)
+        talk_leave(b, now);
     if (b->reverify_at <= now)
         reverify(b, now);
     if (lost_deadline(b) <= now)

@@ -23,6 +23,8 @@ static void set_defaults(struct qhcp_lb_config *c)
         c->liveness_interval = nsec_min(c->check_interval, NSEC_PER_SEC);
     if (c->reconnect_interval == 0)
         c->reconnect_interval = 30 * NSEC_PER_SEC;
+    if (c->max_drain == 0)
+        c->max_drain = LB_MAX_DRAIN;
     if (c->token_lifetime == 0)
         c->token_lifetime = LB_TOKEN_LIFETIME;
     if (c->rise == 0)

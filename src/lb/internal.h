@@ -42,11 +42,14 @@
 #define LB_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and a push so often, before EXCESSIVE */
 #define LB_TICKET_AGE 86400                   /* seconds a TLS ticket is used */
 #define LB_STRINGS 5
-#define LB_CROSS 12                          /* servers that are asked in a cross-check */
+#define LB_CROSS 24                          /* servers that are asked in a cross-check */
 #define LB_CROSS_TRIES 64                    /* of which so many are looked at */
-#define LB_CROSS_SILENT 3                    /* of whom so many, and a quarter, speak against us */
 #define LB_CROSS_PAUSE (100 * NSEC_PER_MSEC) /* between two; so long one's answers count */
 
+#define LB_LEAVE_LOOK                                                                              \
+    (20 * NSEC_PER_MSEC) /* how often connections to one that leaves are counted */
+#define LB_LEAVE_EARLY (50 * NSEC_PER_MSEC)
+#define LB_MAX_DRAIN (60 * NSEC_PER_SEC)
 #define LB_PORT_WORDS 96                 /* of a data port's verdict, with the NUL */
 #define LB_LOST_KEPT (60 * NSEC_PER_SEC) /* what is left of a lost server's connection */
 #define LB_KNOCK (25 * NSEC_PER_MSEC)    /* between knocks at one, at least ... */
@@ -82,6 +85,7 @@ struct lost {
     qhcp_nsec knock_at; /* the next knock ... */
     qhcp_nsec pace;     /* ... and between two, should the budget allow */
     unsigned resets;    /* that were the answer */
+    qhcp_nsec heed_at;  /* the next reset counts from then on: anybody can repeat one */
     qhcp_nsec ask_at, ask_pace;
 };
 
@@ -117,9 +121,12 @@ struct backend {
     struct lost *lost; /* or NULL: always while there is a session */
     struct health health;
     struct panic_standing standing;
-    bool suspected;   /* counted in lb->suspects */
-    unsigned sampled; /* in this cross-check (lb->cross), and not found silent in it yet */
-    unsigned unasked; /* frames nobody asked for since `unasked_since` */
+    bool suspected;        /* counted in lb->suspects */
+    bool half;             /* counted in lb->halves */
+    qhcp_nsec leave_until; /* it leaves: our connections may go on until then at most, ... */
+    qhcp_nsec leave_look;  /* ... and are counted again then */
+    unsigned sampled;      /* in this cross-check (lb->cross), and not found silent in it yet */
+    unsigned unasked;      /* frames nobody asked for since `unasked_since` */
     qhcp_nsec unasked_since;
 
     qhcp_nsec renew_at;   /* when the token is renewed */
@@ -175,6 +182,7 @@ struct qhcp_lb {
     struct heap heap;
     struct local local;             /* our own illness, which every backend's health looks at */
     size_t suspects;                /* backends that miss probes now */
+    size_t halves;                  /* those of them that have half of what convicts them */
     size_t lost;                    /* backends with a struct lost */
     uint32_t seed;                  /* of the probes' phases */
     size_t in_state[QHCP_DOWN + 1]; /* how many backends are */
@@ -245,6 +253,8 @@ void talk_datagram(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
 void talk_flush(struct backend *b, qhcp_nsec now);
 void talk_probe(struct backend *b, qhcp_nsec now);
 void talk_renew(struct backend *b, qhcp_nsec now);
+/* The server leaves: it is told that it may once no connection of ours goes to it. */
+void talk_leave(struct backend *b, qhcp_nsec now);
 void talk_expire(struct backend *b, qhcp_nsec now);
 
 /* told.c */

@@ -58,6 +58,7 @@ static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum
     health_not_sent(&b->health, b->lb->now);
     b->checks_sent--;
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: check %llu was not sent", b->text, (unsigned long long)id);
+    backend_rearm(b);
 }
 
 static void link_ticket(void *ctx, struct quic_conn *c, const uint8_t *p, size_t n)

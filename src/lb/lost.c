@@ -17,7 +17,7 @@
 /* Together they leave in one wake-up, which costs more than ten packets. */
 static qhcp_nsec on_grid(qhcp_nsec at)
 {
-    return (at / LB_KNOCK_GRID + 1) * LB_KNOCK_GRID;
+    return (at + LB_KNOCK_GRID - 1) / LB_KNOCK_GRID * LB_KNOCK_GRID;
 }
 
 static qhcp_nsec pace(const struct backend *b)
@@ -39,10 +39,10 @@ static struct lost *make(struct backend *b, struct quic_conn *c, qhcp_nsec now)
     }
     l->until = nsec_add(now, LB_LOST_KEPT);
     l->pace = LB_KNOCK;
-    l->knock_at = on_grid(now + LB_KNOCK); /* one that stops is to have stopped by then */
     l->ask_at = NSEC_NEVER;
     b->lost = l;
     b->lb->lost++;
+    l->knock_at = on_grid(now + pace(b)); /* one that stops is to have stopped by then */
     return l;
 }
 
@@ -118,9 +118,12 @@ void lost_forgotten(void *ctx, void *user, qhcp_nsec now)
     struct backend *b = user;
 
     (void)ctx;
+    if (now < b->lost->heed_at)
+        return;
     if (++b->lost->resets > LB_KNOCK_RESETS)
         b->lost->pace = nsec_min(2 * b->lost->pace, NSEC_PER_SEC);
     b->lost->knock_at = on_grid(nsec_add(now, pace(b)));
+    b->lost->heed_at = nsec_add(now, b->lost->pace);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: it is there again (stateless reset)", b->text);
     if (!b->lb->stopping)
         backend_signal(b, now, HEALTH_SIGNAL_RETURNED);

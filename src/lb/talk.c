@@ -144,6 +144,8 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
     b->reverify_at = credentials_reverify(b, now);
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
+    if (b->lb->config->session)
+        b->lb->config->session(b->lb->config->ctx, lb_index(b->lb, b->id));
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text, b->server_id,
            quic_conn_resumed(b->conn) ? ", TLS resumed" : "");
     health_poll(&b->health, now, &step);
@@ -222,6 +224,25 @@ static void configured(struct backend *b, qhcp_nsec now, const struct wire_confi
         talk_renew(b, now);
 }
 
+/* A little before the server goes regardless, so that it hears of it. */
+static qhcp_nsec leave_until(const struct backend *b, qhcp_nsec now, qhcp_nsec deadline)
+{
+    deadline -= nsec_min(deadline / 10, LB_LEAVE_EARLY);
+    return nsec_add(now, nsec_min(b->lb->config->max_drain, deadline));
+}
+
+void talk_leave(struct backend *b, qhcp_nsec now)
+{
+    const struct qhcp_lb_config *c = b->lb->config;
+    bool over = b->leave_until <= now;
+    size_t left = c->leaving ? c->leaving(c->ctx, b->text, over) : 0;
+
+    b->leave_look = nsec_min(nsec_add(now, LB_LEAVE_LOOK), nsec_max(b->leave_until, now + 1));
+    if (left == 0 || over)
+        (void)session_lb_leave(&b->session, now, left > 0);
+    talk_flush(b, now);
+}
+
 static void report(struct backend *b, qhcp_nsec now, const struct session_lb_report *r)
 {
     if (r->what & SESSION_LB_ESTABLISHED)
@@ -239,7 +260,8 @@ static void report(struct backend *b, qhcp_nsec now, const struct session_lb_rep
     if (r->what & SESSION_LB_PEER_LEAVES) {
         slice_to_cstr(r->m.terminate.reason, b->status_reason, sizeof b->status_reason);
         backend_signal(b, now, HEALTH_SIGNAL_TERMINATE);
-        session_lb_leave(&b->session, now, 0); /* no traffic of ours is on it */
+        b->leave_until = leave_until(b, now, r->m.terminate.deadline_us * NSEC_PER_USEC);
+        talk_leave(b, now);
     }
     if ((r->what & SESSION_LB_TERMINATED) && b->conn)
         quic_conn_close(b->conn, (uint64_t)-QHCP_E_NO_ERROR, "load balancer stops");

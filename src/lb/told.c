@@ -77,7 +77,7 @@ void told_services(struct told *t, const struct wire_texts *services)
 static bool heard(const struct backend *b)
 {
     if (b->health.state == QHCP_DOWN)
-        return b->health.cause == HEALTH_CAUSE_STATUS || b->health.cause == HEALTH_CAUSE_HELD;
+        return b->health.phase == HEALTH_WATCHING && b->health.answered;
     return b->health.state != QHCP_CONNECTING;
 }
 

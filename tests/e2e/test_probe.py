@@ -81,6 +81,17 @@ class Probe(Case):
                 lb.wait_event("up", within=2, since=at)
                 self.assert_stops(lb)
 
+    def test_a_server_that_comes_back_with_another_port_is_not_judged_by_the_old_one(self):
+        old, new, port = self.data_port(), self.data_port(), free_port()
+        agent = self.server(port, "--service", f"tcp:{old.number}", ip="127.0.0.1")
+        lb = self.lb([f"127.0.0.1:{port}"], "--flap-hold", "0", "--probe", PROBE)
+        at, _ = lb.wait_event("up", within=10)
+        old.close()
+        at, _ = lb.wait_event("down", within=2, since=at)
+        agent.kill()
+        self.server(port, "--service", f"tcp:{new.number}", ip="127.0.0.1")
+        lb.wait_event("up", within=5, since=at)
+
     def test_without_a_probe_the_agent_is_believed(self):
         data = self.data_port()
         lb, at = self.watch(f"tcp:{data.number}")

@@ -28,9 +28,10 @@ MAY = {
     "quic": set(),
     "server": {"quic", "session", "auth", "state", "metrics", "check", "wire"} | CORES,
     "lb": {"quic", "session", "auth", "state", "health", "fleet", "balance", "check", "wire"} | CORES,
+    "proxy": {"fleet", "balance"},
     "loop": {"server", "lb", "quic/udp.h"} | CORES,
     "cli": {"wire", "session", "health", "fleet", "balance", "auth", "state", "metrics", "check",
-            "quic", "server", "lb", "loop"} | CORES,
+            "quic", "server", "lb", "loop", "proxy"} | CORES,
 }
 
 # libraries that only these folders may know
@@ -40,6 +41,7 @@ FOREIGN = {
     r"curl/": {"check"},
     r"ev\.h$": {"loop", "cli"},
     r"(ares\.h|cyaml/|argp\.h)": {"loop", "cli"},
+    r"urcu": {"proxy"},
     r"systemd/": {"check", "loop", "cli"},
 }
 

@@ -104,10 +104,13 @@ static void one_that_is_there_again_is_dialled_at_once(void **state)
     assert_true(c.step.dial && !c.step.drop);
     health_dialed(&c.h, c.now);
     clock_signal(&c, HEALTH_SIGNAL_RETURNED);
-    assert_false(c.step.dial); /* that attempt is the answer to it */
-    c.now += HEALTH_REDIAL_FIRST;
+    assert_false(c.step.dial); /* that attempt is the answer to it, and has its time */
+    c.now += HEALTH_RETURN - 1;
     clock_signal(&c, HEALTH_SIGNAL_RETURNED);
-    assert_true(c.step.dial && c.step.drop); /* that one is older than the server */
+    assert_false(c.step.dial);
+    c.now++;
+    clock_signal(&c, HEALTH_SIGNAL_RETURNED);
+    assert_true(c.step.dial && c.step.drop);
     assert_int_equal(c.h.fails, 3);
     clock_establish(&c);
     clock_signal(&c, HEALTH_SIGNAL_RETURNED);

@@ -1,0 +1,443 @@
+#include "cli/forward.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <uthash.h>
+
+#include "balance/balance.h"
+#include "base/address.h"
+#include "check/ports.h"
+#include "cli/log.h"
+#include "cli/servers.h"
+#include "cli/value.h"
+#include "fleet/fleet.h"
+#include "loop/loop.h"
+
+#define FORWARD_WORDS 200
+#define REFRESH NSEC_PER_SEC     /* from table to table, when nothing happens */
+#define SOON (5 * NSEC_PER_MSEC) /* after an event: several of a moment make one table */
+#define TELL (10 * NSEC_PER_SEC) /* between two lines about clients without a server */
+#define DESCRIPTORS 2            /* of a connection; pipes of bulk come on top */
+
+struct target {
+    UT_hash_handle hh;
+    size_t id;               /* the proxy's */
+    size_t slot;             /* the prober's */
+    bool probed;             /* connections to it have failed: the prober looks */
+    bool shut;               /* and has found it so */
+    bool told;               /* that its service cannot be used */
+    union qhcp_addr address; /* of its data port; AF_UNSPEC: none is known */
+    char key[ADDRESS_KEY];
+};
+
+static void on_port(void *ctx, qhcp_nsec now, size_t slot, bool open, const char *why)
+{
+    struct forward *f = ctx;
+    struct target *t = f->slots[slot];
+    char where[ADDRESS_TEXT], words[QHCP_TEXT];
+
+    address_format(&t->address, where, sizeof where);
+    snprintf(words, sizeof words, "%s: %s", where, why);
+    t->shut = !open;
+    (void)qhcp_lb_data_port(f->core, now, t->key, open, words);
+    if (open) {
+        ports_forget(f->ports, slot);
+        t->probed = false;
+    }
+}
+
+static struct target *find_id(const struct forward *f, size_t id)
+{
+    for (size_t i = 0; i < f->n_slots; i++)
+        if (f->slots[i] && f->slots[i]->id == id)
+            return f->slots[i];
+    return NULL;
+}
+
+/* One connection that fails proves nothing: the port is looked at. */
+static void on_server(void *ctx, size_t id, int error)
+{
+    struct forward *f = ctx;
+    struct target *t = find_id(f, id);
+
+    if (!t || t->address.sa.sa_family == AF_UNSPEC)
+        return;
+    if (error == 0 && t->probed && !t->shut) {
+        ports_forget(f->ports, t->slot);
+        t->probed = false;
+    } else if (error != 0 && error != ECONNRESET && !t->probed) {
+        t->probed = ports_watch(f->ports, loop_now(), t->slot, &t->address) == 0;
+    }
+}
+
+static void on_nobody(void *ctx, uint64_t clients)
+{
+    struct forward *f = ctx;
+
+    f->nobody += clients;
+}
+
+static void tell_nobody(struct forward *f, qhcp_nsec now)
+{
+    size_t services = 0, n = qhcp_lb_count(f->core);
+
+    if (f->nobody == 0 || now < f->nobody_told)
+        return;
+    for (const struct target *t = f->table; t; t = t->hh.next)
+        services += t->address.sa.sa_family != AF_UNSPEC;
+    log_say(QHCP_LOG_WARNING, "%llu clients were closed at once: %s", (unsigned long long)f->nobody,
+            n == 0          ? "no servers are watched"
+            : services == 0 ? "no server offers a service: start the agents with --service tcp:PORT"
+                            : "no server that offers a service may be used now");
+    f->nobody = 0;
+    f->nobody_told = nsec_add(now, TELL);
+}
+
+static void on_reports(void *ctx, qhcp_nsec now)
+{
+    struct forward *f = ctx;
+
+    proxy_ready(f->proxy);
+    tell_nobody(f, now);
+}
+
+static void on_ports(void *ctx, qhcp_nsec now)
+{
+    ports_ready(((struct forward *)ctx)->ports, now);
+}
+
+/* As many descriptors as are allowed, and no more connections than those are for. */
+static size_t limit_connections(size_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return wanted;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur / DESCRIPTORS >= wanted + 128)
+        return wanted;
+    log_say(
+        QHCP_LOG_WARNING,
+        "%llu descriptors are allowed (ulimit -n), which is enough for %llu connections and not "
+        "for the %zu of --max-connections",
+        (unsigned long long)limit.rlim_cur,
+        (unsigned long long)(limit.rlim_cur / DESCRIPTORS - 128), wanted);
+    return limit.rlim_cur / DESCRIPTORS - 128;
+}
+
+static unsigned threads(const struct options *o)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (options_number(o, OPTION_THREADS) > 0)
+        return (unsigned)options_number(o, OPTION_THREADS);
+    return cpus < 1 ? 1 : cpus > PROXY_THREADS ? PROXY_THREADS : (unsigned)cpus;
+}
+
+int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
+                 struct loop *loop, char *words, size_t words_cap)
+{
+    const struct ports_config ports = {.every = NSEC_PER_SEC,
+                                       .timeout = options_number(o, OPTION_CONNECT_TIMEOUT),
+                                       .fall = 2,
+                                       .rise = 1,
+                                       .ctx = ret,
+                                       .verdict = on_port};
+    struct proxy_config proxy = {.port = (uint16_t)options_number(o, OPTION_PORT),
+                                 .threads = threads(o),
+                                 .connect_timeout = options_number(o, OPTION_CONNECT_TIMEOUT),
+                                 .idle_timeout = options_number(o, OPTION_IDLE_TIMEOUT),
+                                 .algorithm = balance_at(options_number(o, OPTION_BALANCE)),
+                                 .ctx = ret,
+                                 .server = on_server,
+                                 .nobody = on_nobody};
+    int r;
+
+    *ret = (struct forward){.core = core, .port = proxy.port, .publish_at = NSEC_NEVER};
+    if (options_number(o, OPTION_NO_FORWARD))
+        return 0;
+    proxy.max_connections = limit_connections(options_number(o, OPTION_MAX_CONNECTIONS));
+    r = proxy_new(&proxy, &ret->proxy, words, words_cap);
+    if (r < 0)
+        return r;
+    r = ports_new(&ports, &ret->ports);
+    if (r == 0)
+        r = loop_watch_readable(loop, ports_fd(ret->ports), on_ports, ret);
+    if (r == 0)
+        r = loop_watch_readable(loop, proxy_fd(ret->proxy), on_reports, ret);
+    if (r < 0)
+        snprintf(words, words_cap, "cannot start to forward: %s", qhcp_strerror(r));
+    ret->publish_at = 0;
+    return r;
+}
+
+static void drop(struct forward *f, struct target *t)
+{
+    ports_forget(f->ports, t->slot);
+    f->slots[t->slot] = NULL;
+    HASH_DEL(f->table, t);
+    free(t);
+}
+
+void forward_deinit(struct forward *f)
+{
+    for (size_t i = 0; i < f->n_slots; i++)
+        if (f->slots[i])
+            drop(f, f->slots[i]);
+    proxy_free(f->proxy);
+    ports_free(f->ports);
+    free(f->slots);
+    free(f->servers);
+    *f = (struct forward){.proxy = NULL};
+}
+
+void forward_event(struct forward *f, qhcp_nsec now)
+{
+    if (f->proxy)
+        f->publish_at = nsec_min(f->publish_at, nsec_add(now, SOON));
+}
+
+static struct target *find(const struct forward *f, const char *address)
+{
+    struct target *t;
+    char key[ADDRESS_KEY];
+
+    servers_key(address, key);
+    HASH_FIND_STR(f->table, key, t);
+    return t;
+}
+
+void forward_forget(struct forward *f, const char *address)
+{
+    struct target *t = find(f, address);
+
+    if (t)
+        drop(f, t);
+}
+
+static bool take_slot(struct forward *f, struct target *t)
+{
+    size_t i = 0, n = f->n_slots ? 2 * f->n_slots : 16;
+    struct target **grown;
+
+    while (i < f->n_slots && f->slots[i])
+        i++;
+    if (i == f->n_slots) {
+        grown = realloc(f->slots, n * sizeof *grown);
+        if (!grown)
+            return false;
+        memset(grown + i, 0, (n - i) * sizeof *grown);
+        f->slots = grown;
+        f->n_slots = n;
+    }
+    f->slots[i] = t;
+    t->slot = i;
+    return true;
+}
+
+static struct target *find_or_add(struct forward *f, const char *address)
+{
+    struct target *t = find(f, address);
+
+    if (t)
+        return t;
+    t = calloc(1, sizeof *t);
+    if (!t || !take_slot(f, t)) {
+        free(t);
+        return NULL;
+    }
+    t->id = f->next_id++;
+    servers_key(address, t->key);
+    HASH_ADD_STR(f->table, key, t);
+    return t;
+}
+
+/* An address of this machine's own: one can be bound. */
+static bool is_local(const union qhcp_addr *address)
+{
+    union qhcp_addr a = *address;
+    int fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool local;
+
+    a.in.sin_port = 0;
+    local = fd >= 0 && bind(fd, &a.sa, address_len(&a)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return local;
+}
+
+/* The first service at the server's own verified address. */
+static uint16_t own_service(const struct forward *f, size_t index, struct target *t,
+                            const char *address)
+{
+    char services[QHCP_SERVICES][QHCP_SERVICE], ignored[FORWARD_WORDS];
+    size_t n = qhcp_lb_services(f->core, index, services, QHCP_SERVICES);
+    uint64_t port = 0;
+
+    for (size_t i = 0; i < n && port == 0; i++) {
+        if (strncmp(services[i], "tcp:", 4) != 0)
+            continue;
+        if (!strchr(services[i] + 4, ':'))
+            (void)value_count(services[i] + 4, "port", 1, 65535, &port, ignored, sizeof ignored);
+        else if (!t->told)
+            log_say(QHCP_LOG_WARNING,
+                    "%s offers %s, which is refused: it is not the address at which the server was "
+                    "verified",
+                    address, services[i]);
+        t->told = true;
+    }
+    return (uint16_t)port;
+}
+
+static void find_address(struct forward *f, qhcp_nsec now, size_t index,
+                         const struct qhcp_view *view, struct target *t)
+{
+    uint16_t port =
+        view->remote.sa.sa_family == AF_UNSPEC ? 0 : own_service(f, index, t, view->address);
+    union qhcp_addr address = view->remote;
+
+    address.in.sin_port = htons(port); /* at the same place in both families */
+    if (port == 0)
+        address = (union qhcp_addr){0};
+    if (address_equal(&address, &t->address))
+        return;
+    if (port == f->port && is_local(&address)) {
+        log_say(QHCP_LOG_ERROR,
+                "%s offers this load balancer's own port %u: refused, it would be a loop",
+                view->address, port);
+        address = (union qhcp_addr){0};
+    }
+    if (t->shut) /* what was found of another port says nothing of this one */
+        (void)qhcp_lb_data_port(f->core, now, t->key, true, "");
+    if (t->probed)
+        ports_forget(f->ports, t->slot);
+    t->probed = t->shut = false;
+    t->address = address;
+}
+
+static uint32_t value_of(const struct qhcp_view *view, const char *name)
+{
+    for (size_t i = 0; i < view->n_values; i++)
+        if (strcmp(view->values[i].name, name) == 0)
+            return view->values[i].value < FLEET_UNKNOWN ? (uint32_t)view->values[i].value
+                                                         : FLEET_UNKNOWN - 1;
+    return FLEET_UNKNOWN;
+}
+
+static uint32_t utilization_of(const struct qhcp_view *view)
+{
+    uint32_t cpu = value_of(view, "cpu_usage_percent"); /* hundredths of a per cent */
+
+    return cpu == FLEET_UNKNOWN ? cpu : cpu / 10;
+}
+
+static struct proxy_server make_server(const struct qhcp_view *view, const struct target *t,
+                                       bool panic)
+{
+    return (struct proxy_server){.id = t->id,
+                                 .name = t->key,
+                                 .target = t->address,
+                                 .weight = 1,
+                                 .share = t->address.sa.sa_family == AF_UNSPEC ? 0 : view->share,
+                                 .degraded = view->state == QHCP_DEGRADED && !panic,
+                                 .utilization = utilization_of(view),
+                                 .rate = FLEET_UNKNOWN,
+                                 .in_flight = FLEET_UNKNOWN,
+                                 .latency_us = FLEET_UNKNOWN};
+}
+
+static bool make_room(struct forward *f, size_t n)
+{
+    struct proxy_server *grown;
+
+    if (n <= f->cap)
+        return true;
+    grown = realloc(f->servers, n * sizeof *grown);
+    if (!grown)
+        return false;
+    f->servers = grown;
+    f->cap = n;
+    return true;
+}
+
+static void publish(struct forward *f, qhcp_nsec now)
+{
+    size_t n = qhcp_lb_count(f->core), used = 0;
+    struct qhcp_view view;
+    struct qhcp_self self;
+
+    qhcp_lb_self(f->core, now, &self);
+    for (size_t i = 0; i < n && make_room(f, n); i++) {
+        struct target *t;
+
+        if (qhcp_lb_view(f->core, i, &view) != 0 || !(t = find_or_add(f, view.address)))
+            continue;
+        find_address(f, now, i, &view, t);
+        f->servers[used++] = make_server(&view, t, self.panic.on);
+    }
+    if (proxy_publish(f->proxy, now, f->servers, used) != 0)
+        log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
+    f->publish_at = nsec_add(now, REFRESH);
+}
+
+void forward_configure(struct forward *f, const struct options *o)
+{
+    if (!f->proxy)
+        return;
+    proxy_algorithm(f->proxy, balance_at(options_number(o, OPTION_BALANCE)));
+    forward_event(f, loop_now());
+}
+
+qhcp_nsec forward_deadline(const struct forward *f)
+{
+    return f->proxy ? nsec_min(f->publish_at, ports_deadline(f->ports)) : NSEC_NEVER;
+}
+
+void forward_expire(struct forward *f, qhcp_nsec now)
+{
+    if (!f->proxy)
+        return;
+    if (ports_deadline(f->ports) <= now)
+        ports_expire(f->ports, now);
+    if (f->publish_at <= now)
+        publish(f, now);
+    tell_nobody(f, now);
+}
+
+size_t forward_leaving(struct forward *f, const char *address, bool over)
+{
+    const struct target *t = f->proxy ? find(f, address) : NULL;
+    size_t n = t ? proxy_in_flight(f->proxy, t->id) : 0;
+
+    if (over && n > 0) {
+        log_say(QHCP_LOG_WARNING, "%s leaves, and its time is over: %zu connections are ended",
+                address, n);
+        proxy_evict(f->proxy, t->id);
+    }
+    return n;
+}
+
+bool forward_counts(const struct forward *f, const char *address, struct proxy_counts *ret)
+{
+    const struct target *t = f->proxy ? find(f, address) : NULL;
+
+    return t && proxy_counts(f->proxy, t->id, ret);
+}
+
+void forward_stop(struct forward *f)
+{
+    if (f->proxy)
+        proxy_stop(f->proxy);
+}
+
+size_t forward_connections(const struct forward *f)
+{
+    return f->proxy ? proxy_connections(f->proxy) : 0;
+}

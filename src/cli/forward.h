@@ -1,0 +1,57 @@
+/* The load balancer's own traffic: src/proxy beside the core.  What the core knows of its servers
+ * becomes the forwarder's table; what the forwarder meets becomes the core's verdict on data ports,
+ * once a probe has confirmed it. */
+#ifndef QHCP_CLI_FORWARD_H
+#define QHCP_CLI_FORWARD_H
+
+#include "cli/options.h"
+#include "proxy/proxy.h"
+
+#include <qhcp/lb.h>
+
+struct loop;
+struct ports;
+struct target;
+
+struct forward {
+    struct proxy *proxy; /* NULL: nothing is forwarded */
+    struct ports *ports; /* confirms what connections have met */
+    struct qhcp_lb *core;
+    struct target *table;  /* by servers_key */
+    struct target **slots; /* by the number under which ports watches it; NULL: free */
+    size_t n_slots;
+    size_t next_id;
+    struct proxy_server *servers; /* room for cap */
+    size_t cap;
+    uint16_t port;        /* our own */
+    qhcp_nsec publish_at; /* the next table */
+    uint64_t nobody;      /* clients that found no server, not told yet */
+    qhcp_nsec nobody_told;
+};
+
+/* Opens the port.  On failure words names what and why.  *ret must stay where it is; end it with
+ * forward_deinit, before the loop, also after a failure. */
+int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
+                 struct loop *loop, char *words, size_t words_cap);
+void forward_deinit(struct forward *f);
+
+/* A server's state changed, or there are others: a new table is due. */
+void forward_event(struct forward *f, qhcp_nsec now);
+/* This server is no longer watched. */
+void forward_forget(struct forward *f, const char *address);
+/* Live options have changed. */
+void forward_configure(struct forward *f, const struct options *o);
+
+qhcp_nsec forward_deadline(const struct forward *f);
+void forward_expire(struct forward *f, qhcp_nsec now);
+
+/* Connections that still go to this server, which leaves.  over: they are ended. */
+size_t forward_leaving(struct forward *f, const char *address, bool over);
+/* False: none were counted. */
+bool forward_counts(const struct forward *f, const char *address, struct proxy_counts *ret);
+
+/* Accepts nothing more; the connections that there are go on. */
+void forward_stop(struct forward *f);
+size_t forward_connections(const struct forward *f);
+
+#endif

@@ -1,0 +1,13 @@
+#include "fleet/fleet.h"
+
+/* FNV-1a, then splitmix64's finish: FNV alone leaves names that differ in their last byte close. */
+uint64_t fleet_key(const char *name)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return h ^ (h >> 31);
+}

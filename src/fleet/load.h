@@ -1,0 +1,57 @@
+/* What is counted of one server while traffic goes to it: by the threads that forward, for whoever
+ * chooses next.  Shared between threads without a lock, so it stays while anybody may still look at
+ * a fleet that names it.
+ *
+ * A count may be a moment old; no decision needs more.  What must be exact is that each
+ * load_begin has its load_end. */
+#ifndef QHCP_FLEET_LOAD_H
+#define QHCP_FLEET_LOAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/time.h"
+
+#define LOAD_LINE 64                   /* bytes of a cache line: no two servers share one */
+#define LOAD_DECAY (10 * NSEC_PER_SEC) /* a latency counts this long (Finagle's default) */
+#define LOAD_FIRST_LATENCY_US 30000.0f /* assumed of one that was never seen to answer */
+
+struct load {
+    _Alignas(LOAD_LINE) _Atomic uint32_t in_flight; /* connections or requests now */
+    _Atomic uint64_t latency;       /* float us << 32 | time in ms, modulo 2^32; 0: none was seen */
+    _Atomic uint64_t ended, failed; /* ever; failed are among those that ended */
+};
+
+/* Both are counted: the server, and all servers together. */
+static inline void load_begin(struct load *l, struct load *all)
+{
+    atomic_fetch_add_explicit(&l->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&all->in_flight, 1, memory_order_relaxed);
+}
+
+/* failed: refused, reset or timed out before it was of use. */
+static inline void load_end(struct load *l, struct load *all, bool failed)
+{
+    atomic_fetch_sub_explicit(&l->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&all->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&l->ended, 1, memory_order_relaxed);
+    if (failed)
+        atomic_fetch_add_explicit(&l->failed, 1, memory_order_relaxed);
+}
+
+static inline uint32_t load_in_flight(const struct load *l)
+{
+    return atomic_load_explicit(&l->in_flight, memory_order_relaxed);
+}
+
+/* A server took so long to answer: the peak counts at once, what is better only by and by, so that
+ * one slow answer is not outweighed by many that were fast because they were nothing (Finagle's
+ * peak EWMA). */
+void load_latency(struct load *l, qhcp_nsec now, float us);
+
+/* Its latency in microseconds, as far as it is still remembered: it fades towards 0 so that a
+ * server that was slow is tried again.  LOAD_FIRST_LATENCY_US where none was ever seen. */
+float load_latency_us(const struct load *l, qhcp_nsec now);
+
+#endif

@@ -1,0 +1,287 @@
+#include "proxy/conn.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/worker.h"
+
+#define COUNT_EVERY (1 << 20) /* bytes of a connection, besides at its end */
+
+static void touch(struct conn *c, struct queue *q)
+{
+    if (c->queue)
+        queue_remove(c->queue, c);
+    c->since = c->worker->now;
+    queue_add(q, c);
+}
+
+static bool watch(struct conn *c, struct side *s, uintptr_t mark)
+{
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+
+    e.data.u64 = (uintptr_t)c | mark;
+    return epoll_ctl(c->worker->epoll, EPOLL_CTL_ADD, s->fd, &e) == 0;
+}
+
+static void count_bytes(struct conn *c)
+{
+    if (c->up.bytes != c->counted_up)
+        atomic_fetch_add_explicit(&c->entry->bytes_in, c->up.bytes - c->counted_up,
+                                  memory_order_relaxed);
+    if (c->down.bytes != c->counted_down)
+        atomic_fetch_add_explicit(&c->entry->bytes_out, c->down.bytes - c->counted_down,
+                                  memory_order_relaxed);
+    c->counted_up = c->up.bytes;
+    c->counted_down = c->down.bytes;
+}
+
+/* The server is let go of. */
+static void leave_server(struct conn *c, bool failed)
+{
+    if (!c->entry)
+        return;
+    count_bytes(c);
+    load_end(&c->entry->load, &c->worker->table->all, failed);
+    c->entry = NULL;
+}
+
+void conn_close(struct conn *c, bool failed)
+{
+    struct worker *w = c->worker;
+
+    if (c->dead)
+        return;
+    leave_server(c, failed);
+    if (c->server.fd >= 0)
+        close(c->server.fd);
+    close(c->client.fd);
+    relay_deinit(&c->up, &w->pipes);
+    relay_deinit(&c->down, &w->pipes);
+    if (c->queue)
+        queue_remove(c->queue, c);
+    c->dead = true; /* events of this turn may still name it */
+    c->after = w->dead;
+    w->dead = c;
+    atomic_fetch_sub_explicit(&w->connections, 1, memory_order_relaxed);
+}
+
+static enum proxy_failure kind_of(int error)
+{
+    return error == ECONNREFUSED ? PROXY_REFUSED
+           : error == ETIMEDOUT  ? PROXY_TIMED_OUT
+           : error == ECONNRESET ? PROXY_RESET
+                                 : PROXY_UNREACHABLE;
+}
+
+static bool dial(struct conn *c, const union qhcp_addr *to)
+{
+    socklen_t len = to->sa.sa_family == AF_INET6 ? sizeof to->in6 : sizeof to->in;
+    int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+
+    if (fd < 0)
+        return false;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    c->server = (struct side){.fd = fd};
+    if ((connect(fd, &to->sa, len) < 0 && errno != EINPROGRESS) ||
+        !watch(c, &c->server, CONN_SERVER)) {
+        int error = errno;
+
+        close(fd);
+        c->server.fd = -1;
+        errno = error;
+        return false;
+    }
+    return true;
+}
+
+/* The connection to the server that was picked has failed, with this error. */
+static void count_failure(struct conn *c, int error)
+{
+    struct entry *e = c->entry;
+
+    atomic_fetch_add_explicit(&e->failures[kind_of(error)], 1, memory_order_relaxed);
+    if (!c->connected)
+        atomic_fetch_add_explicit(&e->refused, 1, memory_order_relaxed);
+    worker_report(c->worker, e->id, error);
+}
+
+/* Indexes move from one snapshot to the next, slots do not. */
+static size_t tried_indexes(const struct conn *c, const struct snapshot *s, uint32_t *ret)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->fleet.n && n < c->n_tried; i++)
+        for (unsigned k = 0; k < c->n_tried; k++)
+            if (s->fleet.servers[i].slot == c->tried[k])
+                ret[n++] = (uint32_t)i;
+    return n;
+}
+
+/* The next server; closes where there is none. */
+static void choose(struct conn *c)
+{
+    struct worker *w = c->worker;
+    uint32_t not [CONN_TRIES], index;
+
+    while (c->n_tried < CONN_TRIES) {
+        const struct snapshot *s = worker_snapshot(w);
+        struct balance_request r = {.now = w->now, .key = c->key, .tried = not };
+
+        r.n_tried = c->n_tried > 0 ? tried_indexes(c, s, not ) : 0;
+        index = w->balance ? balance_pick(w->balance, &r) : BALANCE_NONE;
+        if (index == BALANCE_NONE)
+            break;
+        c->entry = s->entries[index];
+        load_begin(&c->entry->load, &w->table->all);
+        atomic_fetch_add_explicit(&c->entry->connects, 1, memory_order_relaxed);
+        c->tried[c->n_tried++] = c->entry->slot;
+        c->begun = w->now;
+        if (dial(c, &s->targets[index])) {
+            touch(c, &w->connecting);
+            return;
+        }
+        count_failure(c, errno);
+        leave_server(c, true);
+    }
+    if (c->n_tried == 0)
+        worker_report(w, WORKER_NOBODY, 0);
+    conn_close(c, false);
+}
+
+static uint64_t key_of(const union qhcp_addr *a)
+{
+    uint64_t key = 0, part;
+
+    if (a->sa.sa_family == AF_INET)
+        return a->in.sin_addr.s_addr;
+    for (size_t i = 0; i < 16; i += 8) {
+        memcpy(&part, a->in6.sin6_addr.s6_addr + i, sizeof part);
+        key = key * UINT64_C(0x9e3779b97f4a7c15) ^ part;
+    }
+    return key;
+}
+
+void conn_accepted(struct worker *w, int fd, const union qhcp_addr *from)
+{
+    struct conn *c = calloc(1, sizeof *c);
+    int on = 1;
+
+    if (!c) {
+        close(fd);
+        return;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    c->worker = w;
+    c->key = key_of(from);
+    c->client = (struct side){.fd = fd};
+    c->server.fd = -1;
+    relay_init(&c->up);
+    relay_init(&c->down);
+    atomic_fetch_add_explicit(&w->connections, 1, memory_order_relaxed);
+    choose(c);
+}
+
+/* Both directions, until neither goes on. */
+static void relay(struct conn *c)
+{
+    struct worker *w = c->worker;
+    bool client_broke, server_broke;
+    enum relay_end up =
+        relay_run(&c->up, &c->client, &c->server, w->scratch, &w->pipes, &client_broke);
+    int error = errno;
+    enum relay_end down =
+        relay_run(&c->down, &c->server, &c->client, w->scratch, &w->pipes, &server_broke);
+
+    if (up == RELAY_BROKEN || down == RELAY_BROKEN) {
+        bool of_server =
+            (up == RELAY_BROKEN && !client_broke) || (down == RELAY_BROKEN && server_broke);
+
+        error = up == RELAY_BROKEN ? error : errno;
+        if (of_server && error == ECONNRESET)
+            count_failure(c, error);
+        conn_close(c, of_server);
+        return;
+    }
+    if (up == RELAY_ENDED && down == RELAY_ENDED) {
+        conn_close(c, false);
+        return;
+    }
+    if (c->up.bytes - c->counted_up + c->down.bytes - c->counted_down >= COUNT_EVERY)
+        count_bytes(c);
+    touch(c, up == RELAY_GOES_ON || down == RELAY_GOES_ON ? &w->busy : &w->idle);
+}
+
+static void count_connect(struct conn *c)
+{
+    qhcp_nsec took = c->worker->now - c->begun, bound = 100 * NSEC_PER_USEC;
+    unsigned bucket = 0;
+
+    for (; took > bound && bucket + 1 < PROXY_BUCKETS; bound *= 2)
+        bucket++;
+    atomic_fetch_add_explicit(&c->entry->connect_time[bucket], 1, memory_order_relaxed);
+    load_latency(&c->entry->load, c->worker->now, (float)took / (float)NSEC_PER_USEC);
+    if (atomic_load_explicit(&c->entry->refused, memory_order_relaxed) > 0) {
+        atomic_store_explicit(&c->entry->refused, 0, memory_order_relaxed);
+        worker_report(c->worker, c->entry->id, 0);
+    }
+}
+
+static void try_another(struct conn *c, int error)
+{
+    count_failure(c, error);
+    leave_server(c, true);
+    close(c->server.fd);
+    c->server.fd = -1;
+    choose(c);
+}
+
+static void server_connects(struct conn *c)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    if (getsockopt(c->server.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        error = errno;
+    if (error != 0) {
+        try_another(c, error);
+        return;
+    }
+    count_connect(c);
+    c->connected = true;
+    if (!watch(c, &c->client, 0)) {
+        conn_close(c, false);
+        return;
+    }
+    c->client.writable = true; /* its data, if any, is the first event of the set */
+    relay(c);
+}
+
+void conn_event(struct conn *c, bool of_server, uint32_t events)
+{
+    struct side *s = of_server ? &c->server : &c->client;
+
+    if (c->dead)
+        return;
+    s->readable = s->readable || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    s->writable = s->writable || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
+    s->hangup = s->hangup || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    if (c->connected)
+        relay(c);
+    else if (of_server)
+        server_connects(c);
+}
+
+void conn_continue(struct conn *c)
+{
+    relay(c);
+}
+
+void conn_timed_out(struct conn *c)
+{
+    try_another(c, ETIMEDOUT);
+}

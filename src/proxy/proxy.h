@@ -1,0 +1,92 @@
+/* The TCP forwarder: connections accepted on one port go to the server that the fleet's newest
+ * table and an algorithm pick.
+ *
+ * In flow tables of servers (proxy_publish), from the thread that watches them; out flow what
+ * happened (proxy_ready) and counts.  Inside, threads of its own, each with a listening socket of
+ * its own on the same port (SO_REUSEPORT), an edge-triggered epoll, and no lock.  All functions
+ * here belong to one thread, the owner's. */
+#ifndef QHCP_PROXY_PROXY_H
+#define QHCP_PROXY_PROXY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <qhcp/error.h>
+#include <qhcp/types.h>
+
+struct proxy;
+struct balance_algorithm;
+
+#define PROXY_BUCKETS 16 /* of connect times: up to 100 us, 200 us, 400 us ... 3.3 s */
+#define PROXY_THREADS 64
+
+/* Why a connection to a server failed, or ended before its time. */
+enum proxy_failure {
+    PROXY_REFUSED,     /* by the server: nobody listens */
+    PROXY_TIMED_OUT,   /* no answer in the connect timeout */
+    PROXY_UNREACHABLE, /* the network says so, or we have no descriptors or ports left */
+    PROXY_RESET,       /* by the server, after it was connected */
+    PROXY_FAILURES
+};
+const char *proxy_failure_name(enum proxy_failure f);
+
+struct proxy_config {
+    uint16_t port;             /* TCP, every address of both families */
+    unsigned threads;          /* 1 to PROXY_THREADS */
+    size_t max_connections;    /* in all; more wait in the kernel's backlog */
+    qhcp_nsec connect_timeout; /* to one server */
+    qhcp_nsec idle_timeout;    /* nothing in either direction */
+    const struct balance_algorithm *algorithm;
+    void *ctx;
+    /* A connection to this server failed (error: errno) or, after failures, succeeded (error 0). */
+    void (*server)(void *ctx, size_t id, int error);
+    /* So many clients more were closed at once, since there was no server to give them to. */
+    void (*nobody)(void *ctx, uint64_t clients);
+};
+
+struct proxy_server {
+    size_t id; /* never reused for another */
+    const char *name;
+    union qhcp_addr target; /* its data port */
+    unsigned weight;        /* 1 to 1000 */
+    unsigned share;         /* permille: qhcp_view.share */
+    unsigned priority;
+    bool degraded;
+    uint32_t utilization, rate, in_flight, latency_us; /* fleet/fleet.h; FLEET_UNKNOWN */
+};
+
+struct proxy_counts {
+    uint32_t in_flight;
+    uint64_t connects, failures[PROXY_FAILURES], bytes_in, bytes_out; /* in: from clients */
+    uint64_t connect_time[PROXY_BUCKETS];
+    unsigned errors; /* permille of the newest connections that failed */
+};
+
+/* Opens the port and starts the threads.  On failure words says what and why. */
+int proxy_new(const struct proxy_config *config, struct proxy **ret, char *words, size_t words_cap);
+/* Ends every connection and every thread. */
+void proxy_free(struct proxy *p);
+
+/* The fleet is this one from now on; connections that there are stay.  QHCP_E_NOMEM: the one before
+ * stays. */
+int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *servers, size_t n);
+/* Another algorithm, from the next proxy_publish on. */
+void proxy_algorithm(struct proxy *p, const struct balance_algorithm *a);
+
+/* Readable: call proxy_ready. */
+int proxy_fd(const struct proxy *p);
+void proxy_ready(struct proxy *p);
+
+/* Ends the connections that go to this server. */
+void proxy_evict(struct proxy *p, size_t id);
+
+/* Accepts nothing more; connections that there are go on. */
+void proxy_stop(struct proxy *p);
+size_t proxy_connections(const struct proxy *p);
+/* Connections that go to this server now. */
+uint32_t proxy_in_flight(const struct proxy *p, size_t id);
+/* False: no such server was published. */
+bool proxy_counts(const struct proxy *p, size_t id, struct proxy_counts *ret);
+
+#endif

@@ -1,0 +1,210 @@
+#include "proxy/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FADE (10 * NSEC_PER_SEC) /* failures count this long */
+#define ENOUGH 5.0f              /* connections of late, before their failures say anything */
+
+static void free_snapshot(struct rcu_head *head)
+{
+    struct snapshot *s = caa_container_of(head, struct snapshot, rcu);
+
+    atomic_store_explicit(s->freed, s->version,
+                          memory_order_release); /* they come in their order */
+    free(s);
+}
+
+static size_t rounded(size_t size)
+{
+    return (size + BALANCE_ALIGN - 1) / BALANCE_ALIGN * BALANCE_ALIGN;
+}
+
+/* All of it in one piece. */
+static struct snapshot *make_snapshot(size_t n, const struct balance_algorithm *a)
+{
+    size_t entries = rounded(sizeof(struct snapshot)), targets, servers, balance, size;
+    struct snapshot *s;
+    char *mem;
+
+    targets = entries + rounded(n * sizeof(struct entry *));
+    servers = targets + rounded(n * sizeof(union qhcp_addr));
+    balance = servers + rounded(n * sizeof(struct fleet_server));
+    size = balance + rounded(balance_size(a, n));
+    mem = aligned_alloc(BALANCE_ALIGN, size);
+    if (!mem)
+        return NULL;
+    s = (struct snapshot *)mem;
+    *s = (struct snapshot){.entries = (struct entry **)(mem + entries),
+                           .targets = (union qhcp_addr *)(mem + targets),
+                           .balance = (struct balance *)(mem + balance)};
+    s->fleet.servers = (struct fleet_server *)(mem + servers);
+    s->fleet.n = n;
+    return s;
+}
+
+static void put_in_force(struct table *t, struct snapshot *s, const struct balance_algorithm *a)
+{
+    struct snapshot *old = t->current;
+
+    s->fleet.slots = (uint32_t)t->n_slots;
+    s->fleet.all = &t->all;
+    s->version = ++t->version;
+    s->freed = &t->freed;
+    s->balance = balance_init(s->balance, a, &s->fleet);
+    rcu_assign_pointer(t->current, s);
+    if (old)
+        call_rcu(&old->rcu, free_snapshot);
+}
+
+int table_init(struct table *t, const struct balance_algorithm *a)
+{
+    struct snapshot *s = make_snapshot(0, a);
+
+    *t = (struct table){.entries = NULL};
+    if (!s)
+        return QHCP_E_NOMEM;
+    put_in_force(t, s, a);
+    return 0;
+}
+
+void table_deinit(struct table *t)
+{
+    struct entry *e, *next;
+
+    rcu_barrier();
+    HASH_ITER(hh, t->entries, e, next)
+    {
+        HASH_DEL(t->entries, e);
+        free(e);
+    }
+    free(t->slots);
+    free(t->current);
+}
+
+struct entry *table_find(const struct table *t, size_t id)
+{
+    struct entry *e;
+
+    HASH_FIND(hh, t->entries, &id, sizeof id, e);
+    return e;
+}
+
+static int take_slot(struct table *t, struct entry *e)
+{
+    size_t i = 0, n = t->n_slots ? 2 * t->n_slots : 16;
+    struct entry **grown;
+
+    while (i < t->n_slots && t->slots[i])
+        i++;
+    if (i == t->n_slots) {
+        grown = realloc(t->slots, n * sizeof *grown);
+        if (!grown)
+            return QHCP_E_NOMEM;
+        memset(grown + i, 0, (n - i) * sizeof *grown);
+        t->slots = grown;
+        t->n_slots = n;
+    }
+    t->slots[i] = e;
+    e->slot = (uint32_t)i;
+    return 0;
+}
+
+static struct entry *find_or_add(struct table *t, size_t id)
+{
+    struct entry *e = table_find(t, id);
+
+    if (e)
+        return e;
+    e = aligned_alloc(LOAD_LINE, (sizeof *e + LOAD_LINE - 1) / LOAD_LINE * LOAD_LINE);
+    if (!e)
+        return NULL;
+    memset(e, 0, sizeof *e);
+    e->id = id;
+    if (take_slot(t, e) != 0) {
+        free(e);
+        return NULL;
+    }
+    HASH_ADD(hh, t->entries, id, sizeof e->id, e);
+    return e;
+}
+
+/* Those that no snapshot names any more go once their last connection has. */
+static void let_go(struct table *t)
+{
+    uint64_t freed = atomic_load_explicit(&t->freed, memory_order_acquire);
+    struct entry *e, *next;
+
+    HASH_ITER(hh, t->entries, e, next)
+    {
+        if (e->version == t->version || e->version > freed || load_in_flight(&e->load) > 0)
+            continue;
+        t->slots[e->slot] = NULL;
+        HASH_DEL(t->entries, e);
+        free(e);
+    }
+}
+
+/* Failures of late, in permille: both counts fade, so that what happened a while ago says little.
+ */
+static uint32_t look_at_failures(struct entry *e, float kept)
+{
+    uint64_t ended = atomic_load_explicit(&e->load.ended, memory_order_relaxed);
+    uint64_t failed = atomic_load_explicit(&e->load.failed, memory_order_relaxed);
+
+    e->recent_ended = e->recent_ended * kept + (float)(ended - e->ended);
+    e->recent_failed = e->recent_failed * kept + (float)(failed - e->failed);
+    e->ended = ended;
+    e->failed = failed;
+    e->errors =
+        e->recent_ended < ENOUGH ? 0 : (uint32_t)(1000.0f * e->recent_failed / e->recent_ended);
+    return e->errors;
+}
+
+/* One that may be used again is evicted no more. */
+static void fill_server(struct fleet_server *f, struct entry *e, const struct proxy_server *s,
+                        float kept)
+{
+    if (s->share > 0)
+        atomic_store_explicit(&e->evicted, false, memory_order_relaxed);
+    *f = (struct fleet_server){.load = &e->load,
+                               .key = fleet_key(s->name),
+                               .slot = e->slot,
+                               .weight = s->weight,
+                               .share = s->share,
+                               .priority = s->priority,
+                               .degraded = s->degraded,
+                               .utilization = s->utilization,
+                               .rate = s->rate,
+                               .errors = look_at_failures(e, kept),
+                               .in_flight = s->in_flight,
+                               .in_flight_ours = load_in_flight(&e->load),
+                               .latency_us = s->latency_us};
+}
+
+int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm *a,
+                  const struct proxy_server *servers, size_t n)
+{
+    float passed = (float)(now - t->looked) / (float)FADE, kept = 1.0f / (1.0f + passed);
+    struct snapshot *s = make_snapshot(n, a);
+
+    if (!s)
+        return QHCP_E_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        s->entries[i] = find_or_add(t, servers[i].id);
+        if (!s->entries[i]) {
+            free(s);
+            return QHCP_E_NOMEM;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        s->entries[i]->version = t->version + 1;
+        ((union qhcp_addr *)s->targets)[i] = servers[i].target;
+        fill_server((struct fleet_server *)&s->fleet.servers[i], s->entries[i], &servers[i], kept);
+    }
+    t->looked = now;
+    s->fleet.made = now;
+    put_in_force(t, s, a);
+    let_go(t);
+    return 0;
+}

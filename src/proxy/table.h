@@ -1,0 +1,67 @@
+/* The table of servers as the forwarding threads see it: immutable snapshots, of which each thread
+ * reads the newest (liburcu, quiescent-state based: reading costs nothing, a thread says between
+ * two waits that it holds none), and entries, one for each server, that outlive them.
+ *
+ * The main thread makes snapshots and lets entries go; a connection's hold on its entry is what it
+ * counts there (load.in_flight). */
+#ifndef QHCP_PROXY_TABLE_H
+#define QHCP_PROXY_TABLE_H
+
+#include <urcu-qsbr.h>
+#include <uthash.h>
+
+#include "balance/balance.h"
+#include "fleet/fleet.h"
+#include "proxy/proxy.h"
+
+/* What the threads count of one server, beside its load. */
+struct entry {
+    struct load load; /* first: it has a cache line of its own */
+    size_t id;        /* the owner's name for it */
+    _Atomic uint64_t connects, failures[PROXY_FAILURES], bytes_in, bytes_out;
+    _Atomic uint64_t connect_time[PROXY_BUCKETS]; /* how many took up to 2^i x 100 us */
+    _Atomic uint32_t refused;                     /* connects that failed, since one succeeded */
+    _Atomic bool evicted;                         /* its connections are to end */
+
+    /* The main thread's. */
+    UT_hash_handle hh;
+    uint32_t slot;
+    uint64_t version;                  /* of the newest snapshot that names it */
+    uint64_t ended, failed;            /* at the last look, */
+    float recent_ended, recent_failed; /* and those since, fading */
+    uint32_t errors;                   /* permille of those */
+};
+
+struct snapshot {
+    struct rcu_head rcu;
+    struct fleet fleet;
+    struct entry **entries;         /* by the fleet's index */
+    const union qhcp_addr *targets; /* the same */
+    struct balance *balance;
+    uint64_t version;
+    _Atomic uint64_t *freed; /* where its version goes once no thread holds it */
+};
+
+struct table {
+    struct entry *entries; /* hash by id */
+    struct entry **slots;  /* NULL: free */
+    size_t n_slots;
+    struct load all;
+    struct snapshot *current; /* by rcu_dereference */
+    uint64_t version;         /* of the newest snapshot */
+    _Atomic uint64_t freed; /* of the newest one that no thread holds any more, nor any before it */
+    qhcp_nsec looked;       /* at the counters of failures */
+};
+
+/* Nothing is in it: every pick finds nobody.  QHCP_E_NOMEM. */
+int table_init(struct table *t, const struct balance_algorithm *a);
+/* No thread may read it any more. */
+void table_deinit(struct table *t);
+
+/* A new snapshot.  QHCP_E_NOMEM: the old one stays. */
+int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm *a,
+                  const struct proxy_server *servers, size_t n);
+/* The entry of that server; NULL: there is none. */
+struct entry *table_find(const struct table *t, size_t id);
+
+#endif

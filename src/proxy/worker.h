@@ -1,0 +1,67 @@
+/* One forwarding thread: its listening sockets, its connections, its wait. */
+#ifndef QHCP_PROXY_WORKER_H
+#define QHCP_PROXY_WORKER_H
+
+#include <pthread.h>
+
+#include "proxy/conn.h"
+#include "proxy/proxy.h"
+#include "proxy/relay.h"
+#include "proxy/table.h"
+
+#define WORKER_LISTENERS 2 /* IPv4 and IPv6 */
+
+/* A list whose first is the one that waits longest. */
+struct queue {
+    struct conn *first, *last;
+};
+
+/* What a thread tells the owner, through a pipe. */
+struct report {
+    size_t id; /* of a server; WORKER_NOBODY: a client found none */
+    int error;
+};
+#define WORKER_NOBODY SIZE_MAX
+
+struct worker {
+    const struct proxy_config *config;
+    struct table *table;
+    pthread_t thread;
+    bool running;
+    int epoll, wake, reports; /* wake: an eventfd; reports: the owner's pipe */
+    int listeners[WORKER_LISTENERS];
+    unsigned n_listeners;
+    bool accepting;         /* the listeners are in the epoll set */
+    qhcp_nsec accept_again; /* no descriptors were left: when it tries again */
+    size_t most;            /* connections of this thread at once */
+    qhcp_nsec now;          /* of this turn */
+    uint64_t seed;
+    struct balance_worker *balance; /* for `version` */
+    uint64_t version;
+    struct queue connecting, idle; /* by the time of their last step */
+    struct queue busy;             /* their turn was over before their data */
+    struct conn *dead;             /* freed at the end of the turn */
+    struct pipes pipes;
+    char *scratch;
+    _Atomic size_t connections;
+    _Atomic int order;  /* enum worker_order: the owner's word */
+    _Atomic bool evict; /* some entries are evicted: their connections are to be ended */
+};
+
+/* An order is never taken back. */
+enum worker_order { WORKER_RUN, WORKER_STOP_ACCEPTING, WORKER_END };
+
+/* listeners are the worker's from now on. */
+int worker_start(struct worker *w);
+void worker_order(struct worker *w, enum worker_order order);
+/* Waits for the thread's end and frees what it had. */
+void worker_end(struct worker *w);
+
+/* conn.c's: */
+void worker_report(struct worker *w, size_t id, int error);
+/* The server for one connection: the snapshot's index, or BALANCE_NONE. */
+const struct snapshot *worker_snapshot(struct worker *w);
+void queue_add(struct queue *q, struct conn *c);
+void queue_remove(struct queue *q, struct conn *c);
+
+#endif

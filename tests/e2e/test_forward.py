@@ -1,0 +1,287 @@
+"""The forwarder: clients of the load balancer's TCP port reach the servers that are up, and no other."""
+
+import hashlib
+import os
+import signal
+import socket
+import socketserver
+import struct
+import threading
+import time
+from pathlib import Path
+
+from lib.case import SLOW, Case, free_port
+from lib.raw import wait_log
+
+
+class Backend(socketserver.ThreadingTCPServer):
+    """Says its name, then sends back whatever comes; at the end of that, how much it was."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    address_family = socket.AF_INET
+
+    def __init__(self, name, port=0):
+        self.name = name
+        super().__init__(("127.0.0.1", port), Echo)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        pass  # a client that resets
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(self.server.name.encode() + b"\n")
+        total = 0
+        while data := self.request.recv(1 << 16):
+            total += len(data)
+            self.request.sendall(data)
+        self.request.sendall(b"\n%d" % total)
+
+
+def read_line(s):
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = s.recv(1)
+        if not byte:
+            break
+        line += byte
+    return line.decode().strip()
+
+
+def read_all(s):
+    parts = []
+    while data := s.recv(1 << 16):
+        parts.append(data)
+    return b"".join(parts)
+
+
+class Forward(Case):
+    def backend(self, name, port=0):
+        backend = Backend(name, port)
+        self.addCleanup(backend.close)
+        return backend
+
+    def fleet(self, *names, arguments=()):
+        """Backends with an agent each, and their load balancer: all up."""
+        self.backends = [self.backend(name) for name in names]
+        self.agents = [free_port() for _ in names]
+        self.servers = [self.server(port, "--service", f"tcp:{b.port}", ip="127.0.0.1")
+                        for port, b in zip(self.agents, self.backends)]
+        self.port = free_port(socket.SOCK_STREAM)
+        lb = self.lb([f"127.0.0.1:{port}" for port in self.agents], "--liveness-interval", "100ms",
+                     "--flap-hold", "0", "--slow-start", "0", "--status-interval", "200ms", *arguments,
+                     port=self.port)
+        at, _ = lb.wait_status(lambda s: s["up"] == len(names), within=10)
+        self.wait_served(len(names))
+        return lb, at
+
+    def wait_served(self, n):
+        """All of them are in the forwarder's table."""
+        deadline = time.monotonic() + 5 * SLOW
+        while len({self.ask() for _ in range(8 * n)} - {""}) < n:
+            self.assertLess(time.monotonic(), deadline)
+
+    def connect(self, family=socket.AF_INET):
+        s = socket.socket(family)
+        self.addCleanup(s.close)
+        s.settimeout(10 * SLOW)
+        s.connect(("127.0.0.1" if family == socket.AF_INET else "::1", self.port))
+        return s
+
+    def ask(self, family=socket.AF_INET):
+        """The name of the server that one connection reaches; "" where it is closed at once."""
+        with self.connect(family) as s:
+            try:
+                return read_line(s)
+            except ConnectionResetError:
+                return ""
+
+    def counts(self, lb, within=5):
+        _, status = lb.wait_status(lambda s: True, within, len(lb.lines))
+        return {s["address"]: s["forward"] for s in status["servers"]}
+
+    def test_connections_reach_every_server_in_both_families_and_are_counted(self):
+        lb, _ = self.fleet("a", "b")
+        before = sum(c["connects"] for c in self.counts(lb).values())
+        for family in (socket.AF_INET, socket.AF_INET6):
+            self.assertEqual({self.ask(family) for _ in range(40)}, {"a", "b"})
+        _, status = lb.wait_status(
+            lambda s: sum(x["forward"]["connects"] for x in s["servers"]) == before + 80, 5)
+        for server in status["servers"]:
+            forward = server["forward"]
+            self.assertEqual(sum(forward["connect_time"]), forward["connects"])
+            self.assertEqual(sum(forward["failures"].values()), 0)
+
+    def test_the_end_of_one_direction_leaves_the_other_open(self):
+        self.fleet("a")
+        s = self.connect()
+        s.sendall(b"hello")
+        s.shutdown(socket.SHUT_WR)
+        self.assertEqual(read_all(s), b"a\nhello\n5")
+
+    def test_bulk_arrives_whole_however_slowly_it_is_read(self):
+        lb, _ = self.fleet("a")
+        for pause in (0, 0.002):
+            with self.subTest(pause=pause):
+                data = os.urandom(1 << 20) * (24 if pause == 0 else 6)
+                s = self.connect()
+                self.assertEqual(read_line(s), "a")
+                sender = threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR)))
+                sender.start()
+                got, n = hashlib.sha256(), 0
+                while n < len(data):
+                    part = s.recv(min(1 << 16, len(data) - n))
+                    got.update(part)
+                    n += len(part)
+                    time.sleep(pause)
+                sender.join()
+                self.assertEqual(got.digest(), hashlib.sha256(data).digest())
+                self.assertEqual(read_all(s), b"\n%d" % len(data))
+        lb.wait_status(lambda s: s["servers"][0]["forward"]["bytes_in"] >= 30 << 20
+                       and s["servers"][0]["forward"]["in_flight"] == 0, 5)
+
+    def test_a_server_whose_port_is_shut_costs_no_client_a_byte_and_is_down(self):
+        lb, at = self.fleet("a", "b")
+        self.backends[0].close()
+        names = [self.ask() for _ in range(100)]
+        self.assertEqual(set(names), {"b"})
+        at, down = lb.wait_event("down", within=2, address=f"127.0.0.1:{self.agents[0]}", since=at)
+        self.assertIn(f"127.0.0.1:{self.backends[0].port}: connection refused", down["reason"])
+        refused = self.counts(lb)[f"127.0.0.1:{self.agents[0]}"]["failures"]["refused"]
+        self.assertGreaterEqual(refused, 1)
+        self.backend("a again", self.backends[0].port)
+        lb.wait_event("up", within=5, address=f"127.0.0.1:{self.agents[0]}", since=at)
+
+    def test_a_server_that_stops_gets_nothing_new_and_leaves_when_its_last_connection_has_ended(self):
+        lb, at = self.fleet("a", "b")
+        held = self.connect()
+        index = "ab".index(read_line(held))
+        leaving = self.servers[index]
+        leaving.send(signal.SIGTERM)
+        lb.wait_event("draining", within=2, address=f"127.0.0.1:{self.agents[index]}", since=at)
+        time.sleep(0.05)
+        other = "ba"[index]
+        self.assertEqual({self.ask() for _ in range(40)}, {other})
+        self.assertIsNone(leaving.popen.poll(), "it went though a connection was open")
+        held.sendall(b"still here")
+        held.shutdown(socket.SHUT_WR)
+        self.assertEqual(read_all(held), b"still here\n10")
+        begun = time.monotonic()
+        self.assertEqual(leaving.wait(5 * SLOW), 0)
+        self.assertLess(time.monotonic() - begun, 0.5 * SLOW)
+
+    def test_connections_to_one_that_leaves_end_at_its_deadline(self):
+        self.backends = [self.backend("a")]
+        port, self.port = free_port(), free_port(socket.SOCK_STREAM)
+        agent = self.server(port, "--service", f"tcp:{self.backends[0].port}", "--drain-timeout", "1s",
+                            ip="127.0.0.1")
+        lb = self.lb([f"127.0.0.1:{port}"], port=self.port)
+        lb.wait_event("up", within=10)
+        self.wait_served(1)
+        held = self.connect()
+        self.assertEqual(read_line(held), "a")
+        begun = time.monotonic()
+        agent.send(signal.SIGTERM)
+        self.assertEqual(read_all(held), b"")
+        self.assertEqual(agent.wait(5 * SLOW), 0)
+        self.assertGreater(time.monotonic() - begun, 0.8)
+        self.assertIn("its time is over: 1 connections are ended", lb.errors())
+
+    def test_a_load_balancer_that_stops_lets_connections_finish_and_takes_no_new_ones(self):
+        lb, _ = self.fleet("a")
+        held = self.connect()
+        self.assertEqual(read_line(held), "a")
+        lb.send(signal.SIGTERM)
+        wait_log(lb, "taking leave", 5)
+        time.sleep(0.1)
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect()
+        held.sendall(b"x" * 100000)
+        held.shutdown(socket.SHUT_WR)
+        self.assertEqual(len(read_all(held)), 100000 + len("\n100000"))
+        self.assertEqual(lb.wait(5 * SLOW), 0)
+
+    def test_without_a_service_clients_are_closed_at_once_and_the_log_says_why(self):
+        for service, words in (((), "no server offers a service"),
+                               (("--service", "tcp:192.0.2.1:80"), "192.0.2.1:80, which is refused")):
+            with self.subTest(service=service):
+                agent, self.port = free_port(), free_port(socket.SOCK_STREAM)
+                self.server(agent, *service, ip="127.0.0.1")
+                lb = self.lb([f"127.0.0.1:{agent}"], port=self.port)
+                lb.wait_event("up", within=10)
+                self.assertEqual(self.ask(), "")
+                wait_log(lb, words, 5 * SLOW)
+                self.assert_stops(lb)
+
+    def test_a_service_that_is_the_load_balancer_itself_is_refused(self):
+        agent, self.port = free_port(), free_port(socket.SOCK_STREAM)
+        self.server(agent, "--service", f"tcp:{self.port}", ip="127.0.0.1")
+        lb = self.lb([f"127.0.0.1:{agent}"], port=self.port)
+        lb.wait_event("up", within=10)
+        wait_log(lb, "it would be a loop", 5 * SLOW)
+        self.assertEqual(self.ask(), "")
+
+    def test_a_port_in_use_is_refused_and_no_forward_leaves_it_alone(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            status, _, said = self.qhcp("lb", "--servers", "127.0.0.1:1", "--port", str(port))
+            self.assertEqual(status, 1, said)
+            self.assertIn(f"TCP port {port} is in use", said)
+            lb = self.lb(["127.0.0.1:1"], "--no-forward", port=port)
+            wait_log(lb, "watching 1 servers", 5 * SLOW)
+
+    def test_nothing_is_left_behind_by_clients_of_any_kind(self):
+        lb, _ = self.fleet("a", "b")
+        fds = Path(f"/proc/{lb.pid}/fd")
+        time.sleep(0.3)
+        before = len(list(fds.iterdir()))
+        for i in range(300):
+            s = self.connect()
+            if i % 4 == 1:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset
+            elif i % 4 == 2:
+                s.sendall(b"x" * 200000)
+            elif i % 4 == 3:
+                s.shutdown(socket.SHUT_WR)
+                read_all(s)
+            s.close()
+        lb.wait_status(lambda s: all(x["forward"]["in_flight"] == 0 for x in s["servers"]), 10,
+                       len(lb.lines))
+        deadline = time.monotonic() + 5
+        while len(list(fds.iterdir())) > before + 16 and time.monotonic() < deadline:  # pipes are kept
+            time.sleep(0.05)
+        self.assertLessEqual(len(list(fds.iterdir())), before + 16)
+
+    def test_more_clients_than_allowed_wait_and_are_served_later(self):
+        self.fleet("a", arguments=("--max-connections", "4", "--threads", "1"))
+        held = [self.connect() for _ in range(4)]
+        for s in held:
+            self.assertEqual(read_line(s), "a")
+        waiting = self.connect()
+        waiting.settimeout(0.3)
+        with self.assertRaises(TimeoutError):
+            waiting.recv(1)
+        waiting.settimeout(10 * SLOW)
+        held[0].close()
+        self.assertEqual(read_line(waiting), "a")
+
+    def test_a_connection_on_which_nothing_moves_is_ended_and_one_that_trickles_is_not(self):
+        self.fleet("a", arguments=("--idle-timeout", "500ms"))
+        idle, busy = self.connect(), self.connect()
+        for s in (idle, busy):
+            self.assertEqual(read_line(s), "a")
+        for _ in range(10):
+            time.sleep(0.1)
+            busy.sendall(b"x")
+        self.assertEqual(read_all(idle), b"")
+        busy.shutdown(socket.SHUT_WR)
+        self.assertEqual(read_all(busy), b"x" * 10 + b"\n10")
