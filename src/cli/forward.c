@@ -21,6 +21,7 @@
 
 #define FORWARD_WORDS 200
 #define REFRESH NSEC_PER_SEC     /* from table to table, when nothing happens */
+#define PUBLISH_PART 20          /* parts of our time, of which tables take one at most */
 #define SOON (5 * NSEC_PER_MSEC) /* after an event: several of a moment make one table */
 #define TELL (10 * NSEC_PER_SEC) /* between two lines about clients without a server */
 #define DESCRIPTORS 2            /* of a connection; pipes of bulk come on top */
@@ -200,8 +201,10 @@ void forward_deinit(struct forward *f)
 
 void forward_event(struct forward *f, qhcp_nsec now)
 {
+    qhcp_nsec soon = nsec_max(nsec_add(now, SOON), f->not_before);
+
     if (f->proxy)
-        f->publish_at = nsec_min(f->publish_at, nsec_add(now, SOON));
+        f->publish_at = nsec_min(f->publish_at, soon);
 }
 
 static struct target *find(const struct forward *f, const char *address)
@@ -370,6 +373,7 @@ static bool make_room(struct forward *f, size_t n)
 static void publish(struct forward *f, qhcp_nsec now)
 {
     size_t n = qhcp_lb_count(f->core), used = 0;
+    qhcp_nsec begun = loop_now(), took;
     struct qhcp_view view;
     struct qhcp_self self;
 
@@ -384,7 +388,9 @@ static void publish(struct forward *f, qhcp_nsec now)
     }
     if (proxy_publish(f->proxy, now, f->servers, used) != 0)
         log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
-    f->publish_at = nsec_add(now, REFRESH);
+    took = loop_now() - begun;
+    f->not_before = nsec_add(begun, took * PUBLISH_PART);
+    f->publish_at = nsec_max(nsec_add(now, REFRESH), f->not_before);
 }
 
 void forward_configure(struct forward *f, const struct options *o)

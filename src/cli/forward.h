@@ -24,6 +24,7 @@ struct forward {
     struct proxy_server *servers; /* room for cap */
     size_t cap;
     uint16_t port;        /* our own */
+    qhcp_nsec not_before; /* no table earlier, whatever happens */
     qhcp_nsec publish_at; /* the next table */
     uint64_t nobody;      /* clients that found no server, not told yet */
     qhcp_nsec nobody_told;

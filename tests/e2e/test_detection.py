@@ -55,8 +55,8 @@ class Detection(Case):
             time.sleep(0.09)
             for server in servers[::2]:
                 server.send(signal.SIGCONT)
-            at, _ = lb.wait_status(lambda s: s["local_score"] > 0, 5, at)
-            at, _ = lb.wait_status(lambda s: s["local_score"] == 0, 10, at)
+            time.sleep(0.5)
+            lb.wait_status(lambda s: s["local_score"] == 0 and s["up"] == len(CROWD), 10, len(lb.lines))
         self.assertEqual(self.downs(lb), [])
 
     def test_half_a_fleet_that_does_not_wake_again_is_down_a_second_later(self):

@@ -2,6 +2,8 @@
  * fleet changes. */
 #include "table.h"
 
+#include "cli/options.h"
+
 #include <math.h>
 
 #define PICKS 100000
@@ -164,6 +166,18 @@ static void the_algorithm_can_change_with_the_fleet(void **state)
     table_deinit(&t);
 }
 
+static void the_option_has_every_algorithm_in_the_registry_s_order(void **state)
+{
+    char words[512] = "";
+
+    (void)state;
+    for (size_t a = 0; name(a); a++) {
+        strcat(words, a > 0 ? "|" : "");
+        strcat(words, name(a));
+    }
+    assert_string_equal(words, OPTIONS_BALANCE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +188,7 @@ int main(void)
         cmocka_unit_test(round_robin_is_smooth),
         cmocka_unit_test(round_robin_goes_on_where_it_was_when_the_fleet_is_made_anew),
         cmocka_unit_test(the_algorithm_can_change_with_the_fleet),
+        cmocka_unit_test(the_option_has_every_algorithm_in_the_registry_s_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
