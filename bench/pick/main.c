@@ -16,6 +16,8 @@
 static const size_t sizes[] = {10, 1000, 100000};
 #define SIZES (sizeof sizes / sizeof sizes[0])
 
+static volatile uint32_t sink; /* what was picked is used for something */
+
 static double now(void)
 {
     struct timespec ts;
@@ -72,7 +74,6 @@ static double measure(const struct balance_algorithm *a, const struct fleet *f, 
     struct balance *b = balance_init(room(balance_size(a, f->n)), a, f);
     struct balance_worker *w;
     struct balance_request r = {.now = 2 * NSEC_PER_SEC};
-    volatile uint32_t sink = 0;
 
     *ret_ms = (now() - begun) / 1e6;
     w = balance_worker_init(room(balance_worker_size(b)), b, NULL, 1);

@@ -408,7 +408,8 @@ unsigned health_weight(const struct health *h, qhcp_nsec now)
 
 bool health_pressed(const struct health *h, qhcp_nsec now)
 {
-    return health_half(h) && (now - h->first_miss_sent) * 2 >= h->demand.window;
+    return h->misses > 0 && h->misses * 2 >= h->demand.misses &&
+           (now - h->first_miss_sent) * 2 >= h->demand.window;
 }
 
 bool health_ask(struct health *h, qhcp_nsec now)

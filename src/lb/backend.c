@@ -105,7 +105,7 @@ static void cross_check(struct backend *b)
         backend_rearm(asked[i]);
 }
 
-/* What a cross-check has found: one of its sample is half convicted too. */
+/* What a cross-check has found: one of its sample is doubted too. */
 static void count_cross(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
@@ -118,13 +118,13 @@ static void count_cross(struct backend *b)
         local_suspects(&lb->local, lb->now, lb->cross_silent, lb->cross_asked);
 }
 
-/* Many at once that are half convicted speak against ourselves, many of all or of a sample: loss
+/* Many at once that are doubted speak against ourselves, many of all or of a sample: loss
  * alone brings silences about all the time, but not those.  The crowd has dispersed only once
  * nobody is silent at all: what is forgiven while we are ill is silent still. */
 static void count_suspect(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
-    bool suspected = health_suspected(&b->health), half = suspected && health_half(&b->health);
+    bool suspected = health_suspected(&b->health), half = suspected && health_doubted(&b->health);
     bool grows = half && !b->half;
 
     lb->suspects += suspected - b->suspected;

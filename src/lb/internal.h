@@ -182,7 +182,7 @@ struct qhcp_lb {
     struct heap heap;
     struct local local;             /* our own illness, which every backend's health looks at */
     size_t suspects;                /* backends that miss probes now */
-    size_t halves;                  /* those of them that have half of what convicts them */
+    size_t halves;                  /* those of them that are doubted (health_doubted) */
     size_t lost;                    /* backends with a struct lost */
     uint32_t seed;                  /* of the probes' phases */
     size_t in_state[QHCP_DOWN + 1]; /* how many backends are */
