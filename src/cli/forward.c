@@ -24,6 +24,7 @@
 #define PUBLISH_PART 20          /* parts of our time, of which tables take one at most */
 #define SOON (5 * NSEC_PER_MSEC) /* after an event: several of a moment make one table */
 #define TELL (10 * NSEC_PER_SEC) /* between two lines about clients without a server */
+#define RESERVED 128             /* connections\' worth of descriptors for everything else */
 #define DESCRIPTORS 2            /* of a connection; pipes of bulk come on top */
 
 struct target {
@@ -117,20 +118,22 @@ static void on_ports(void *ctx, qhcp_nsec now)
 static size_t limit_connections(size_t wanted)
 {
     struct rlimit limit;
+    rlim_t enough;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return wanted;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur / DESCRIPTORS >= wanted + 128)
+    enough = limit.rlim_cur > 2 * DESCRIPTORS * RESERVED ? limit.rlim_cur / DESCRIPTORS - RESERVED
+                                                         : limit.rlim_cur / (2 * DESCRIPTORS);
+    if (limit.rlim_cur == RLIM_INFINITY || enough >= wanted)
         return wanted;
     log_say(
         QHCP_LOG_WARNING,
         "%llu descriptors are allowed (ulimit -n), which is enough for %llu connections and not "
         "for the %zu of --max-connections",
-        (unsigned long long)limit.rlim_cur,
-        (unsigned long long)(limit.rlim_cur / DESCRIPTORS - 128), wanted);
-    return limit.rlim_cur / DESCRIPTORS - 128;
+        (unsigned long long)limit.rlim_cur, (unsigned long long)enough, wanted);
+    return enough;
 }
 
 static unsigned threads(const struct options *o)
@@ -221,8 +224,10 @@ void forward_forget(struct forward *f, const char *address)
 {
     struct target *t = find(f, address);
 
-    if (t)
-        drop(f, t);
+    if (!t)
+        return;
+    drop(f, t);
+    forward_event(f, loop_now()); /* the table still names it */
 }
 
 static bool take_slot(struct forward *f, struct target *t)
@@ -287,14 +292,15 @@ static uint16_t own_service(const struct forward *f, size_t index, struct target
     for (size_t i = 0; i < n && port == 0; i++) {
         if (strncmp(services[i], "tcp:", 4) != 0)
             continue;
-        if (!strchr(services[i] + 4, ':'))
+        if (!strchr(services[i] + 4, ':')) {
             (void)value_count(services[i] + 4, "port", 1, 65535, &port, ignored, sizeof ignored);
-        else if (!t->told)
+        } else if (!t->told) {
+            t->told = true;
             log_say(QHCP_LOG_WARNING,
                     "%s offers %s, which is refused: it is not the address at which the server was "
                     "verified",
                     address, services[i]);
-        t->told = true;
+        }
     }
     return (uint16_t)port;
 }

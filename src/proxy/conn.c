@@ -122,17 +122,25 @@ static size_t tried_indexes(const struct conn *c, const struct snapshot *s, uint
     return n;
 }
 
+/* Errors that say something of this machine, and nothing of the server. */
+static bool is_ours(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EADDRNOTAVAIL || error == ENOSPC;
+}
+
 /* The next server; closes where there is none. */
 static void choose(struct conn *c)
 {
     struct worker *w = c->worker;
-    uint32_t not [CONN_TRIES], index;
+    uint32_t tried[CONN_TRIES], index;
+    bool ours;
 
     while (c->n_tried < CONN_TRIES) {
         const struct snapshot *s = worker_snapshot(w);
-        struct balance_request r = {.now = w->now, .key = c->key, .tried = not };
+        struct balance_request r = {.now = w->now, .key = c->key, .tried = tried};
 
-        r.n_tried = c->n_tried > 0 ? tried_indexes(c, s, not ) : 0;
+        r.n_tried = c->n_tried > 0 ? tried_indexes(c, s, tried) : 0;
         index = w->balance ? balance_pick(w->balance, &r) : BALANCE_NONE;
         if (index == BALANCE_NONE)
             break;
@@ -145,8 +153,12 @@ static void choose(struct conn *c)
             touch(c, &w->connecting);
             return;
         }
-        count_failure(c, errno);
-        leave_server(c, true);
+        ours = is_ours(errno);
+        if (!ours)
+            count_failure(c, errno);
+        leave_server(c, !ours);
+        if (ours) /* another server would not help */
+            break;
     }
     if (c->n_tried == 0)
         worker_report(w, WORKER_NOBODY, 0);

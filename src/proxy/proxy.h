@@ -25,7 +25,7 @@ struct balance_algorithm;
 enum proxy_failure {
     PROXY_REFUSED,     /* by the server: nobody listens */
     PROXY_TIMED_OUT,   /* no answer in the connect timeout */
-    PROXY_UNREACHABLE, /* the network says so, or we have no descriptors or ports left */
+    PROXY_UNREACHABLE, /* the network says so */
     PROXY_RESET,       /* by the server, after it was connected */
     PROXY_FAILURES
 };

@@ -145,15 +145,18 @@ static void let_go(struct table *t)
     }
 }
 
-/* Failures of late, in permille: both counts fade, so that what happened a while ago says little.
+/* Failures of late, in permille: the counts fade, so that what happened a while ago says little.
  */
-static uint32_t look_at_failures(struct entry *e, float kept)
+static uint32_t look_at_counts(struct entry *e, float kept)
 {
     uint64_t ended = atomic_load_explicit(&e->load.ended, memory_order_relaxed);
+    uint64_t connected = atomic_load_explicit(&e->connects, memory_order_relaxed);
     uint64_t failed = atomic_load_explicit(&e->load.failed, memory_order_relaxed);
 
+    e->recent_connected = e->recent_connected * kept + (float)(connected - e->connected);
     e->recent_ended = e->recent_ended * kept + (float)(ended - e->ended);
     e->recent_failed = e->recent_failed * kept + (float)(failed - e->failed);
+    e->connected = connected;
     e->ended = ended;
     e->failed = failed;
     e->errors =
@@ -161,10 +164,18 @@ static uint32_t look_at_failures(struct entry *e, float kept)
     return e->errors;
 }
 
+/* Connections a second that we give it, in thousandths. */
+static uint32_t own_rate(const struct entry *e)
+{
+    return (uint32_t)(e->recent_connected * 1000.0f / ((float)FADE / (float)NSEC_PER_SEC));
+}
+
 /* One that may be used again is evicted no more. */
 static void fill_server(struct fleet_server *f, struct entry *e, const struct proxy_server *s,
                         float kept)
 {
+    uint32_t errors = look_at_counts(e, kept);
+
     if (s->share > 0)
         atomic_store_explicit(&e->evicted, false, memory_order_relaxed);
     *f = (struct fleet_server){.load = &e->load,
@@ -175,8 +186,8 @@ static void fill_server(struct fleet_server *f, struct entry *e, const struct pr
                                .priority = s->priority,
                                .degraded = s->degraded,
                                .utilization = s->utilization,
-                               .rate = s->rate,
-                               .errors = look_at_failures(e, kept),
+                               .rate = s->rate != FLEET_UNKNOWN ? s->rate : own_rate(e),
+                               .errors = errors,
                                .in_flight = s->in_flight,
                                .in_flight_ours = load_in_flight(&e->load),
                                .latency_us = s->latency_us};

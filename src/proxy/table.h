@@ -26,10 +26,10 @@ struct entry {
     /* The main thread's. */
     UT_hash_handle hh;
     uint32_t slot;
-    uint64_t version;                  /* of the newest snapshot that names it */
-    uint64_t ended, failed;            /* at the last look, */
-    float recent_ended, recent_failed; /* and those since, fading */
-    uint32_t errors;                   /* permille of those */
+    uint64_t version;                                    /* of the newest snapshot that names it */
+    uint64_t connected, ended, failed;                   /* at the last look, */
+    float recent_connected, recent_ended, recent_failed; /* and those since, fading */
+    uint32_t errors;                                     /* permille of those */
 };
 
 struct snapshot {

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import signal
 import socket
 import socketserver
@@ -10,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from lib.case import SLOW, Case, free_port
+from lib.case import SLOW, Case, Lb, free_port
 from lib.raw import wait_log
 
 
@@ -260,6 +261,43 @@ class Forward(Case):
         while len(list(fds.iterdir())) > before + 16 and time.monotonic() < deadline:  # pipes are kept
             time.sleep(0.05)
         self.assertLessEqual(len(list(fds.iterdir())), before + 16)
+
+    def test_want_of_descriptors_is_no_server_s_fault_and_passes(self):
+        lb, _ = self.fleet("a", arguments=("--threads", "1"))
+        used = len(list(Path(f"/proc/{lb.pid}/fd").iterdir()))
+        resource.prlimit(lb.pid, resource.RLIMIT_NOFILE, (used + 9, used + 9))  # four clients and a half
+        clients = [self.connect() for _ in range(12)]
+        self.assertEqual(read_line(clients[0]), "a")
+        time.sleep(0.5)
+        for s in clients:
+            s.close()
+        lb.wait_status(lambda s: s["servers"][0]["forward"]["in_flight"] == 0, 5, len(lb.lines))
+        self.assertEqual(self.ask(), "a")
+        forward = self.counts(lb)[f"127.0.0.1:{self.agents[0]}"]
+        self.assertEqual((sum(forward["failures"].values()), forward["errors_permille"]), (0, 0))
+        self.assertEqual([e["to"] for e in lb.events()], ["up"])
+
+    def test_a_server_that_is_no_longer_watched_gets_nothing_new(self):
+        backends = [self.backend(name) for name in "ab"]
+        agents, self.port = [free_port(), free_port()], free_port(socket.SOCK_STREAM)
+        for agent, backend in zip(agents, backends):
+            self.server(agent, "--service", f"tcp:{backend.port}", ip="127.0.0.1")
+        path = self.dir / "qhcp.yaml"
+
+        def watch(*ports):
+            path.write_text("servers:\n" + "".join(f"  - 127.0.0.1:{p}\n" for p in ports) +
+                            f"port: {self.port}\nstatus-format: json\ncheck-interval: 1\n",
+                            encoding="utf-8")
+
+        watch(*agents)
+        lb = self.start("lb", "--config", path, kind=Lb)
+        lb.wait_status(lambda s: s["up"] == 2, within=10)
+        self.wait_served(2)
+        watch(agents[1])
+        lb.send(signal.SIGHUP)
+        wait_log(lb, "configuration read again", 5 * SLOW)
+        time.sleep(0.1)
+        self.assertEqual({self.ask() for _ in range(60)}, {"b"})
 
     def test_more_clients_than_allowed_wait_and_are_served_later(self):
         self.fleet("a", arguments=("--max-connections", "4", "--threads", "1"))

@@ -1,0 +1,111 @@
+/* The forwarder's table: what it makes of counts, and what outlives it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "proxy/table.h"
+
+#define SEC NSEC_PER_SEC
+
+static struct table t;
+
+static struct proxy_server server(size_t id, unsigned share)
+{
+    return (struct proxy_server){.id = id,
+                                 .name = id ? "b:1" : "a:1",
+                                 .weight = 1,
+                                 .share = share,
+                                 .utilization = FLEET_UNKNOWN,
+                                 .rate = FLEET_UNKNOWN,
+                                 .in_flight = FLEET_UNKNOWN,
+                                 .latency_us = FLEET_UNKNOWN};
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    rcu_register_thread();
+    return table_init(&t, balance_find("utilization"));
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rcu_thread_offline();
+    table_deinit(&t);
+    rcu_unregister_thread();
+    return 0;
+}
+
+static void publish(qhcp_nsec now, const struct proxy_server *servers, size_t n)
+{
+    assert_int_equal(table_publish(&t, now, balance_find("utilization"), servers, n), 0);
+}
+
+/* One that reports its utilization and no rate has the rate of what we give it. */
+static void utilization_works_with_our_own_count_of_connections(void **state)
+{
+    struct proxy_server servers[] = {server(0, FLEET_SHARE), server(1, FLEET_SHARE)};
+
+    (void)state;
+    servers[0].utilization = 800;
+    servers[1].utilization = 400;
+    publish(SEC, servers, 2);
+    for (size_t i = 0; i < 2; i++)
+        atomic_fetch_add(&table_find(&t, i)->connects, 1000);
+    publish(2 * SEC, servers, 2);
+    assert_true(balance_planned_share(t.current->balance, 1) > 0.66);
+    assert_true(balance_planned_share(t.current->balance, 1) < 0.67);
+}
+
+static void failures_of_late_cost_a_server_its_part_and_are_forgotten(void **state)
+{
+    struct proxy_server servers[] = {server(0, FLEET_SHARE), server(1, FLEET_SHARE)};
+    struct entry *e;
+
+    (void)state;
+    publish(SEC, servers, 2);
+    e = table_find(&t, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        load_begin(&e->load, &t.all);
+        load_end(&e->load, &t.all, true);
+    }
+    publish(2 * SEC, servers, 2);
+    assert_true(balance_planned_share(t.current->balance, 0) < 0.02);
+    for (unsigned i = 0; i < 40; i++)
+        publish((10 + 10 * i) * SEC, servers, 2);
+    assert_true(balance_planned_share(t.current->balance, 0) > 0.49);
+}
+
+static void a_server_that_is_gone_stays_until_its_last_connection_has_ended(void **state)
+{
+    struct proxy_server servers[] = {server(0, FLEET_SHARE), server(1, FLEET_SHARE)};
+    struct entry *e;
+
+    (void)state;
+    publish(SEC, servers, 2);
+    e = table_find(&t, 1);
+    load_begin(&e->load, &t.all);
+    for (unsigned i = 2; i < 5; i++) {
+        publish(i * SEC, servers, 1);
+        rcu_barrier();
+        assert_ptr_equal(table_find(&t, 1), e);
+    }
+    load_end(&e->load, &t.all, false);
+    publish(6 * SEC, servers, 1);
+    assert_null(table_find(&t, 1));
+    assert_non_null(table_find(&t, 0));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(utilization_works_with_our_own_count_of_connections),
+        TEST(failures_of_late_cost_a_server_its_part_and_are_forgotten),
+        TEST(a_server_that_is_gone_stays_until_its_last_connection_has_ended),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
