@@ -41,7 +41,7 @@ struct target {
 static void on_port(void *ctx, qhcp_nsec now, size_t slot, bool open, const char *why)
 {
     struct forward *f = ctx;
-    struct target *t = f->slots[slot];
+    struct target *t = f->slots.at[slot];
     char where[ADDRESS_TEXT], words[QHCP_TEXT];
 
     address_format(&t->address, where, sizeof where);
@@ -56,10 +56,11 @@ static void on_port(void *ctx, qhcp_nsec now, size_t slot, bool open, const char
 
 static struct target *find_id(const struct forward *f, size_t id)
 {
-    for (size_t i = 0; i < f->n_slots; i++)
-        if (f->slots[i] && f->slots[i]->id == id)
-            return f->slots[i];
-    return NULL;
+    struct target *t = f->table;
+
+    while (t && t->id != id)
+        t = t->hh.next;
+    return t;
 }
 
 /* One connection that fails proves nothing: the port is looked at. */
@@ -185,19 +186,18 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
 static void drop(struct forward *f, struct target *t)
 {
     ports_forget(f->ports, t->slot);
-    f->slots[t->slot] = NULL;
+    slots_give_back(&f->slots, t->slot);
     HASH_DEL(f->table, t);
     free(t);
 }
 
 void forward_deinit(struct forward *f)
 {
-    for (size_t i = 0; i < f->n_slots; i++)
-        if (f->slots[i])
-            drop(f, f->slots[i]);
+    while (f->table)
+        drop(f, f->table);
     proxy_free(f->proxy);
     ports_free(f->ports);
-    free(f->slots);
+    slots_deinit(&f->slots);
     free(f->servers);
     *f = (struct forward){.proxy = NULL};
 }
@@ -230,26 +230,6 @@ void forward_forget(struct forward *f, const char *address)
     forward_event(f, loop_now()); /* the table still names it */
 }
 
-static bool take_slot(struct forward *f, struct target *t)
-{
-    size_t i = 0, n = f->n_slots ? 2 * f->n_slots : 16;
-    struct target **grown;
-
-    while (i < f->n_slots && f->slots[i])
-        i++;
-    if (i == f->n_slots) {
-        grown = realloc(f->slots, n * sizeof *grown);
-        if (!grown)
-            return false;
-        memset(grown + i, 0, (n - i) * sizeof *grown);
-        f->slots = grown;
-        f->n_slots = n;
-    }
-    f->slots[i] = t;
-    t->slot = i;
-    return true;
-}
-
 static struct target *find_or_add(struct forward *f, const char *address)
 {
     struct target *t = find(f, address);
@@ -257,7 +237,7 @@ static struct target *find_or_add(struct forward *f, const char *address)
     if (t)
         return t;
     t = calloc(1, sizeof *t);
-    if (!t || !take_slot(f, t)) {
+    if (!t || slots_take(&f->slots, t, &t->slot) != 0) {
         free(t);
         return NULL;
     }

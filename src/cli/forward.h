@@ -4,6 +4,7 @@
 #ifndef QHCP_CLI_FORWARD_H
 #define QHCP_CLI_FORWARD_H
 
+#include "base/slots.h"
 #include "cli/options.h"
 #include "proxy/proxy.h"
 
@@ -17,9 +18,8 @@ struct forward {
     struct proxy *proxy; /* NULL: nothing is forwarded */
     struct ports *ports; /* confirms what connections have met */
     struct qhcp_lb *core;
-    struct target *table;  /* by servers_key */
-    struct target **slots; /* by the number under which ports watches it; NULL: free */
-    size_t n_slots;
+    struct target *table; /* by servers_key */
+    struct slots slots;   /* targets, by the number under which ports watches them */
     size_t next_id;
     struct proxy_server *servers; /* room for cap */
     size_t cap;

@@ -30,7 +30,7 @@ struct probed {
 static void on_verdict(void *ctx, qhcp_nsec now, size_t id, bool open, const char *why)
 {
     struct probes *p = ctx;
-    struct probed *server = p->slots[id];
+    struct probed *server = p->slots.at[id];
     char words[QHCP_TEXT];
 
     server->shut = !open;
@@ -78,16 +78,15 @@ static void drop(struct probes *p, struct probed *server)
 {
     ports_forget(p->ports, server->id);
     HASH_DEL(p->table, server);
-    p->slots[server->id] = NULL;
+    slots_give_back(&p->slots, server->id);
     free(server);
 }
 
 void probes_deinit(struct probes *p)
 {
-    for (size_t i = 0; i < p->n_slots; i++)
-        if (p->slots[i])
-            drop(p, p->slots[i]);
-    free(p->slots);
+    while (p->table)
+        drop(p, p->table);
+    slots_deinit(&p->slots);
     ports_free(p->ports);
     *p = (struct probes){.ports = NULL};
 }
@@ -103,44 +102,22 @@ void probes_forget(struct probes *p, const char *address)
         drop(p, server);
 }
 
-/* A free number; -1: out of memory. */
-static long find_slot(struct probes *p)
-{
-    size_t i = 0, n = p->n_slots ? 2 * p->n_slots : 16;
-    struct probed **grown;
-
-    if (HASH_COUNT(p->table) == p->n_slots) {
-        grown = realloc(p->slots, n * sizeof *grown);
-        if (!grown)
-            return -1;
-        i = p->n_slots;
-        memset(grown + i, 0, (n - i) * sizeof *grown);
-        p->slots = grown;
-        p->n_slots = n;
-    }
-    while (p->slots[i])
-        i++;
-    return (long)i;
-}
-
 static struct probed *find_or_add(struct probes *p, const char *address)
 {
     struct probed *server;
     char key[ADDRESS_KEY];
-    long id;
 
     servers_key(address, key);
     HASH_FIND_STR(p->table, key, server);
     if (server)
         return server;
-    id = find_slot(p);
-    server = id < 0 ? NULL : calloc(1, sizeof *server);
-    if (!server)
+    server = calloc(1, sizeof *server);
+    if (!server || slots_take(&p->slots, server, &server->id) != 0) {
+        free(server);
         return NULL;
-    server->id = (size_t)id;
+    }
     memcpy(server->key, key, sizeof key);
     HASH_ADD_STR(p->table, key, server);
-    p->slots[id] = server;
     return server;
 }
 
@@ -212,11 +189,11 @@ qhcp_nsec probes_deadline(const struct probes *p)
 
 void probes_expire(struct probes *p, qhcp_nsec now)
 {
-    for (size_t i = 0; p->open && i < p->n_slots; i++) {
-        if (!p->slots[i] || !p->slots[i]->open)
+    for (struct probed *s = p->open ? p->table : NULL; s; s = s->hh.next) {
+        if (!s->open)
             continue;
-        p->slots[i]->open = false;
-        (void)qhcp_lb_data_port(p->core, now, p->slots[i]->key, true, "");
+        s->open = false;
+        (void)qhcp_lb_data_port(p->core, now, s->key, true, "");
     }
     p->open = false;
     if (p->ports && ports_deadline(p->ports) <= now)

@@ -3,6 +3,7 @@
 #ifndef QHCP_CLI_PROBES_H
 #define QHCP_CLI_PROBES_H
 
+#include "base/slots.h"
 #include "cli/options.h"
 
 #include <qhcp/lb.h>
@@ -16,9 +17,8 @@ struct probes {
     struct qhcp_lb *core;
     uint16_t port; /* 0: each server's own service */
     struct probed *table;
-    struct probed **slots; /* by number; NULL: free */
-    size_t n_slots;
-    bool open; /* some are to be told of as open */
+    struct slots slots; /* those in the table, by the number under which ports watches them */
+    bool open;          /* some are to be told of as open */
 };
 
 /* Starts what --probe asks for.  On failure words name the option.  *ret must stay where it is; end

@@ -147,7 +147,7 @@ static void choose(struct conn *c)
         c->entry = s->entries[index];
         load_begin(&c->entry->load, &w->table->all);
         atomic_fetch_add_explicit(&c->entry->connects, 1, memory_order_relaxed);
-        c->tried[c->n_tried++] = c->entry->slot;
+        c->tried[c->n_tried++] = (uint32_t)c->entry->slot;
         c->begun = w->now;
         if (dial(c, &s->targets[index])) {
             touch(c, &w->connecting);

@@ -47,7 +47,7 @@ static void put_in_force(struct table *t, struct snapshot *s, const struct balan
 {
     struct snapshot *old = t->current;
 
-    s->fleet.slots = (uint32_t)t->n_slots;
+    s->fleet.slots = (uint32_t)t->slots.n;
     s->fleet.all = &t->all;
     s->version = ++t->version;
     s->freed = &t->freed;
@@ -78,7 +78,7 @@ void table_deinit(struct table *t)
         HASH_DEL(t->entries, e);
         free(e);
     }
-    free(t->slots);
+    slots_deinit(&t->slots);
     free(t->current);
 }
 
@@ -88,26 +88,6 @@ struct entry *table_find(const struct table *t, size_t id)
 
     HASH_FIND(hh, t->entries, &id, sizeof id, e);
     return e;
-}
-
-static int take_slot(struct table *t, struct entry *e)
-{
-    size_t i = 0, n = t->n_slots ? 2 * t->n_slots : 16;
-    struct entry **grown;
-
-    while (i < t->n_slots && t->slots[i])
-        i++;
-    if (i == t->n_slots) {
-        grown = realloc(t->slots, n * sizeof *grown);
-        if (!grown)
-            return QHCP_E_NOMEM;
-        memset(grown + i, 0, (n - i) * sizeof *grown);
-        t->slots = grown;
-        t->n_slots = n;
-    }
-    t->slots[i] = e;
-    e->slot = (uint32_t)i;
-    return 0;
 }
 
 static struct entry *find_or_add(struct table *t, size_t id)
@@ -121,7 +101,7 @@ static struct entry *find_or_add(struct table *t, size_t id)
         return NULL;
     memset(e, 0, sizeof *e);
     e->id = id;
-    if (take_slot(t, e) != 0) {
+    if (slots_take(&t->slots, e, &e->slot) != 0) {
         free(e);
         return NULL;
     }
@@ -139,7 +119,7 @@ static void let_go(struct table *t)
     {
         if (e->version == t->version || e->version > freed || load_in_flight(&e->load) > 0)
             continue;
-        t->slots[e->slot] = NULL;
+        slots_give_back(&t->slots, e->slot);
         HASH_DEL(t->entries, e);
         free(e);
     }
@@ -180,7 +160,7 @@ static void fill_server(struct fleet_server *f, struct entry *e, const struct pr
         atomic_store_explicit(&e->evicted, false, memory_order_relaxed);
     *f = (struct fleet_server){.load = &e->load,
                                .key = fleet_key(s->name),
-                               .slot = e->slot,
+                               .slot = (uint32_t)e->slot,
                                .weight = s->weight,
                                .share = s->share,
                                .priority = s->priority,

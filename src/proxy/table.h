@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "balance/balance.h"
+#include "base/slots.h"
 #include "fleet/fleet.h"
 #include "proxy/proxy.h"
 
@@ -25,7 +26,7 @@ struct entry {
 
     /* The main thread's. */
     UT_hash_handle hh;
-    uint32_t slot;
+    size_t slot;
     uint64_t version;                                    /* of the newest snapshot that names it */
     uint64_t connected, ended, failed;                   /* at the last look, */
     float recent_connected, recent_ended, recent_failed; /* and those since, fading */
@@ -44,8 +45,7 @@ struct snapshot {
 
 struct table {
     struct entry *entries; /* hash by id */
-    struct entry **slots;  /* NULL: free */
-    size_t n_slots;
+    struct slots slots;    /* entries */
     struct load all;
     struct snapshot *current; /* by rcu_dereference */
     uint64_t version;         /* of the newest snapshot */

@@ -134,6 +134,53 @@ static void a_burst_convicts_nobody_while_we_are_ill(void **state)
     assert_true(c.now - from >= 3 * LOCAL_DECAY);
 }
 
+/* Its probes leave until the window is full; those that follow are refused. */
+static void one_that_icmp_speaks_of_while_we_are_ill_is_found_though_its_window_fills(void **state)
+{
+    struct local l = {0};
+    struct clock c;
+    qhcp_nsec end;
+    unsigned asked = 0;
+
+    (void)state;
+    clock_up(&c, 3);
+    c.h.config.local = &l;
+    end = c.now + 6 * SEC;
+    local_late(&l, c.now, 6 * SEC);
+    clock_signal(&c, HEALTH_SIGNAL_ICMP_CERTAIN);
+    while (!c.step.verdict) {
+        if (c.step.probe && ++asked <= 60)
+            health_sent(&c.h, c.now);
+        else if (c.step.probe)
+            health_not_sent(&c.h, c.now);
+        c.now = nsec_max(c.now, health_deadline(&c.h));
+        assert_true(c.now < end);
+        health_poll(&c.h, c.now, &c.step);
+        if (c.step.probe && local_score(&l, c.now) > 0)
+            assert_true(asked < 300); /* not one every time the burst has had its time */
+    }
+    assert_int_equal(c.h.state, QHCP_DOWN);
+    assert_int_equal(local_score(&l, c.now), 0);
+}
+
+static void one_that_is_down_is_dialled_no_sooner_because_we_are_ill(void **state)
+{
+    struct local l = {0};
+    struct clock c;
+
+    (void)state;
+    clock_up(&c, 3);
+    clock_cut(&c);
+    assert_true(clock_until(&c, 10 * SEC).verdict);
+    c.h.config.local = &l;
+    clock_until(&c, 60 * SEC);
+    assert_true(c.step.dial);
+    health_dialed(&c.h, c.now);
+    local_late(&l, c.now, 6 * SEC);
+    clock_signal(&c, HEALTH_SIGNAL_DIAL_FAILED);
+    assert_true(health_deadline(&c.h) >= c.now + 29 * SEC);
+}
+
 static void attempts_that_time_out_while_we_are_ill_do_not_count(void **state)
 {
     struct local l = {0};
@@ -184,6 +231,8 @@ int main(void)
             a_server_that_fell_silent_while_we_were_ill_is_down_when_nothing_can_leave),
         cmocka_unit_test(nobody_is_voted_down_by_silence_while_we_are_ill),
         cmocka_unit_test(a_burst_convicts_nobody_while_we_are_ill),
+        cmocka_unit_test(one_that_icmp_speaks_of_while_we_are_ill_is_found_though_its_window_fills),
+        cmocka_unit_test(one_that_is_down_is_dialled_no_sooner_because_we_are_ill),
         cmocka_unit_test(attempts_that_time_out_while_we_are_ill_do_not_count),
         cmocka_unit_test(timeouts_are_longer_while_we_are_ill),
     };
