@@ -79,7 +79,7 @@ enum options_kind {
       "Connect to the servers' data ports too: tcp (the service that each one names) or "          \
       "tcp:PORT; "                                                                                 \
       "see PROBES. An agent that says it serves while its port is dead is not believed.")          \
-    X(BALANCE, "balance", CHOICE, OPTIONS_LB, OPTIONS_BALANCE, "power-of-two", 0, 0, true,         \
+    X(BALANCE, "balance", CHOICE, OPTIONS_LB, OPTIONS_BALANCE, "least-connections", 0, 0, true,    \
       "Which server a connection goes to; see BALANCING.")                                         \
     X(THREADS, "threads", NUMBER, OPTIONS_LB, "COUNT", NULL, 1, PROXY_THREADS, false,              \
       "Threads that forward. By default one for each CPU.")                                        \
