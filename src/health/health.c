@@ -420,6 +420,11 @@ bool health_ask(struct health *h, qhcp_nsec now)
     return true;
 }
 
+bool health_asked(const struct health *h, qhcp_nsec now)
+{
+    return h->phase == HEALTH_WATCHING && (h->n_open > 0 || h->silent_since > 0 || h->next <= now);
+}
+
 qhcp_nsec health_deadline(const struct health *h)
 {
     switch (h->phase) {

@@ -227,6 +227,9 @@ bool health_pressed(const struct health *h, qhcp_nsec now);
 /* Asks for a probe now, of a server that answers; false where there is none to ask. */
 bool health_ask(struct health *h, qhcp_nsec now);
 
+/* What it was asked is not answered yet. */
+bool health_asked(const struct health *h, qhcp_nsec now);
+
 /* Call when health_deadline has come (or at any time): what is due. */
 void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret);
 

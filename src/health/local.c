@@ -59,3 +59,19 @@ void local_dispersed(struct local *l)
 {
     l->crowd = 0;
 }
+
+void local_ask(struct local *l, qhcp_nsec now, unsigned n)
+{
+    l->asked = n;
+    l->asked_until = nsec_add(now, LOCAL_ASK_MOST);
+}
+
+void local_told(struct local *l)
+{
+    l->asked -= l->asked > 0;
+}
+
+bool local_asking(const struct local *l, qhcp_nsec now)
+{
+    return l->asked > 0 && now < l->asked_until;
+}

@@ -13,6 +13,7 @@
 #ifndef QHCP_HEALTH_LOCAL_H
 #define QHCP_HEALTH_LOCAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/time.h"
@@ -23,6 +24,7 @@
 #define LOCAL_CROWD 5                   /* suspects at once at least (the owner sees to that) ... */
 #define LOCAL_QUARTER_SCORE 2           /* ... a quarter */
 #define LOCAL_ALL_SCORE 6               /* ... nine in ten */
+#define LOCAL_ASK_MOST (100 * NSEC_PER_MSEC)
 #define LOCAL_CROWD_PAUSE (10 * NSEC_PER_SEC)
 
 /* All 0 is well. */
@@ -32,6 +34,8 @@ struct local {
     unsigned crowd;        /* what the crowd of late has raised it to ... */
     qhcp_nsec crowd_until; /* ... which it does again only after this */
     qhcp_nsec blocked_at;  /* when a datagram could last not leave; 0: never */
+    unsigned asked;        /* others that were asked and have not told yet ... */
+    qhcp_nsec asked_until; /* ... for whom nobody waits longer */
 };
 
 unsigned local_score(const struct local *l, qhcp_nsec now);
@@ -49,6 +53,12 @@ void local_dropped(struct local *l, qhcp_nsec now, uint64_t n);
 /* So many (above 0) of the servers that are watched, or of a sample of them, are suspects now, and
  * that is more than chance would make. */
 void local_suspects(struct local *l, qhcp_nsec now, size_t suspects, size_t watched);
+
+/* So many others are asked whether they answer: no silence convicts before they have told, within
+ * LOCAL_ASK_MOST. */
+void local_ask(struct local *l, qhcp_nsec now, unsigned n);
+void local_told(struct local *l);
+bool local_asking(const struct local *l, qhcp_nsec now);
 
 /* There are no suspects any more: the next crowd is another. */
 void local_dispersed(struct local *l);

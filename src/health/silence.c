@@ -108,13 +108,26 @@ static void count_miss(struct health *h, qhcp_nsec now, const struct health_prob
     h->last_miss_sent = nsec_max(h->last_miss_sent, probe->sent);
 }
 
+static qhcp_nsec missed_span(const struct health *h)
+{
+    return h->last_miss_sent - h->first_miss_sent;
+}
+
 static bool enough(const struct health *h)
 {
-    qhcp_nsec span = h->last_miss_sent - h->first_miss_sent;
+    qhcp_nsec span = missed_span(h);
 
     if (h->misses == 0 || h->misses < h->config.fall)
         return false;
     return (h->misses >= h->demand.misses && span >= h->demand.window) || span >= LOSS_CEILING;
+}
+
+/* Others are being asked whether they answer.  One server does not wait for that for ever: those
+ * who watch thousands ask about all the time. */
+static bool awaits_others(const struct health *h, qhcp_nsec now)
+{
+    return h->config.local && local_asking(h->config.local, now) &&
+           missed_span(h) < nsec_add(h->demand.window, LOCAL_ASK_MOST);
 }
 
 /* More misses are asked than can leave: an unanswered connection's congestion window fills.  Then
@@ -180,7 +193,7 @@ static bool count_overdue(struct health *h, qhcp_nsec now, bool were_late, bool 
         if (excuse)
             continue;
         count_miss(h, now, &probe);
-        if (enough(h))
+        if (enough(h) && !awaits_others(h, now))
             return true;
     }
     return false;
@@ -193,6 +206,8 @@ bool silence_convicts(struct health *h, qhcp_nsec now)
 
     if (stuck(h, now))
         return true;
+    if (enough(h) && score(h, now) == 0 && !awaits_others(h, now))
+        return true; /* it had to wait for others */
     if (now < h->timeout_at)
         return false;
     were_late = late(h, now);

@@ -70,8 +70,7 @@ void backend_free(struct backend *b)
         return;
     lost_end(b);
     heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
-    b->lb->suspects -= b->suspected;
-    b->lb->halves -= b->half;
+    cross_forget(b);
     b->lb->in_state[b->health.state]--;
     inbox_deinit(&b->inbox);
     free(b->metrics);
@@ -80,71 +79,11 @@ void backend_free(struct backend *b)
     free(b);
 }
 
-/* Before a server is called silent, some others are asked: if none of them answers either, it is
- * we who are cut off.  Without this only a fleet whose probes are close together would be seen to
- * fall silent as a whole before the first verdict. */
-static void cross_check(struct backend *b)
-{
-    struct backend *asked[LB_CROSS];
-    struct qhcp_lb *lb = b->lb;
-
-    if (lb->now < nsec_add(lb->cross_at, LB_CROSS_PAUSE) || !health_pressed(&b->health, lb->now))
-        return;
-    lb->cross_at = lb->now;
-    lb->cross++;
-    lb->cross_asked = lb->cross_silent = 0;
-    for (size_t i = 0; i < lb->count && i < LB_CROSS_TRIES && lb->cross_asked < LB_CROSS; i++) {
-        struct backend *other = lb->backends[lb->cross_next++ % lb->count];
-
-        if (other == b || !(health_ask(&other->health, lb->now) || other->suspected))
-            continue;
-        other->sampled = lb->cross;
-        asked[lb->cross_asked++] = other;
-    }
-    for (unsigned i = 0; i < lb->cross_asked; i++) /* only now: the whole sample is judged */
-        backend_rearm(asked[i]);
-}
-
-/* What a cross-check has found: one of its sample is doubted too. */
-static void count_cross(struct backend *b)
-{
-    struct qhcp_lb *lb = b->lb;
-
-    if (b->sampled != lb->cross || lb->cross == 0 || lb->now > lb->cross_at + LB_CROSS_PAUSE)
-        return;
-    b->sampled = 0;
-    lb->cross_silent++;
-    if (lb->cross_silent + 1 >= LOCAL_CROWD) /* with the one that made us ask */
-        local_suspects(&lb->local, lb->now, lb->cross_silent, lb->cross_asked);
-}
-
-/* Many at once that are doubted speak against ourselves, many of all or of a sample: loss
- * alone brings silences about all the time, but not those.  The crowd has dispersed only once
- * nobody is silent at all: what is forgiven while we are ill is silent still. */
-static void count_suspect(struct backend *b)
-{
-    struct qhcp_lb *lb = b->lb;
-    bool suspected = health_suspected(&b->health), half = suspected && health_doubted(&b->health);
-    bool grows = half && !b->half;
-
-    lb->suspects += suspected - b->suspected;
-    lb->halves += half - b->half;
-    if (b->suspected && lb->suspects == 0)
-        local_dispersed(&lb->local);
-    b->suspected = suspected;
-    b->half = half;
-    if (grows && lb->halves >= LOCAL_CROWD)
-        local_suspects(&lb->local, lb->now, lb->halves, lb->count);
-    if (half)
-        count_cross(b);
-}
-
 void backend_rearm(struct backend *b)
 {
     qhcp_nsec at = session_lb_deadline(&b->session);
 
-    count_suspect(b);
-    cross_check(b);
+    cross_look(b);
     if (!b->lb->stopping) {
         at = nsec_min(at, nsec_min(b->renew_at, b->reverify_at));
         at = nsec_min(at, lost_deadline(b));

@@ -125,7 +125,7 @@ struct backend {
     bool half;             /* counted in lb->halves */
     qhcp_nsec leave_until; /* it leaves: our connections may go on until then at most, ... */
     qhcp_nsec leave_look;  /* ... and are counted again then */
-    unsigned sampled;      /* in this cross-check (lb->cross), and not found silent in it yet */
+    unsigned sampled;      /* in this cross-check (lb->cross), which waits for it still */
     unsigned unasked;      /* frames nobody asked for since `unasked_since` */
     qhcp_nsec unasked_since;
 
@@ -225,6 +225,11 @@ void backend_stop(struct backend *b, qhcp_nsec now);
 
 /* Gives the connection or the attempt up; nothing more is heard of it. */
 void backend_drop(struct backend *b, int code, const char *words);
+
+/* cross.c */
+/* Its health may have changed: what does that say of ourselves?  Are others to be asked? */
+void cross_look(struct backend *b);
+void cross_forget(struct backend *b);
 
 /* link.c */
 extern const struct quic_handlers link_handlers;

@@ -49,7 +49,7 @@ class Detection(Case):
     def test_half_a_fleet_that_stalls_for_a_moment_is_not_called_dead(self):
         """As when a processor of their machine stands still: together, and once more soon after."""
         servers, lb, at = self.crowd()
-        for _ in range(4):
+        for _ in range(6):
             for server in servers[::2]:
                 server.send(signal.SIGSTOP)
             time.sleep(0.09)

@@ -100,6 +100,46 @@ static void a_server_that_fell_silent_while_we_were_ill_is_down_when_nothing_can
                     3 * SEC + LOCAL_DECAY * (LOCAL_MAX + 2));
 }
 
+/* How long after the first unanswered check it is down.  ask: others are asked 20 ms later; after
+ * told_after ms they have told. */
+static qhcp_nsec verdict_after(struct local *l, bool ask, qhcp_nsec told_after)
+{
+    qhcp_nsec begin, asked;
+    struct clock c;
+
+    clock_up(&c, 3);
+    c.h.config.local = l;
+    c.h.config.window = HEALTH_WINDOW;
+    begin = clock_cut(&c);
+    asked = begin + 20 * MS;
+    while (!c.step.verdict && c.now < begin + 5 * SEC) {
+        clock_step(&c);
+        if (ask && c.now >= asked) {
+            local_ask(l, asked, 1);
+            ask = false;
+        }
+        if (c.now >= asked + told_after && l->asked > 0)
+            local_told(l);
+    }
+    assert_true(c.step.verdict);
+    return c.now - begin;
+}
+
+static void no_silence_convicts_before_those_have_told_who_were_asked(void **state)
+{
+    struct local l = {0};
+    qhcp_nsec alone = verdict_after(&l, false, 0);
+
+    (void)state;
+    assert_in_range(alone, 54 * MS, 75 * MS);
+    assert_int_equal(verdict_after(&l, true, 5 * MS), alone);
+    l = (struct local){0};
+    assert_in_range(verdict_after(&l, true, 70 * MS), 90 * MS, 100 * MS);
+    l = (struct local){0};
+    assert_in_range(verdict_after(&l, true, SEC), 20 * MS + LOCAL_ASK_MOST,
+                    30 * MS + LOCAL_ASK_MOST);
+}
+
 static void nobody_is_voted_down_by_silence_while_we_are_ill(void **state)
 {
     struct local l = {0};
@@ -229,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_silent_server_is_a_suspect_and_one_that_icmp_speaks_of_is_not),
         cmocka_unit_test(
             a_server_that_fell_silent_while_we_were_ill_is_down_when_nothing_can_leave),
+        cmocka_unit_test(no_silence_convicts_before_those_have_told_who_were_asked),
         cmocka_unit_test(nobody_is_voted_down_by_silence_while_we_are_ill),
         cmocka_unit_test(a_burst_convicts_nobody_while_we_are_ill),
         cmocka_unit_test(one_that_icmp_speaks_of_while_we_are_ill_is_found_though_its_window_fills),
