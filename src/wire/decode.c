@@ -67,7 +67,7 @@ static int decode_bytes(const struct schema_field *f, struct slice bytes, struct
 static int decode_values(struct slice in, struct wire_values *ret)
 {
     struct pairs pairs;
-    struct pair pair;
+    struct pair pair = {0};
     int r;
 
     if (in.n == 0)
