@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "balance/algorithms.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "cli/list.h"
@@ -35,9 +36,7 @@ enum options_kind {
 #define OPTIONS_INTERVAL_MIN (LIMIT_INTERVAL_MIN_US * NSEC_PER_USEC)
 #define OPTIONS_INTERVAL_MAX (LIMIT_INTERVAL_MAX_US * NSEC_PER_USEC)
 #define OPTIONS_DAY (24 * 3600 * NSEC_PER_SEC)
-/* The registry of src/balance, in its order (a unit test compares them). */
-#define OPTIONS_BALANCE                                                                            \
-    "round-robin|random|least-connections|power-of-two|peak-ewma|utilization|prequal"
+#define OPTIONS_BALANCE BALANCE_NAMES
 #define OPTIONS_LEVELS "error|warning|info|debug"
 
 /* X(id, name, kind, commands, argument, default or NULL, min, max, live, doc)
