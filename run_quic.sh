@@ -13,7 +13,7 @@ usage: ./run_quic.sh [COMMAND]
   test [NAME ...]  the whole test suite, or the tests whose suite/name contains a NAME
   fuzz [SECONDS]   each fuzzer for that long (default 60)
   bench [NAME ...] what docs/benchmarks.md shows, by name, with its arguments (default: detection); this installs
-                   HAProxy too, which is compared with: Debian starts its service, with no port open
+                   what is compared with, HAProxy and nginx, and wrk; their services are switched off
   help             this
 
 Each installs first what is missing, with apt: as root directly, otherwise by sudo.
@@ -60,13 +60,10 @@ bench)
     "$root/scripts/need.sh" build bench
     "$root/scripts/build.sh" benchmarks
     helpers=$root/build/bench/$name
-    case $name in
-    detection)
-        QHCP_BINARY=$root/build/qhcp QHCP_BENCH_HELPERS=$helpers \
-            exec python3 -B "$root/bench/detection/main.py" "$@"
-        ;;
-    *) exec "$helpers/$name" "$@" ;;
-    esac
+    if [ -f "$root/bench/$name/main.py" ]; then
+        QHCP_BINARY=$root/build/qhcp QHCP_BENCH_HELPERS=$helpers exec python3 -B "$root/bench/$name/main.py" "$@"
+    fi
+    exec "$helpers/$name" "$@"
     ;;
 help | -h | --help) usage ;;
 *)

@@ -45,6 +45,13 @@ sh "$here/backports.sh"
 apt-get -q -o DPkg::Lock::Timeout=300 update
 # shellcheck disable=SC2086 # one word a package
 apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $wanted
+# What is only compared with is not to serve on this machine: nginx would, on port 80, from now on.
+for service in haproxy nginx; do
+    case " $wanted " in *" $service "*)
+        if [ -d /run/systemd/system ]; then systemctl disable --now -q "$service"; fi
+        ;;
+    esac
+done
 left=$(missing "$@" | tr '\n' ' ')
 if [ -n "$left" ]; then
     echo "install: still missing or too old: $left(needed: $here/packages.txt)" >&2
