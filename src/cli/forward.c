@@ -14,12 +14,12 @@
 #include "base/address.h"
 #include "check/ports.h"
 #include "cli/log.h"
+#include "cli/route.h"
 #include "cli/servers.h"
-#include "cli/value.h"
 #include "fleet/fleet.h"
 #include "loop/loop.h"
 
-#define FORWARD_WORDS 200
+#define FORWARD_WORDS 400
 #define REFRESH NSEC_PER_SEC     /* from table to table, when nothing happens */
 #define PUBLISH_PART 20          /* parts of our time, of which tables take one at most */
 #define SOON (5 * NSEC_PER_MSEC) /* after an event: several of a moment make one table */
@@ -29,11 +29,12 @@
 
 struct target {
     UT_hash_handle hh;
-    size_t id;               /* the proxy's */
-    size_t slot;             /* the prober's */
-    bool probed;             /* connections to it have failed: the prober looks */
-    bool shut;               /* and has found it so */
-    bool told;               /* that its service cannot be used */
+    size_t id;   /* the proxy's */
+    size_t slot; /* the prober's */
+    bool probed; /* connections to it have failed: the prober looks */
+    bool shut;   /* and has found it so */
+    bool told;   /* that a service of its was refused */
+    struct listed listed;
     union qhcp_addr address; /* of its data port; AF_UNSPEC: none is known */
     char key[ADDRESS_KEY];
 };
@@ -179,7 +180,7 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
         r = loop_watch_readable(loop, proxy_fd(ret->proxy), on_reports, ret);
     if (r < 0)
         snprintf(words, words_cap, "cannot start to forward: %s", qhcp_strerror(r));
-    ret->publish_at = 0;
+    forward_configure(ret, o);
     return r;
 }
 
@@ -243,6 +244,8 @@ static struct target *find_or_add(struct forward *f, const char *address)
     }
     t->id = f->next_id++;
     servers_key(address, t->key);
+    snprintf(t->listed.address, sizeof t->listed.address, "%s", address);
+    t->listed.weight = 1;
     HASH_ADD_STR(f->table, key, t);
     return t;
 }
@@ -261,48 +264,32 @@ static bool is_local(const union qhcp_addr *address)
     return local;
 }
 
-/* The first service at the server's own verified address. */
-static uint16_t own_service(const struct forward *f, size_t index, struct target *t,
-                            const char *address)
+static void say_refused(struct target *t, const char *refused)
 {
-    char services[QHCP_SERVICES][QHCP_SERVICE], ignored[FORWARD_WORDS];
-    size_t n = qhcp_lb_services(f->core, index, services, QHCP_SERVICES);
-    uint64_t port = 0;
-
-    for (size_t i = 0; i < n && port == 0; i++) {
-        if (strncmp(services[i], "tcp:", 4) != 0)
-            continue;
-        if (!strchr(services[i] + 4, ':')) {
-            (void)value_count(services[i] + 4, "port", 1, 65535, &port, ignored, sizeof ignored);
-        } else if (!t->told) {
-            t->told = true;
-            log_say(QHCP_LOG_WARNING,
-                    "%s offers %s, which is refused: it is not the address at which the server was "
-                    "verified",
-                    address, services[i]);
-        }
-    }
-    return (uint16_t)port;
+    if (refused[0] != '\0' && !t->told)
+        log_say(QHCP_LOG_WARNING, "%s: a service is refused: %s", t->listed.address, refused);
+    t->told = refused[0] != '\0';
 }
 
+/* Where its connections go, from now on. */
 static void find_address(struct forward *f, qhcp_nsec now, size_t index,
                          const struct qhcp_view *view, struct target *t)
 {
-    uint16_t port =
-        view->remote.sa.sa_family == AF_UNSPEC ? 0 : own_service(f, index, t, view->address);
-    union qhcp_addr address = view->remote;
+    char services[QHCP_SERVICES][QHCP_SERVICE], refused[QHCP_TEXT];
+    size_t n = qhcp_lb_services(f->core, index, services, QHCP_SERVICES);
+    union qhcp_addr address;
 
-    address.in.sin_port = htons(port); /* at the same place in both families */
-    if (port == 0)
-        address = (union qhcp_addr){0};
-    if (address_equal(&address, &t->address))
-        return;
-    if (port == f->port && is_local(&address)) {
-        log_say(QHCP_LOG_ERROR,
-                "%s offers this load balancer's own port %u: refused, it would be a loop",
-                view->address, port);
+    route_find(&t->listed, &view->remote, services, n, &f->options->at[OPTION_ALLOW_SERVICE].list,
+               &address, refused, sizeof refused);
+    if (address.sa.sa_family != AF_UNSPEC && ntohs(address.in.sin_port) == f->port &&
+        !address_equal(&address, &t->address) && is_local(&address)) {
+        snprintf(refused, sizeof refused, "port %u is this load balancer's own: it would be a loop",
+                 f->port);
         address = (union qhcp_addr){0};
     }
+    say_refused(t, refused);
+    if (address_equal(&address, &t->address))
+        return;
     if (t->shut) /* what was found of another port says nothing of this one */
         (void)qhcp_lb_data_port(f->core, now, t->key, true, "");
     if (t->probed)
@@ -333,7 +320,8 @@ static struct proxy_server make_server(const struct qhcp_view *view, const struc
     return (struct proxy_server){.id = t->id,
                                  .name = t->key,
                                  .target = t->address,
-                                 .weight = 1,
+                                 .weight = t->listed.weight,
+                                 .priority = t->listed.priority,
                                  .share = t->address.sa.sa_family == AF_UNSPEC ? 0 : view->share,
                                  .degraded = view->state == QHCP_DEGRADED && !panic,
                                  .utilization = utilization_of(view),
@@ -379,10 +367,28 @@ static void publish(struct forward *f, qhcp_nsec now)
     f->publish_at = nsec_max(nsec_add(now, REFRESH), f->not_before);
 }
 
+/* What the list says of each server.  (It was checked before: what does not parse is not there.) */
+static void take_list(struct forward *f, const struct list *servers)
+{
+    char ignored[FORWARD_WORDS];
+    struct listed listed;
+
+    for (size_t i = 0; i < servers->n; i++) {
+        struct target *t = listed_parse(servers->at[i], &listed, ignored, sizeof ignored) == 0
+                               ? find_or_add(f, listed.address)
+                               : NULL;
+
+        if (t)
+            t->listed = listed;
+    }
+}
+
 void forward_configure(struct forward *f, const struct options *o)
 {
     if (!f->proxy)
         return;
+    f->options = o;
+    take_list(f, &o->at[OPTION_SERVERS].list);
     proxy_algorithm(f->proxy, balance_at(options_number(o, OPTION_BALANCE)));
     forward_event(f, loop_now());
 }

@@ -18,6 +18,7 @@ struct forward {
     struct proxy *proxy; /* NULL: nothing is forwarded */
     struct ports *ports; /* confirms what connections have met */
     struct qhcp_lb *core;
+    const struct options *options;
     struct target *table; /* by servers_key */
     struct slots slots;   /* targets, by the number under which ports watches them */
     size_t next_id;
@@ -30,8 +31,8 @@ struct forward {
     qhcp_nsec nobody_told;
 };
 
-/* Opens the port.  On failure words names what and why.  *ret must stay where it is; end it with
- * forward_deinit, before the loop, also after a failure. */
+/* Opens the port.  On failure words names what and why.  *ret and *o must stay where they are; end
+ * it with forward_deinit, before the loop, also after a failure. */
 int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
                  struct loop *loop, char *words, size_t words_cap);
 void forward_deinit(struct forward *f);

@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/clock.h"
 #include "cli/forward.h"
+#include "cli/listed.h"
 #include "cli/listen.h"
 #include "cli/log.h"
 #include "cli/probes.h"
@@ -282,7 +283,11 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
 static int add_servers(struct lb *lb, const struct list *list, char *words, size_t words_cap)
 {
     for (size_t i = 0; i < list->n; i++) {
-        int r = qhcp_lb_add(lb->core, loop_now(), list->at[i], words, words_cap);
+        struct listed l;
+        int r = listed_parse(list->at[i], &l, words, words_cap);
+
+        if (r == 0)
+            r = qhcp_lb_add(lb->core, loop_now(), l.address, words, words_cap);
         if (r < 0 && r != QHCP_E_EXISTS)
             return r;
     }
@@ -310,10 +315,10 @@ static int remove_servers(struct lb *lb, const struct list *old, const struct li
         servers_key(old->at[i], key);
         HASH_FIND_STR(table, key, found);
         if (!found) {
-            log_say(QHCP_LOG_INFO, "%s is no longer watched", old->at[i]);
-            qhcp_lb_remove(lb->core, loop_now(), old->at[i]);
-            probes_forget(&lb->probes, old->at[i]);
-            forward_forget(&lb->forward, old->at[i]);
+            log_say(QHCP_LOG_INFO, "%s is no longer watched", key);
+            qhcp_lb_remove(lb->core, loop_now(), key);
+            probes_forget(&lb->probes, key);
+            forward_forget(&lb->forward, key);
         }
     }
     HASH_CLEAR(hh, table);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check/spec.h"
+#include "cli/route.h"
 #include "cli/servers.h"
 #include "cli/value.h"
 #include "metrics/threshold.h"
@@ -284,6 +285,22 @@ static int check_metrics(const struct list *metrics, char *words, size_t words_c
     return 0;
 }
 
+static int check_networks(const struct list *networks, char *words, size_t words_cap)
+{
+    char why[300];
+    struct route_net net;
+
+    for (size_t i = 0; i < networks->n; i++) {
+        int r = route_net_parse(networks->at[i], &net, why, sizeof why);
+
+        if (r < 0) {
+            snprintf(words, words_cap, "--allow-service: %s", why);
+            return r;
+        }
+    }
+    return 0;
+}
+
 static int check_lb(const struct options *o, char *words, size_t words_cap)
 {
     const struct list *servers = &o->at[OPTION_SERVERS].list;
@@ -297,6 +314,8 @@ static int check_lb(const struct options *o, char *words, size_t words_cap)
     int r = servers_check(servers->at, servers->n, why, sizeof why);
     if (r < 0)
         snprintf(words, words_cap, "--servers: %s", why);
+    if (r == 0)
+        r = check_networks(&o->at[OPTION_ALLOW_SERVICE].list, words, words_cap);
     return r == 0 ? check_metrics(&o->at[OPTION_METRICS].list, words, words_cap) : r;
 }
 

@@ -45,7 +45,8 @@ enum options_kind {
 #define OPTIONS(X)                                                                                 \
     X(SERVERS, "servers", LIST, OPTIONS_LB, "LIST", NULL, 1, LIST_MAX, true,                       \
       "The servers to watch, as host:port with commas between; @FILE reads one per line ('#' "     \
-      "begins a comment), @- reads standard input.")                                               \
+      "begins a comment), @- reads standard input. Behind an address may stand weight=1 to 1000, " \
+      "priority=0 to 15 and service=tcp:PORT or tcp:ADDRESS:PORT; see BALANCING.")                 \
     X(PORT, "port", NUMBER, OPTIONS_LB, "PORT", "4242", 1, 65535, false,                           \
       "The load balancer's own port: its probes leave from this UDP port, and connections to the " \
       "same TCP port are forwarded.")                                                              \
@@ -80,6 +81,9 @@ enum options_kind {
       "see PROBES. An agent that says it serves while its port is dead is not believed.")          \
     X(BALANCE, "balance", CHOICE, OPTIONS_LB, OPTIONS_BALANCE, "least-connections", 0, 0, true,    \
       "Which server a connection goes to; see BALANCING.")                                         \
+    X(ALLOW_SERVICE, "allow-service", LIST, OPTIONS_LB, "LIST", NULL, 0, 1000, true,               \
+      "Networks (192.0.2.0/24, 2001:db8::/32) in which a server may offer a service that is not "  \
+      "at its own verified address. By default none.")                                             \
     X(THREADS, "threads", NUMBER, OPTIONS_LB, "COUNT", NULL, 1, PROXY_THREADS, false,              \
       "Threads that forward. By default one for each CPU.")                                        \
     X(MAX_CONNECTIONS, "max-connections", NUMBER, OPTIONS_LB, "COUNT", "20000", 1, 10000000,       \

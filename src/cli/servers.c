@@ -7,6 +7,7 @@
 
 #include <uthash.h>
 
+#include "cli/listed.h"
 #include "cli/value.h"
 
 struct seen {
@@ -21,9 +22,12 @@ static int check_one(char *const *list, size_t n, size_t i, struct seen **table,
 {
     char why[400], quote[VALUE_QUOTE + 8];
     struct address a;
+    struct listed l;
     struct seen *found;
-    int r = address_parse(list[i], &a, why, sizeof why);
+    int r = listed_parse(list[i], &l, why, sizeof why);
 
+    if (r == 0)
+        r = address_parse(l.address, &a, why, sizeof why);
     if (r < 0) {
         snprintf(words, words_cap, "server %zu of %zu: %s", i + 1, n, why);
         return r;
@@ -33,7 +37,7 @@ static int check_one(char *const *list, size_t n, size_t i, struct seen **table,
     if (found) {
         snprintf(words, words_cap,
                  "server %zu of %zu: %s stands in the list already, as number %zu", i + 1, n,
-                 value_quote(list[i], quote), found->position);
+                 value_quote(l.address, quote), found->position);
         return QHCP_E_EXISTS;
     }
     entry->position = i + 1;
@@ -65,10 +69,12 @@ int servers_check(char *const *list, size_t n, char *words, size_t words_cap)
 void servers_key(const char *text, char ret[ADDRESS_KEY])
 {
     struct address a;
+    struct listed l;
     char ignored[400];
 
     ret[0] = '\0';
-    if (address_parse(text, &a, ignored, sizeof ignored) == 0)
+    if (listed_parse(text, &l, ignored, sizeof ignored) == 0 &&
+        address_parse(l.address, &a, ignored, sizeof ignored) == 0)
         address_key(&a, ret);
 }
 

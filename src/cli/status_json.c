@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/address.h"
 #include "cli/clock.h"
 #include "proxy/proxy.h"
 #include "wire/registry.h"
@@ -64,11 +65,15 @@ static void add_numbers(struct text *t, const uint64_t *numbers, size_t n)
 static void add_forward(struct text *t, const struct status_fleet *fleet, const char *address)
 {
     struct proxy_counts c;
+    char target[ADDRESS_TEXT];
 
     if (!fleet->forward || !fleet->forward(fleet->ctx, address, &c))
         return;
-    text_printf(t, "\"forward\":{\"in_flight\":%u,\"connects\":%llu,\"errors_permille\":%u,",
-                c.in_flight, (unsigned long long)c.connects, c.errors);
+    address_format(&c.target, target, sizeof target);
+    text_printf(t, "\"forward\":{\"target\":\"%s\",\"weight\":%u,\"priority\":%u,", target,
+                c.weight, c.priority);
+    text_printf(t, "\"in_flight\":%u,\"connects\":%llu,\"errors_permille\":%u,", c.in_flight,
+                (unsigned long long)c.connects, c.errors);
     text_printf(t, "\"bytes_in\":%llu,\"bytes_out\":%llu,\"failures\":{",
                 (unsigned long long)c.bytes_in, (unsigned long long)c.bytes_out);
     for (unsigned i = 0; i < PROXY_FAILURES; i++)

@@ -181,13 +181,11 @@ static uint64_t key_of(const union qhcp_addr *a)
 void conn_accepted(struct worker *w, int fd, const union qhcp_addr *from)
 {
     struct conn *c = calloc(1, sizeof *c);
-    int on = 1;
 
     if (!c) {
         close(fd);
         return;
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     c->worker = w;
     c->key = key_of(from);
     c->client = (struct side){.fd = fd};
@@ -252,12 +250,12 @@ static void try_another(struct conn *c, int error)
     choose(c);
 }
 
-static void server_connects(struct conn *c)
+static void server_connects(struct conn *c, bool failed)
 {
     int error = 0;
     socklen_t len = sizeof error;
 
-    if (getsockopt(c->server.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+    if (failed && getsockopt(c->server.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
         error = errno;
     if (error != 0) {
         try_another(c, error);
@@ -282,10 +280,11 @@ void conn_event(struct conn *c, bool of_server, uint32_t events)
     s->readable = s->readable || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     s->writable = s->writable || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
     s->hangup = s->hangup || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    s->last = (events & EPOLLRDHUP) && !(events & EPOLLERR);
     if (c->connected)
         relay(c);
     else if (of_server)
-        server_connects(c);
+        server_connects(c, events & (EPOLLERR | EPOLLHUP));
 }
 
 void conn_continue(struct conn *c)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static int listen_at(int family, uint16_t port)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 && /* accepted ones have it */
         (family == AF_INET || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
         bind(fd, &a.sa, address_len(&a)) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
@@ -122,6 +124,7 @@ static int start(struct proxy *p, char *words, size_t words_cap)
         w->table = &p->table;
         w->reports = p->reports[1];
         w->epoll = w->wake = -1;
+        w->accepts = 1;
         w->most = (p->config.max_connections + p->n - 1) / p->n;
         w->seed = (uint64_t)getpid() << 32 ^ (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
     }
@@ -258,6 +261,9 @@ bool proxy_counts(const struct proxy *p, size_t id, struct proxy_counts *ret)
     if (!e)
         return false;
     *ret = (struct proxy_counts){
+        .target = e->target,
+        .weight = e->weight,
+        .priority = e->priority,
         .in_flight = load_in_flight(&e->load),
         .connects = atomic_load_explicit(&e->connects, memory_order_relaxed),
         .bytes_in = atomic_load_explicit(&e->bytes_in, memory_order_relaxed),

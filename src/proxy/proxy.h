@@ -57,6 +57,8 @@ struct proxy_server {
 };
 
 struct proxy_counts {
+    union qhcp_addr target; /* these three as they were published last */
+    unsigned weight, priority;
     uint32_t in_flight;
     uint64_t connects, failures[PROXY_FAILURES], bytes_in, bytes_out; /* in: from clients */
     uint64_t connect_time[PROXY_BUCKETS];

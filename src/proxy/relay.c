@@ -144,13 +144,15 @@ static bool hold(struct relay *r, const char *p, size_t n)
     return true;
 }
 
-/* What a read came to.  A short one has emptied the socket, unless its end was told already: then
- * that is still to be read. */
+/* What a read came to.  A short one has emptied the socket; where its end had been told before, in
+ * good order, that is the end, and otherwise it is still to be read whether it is broken. */
 static void after_read(struct side *from, ssize_t n, size_t room)
 {
-    if (n == 0)
+    bool emptied = (size_t)n < room;
+
+    if (n == 0 || (emptied && from->last))
         from->ended = true;
-    if (n == 0 || ((size_t)n < room && !from->hangup))
+    if (n == 0 || (emptied && (from->last || !from->hangup)))
         from->readable = false;
 }
 
@@ -213,10 +215,11 @@ static bool waits(const struct relay *r)
     return r->held || r->piped > 0;
 }
 
-/* The end, once everything before it is handed on. */
-static enum relay_end finish(struct side *to)
+/* The end, once everything before it is handed on.  Where the other direction is at its end too,
+ * closing says the same. */
+static enum relay_end finish(const struct side *from, struct side *to)
 {
-    if (!to->shut && shutdown(to->fd, SHUT_WR) < 0 && errno != ENOTCONN)
+    if (!to->shut && !from->shut && shutdown(to->fd, SHUT_WR) < 0 && errno != ENOTCONN)
         return RELAY_BROKEN;
     to->shut = true;
     return RELAY_ENDED;
@@ -237,7 +240,7 @@ enum relay_end relay_run(struct relay *r, struct side *from, struct side *to, ch
             return RELAY_WAITS;
         if (from->ended) {
             give_back(r, pipes);
-            return finish(to);
+            return finish(from, to);
         }
         if (!from->readable)
             return RELAY_WAITS;

@@ -22,6 +22,7 @@ struct side {
     int fd;
     bool readable, writable; /* until EAGAIN */
     bool hangup;             /* the kernel said that its data ends, or that it is broken */
+    bool last;               /* and, before the read under way, that all of it is there */
     bool ended;              /* all its data was read */
     bool shut;               /* nothing more is sent to it */
 };

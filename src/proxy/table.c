@@ -190,7 +190,9 @@ int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm
     }
     for (size_t i = 0; i < n; i++) {
         s->entries[i]->version = t->version + 1;
-        ((union qhcp_addr *)s->targets)[i] = servers[i].target;
+        ((union qhcp_addr *)s->targets)[i] = s->entries[i]->target = servers[i].target;
+        s->entries[i]->weight = servers[i].weight;
+        s->entries[i]->priority = servers[i].priority;
         fill_server((struct fleet_server *)&s->fleet.servers[i], s->entries[i], &servers[i], kept);
     }
     t->looked = now;

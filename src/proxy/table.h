@@ -27,6 +27,8 @@ struct entry {
     /* The main thread's. */
     UT_hash_handle hh;
     size_t slot;
+    union qhcp_addr target; /* as published last */
+    unsigned weight, priority;
     uint64_t version;                                    /* of the newest snapshot that names it */
     uint64_t connected, ended, failed;                   /* at the last look, */
     float recent_connected, recent_ended, recent_failed; /* and those since, fading */

@@ -86,9 +86,14 @@ static void listen_on(struct worker *w, bool on)
     w->accepting = on;
 }
 
+/* Where one waits, there is seldom another: not asked for more than came the last time, twice over,
+ * the call that finds nothing is saved. */
 static void accept_some(struct worker *w, int listener)
 {
-    for (unsigned i = 0; i < ACCEPTS; i++) {
+    unsigned most = w->accepts;
+
+    w->accepts = 2 * most < ACCEPTS ? 2 * most : ACCEPTS;
+    for (unsigned i = 0; i < most; i++) {
         union qhcp_addr from;
         socklen_t len = sizeof from;
         int fd;
@@ -105,6 +110,7 @@ static void accept_some(struct worker *w, int listener)
             w->accept_again = nsec_add(w->now, ACCEPT_PAUSE);
             return;
         } else if (errno == EAGAIN) {
+            w->accepts = i > 0 ? i : 1;
             return;
         }
     }

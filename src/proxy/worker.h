@@ -32,6 +32,7 @@ struct worker {
     int listeners[WORKER_LISTENERS];
     unsigned n_listeners;
     bool accepting;         /* the listeners are in the epoll set */
+    unsigned accepts;       /* so many are asked for when a client waits */
     qhcp_nsec accept_again; /* no descriptors were left: when it tries again */
     size_t most;            /* connections of this thread at once */
     qhcp_nsec now;          /* of this turn */

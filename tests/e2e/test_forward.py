@@ -22,9 +22,9 @@ class Backend(socketserver.ThreadingTCPServer):
     daemon_threads = True
     address_family = socket.AF_INET
 
-    def __init__(self, name, port=0):
+    def __init__(self, name, port=0, host="127.0.0.1"):
         self.name = name
-        super().__init__(("127.0.0.1", port), Echo)
+        super().__init__((host, port), Echo)
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -211,7 +211,7 @@ class Forward(Case):
 
     def test_without_a_service_clients_are_closed_at_once_and_the_log_says_why(self):
         for service, words in (((), "no server offers a service"),
-                               (("--service", "tcp:192.0.2.1:80"), "192.0.2.1:80, which is refused")):
+                               (("--service", "tcp:192.0.2.1:80"), "a service is refused: tcp:192.0.2.1:80 is not at the address")):
             with self.subTest(service=service):
                 agent, self.port = free_port(), free_port(socket.SOCK_STREAM)
                 self.server(agent, *service, ip="127.0.0.1")
@@ -219,6 +219,70 @@ class Forward(Case):
                 lb.wait_event("up", within=10)
                 self.assertEqual(self.ask(), "")
                 wait_log(lb, words, 5 * SLOW)
+                self.assert_stops(lb)
+
+    def listed(self, *settings, arguments=()):
+        """Backends a, b ... with an agent each, and these settings behind their addresses."""
+        self.backends = [self.backend(name) for name in "abcd"[:len(settings)]]
+        self.agents = [free_port() for _ in settings]
+        for port, backend in zip(self.agents, self.backends):
+            self.server(port, "--service", f"tcp:{backend.port}", ip="127.0.0.1")
+        self.port = free_port(socket.SOCK_STREAM)
+        self.list = self.dir / "servers"
+        self.write_list(settings)
+        lb = self.lb([f"@{self.list}"], "--flap-hold", "0", "--slow-start", "0", "--status-interval", "200ms",
+                     "--balance", "round-robin", *arguments, port=self.port)
+        lb.wait_status(lambda s: s["up"] == len(settings), 10)
+        return lb
+
+    def write_list(self, settings):
+        self.list.write_text("".join(f"127.0.0.1:{port} {words}\n"
+                                     for port, words in zip(self.agents, settings)), encoding="ascii")
+
+    def wait_targets(self, lb, wanted):
+        lb.wait_status(lambda s: [x["forward"]["target"] for x in s["servers"]] == wanted, 5, len(lb.lines))
+
+    def test_weights_of_the_list_are_respected_and_can_be_changed(self):
+        lb = self.listed("weight=3", "")
+        self.wait_served(2)
+        names = [self.ask() for _ in range(40)]
+        self.assertLessEqual(abs(names.count("a") - 30), 2)  # each thread has turns of its own
+        self.write_list(["weight=3", "weight=3"])
+        lb.send(signal.SIGHUP)
+        lb.wait_status(lambda s: [x["forward"]["weight"] for x in s["servers"]] == [3, 3], 5, len(lb.lines))
+        names = [self.ask() for _ in range(40)]
+        self.assertLess(abs(names.count("a") - names.count("b")), 3)
+
+    def test_a_lower_tier_is_used_once_the_upper_one_is_down(self):
+        lb = self.listed("priority=1", "")
+        self.wait_targets(lb, [f"127.0.0.1:{b.port}" for b in self.backends])
+        self.assertEqual({self.ask() for _ in range(20)}, {"b"})
+        self.backends[1].close()
+        self.ask()  # what shows that it is shut
+        lb.wait_event("down", within=5, address=f"127.0.0.1:{self.agents[1]}")
+        self.wait_served(1)
+        self.assertEqual({self.ask() for _ in range(20)}, {"a"})
+
+    def test_the_list_s_own_service_wins_and_needs_nobody_s_leave(self):
+        other, elsewhere = self.backend("other"), self.backend("elsewhere")
+        lb = self.listed(f"service=tcp:{other.port}", f"service=tcp:127.0.0.1:{elsewhere.port}")
+        self.wait_targets(lb, [f"127.0.0.1:{b.port}" for b in (other, elsewhere)])
+        self.assertEqual({self.ask() for _ in range(20)}, {"other", "elsewhere"})
+
+    def test_a_service_elsewhere_is_used_where_its_network_is_allowed_and_only_there(self):
+        for network, served in (("127.0.0.0/30", True), ("127.0.0.0/31", False)):
+            with self.subTest(network=network):
+                agent, self.port = free_port(), free_port(socket.SOCK_STREAM)
+                backend = Backend("a", host="127.0.0.2")
+                self.addCleanup(backend.close)
+                self.server(agent, "--service", f"tcp:127.0.0.2:{backend.port}", ip="127.0.0.1")
+                lb = self.lb([f"127.0.0.1:{agent}"], "--allow-service", network, port=self.port)
+                lb.wait_event("up", within=10)
+                if served:
+                    self.wait_served(1)
+                else:
+                    wait_log(lb, f"a service is refused: tcp:127.0.0.2:{backend.port} is not at the address", 5 * SLOW)
+                    self.assertEqual(self.ask(), "")
                 self.assert_stops(lb)
 
     def test_a_service_that_is_the_load_balancer_itself_is_refused(self):
