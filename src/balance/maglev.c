@@ -1,7 +1,8 @@
 /* The same source to the same server, whatever happens to others: a table of many more entries than
  * servers, as Maglev has it (Eisenbud et al., NSDI '16, section 3.4).  And no server gets more than
  * a quarter above its part: one that has that many goes by, and the next in the table is asked
- * (bounded loads: Mirrokni, Thorup, Zadimoghaddam, SODA '18).
+ * (bounded loads: Mirrokni, Thorup, Zadimoghaddam, SODA '18).  A few more are always allowed, or
+ * the connections of one browser would be spread wherever little is in flight.
  *
  * How the table is filled is not Maglev's.  There servers take turns, so that each has just its
  * part, but one of a thousand that leaves moves five times the entries that had to move.  Here each
@@ -12,6 +13,7 @@
 #include "balance/algorithm.h"
 
 #define BOUND 1.25
+#define BOUND_FEW 16
 #define DARTS 3          /* for each entry, all together: 95 % of the entries are hit */
 #define ENTRIES_EACH 256 /* at least ... */
 #define ENTRIES_FEW 64   /* ... or so many, where there are more than ENTRIES_MANY */
@@ -98,7 +100,7 @@ static void table_init(const struct balance *b, void *table)
  */
 static bool has_room(const struct balance *b, uint32_t place, uint32_t all)
 {
-    double bound = BOUND * (double)b->weight[place] * ((double)all + 1.0);
+    double bound = BOUND * (double)b->weight[place] * ((double)all + 1.0) + BOUND_FEW;
 
     return load_in_flight(balance_server(b, place)->load) < bound;
 }
@@ -124,7 +126,7 @@ static uint32_t pick(struct balance_worker *w, const struct balance_request *r)
 
 const struct balance_algorithm maglev_algorithm = {
     .name = "maglev",
-    .doc = "the same source address to the same server, and none with a quarter above its part",
+    .doc = "the same source address to the same server, and none with a quarter more than its part",
     .table_size = table_size,
     .table_init = table_init,
     .pick = pick,

@@ -103,6 +103,20 @@ static void tell_nobody(struct forward *f, qhcp_nsec now)
     f->nobody_told = nsec_add(now, TELL);
 }
 
+static void tell_crowded(struct forward *f, qhcp_nsec now)
+{
+    uint64_t crowded = proxy_crowded(f->proxy);
+
+    if (crowded == f->crowded || now < f->crowded_told)
+        return;
+    log_say(QHCP_LOG_WARNING,
+            "%llu clients were closed at once: their address has as many connections as "
+            "--max-per-source allows",
+            (unsigned long long)(crowded - f->crowded));
+    f->crowded = crowded;
+    f->crowded_told = nsec_add(now, TELL);
+}
+
 static void on_reports(void *ctx, qhcp_nsec now)
 {
     struct forward *f = ctx;
@@ -160,6 +174,7 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
                                  .threads = threads(o),
                                  .connect_timeout = options_number(o, OPTION_CONNECT_TIMEOUT),
                                  .idle_timeout = options_number(o, OPTION_IDLE_TIMEOUT),
+                                 .send_proxy_v2 = options_number(o, OPTION_SEND_PROXY_V2) != 0,
                                  .algorithm = balance_at(options_number(o, OPTION_BALANCE)),
                                  .ctx = ret,
                                  .server = on_server,
@@ -170,6 +185,9 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
     if (options_number(o, OPTION_NO_FORWARD))
         return 0;
     proxy.max_connections = limit_connections(options_number(o, OPTION_MAX_CONNECTIONS));
+    proxy.max_per_source = options_number(o, OPTION_MAX_PER_SOURCE);
+    if (proxy.max_per_source == 0)
+        proxy.max_per_source = proxy.max_connections / 2 + 1;
     r = proxy_new(&proxy, &ret->proxy, words, words_cap);
     if (r < 0)
         return r;
@@ -407,6 +425,7 @@ void forward_expire(struct forward *f, qhcp_nsec now)
     if (f->publish_at <= now)
         publish(f, now);
     tell_nobody(f, now);
+    tell_crowded(f, now);
 }
 
 size_t forward_leaving(struct forward *f, const char *address, bool over)

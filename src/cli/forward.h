@@ -29,6 +29,8 @@ struct forward {
     qhcp_nsec publish_at; /* the next table */
     uint64_t nobody;      /* clients that found no server, not told yet */
     qhcp_nsec nobody_told;
+    uint64_t crowded; /* clients whose source had too many, and were told of */
+    qhcp_nsec crowded_told;
 };
 
 /* Opens the port.  On failure words names what and why.  *ret and *o must stay where they are; end

@@ -88,6 +88,12 @@ enum options_kind {
       "Threads that forward. By default one for each CPU.")                                        \
     X(MAX_CONNECTIONS, "max-connections", NUMBER, OPTIONS_LB, "COUNT", "20000", 1, 10000000,       \
       false, "Client connections at once; more wait until one has ended.")                         \
+    X(MAX_PER_SOURCE, "max-per-source", NUMBER, OPTIONS_LB, "COUNT", NULL, 1, 10000000, false,     \
+      "Client connections at once from one address (IPv6: one /64); more are closed at once. By "  \
+      "default half of what is allowed in all.")                                                   \
+    X(SEND_PROXY_V2, "send-proxy-v2", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                 \
+      "Tell servers who the client is by the header of the PROXY protocol, version 2. They must "  \
+      "expect it.")                                                                                \
     X(CONNECT_TIMEOUT, "connect-timeout", DURATION, OPTIONS_LB, "DURATION", "1s", NSEC_PER_MSEC,   \
       60 * NSEC_PER_SEC, false,                                                                    \
       "How long a server may take to accept a connection before another one is tried.")            \

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/header.h"
 #include "proxy/worker.h"
 
 #define COUNT_EVERY (1 << 20) /* bytes of a connection, besides at its end */
@@ -64,6 +65,7 @@ void conn_close(struct conn *c, bool failed)
     relay_deinit(&c->down, &w->pipes);
     if (c->queue)
         queue_remove(c->queue, c);
+    sources_remove(&w->sources, c->key);
     c->dead = true; /* events of this turn may still name it */
     c->after = w->dead;
     w->dead = c;
@@ -129,6 +131,23 @@ static bool is_ours(int error)
            error == EADDRNOTAVAIL || error == ENOSPC;
 }
 
+/* Tells the server who its client is.  Nothing was sent to it yet, so that it has room for that; 0,
+ * or errno. */
+static int send_header(struct conn *c)
+{
+    uint8_t header[HEADER_MAX];
+    union qhcp_addr from = {0}, to = {0};
+    socklen_t from_len = sizeof from, to_len = sizeof to;
+    size_t n;
+
+    if (getpeername(c->client.fd, &from.sa, &from_len) < 0 ||
+        getsockname(c->client.fd, &to.sa, &to_len) < 0)
+        return errno;
+    n = header_make(header, &from, &to);
+    return send(c->server.fd, header, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n ? 0
+                                                                                    : ECONNRESET;
+}
+
 /* The next server; closes where there is none. */
 static void choose(struct conn *c)
 {
@@ -165,35 +184,40 @@ static void choose(struct conn *c)
     conn_close(c, false);
 }
 
-static uint64_t key_of(const union qhcp_addr *a)
-{
-    uint64_t key = 0, part;
-
-    if (a->sa.sa_family == AF_INET)
-        return a->in.sin_addr.s_addr;
-    for (size_t i = 0; i < 16; i += 8) {
-        memcpy(&part, a->in6.sin6_addr.s6_addr + i, sizeof part);
-        key = key * UINT64_C(0x9e3779b97f4a7c15) ^ part;
-    }
-    return key;
-}
-
 void conn_accepted(struct worker *w, int fd, const union qhcp_addr *from)
 {
-    struct conn *c = calloc(1, sizeof *c);
+    uint64_t key = sources_key(from);
+    struct conn *c;
 
+    if (!sources_add(&w->sources, key, w->most_of_source)) {
+        atomic_fetch_add_explicit(&w->crowded, 1, memory_order_relaxed);
+        close(fd);
+        return;
+    }
+    c = calloc(1, sizeof *c);
     if (!c) {
+        sources_remove(&w->sources, key);
         close(fd);
         return;
     }
     c->worker = w;
-    c->key = key_of(from);
+    c->key = key;
     c->client = (struct side){.fd = fd};
     c->server.fd = -1;
     relay_init(&c->up);
     relay_init(&c->down);
     atomic_fetch_add_explicit(&w->connections, 1, memory_order_relaxed);
     choose(c);
+}
+
+/* What broke must not look like an end in good order: whoever is left is reset.  (And a client that
+ * resets leaves no port of ours in TIME_WAIT.) */
+static void reset(struct conn *c)
+{
+    struct linger at_once = {.l_onoff = 1};
+
+    (void)setsockopt(c->client.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    (void)setsockopt(c->server.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 /* Both directions, until neither goes on. */
@@ -214,6 +238,7 @@ static void relay(struct conn *c)
         error = up == RELAY_BROKEN ? error : errno;
         if (of_server && error == ECONNRESET)
             count_failure(c, error);
+        reset(c);
         conn_close(c, of_server);
         return;
     }
@@ -252,6 +277,7 @@ static void try_another(struct conn *c, int error)
 
 static void server_connects(struct conn *c, bool failed)
 {
+    const struct worker *w = c->worker;
     int error = 0;
     socklen_t len = sizeof error;
 
@@ -263,7 +289,7 @@ static void server_connects(struct conn *c, bool failed)
     }
     count_connect(c);
     c->connected = true;
-    if (!watch(c, &c->client, 0)) {
+    if ((w->config->send_proxy_v2 && send_header(c) != 0) || !watch(c, &c->client, 0)) {
         conn_close(c, false);
         return;
     }

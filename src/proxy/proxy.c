@@ -126,6 +126,7 @@ static int start(struct proxy *p, char *words, size_t words_cap)
         w->epoll = w->wake = -1;
         w->accepts = 1;
         w->most = (p->config.max_connections + p->n - 1) / p->n;
+        w->most_of_source = (uint32_t)((p->config.max_per_source + p->n - 1) / p->n);
         w->seed = (uint64_t)getpid() << 32 ^ (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
     }
     if (r == 0)
@@ -244,6 +245,15 @@ size_t proxy_connections(const struct proxy *p)
 
     for (unsigned i = 0; i < p->n; i++)
         n += atomic_load_explicit(&p->workers[i].connections, memory_order_relaxed);
+    return n;
+}
+
+uint64_t proxy_crowded(const struct proxy *p)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < p->n; i++)
+        n += atomic_load_explicit(&p->workers[i].crowded, memory_order_relaxed);
     return n;
 }
 

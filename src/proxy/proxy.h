@@ -35,6 +35,8 @@ struct proxy_config {
     uint16_t port;             /* TCP, every address of both families */
     unsigned threads;          /* 1 to PROXY_THREADS */
     size_t max_connections;    /* in all; more wait in the kernel's backlog */
+    size_t max_per_source;     /* of one address, or one /64 of IPv6; more are closed at once */
+    bool send_proxy_v2;        /* servers are told who the client is (header.h) */
     qhcp_nsec connect_timeout; /* to one server */
     qhcp_nsec idle_timeout;    /* nothing in either direction */
     const struct balance_algorithm *algorithm;
@@ -86,6 +88,8 @@ void proxy_evict(struct proxy *p, size_t id);
 /* Accepts nothing more; connections that there are go on. */
 void proxy_stop(struct proxy *p);
 size_t proxy_connections(const struct proxy *p);
+/* Clients ever that were closed at once because their source had max_per_source. */
+uint64_t proxy_crowded(const struct proxy *p);
 /* Connections that go to this server now. */
 uint32_t proxy_in_flight(const struct proxy *p, size_t id);
 /* False: no such server was published. */

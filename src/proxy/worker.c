@@ -258,7 +258,8 @@ int worker_start(struct worker *w)
     w->scratch = malloc(RELAY_SCRATCH);
     if (w->epoll < 0 || w->wake < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->wake, &e) < 0)
         return QHCP_E_IO;
-    if (!w->scratch || pthread_create(&w->thread, NULL, run, w) != 0)
+    if (!w->scratch || sources_init(&w->sources, w->most) < 0 ||
+        pthread_create(&w->thread, NULL, run, w) != 0)
         return QHCP_E_NOMEM;
     w->running = true;
     return 0;
@@ -283,6 +284,7 @@ void worker_end(struct worker *w)
     while (w->n_listeners > 0)
         close(w->listeners[--w->n_listeners]);
     pipes_deinit(&w->pipes);
+    sources_deinit(&w->sources);
     free(w->scratch);
     free(w->balance);
     if (w->epoll >= 0)

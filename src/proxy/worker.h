@@ -7,6 +7,7 @@
 #include "proxy/conn.h"
 #include "proxy/proxy.h"
 #include "proxy/relay.h"
+#include "proxy/sources.h"
 #include "proxy/table.h"
 
 #define WORKER_LISTENERS 2 /* IPv4 and IPv6 */
@@ -35,7 +36,9 @@ struct worker {
     unsigned accepts;       /* so many are asked for when a client waits */
     qhcp_nsec accept_again; /* no descriptors were left: when it tries again */
     size_t most;            /* connections of this thread at once */
-    qhcp_nsec now;          /* of this turn */
+    struct sources sources; /* who has them */
+    uint32_t most_of_source;
+    qhcp_nsec now; /* of this turn */
     uint64_t seed;
     struct balance_worker *balance; /* for `version` */
     uint64_t version;
@@ -45,8 +48,9 @@ struct worker {
     struct pipes pipes;
     char *scratch;
     _Atomic size_t connections;
-    _Atomic int order;  /* enum worker_order: the owner's word */
-    _Atomic bool evict; /* some entries are evicted: their connections are to be ended */
+    _Atomic uint64_t crowded; /* clients ever whose source had its most */
+    _Atomic int order;        /* enum worker_order: the owner's word */
+    _Atomic bool evict;       /* some entries are evicted: their connections are to be ended */
 };
 
 /* An order is never taken back. */

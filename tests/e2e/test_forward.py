@@ -19,6 +19,7 @@ class Backend(socketserver.ThreadingTCPServer):
     """Says its name, then sends back whatever comes; at the end of that, how much it was."""
 
     allow_reuse_address = True
+    request_queue_size = 1024  # the kernel would drop what comes while Python is busy
     daemon_threads = True
     address_family = socket.AF_INET
 
@@ -80,7 +81,7 @@ class Forward(Case):
                      "--flap-hold", "0", "--slow-start", "0", "--status-interval", "200ms", *arguments,
                      port=self.port)
         at, _ = lb.wait_status(lambda s: s["up"] == len(names), within=10)
-        self.wait_served(len(names))
+        self.wait_served(1 if "maglev" in arguments else len(names))
         return lb, at
 
     def wait_served(self, n):
@@ -221,23 +222,24 @@ class Forward(Case):
                 wait_log(lb, words, 5 * SLOW)
                 self.assert_stops(lb)
 
-    def listed(self, *settings, arguments=()):
+    def listed(self, *settings):
         """Backends a, b ... with an agent each, and these settings behind their addresses."""
         self.backends = [self.backend(name) for name in "abcd"[:len(settings)]]
         self.agents = [free_port() for _ in settings]
         for port, backend in zip(self.agents, self.backends):
             self.server(port, "--service", f"tcp:{backend.port}", ip="127.0.0.1")
         self.port = free_port(socket.SOCK_STREAM)
-        self.list = self.dir / "servers"
+        self.config = self.dir / "lb.yaml"
         self.write_list(settings)
-        lb = self.lb([f"@{self.list}"], "--flap-hold", "0", "--slow-start", "0", "--status-interval", "200ms",
-                     "--balance", "round-robin", *arguments, port=self.port)
+        lb = self.start("lb", "--config", self.config, "--status-format", "json", "--status-interval", "200ms",
+                        "--flap-hold", "0", "--slow-start", "0", "--liveness-interval", "100ms",
+                        "--balance", "round-robin", "--port", self.port, kind=Lb)
         lb.wait_status(lambda s: s["up"] == len(settings), 10)
         return lb
 
     def write_list(self, settings):
-        self.list.write_text("".join(f"127.0.0.1:{port} {words}\n"
-                                     for port, words in zip(self.agents, settings)), encoding="ascii")
+        self.config.write_text("servers:\n" + "".join(f"  - 127.0.0.1:{port} {words}\n"
+                               for port, words in zip(self.agents, settings)), encoding="ascii")
 
     def wait_targets(self, lb, wanted):
         lb.wait_status(lambda s: [x["forward"]["target"] for x in s["servers"]] == wanted, 5, len(lb.lines))
@@ -364,7 +366,7 @@ class Forward(Case):
         self.assertEqual({self.ask() for _ in range(60)}, {"b"})
 
     def test_more_clients_than_allowed_wait_and_are_served_later(self):
-        self.fleet("a", arguments=("--max-connections", "4", "--threads", "1"))
+        self.fleet("a", arguments=("--max-connections", "4", "--max-per-source", "5", "--threads", "1"))
         held = [self.connect() for _ in range(4)]
         for s in held:
             self.assertEqual(read_line(s), "a")
@@ -375,6 +377,98 @@ class Forward(Case):
         waiting.settimeout(10 * SLOW)
         held[0].close()
         self.assertEqual(read_line(waiting), "a")
+
+    def test_one_source_cannot_take_all_places(self):
+        lb, _ = self.fleet("a", arguments=("--threads", "1", "--max-connections", "20", "--max-per-source", "15"))
+
+        def connect(source):
+            s = socket.create_connection(("127.0.0.1", self.port), 5 * SLOW, source_address=(source, 0))
+            self.addCleanup(s.close)
+            return s
+
+        greedy = [connect("127.0.0.9") for _ in range(15)]
+        self.assertEqual([read_line(s) for s in greedy], ["a"] * 15)
+        self.assertEqual([connect("127.0.0.9").recv(1) for _ in range(30)], [b""] * 30)
+        self.assertEqual(read_line(connect("127.0.0.8")), "a")
+        wait_log(lb, r"their address has as many connections as --max-per-source allows", 5 * SLOW)
+        greedy.pop().close()
+        lb.wait_status(lambda s: s["servers"][0]["forward"]["in_flight"] == 15, 5, len(lb.lines))
+        self.assertEqual(read_line(connect("127.0.0.9")), "a")
+
+    def test_a_flood_from_one_source_leaves_others_served_and_nothing_behind(self):
+        """3,000 connects a second, reset at once."""
+        lb, _ = self.fleet("a", "b", arguments=("--max-per-source", "64"))
+        before = len(os.listdir(f"/proc/{lb.pid}/fd"))
+        stop, made = threading.Event(), []
+
+        def flood():
+            n, begun = 0, time.monotonic()
+            while not stop.is_set():
+                with socket.socket() as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    s.bind(("127.0.0.9", 0))
+                    s.connect(("127.0.0.1", self.port))
+                n += 1
+                time.sleep(max(0, begun + n / 1500 - time.monotonic()))
+            made.append(n)
+
+        threads = [threading.Thread(target=flood) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        taken = []
+        for _ in range(100):
+            begun = time.monotonic()
+            self.assertIn(self.ask(), ("a", "b"))
+            taken.append(time.monotonic() - begun)
+            time.sleep(0.01)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertGreater(sum(made), 1000)
+        self.assertLess(sorted(taken)[50], 0.2 * SLOW)
+        lb.wait_status(lambda s: all(x["forward"]["in_flight"] == 0 for x in s["servers"]), 10, len(lb.lines))
+        self.assertLess(len(os.listdir(f"/proc/{lb.pid}/fd")), before + 10)
+
+    def test_a_reset_is_handed_on_as_one(self):
+        """Half of an answer and a reset must not look like the end of the answer."""
+        class Resets(socketserver.BaseRequestHandler):
+            def handle(self):
+                self.request.sendall(b"half")
+                self.request.recv(1)
+                self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.request.close()
+
+        self.fleet("a")
+        self.backends[0].RequestHandlerClass = Resets
+        s = self.connect()
+        self.assertEqual(s.recv(100), b"half")
+        s.sendall(b"x")
+        with self.assertRaises(ConnectionResetError):
+            s.recv(1)
+
+    def test_servers_that_want_it_are_told_who_the_client_is(self):
+        self.fleet("a", arguments=("--send-proxy-v2",))
+        for family, bytes_ in ((socket.AF_INET, 28), (socket.AF_INET6, 52)):
+            with self.subTest(family=family):
+                s = self.connect(family)
+                s.sendall(b"hello")
+                s.shutdown(socket.SHUT_WR)
+                said = read_all(s)
+                head = said[2:2 + bytes_]
+                self.assertEqual(head[:12], b"\r\n\r\n\0\r\nQUIT\n")
+                self.assertEqual(head[-4:], struct.pack("!HH", s.getsockname()[1], self.port))
+                self.assertEqual(said[2 + bytes_:], b"hello\n%d" % (bytes_ + 5))
+
+    def test_maglev_sends_a_source_to_the_same_server(self):
+        self.fleet("a", "b", "c", arguments=("--balance", "maglev"))
+        seen = {}
+        for source in range(2, 40):
+            for _ in range(3):
+                with socket.create_connection(("127.0.0.1", self.port), 5 * SLOW,
+                                              source_address=(f"127.0.0.{source}", 0)) as s:
+                    seen.setdefault(source, set()).add(read_line(s))
+        self.assertEqual({len(names) for names in seen.values()}, {1})
+        self.assertEqual(set.union(*seen.values()), {"a", "b", "c"})
 
     def test_a_connection_on_which_nothing_moves_is_ended_and_one_that_trickles_is_not(self):
         self.fleet("a", arguments=("--idle-timeout", "500ms"))
