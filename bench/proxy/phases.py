@@ -167,6 +167,23 @@ def killed(world, o, live):
              "yes" if after["failed"] == 0 else "NO"]]
 
 
+def replaced(world, o, live):
+    """The load balancer is replaced by a new process under load: nothing may fail."""
+    proxy = world.qhcp(SERVERS)
+    live("replacement under load")
+    loads = [Load(proxy.port, "small", seconds=5, connections=16, close=True),
+             Load(proxy.port, "small", seconds=5, connections=16)]
+    old = [proxy]
+    for _ in range(3):
+        time.sleep(1)
+        old.append(world.qhcp(SERVERS, "--take-over", name=f"QHCP {len(old)}", port=proxy.port))
+    results = [load.result() for load in loads]
+    world.end(*old)
+    failed, requests = sum(r["failed"] for r in results), sum(r["requests"] for r in results)
+    return [["the load balancer is replaced three times under load", f"{failed} of {requests} requests failed", "0",
+             "yes" if failed == 0 else "NO"]]
+
+
 # --- one of four is slow -----------------------------------------------------------------------------------
 
 class Group:

@@ -5,14 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <uthash.h>
 
 #include "balance/balance.h"
 #include "base/address.h"
 #include "check/ports.h"
+#include "cli/capacity.h"
+#include "cli/handover.h"
+#include "cli/inherit.h"
 #include "cli/log.h"
 #include "cli/route.h"
 #include "cli/servers.h"
@@ -20,12 +21,11 @@
 #include "loop/loop.h"
 
 #define FORWARD_WORDS 400
-#define REFRESH NSEC_PER_SEC     /* from table to table, when nothing happens */
-#define PUBLISH_PART 20          /* parts of our time, of which tables take one at most */
-#define SOON (5 * NSEC_PER_MSEC) /* after an event: several of a moment make one table */
-#define TELL (10 * NSEC_PER_SEC) /* between two lines about clients without a server */
-#define RESERVED 128             /* connections\' worth of descriptors for everything else */
-#define DESCRIPTORS 2            /* of a connection; pipes of bulk come on top */
+#define REFRESH NSEC_PER_SEC          /* from table to table, when nothing happens */
+#define PUBLISH_PART 20               /* parts of our time, of which tables take one at most */
+#define SOON (5 * NSEC_PER_MSEC)      /* after an event: several of a moment make one table */
+#define TELL (10 * NSEC_PER_SEC)      /* between two lines about clients without a server */
+#define INHERITED (10 * NSEC_PER_SEC) /* what another load balancer knew counts so long */
 
 struct target {
     UT_hash_handle hh;
@@ -130,39 +130,16 @@ static void on_ports(void *ctx, qhcp_nsec now)
     ports_ready(((struct forward *)ctx)->ports, now);
 }
 
-/* As many descriptors as are allowed, and no more connections than those are for. */
-static size_t limit_connections(size_t wanted)
+static void inherit(struct forward *f, const struct handover_gift *gift, struct proxy_config *proxy)
 {
-    struct rlimit limit;
-    rlim_t enough;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return wanted;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    enough = limit.rlim_cur > 2 * DESCRIPTORS * RESERVED ? limit.rlim_cur / DESCRIPTORS - RESERVED
-                                                         : limit.rlim_cur / (2 * DESCRIPTORS);
-    if (limit.rlim_cur == RLIM_INFINITY || enough >= wanted)
-        return wanted;
-    log_say(
-        QHCP_LOG_WARNING,
-        "%llu descriptors are allowed (ulimit -n), which is enough for %llu connections and not "
-        "for the %zu of --max-connections",
-        (unsigned long long)limit.rlim_cur, (unsigned long long)enough, wanted);
-    return enough;
-}
-
-static unsigned threads(const struct options *o)
-{
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (options_number(o, OPTION_THREADS) > 0)
-        return (unsigned)options_number(o, OPTION_THREADS);
-    return cpus < 1 ? 1 : cpus > PROXY_THREADS ? PROXY_THREADS : (unsigned)cpus;
+    proxy->listeners = gift->listeners;
+    proxy->n_listeners = gift->n_listeners;
+    f->inherited = inherit_read(gift->known);
+    f->inherited_until = nsec_add(loop_now(), INHERITED);
 }
 
 int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
-                 struct loop *loop, char *words, size_t words_cap)
+                 struct loop *loop, const struct handover_gift *gift, char *words, size_t words_cap)
 {
     const struct ports_config ports = {.every = NSEC_PER_SEC,
                                        .timeout = options_number(o, OPTION_CONNECT_TIMEOUT),
@@ -171,7 +148,7 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
                                        .ctx = ret,
                                        .verdict = on_port};
     struct proxy_config proxy = {.port = (uint16_t)options_number(o, OPTION_PORT),
-                                 .threads = threads(o),
+                                 .threads = capacity_threads(o),
                                  .connect_timeout = options_number(o, OPTION_CONNECT_TIMEOUT),
                                  .idle_timeout = options_number(o, OPTION_IDLE_TIMEOUT),
                                  .send_proxy_v2 = options_number(o, OPTION_SEND_PROXY_V2) != 0,
@@ -184,10 +161,12 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
     *ret = (struct forward){.core = core, .port = proxy.port, .publish_at = NSEC_NEVER};
     if (options_number(o, OPTION_NO_FORWARD))
         return 0;
-    proxy.max_connections = limit_connections(options_number(o, OPTION_MAX_CONNECTIONS));
+    proxy.max_connections = capacity_connections(options_number(o, OPTION_MAX_CONNECTIONS));
     proxy.max_per_source = options_number(o, OPTION_MAX_PER_SOURCE);
     if (proxy.max_per_source == 0)
         proxy.max_per_source = proxy.max_connections / 2 + 1;
+    if (gift)
+        inherit(ret, gift, &proxy);
     r = proxy_new(&proxy, &ret->proxy, words, words_cap);
     if (r < 0)
         return r;
@@ -217,6 +196,7 @@ void forward_deinit(struct forward *f)
     proxy_free(f->proxy);
     ports_free(f->ports);
     slots_deinit(&f->slots);
+    inherit_free(f->inherited);
     free(f->servers);
     *f = (struct forward){.proxy = NULL};
 }
@@ -268,20 +248,6 @@ static struct target *find_or_add(struct forward *f, const char *address)
     return t;
 }
 
-/* An address of this machine's own: one can be bound. */
-static bool is_local(const union qhcp_addr *address)
-{
-    union qhcp_addr a = *address;
-    int fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool local;
-
-    a.in.sin_port = 0;
-    local = fd >= 0 && bind(fd, &a.sa, address_len(&a)) == 0;
-    if (fd >= 0)
-        close(fd);
-    return local;
-}
-
 static void say_refused(struct target *t, const char *refused)
 {
     if (refused[0] != '\0' && !t->told)
@@ -300,7 +266,7 @@ static void find_address(struct forward *f, qhcp_nsec now, size_t index,
     route_find(&t->listed, &view->remote, services, n, &f->options->at[OPTION_ALLOW_SERVICE].list,
                &address, refused, sizeof refused);
     if (address.sa.sa_family != AF_UNSPEC && ntohs(address.in.sin_port) == f->port &&
-        !address_equal(&address, &t->address) && is_local(&address)) {
+        !address_equal(&address, &t->address) && route_is_local(&address)) {
         snprintf(refused, sizeof refused, "port %u is this load balancer's own: it would be a loop",
                  f->port);
         address = (union qhcp_addr){0};
@@ -332,20 +298,38 @@ static uint32_t utilization_of(const struct qhcp_view *view)
     return cpu == FLEET_UNKNOWN ? cpu : cpu / 10;
 }
 
-static struct proxy_server make_server(const struct qhcp_view *view, const struct target *t,
+/* What the load balancer before us knew counts until we have a verdict of our own. */
+static const struct inherit_server *inherited(const struct forward *f, qhcp_nsec now,
+                                              const struct qhcp_view *view, const struct target *t)
+{
+    if (view->state != QHCP_CONNECTING || now >= f->inherited_until)
+        return NULL;
+    return inherit_find(f->inherited, t->key);
+}
+
+static struct proxy_server make_server(const struct forward *f, qhcp_nsec now,
+                                       const struct qhcp_view *view, const struct target *t,
                                        bool panic)
 {
-    return (struct proxy_server){.id = t->id,
-                                 .name = t->key,
-                                 .target = t->address,
-                                 .weight = t->listed.weight,
-                                 .priority = t->listed.priority,
-                                 .share = t->address.sa.sa_family == AF_UNSPEC ? 0 : view->share,
-                                 .degraded = view->state == QHCP_DEGRADED && !panic,
-                                 .utilization = utilization_of(view),
-                                 .rate = FLEET_UNKNOWN,
-                                 .in_flight = FLEET_UNKNOWN,
-                                 .latency_us = FLEET_UNKNOWN};
+    const struct inherit_server *old = inherited(f, now, view, t);
+    struct proxy_server s = {.id = t->id,
+                             .name = t->key,
+                             .target = t->address,
+                             .weight = t->listed.weight,
+                             .priority = t->listed.priority,
+                             .share = t->address.sa.sa_family == AF_UNSPEC ? 0 : view->share,
+                             .degraded = view->state == QHCP_DEGRADED && !panic,
+                             .utilization = utilization_of(view),
+                             .rate = FLEET_UNKNOWN,
+                             .in_flight = FLEET_UNKNOWN,
+                             .latency_us = FLEET_UNKNOWN};
+
+    if (old) {
+        s.share = old->share;
+        s.degraded = old->degraded;
+        s.target = old->target;
+    }
+    return s;
 }
 
 static bool make_room(struct forward *f, size_t n)
@@ -376,7 +360,7 @@ static void publish(struct forward *f, qhcp_nsec now)
         if (qhcp_lb_view(f->core, i, &view) != 0 || !(t = find_or_add(f, view.address)))
             continue;
         find_address(f, now, i, &view, t);
-        f->servers[used++] = make_server(&view, t, self.panic.on);
+        f->servers[used++] = make_server(f, now, &view, t, self.panic.on);
     }
     if (proxy_publish(f->proxy, now, f->servers, used) != 0)
         log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
@@ -448,10 +432,44 @@ bool forward_counts(const struct forward *f, const char *address, struct proxy_c
     return t && proxy_counts(f->proxy, t->id, ret);
 }
 
-void forward_stop(struct forward *f)
+void forward_stop(struct forward *f, bool handed_over)
 {
     if (f->proxy)
-        proxy_stop(f->proxy);
+        proxy_stop(f->proxy, handed_over);
+}
+
+int forward_start(struct forward *f, char *words, size_t words_cap)
+{
+    int r = 0;
+
+    if (!f->proxy)
+        return 0;
+    publish(f, loop_now()); /* or whoever waits already would find nobody */
+    r = proxy_start(f->proxy);
+    if (r < 0)
+        snprintf(words, words_cap, "cannot start to forward: %s", strerror(errno));
+    return r;
+}
+
+int forward_give(struct forward *f, struct handover_gift *ret)
+{
+    struct text known = {0};
+    struct qhcp_view view;
+
+    ret->n_listeners = proxy_listeners(f->proxy, ret->listeners, HANDOVER_LISTENERS);
+    for (size_t i = 0, n = qhcp_lb_count(f->core); i < n; i++) {
+        const struct target *t =
+            qhcp_lb_view(f->core, i, &view) == 0 ? find(f, view.address) : NULL;
+
+        if (t && t->address.sa.sa_family != AF_UNSPEC && view.share > 0)
+            inherit_write(&known, t->key,
+                          &(struct inherit_server){.share = view.share,
+                                                   .degraded = view.state == QHCP_DEGRADED,
+                                                   .target = t->address});
+    }
+    text_add(&known, ""); /* so that there is one */
+    ret->known = known.failed ? NULL : known.at;
+    return ret->known ? 0 : QHCP_E_NOMEM;
 }
 
 size_t forward_connections(const struct forward *f)

@@ -10,17 +10,22 @@
 
 #include <qhcp/lb.h>
 
+struct handover_gift;
+struct inherited;
 struct loop;
 struct ports;
 struct target;
+struct text;
 
 struct forward {
     struct proxy *proxy; /* NULL: nothing is forwarded */
     struct ports *ports; /* confirms what connections have met */
     struct qhcp_lb *core;
     const struct options *options;
-    struct target *table; /* by servers_key */
-    struct slots slots;   /* targets, by the number under which ports watches them */
+    struct target *table;        /* by servers_key */
+    struct slots slots;          /* targets, by the number under which ports watches them */
+    struct inherited *inherited; /* of the load balancer before us */
+    qhcp_nsec inherited_until;
     size_t next_id;
     struct proxy_server *servers; /* room for cap */
     size_t cap;
@@ -33,11 +38,19 @@ struct forward {
     qhcp_nsec crowded_told;
 };
 
-/* Opens the port.  On failure words names what and why.  *ret and *o must stay where they are; end
+/* Opens the port, or takes over the gift's sockets, which are ours then, also on failure (NULL:
+ * there is none).  On failure words names what and why.  *ret and *o must stay where they are; end
  * it with forward_deinit, before the loop, also after a failure. */
 int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
-                 struct loop *loop, char *words, size_t words_cap);
+                 struct loop *loop, const struct handover_gift *gift, char *words,
+                 size_t words_cap);
+/* Serves clients, from now on; the servers are listed. */
+int forward_start(struct forward *f, char *words, size_t words_cap);
 void forward_deinit(struct forward *f);
+
+/* For the one that takes our place: the listening sockets, and what is known of servers.
+ * QHCP_E_NOMEM. */
+int forward_give(struct forward *f, struct handover_gift *ret);
 
 /* A server's state changed, or there are others: a new table is due. */
 void forward_event(struct forward *f, qhcp_nsec now);
@@ -54,8 +67,9 @@ size_t forward_leaving(struct forward *f, const char *address, bool over);
 /* False: none were counted. */
 bool forward_counts(const struct forward *f, const char *address, struct proxy_counts *ret);
 
-/* Accepts nothing more; the connections that there are go on. */
-void forward_stop(struct forward *f);
+/* Accepts nothing more; the connections that there are go on.  handed_over: another process does.
+ */
+void forward_stop(struct forward *f, bool handed_over);
 size_t forward_connections(const struct forward *f);
 
 #endif

@@ -11,18 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <uthash.h>
-
 #include "cli/cli.h"
 #include "cli/clock.h"
 #include "cli/forward.h"
-#include "cli/listed.h"
+#include "cli/handover.h"
 #include "cli/listen.h"
 #include "cli/log.h"
 #include "cli/probes.h"
-#include "cli/servers.h"
 #include "cli/service.h"
 #include "cli/status.h"
+#include "cli/watch.h"
+#include "cli/watched.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
 
@@ -51,6 +50,7 @@ struct lb {
     struct service service;
     struct probes probes;
     struct forward forward;
+    struct handover handover;
     bool stopping;
     qhcp_nsec drained_by; /* while connections end before we stop: until then at most; else 0 */
 };
@@ -195,48 +195,6 @@ static void on_panic(void *ctx, const struct qhcp_panic *panic)
     forward_event(&lb->forward, loop_now());
 }
 
-static size_t fleet_count(const void *ctx)
-{
-    const struct lb *lb = ctx;
-
-    return qhcp_lb_count(lb->core);
-}
-
-static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
-{
-    const struct lb *lb = ctx;
-
-    return qhcp_lb_view(lb->core, index, ret);
-}
-
-static size_t fleet_checks(const void *ctx, size_t index, struct qhcp_check_view *ret, size_t cap)
-{
-    const struct lb *lb = ctx;
-
-    return qhcp_lb_checks(lb->core, index, ret, cap);
-}
-
-static size_t fleet_services(const void *ctx, size_t index, char ret[][QHCP_SERVICE], size_t cap)
-{
-    const struct lb *lb = ctx;
-
-    return qhcp_lb_services(lb->core, index, ret, cap);
-}
-
-static bool fleet_forward(const void *ctx, const char *address, struct proxy_counts *ret)
-{
-    const struct lb *lb = ctx;
-
-    return forward_counts(&lb->forward, address, ret);
-}
-
-static void fleet_self(const void *ctx, struct qhcp_self *ret)
-{
-    const struct lb *lb = ctx;
-
-    qhcp_lb_self(lb->core, loop_now(), ret);
-}
-
 /* An option whose 0 means "none". */
 static qhcp_nsec time_or_off(const struct options *o, enum options_id id)
 {
@@ -279,53 +237,6 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
     };
 }
 
-/* Watches what `list` names and is not watched yet; 0, or the first failure with words. */
-static int add_servers(struct lb *lb, const struct list *list, char *words, size_t words_cap)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        struct listed l;
-        int r = listed_parse(list->at[i], &l, words, words_cap);
-
-        if (r == 0)
-            r = qhcp_lb_add(lb->core, loop_now(), l.address, words, words_cap);
-        if (r < 0 && r != QHCP_E_EXISTS)
-            return r;
-    }
-    return 0;
-}
-
-struct wanted {
-    UT_hash_handle hh;
-    char key[ADDRESS_KEY];
-};
-
-/* Lets go of what is in `old` and no longer in `list`. */
-static int remove_servers(struct lb *lb, const struct list *old, const struct list *list)
-{
-    struct wanted *all = calloc(list->n, sizeof *all), *table = NULL, *found;
-    char key[ADDRESS_KEY];
-
-    if (!all)
-        return QHCP_E_NOMEM;
-    for (size_t i = 0; i < list->n; i++) {
-        servers_key(list->at[i], all[i].key);
-        HASH_ADD_STR(table, key, &all[i]);
-    }
-    for (size_t i = 0; i < old->n; i++) {
-        servers_key(old->at[i], key);
-        HASH_FIND_STR(table, key, found);
-        if (!found) {
-            log_say(QHCP_LOG_INFO, "%s is no longer watched", key);
-            qhcp_lb_remove(lb->core, loop_now(), key);
-            probes_forget(&lb->probes, key);
-            forward_forget(&lb->forward, key);
-        }
-    }
-    HASH_CLEAR(hh, table);
-    free(all);
-    return 0;
-}
-
 /* Options that a running process cannot change. */
 static void warn_frozen(const struct options *old, const struct options *fresh)
 {
@@ -350,10 +261,10 @@ static int apply(struct lb *lb, const struct options *fresh, char *words, size_t
     if (r < 0)
         qhcp_lb_reload(lb->core, loop_now(), &old, ignored, sizeof ignored);
     if (r == 0)
-        r = remove_servers(lb, &lb->options.at[OPTION_SERVERS].list,
-                           &fresh->at[OPTION_SERVERS].list);
+        r = watch_remove(lb->core, &lb->probes, &lb->forward, &lb->options.at[OPTION_SERVERS].list,
+                         &fresh->at[OPTION_SERVERS].list);
     if (r == 0)
-        r = add_servers(lb, &fresh->at[OPTION_SERVERS].list, words, words_cap);
+        r = watch_add(lb->core, &fresh->at[OPTION_SERVERS].list, words, words_cap);
     return r;
 }
 
@@ -387,6 +298,16 @@ static void reload(struct lb *lb, qhcp_nsec now)
     service_reloaded("watching");
 }
 
+static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
+{
+    lb->stopping = true;
+    forward_stop(&lb->forward, handed_over);
+    handover_end(&lb->handover);
+    lb->drained_by = nsec_add(now, options_number(&lb->options, OPTION_MAX_DRAIN));
+    service_stopping("taking leave of the servers");
+    leave_when_drained(lb, now);
+}
+
 static void on_signal(void *ctx, qhcp_nsec now, int signum)
 {
     struct lb *lb = ctx;
@@ -399,12 +320,66 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
         loop_stop(lb->loop);
         return;
     }
-    lb->stopping = true;
-    forward_stop(&lb->forward);
-    lb->drained_by = nsec_add(now, options_number(&lb->options, OPTION_MAX_DRAIN));
     log_say(QHCP_LOG_INFO, "SIG%s: taking leave of the servers", sigabbrev_np(signum));
-    service_stopping("taking leave of the servers");
-    leave_when_drained(lb, now);
+    begin_stop(lb, now, false);
+}
+
+static int on_give(void *ctx, struct handover_gift *ret)
+{
+    struct lb *lb = ctx;
+
+    return forward_give(&lb->forward, ret);
+}
+
+static void on_taken(void *ctx, qhcp_nsec now)
+{
+    struct lb *lb = ctx;
+
+    log_say(QHCP_LOG_INFO, "another load balancer has taken the port: %zu connections go on here",
+            forward_connections(&lb->forward));
+    if (!lb->stopping)
+        begin_stop(lb, now, true);
+}
+
+/* The gift of the one that has the port, where that is asked for and there is one. */
+static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char *words,
+                     size_t words_cap)
+{
+    uint16_t port = (uint16_t)options_number(&lb->options, OPTION_PORT);
+    int r;
+
+    if (!options_number(&lb->options, OPTION_TAKE_OVER))
+        return 0;
+    words[0] = '\0';
+    r = handover_ask(port, ret, ret_to, words, words_cap);
+    if (r != QHCP_E_NOT_FOUND)
+        return r;
+    log_say(QHCP_LOG_INFO, "no load balancer has port %u: there is nothing to take over", port);
+    return 0;
+}
+
+/* The load balancer before us keeps its UDP port until its connections have ended. */
+static int listen_udp(struct lb *lb, bool taken, char *words, size_t words_cap)
+{
+    int r =
+        listen_any(lb->loop, (uint16_t)options_number(&lb->options, OPTION_PORT), words, words_cap);
+
+    if (r == 0 || !taken || errno != EADDRINUSE)
+        return r;
+    return listen_any(lb->loop, 0, words, words_cap);
+}
+
+static int serve(struct lb *lb, int to, char *words, size_t words_cap)
+{
+    const struct handover_owner owner = {.ctx = lb, .give = on_give, .taken = on_taken};
+    int r = forward_start(&lb->forward, words, words_cap);
+
+    if (r == 0 && to >= 0)
+        handover_done(to);
+    if (r == 0 && lb->forward.proxy)
+        handover_offer(&lb->handover, (uint16_t)options_number(&lb->options, OPTION_PORT), &owner,
+                       lb->loop);
+    return r;
 }
 
 static int start(struct lb *lb, char *words, size_t words_cap)
@@ -421,7 +396,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     struct qhcp_lb_config config = make_config(lb, &lb->options);
-    int r = loop_new(&client, &lb->loop);
+    struct handover_gift gift;
+    int r = loop_new(&client, &lb->loop), to = -1;
 
     if (r == 0)
         r = resolve_new(loop_ev(lb->loop), on_resolved, lb, &lb->resolve);
@@ -429,18 +405,23 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
-    r = listen_any(lb->loop, (uint16_t)options_number(&lb->options, OPTION_PORT), words, words_cap);
+    r = take_over(lb, &gift, &to, words, words_cap);
+    if (r == 0)
+        r = listen_udp(lb, to >= 0, words, words_cap);
     if (r == 0)
         r = qhcp_lb_new(&config, loop_now(), &lb->core, words, words_cap);
     if (r == 0)
         r = probes_init(&lb->probes, &lb->options, lb->core, lb->loop, words, words_cap);
     if (r == 0)
-        r = forward_init(&lb->forward, &lb->options, lb->core, lb->loop, words, words_cap);
+        r = forward_init(&lb->forward, &lb->options, lb->core, lb->loop, to >= 0 ? &gift : NULL,
+                         words, words_cap);
     if (r == 0)
-        r = add_servers(lb, &lb->options.at[OPTION_SERVERS].list, words, words_cap);
+        r = watch_add(lb->core, &lb->options.at[OPTION_SERVERS].list, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         r = loop_catch(lb->loop, signals[i]);
-    return r;
+    if (to >= 0)
+        free(gift.known);
+    return r == 0 ? serve(lb, to, words, words_cap) : r;
 }
 
 static void run(struct lb *lb)
@@ -465,13 +446,8 @@ static void run(struct lb *lb)
 int cli_lb(int argc, char **argv)
 {
     struct lb lb = {.argc = argc, .argv = argv};
-    const struct status_fleet fleet = {.ctx = &lb,
-                                       .count = fleet_count,
-                                       .view = fleet_view,
-                                       .checks = fleet_checks,
-                                       .services = fleet_services,
-                                       .forward = fleet_forward,
-                                       .self = fleet_self};
+    struct watched watched = {.core = &lb.core, .forward = &lb.forward};
+    const struct status_fleet fleet = watched_fleet(&watched);
     char words[LB_WORDS] = "cannot start: out of memory";
     const char *positional;
     int r;
@@ -486,6 +462,7 @@ int cli_lb(int argc, char **argv)
         run(&lb);
     else
         fprintf(stderr, "%s: %s\n", cli_lb_spec.name, words);
+    handover_deinit(&lb.handover);
     forward_deinit(&lb.forward);
     probes_deinit(&lb.probes);
     resolve_free(lb.resolve);

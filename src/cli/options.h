@@ -91,6 +91,10 @@ enum options_kind {
     X(MAX_PER_SOURCE, "max-per-source", NUMBER, OPTIONS_LB, "COUNT", NULL, 1, 10000000, false,     \
       "Client connections at once from one address (IPv6: one /64); more are closed at once. By "  \
       "default half of what is allowed in all.")                                                   \
+    X(TAKE_OVER, "take-over", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                         \
+      "Take the place of the load balancer that has --port, with no connection refused: its "      \
+      "listening sockets and what it knows of the servers. It ends when its connections have. "    \
+      "Where there is none, this one starts as always.")                                           \
     X(SEND_PROXY_V2, "send-proxy-v2", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                 \
       "Tell servers who the client is by the header of the PROXY protocol, version 2. They must "  \
       "expect it.")                                                                                \

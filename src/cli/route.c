@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/value.h"
 
@@ -131,4 +132,17 @@ void route_find(const struct listed *l, const union qhcp_addr *remote,
         refused[0] = '\0';
     else
         *ret = (union qhcp_addr){0};
+}
+
+bool route_is_local(const union qhcp_addr *address)
+{
+    union qhcp_addr a = *address;
+    int fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool local;
+
+    a.in.sin_port = 0;
+    local = fd >= 0 && bind(fd, &a.sa, address_len(&a)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return local;
 }

@@ -19,6 +19,9 @@ struct route_net {
 int route_net_parse(const char *text, struct route_net *ret, char *words, size_t words_cap);
 bool route_net_has(const struct route_net *net, const union qhcp_addr *address);
 
+/* An address of this machine's own: one can be bound. */
+bool route_is_local(const union qhcp_addr *address);
+
 /* remote: where the server was verified; AF_UNSPEC: it was not yet.  services: the n that it
  * offers.  allowed: texts that route_net_parse takes.  *ret is AF_UNSPEC where there is none; then
  * refused says what was refused and why, or is "". */

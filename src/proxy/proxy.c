@@ -91,13 +91,26 @@ static int open_listeners(struct worker *w, uint16_t port)
     return 0;
 }
 
+/* Those of another process, in turn: connections wait in each of them. */
+static void share_out(struct proxy *p)
+{
+    for (unsigned i = 0; i < p->config.n_listeners; i++) {
+        struct worker *w = &p->workers[i % p->n];
+
+        if (w->n_listeners < WORKER_LISTENERS)
+            w->listeners[w->n_listeners++] = p->config.listeners[i];
+    }
+}
+
 static int open_port(struct proxy *p, char *words, size_t words_cap)
 {
     uint16_t port = p->config.port;
-    int r = probe_port(port) < 0 ? QHCP_E_IO : 0;
+    int r = p->config.n_listeners == 0 && probe_port(port) < 0 ? QHCP_E_IO : 0;
 
+    share_out(p);
     for (unsigned i = 0; i < p->n && r == 0; i++)
-        r = open_listeners(&p->workers[i], port);
+        if (p->workers[i].n_listeners == 0)
+            r = open_listeners(&p->workers[i], port);
     if (r == 0)
         return 0;
     if (errno == EADDRINUSE)
@@ -111,7 +124,7 @@ static int open_port(struct proxy *p, char *words, size_t words_cap)
     return r;
 }
 
-static int start(struct proxy *p, char *words, size_t words_cap)
+static int prepare(struct proxy *p, char *words, size_t words_cap)
 {
     int r = 0;
 
@@ -131,8 +144,6 @@ static int start(struct proxy *p, char *words, size_t words_cap)
     }
     if (r == 0)
         r = open_port(p, words, words_cap);
-    for (unsigned i = 0; i < p->n && r == 0; i++)
-        r = worker_start(&p->workers[i]);
     if (r < 0 && words[0] == '\0')
         snprintf(words, words_cap, "cannot start to forward: %s", strerror(errno));
     return r;
@@ -157,7 +168,7 @@ int proxy_new(const struct proxy_config *config, struct proxy **ret, char *words
     p->workers = calloc(p->n, sizeof *p->workers);
     r = p->workers ? table_init(&p->table, config->algorithm) : QHCP_E_NOMEM;
     if (r == 0)
-        r = start(p, words, words_cap);
+        r = prepare(p, words, words_cap);
     rcu_thread_offline();
     if (r < 0) {
         proxy_free(p);
@@ -165,6 +176,25 @@ int proxy_new(const struct proxy_config *config, struct proxy **ret, char *words
     }
     *ret = p;
     return 0;
+}
+
+int proxy_start(struct proxy *p)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < p->n && r == 0; i++)
+        r = worker_start(&p->workers[i]);
+    return r;
+}
+
+unsigned proxy_listeners(const struct proxy *p, int *ret, unsigned n)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < p->n; i++)
+        for (unsigned k = 0; k < p->workers[i].n_listeners && found < n; k++)
+            ret[found++] = p->workers[i].listeners[k];
+    return found;
 }
 
 void proxy_free(struct proxy *p)
@@ -233,10 +263,10 @@ void proxy_evict(struct proxy *p, size_t id)
     }
 }
 
-void proxy_stop(struct proxy *p)
+void proxy_stop(struct proxy *p, bool handed_over)
 {
     for (unsigned i = 0; i < p->n; i++)
-        worker_order(&p->workers[i], WORKER_STOP_ACCEPTING);
+        worker_order(&p->workers[i], handed_over ? WORKER_LET_GO : WORKER_STOP_ACCEPTING);
 }
 
 size_t proxy_connections(const struct proxy *p)

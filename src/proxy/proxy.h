@@ -33,6 +33,8 @@ const char *proxy_failure_name(enum proxy_failure f);
 
 struct proxy_config {
     uint16_t port;             /* TCP, every address of both families */
+    const int *listeners;      /* sockets of that port that another process opened: ours from now */
+    unsigned n_listeners;      /* on; 0: the port is opened */
     unsigned threads;          /* 1 to PROXY_THREADS */
     size_t max_connections;    /* in all; more wait in the kernel's backlog */
     size_t max_per_source;     /* of one address, or one /64 of IPv6; more are closed at once */
@@ -67,8 +69,12 @@ struct proxy_counts {
     unsigned errors; /* permille of the newest connections that failed */
 };
 
-/* Opens the port and starts the threads.  On failure words says what and why. */
+/* Opens the port; clients wait.  On failure words says what and why. */
 int proxy_new(const struct proxy_config *config, struct proxy **ret, char *words, size_t words_cap);
+/* Starts the threads: clients are served.  QHCP_E_IO, QHCP_E_NOMEM. */
+int proxy_start(struct proxy *p);
+/* The listening sockets of all threads, into ret, which has room for n; how many there are. */
+unsigned proxy_listeners(const struct proxy *p, int *ret, unsigned n);
 /* Ends every connection and every thread. */
 void proxy_free(struct proxy *p);
 
@@ -85,8 +91,9 @@ void proxy_ready(struct proxy *p);
 /* Ends the connections that go to this server. */
 void proxy_evict(struct proxy *p, size_t id);
 
-/* Accepts nothing more; connections that there are go on. */
-void proxy_stop(struct proxy *p);
+/* Accepts nothing more; connections that there are go on.  handed_over: another process has the
+ * listening sockets; else those who wait in them are taken first. */
+void proxy_stop(struct proxy *p, bool handed_over);
 size_t proxy_connections(const struct proxy *p);
 /* Clients ever that were closed at once because their source had max_per_source. */
 uint64_t proxy_crowded(const struct proxy *p);

@@ -187,10 +187,12 @@ static bool ordered(struct worker *w)
 {
     int order = atomic_load_explicit(&w->order, memory_order_acquire);
 
-    if (order >= WORKER_STOP_ACCEPTING && w->n_listeners > 0) {
+    if (order >= WORKER_LET_GO && w->n_listeners > 0) {
         listen_on(w, false);
         while (w->n_listeners > 0) {
-            accept_rest(w, w->listeners[--w->n_listeners]);
+            w->n_listeners--;
+            if (order != WORKER_LET_GO)
+                accept_rest(w, w->listeners[w->n_listeners]);
             close(w->listeners[w->n_listeners]);
         }
     }

@@ -10,7 +10,7 @@
 #include "proxy/sources.h"
 #include "proxy/table.h"
 
-#define WORKER_LISTENERS 2 /* IPv4 and IPv6 */
+#define WORKER_LISTENERS (2 * PROXY_THREADS) /* another process's may be of more threads */
 
 /* A list whose first is the one that waits longest. */
 struct queue {
@@ -54,7 +54,12 @@ struct worker {
 };
 
 /* An order is never taken back. */
-enum worker_order { WORKER_RUN, WORKER_STOP_ACCEPTING, WORKER_END };
+enum worker_order {
+    WORKER_RUN,
+    WORKER_LET_GO, /* another process has the listening sockets, and those who wait in them */
+    WORKER_STOP_ACCEPTING,
+    WORKER_END
+};
 
 /* listeners are the worker's from now on. */
 int worker_start(struct worker *w);

@@ -1,0 +1,63 @@
+/* One load balancer takes the place of another without a connection refused: the new process asks
+ * the one that has the port for its listening sockets, and for what it knows of its servers.
+ *
+ * They meet at an abstract unix socket that is named after the port, in the port's own network
+ * namespace; each looks at the other's user (SO_PEERCRED), since anybody may take such a name.
+ *
+ *   new                          old
+ *    |--- connects -------------->|
+ *    |<-- descriptors: knowledge, listening sockets
+ *    |    (opens what it needs, and accepts)
+ *    |--- one byte: taken ------->|   stops accepting, gives the name up, drains
+ *    |<-- end --------------------|
+ *    offers the same to the next one
+ *
+ * A new process that fails half-way closes the socket, and the old one has noticed nothing. */
+#ifndef QHCP_CLI_HANDOVER_H
+#define QHCP_CLI_HANDOVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/time.h"
+
+#define HANDOVER_LISTENERS 128 /* two families for each of PROXY_THREADS */
+
+struct loop;
+
+/* What the old one gives. */
+struct handover_gift {
+    int listeners[HANDOVER_LISTENERS];
+    unsigned n_listeners;
+    char *known; /* text, on the heap; forward_known's */
+};
+
+struct handover_owner {
+    void *ctx;
+    /* Fills *ret: sockets stay the owner's, known becomes ours.  QHCP_E_NOMEM. */
+    int (*give)(void *ctx, struct handover_gift *ret);
+    void (*taken)(void *ctx, qhcp_nsec now);
+};
+
+struct handover {
+    struct handover_owner owner;
+    int listener, client, epoll; /* -1: none */
+};
+
+/* Offers what the owner has.  Where the name is somebody else's, it only says so in the log: all
+ * else goes on.  *ret must stay where it is. */
+void handover_offer(struct handover *ret, uint16_t port, const struct handover_owner *owner,
+                    struct loop *loop);
+/* Nobody is offered anything any more. */
+void handover_end(struct handover *h);
+void handover_deinit(struct handover *h);
+
+/* Asks for the place of the load balancer that has this port.  QHCP_E_NOT_FOUND: there is none.  On
+ * success the sockets are the caller's, and *ret_to is for handover_done. */
+int handover_ask(uint16_t port, struct handover_gift *ret, int *ret_to, char *words,
+                 size_t words_cap);
+/* It works: the old one may go.  Returns once it has given the name up, or after two seconds. */
+void handover_done(int to);
+
+#endif
