@@ -1,0 +1,81 @@
+"""A new load balancer takes the place of a running one."""
+
+import os
+import signal
+import socket
+import threading
+
+from lib.case import SLOW, free_port
+from lib.forward import ForwardCase, read_all, read_line
+from lib.raw import wait_log
+
+
+class Handover(ForwardCase):
+    def take_over(self, *arguments):
+        return self.lb([f"127.0.0.1:{port}" for port in self.agents], "--liveness-interval", "100ms",
+                       "--status-interval", "200ms", "--take-over", *arguments, port=self.port)
+
+    def test_another_process_takes_over_with_no_connection_refused_and_none_lost(self):
+        old, _ = self.fleet("a", "b", arguments=("--threads", "2"))
+        held = self.connect()
+        name = read_line(held)
+        stop, answers = threading.Event(), []
+
+        def ask():
+            while not stop.is_set():
+                answers.append(self.ask())
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for n in ("3", "1", "2"):  # more threads than before, and fewer
+            new = self.take_over("--threads", n)
+            wait_log(old, "another load balancer has taken the port", 5 * SLOW)
+            new.wait_status(lambda s: s["up"] == 2, 10)
+            if held:
+                self.assertIsNone(old.popen.poll(), "it went though a connection was open")
+                held.sendall(b"still here")
+                held.shutdown(socket.SHUT_WR)
+                self.assertEqual(read_all(held), b"still here\n10")
+                held = None
+            self.assertEqual(old.wait(10 * SLOW), 0)
+            old = new
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertIn(name, "ab")
+        self.assertGreater(len(answers), 100)
+        self.assertEqual(set(answers), {"a", "b"})
+
+    def test_what_was_known_of_servers_is_used_until_there_is_a_verdict(self):
+        """The new one cannot hear the agents, so that it has no verdict of its own."""
+        old, _ = self.fleet("a", "b")
+        self.servers[0].send(signal.SIGSTOP)
+        old.wait_event("down", within=5, address=f"127.0.0.1:{self.agents[0]}")
+        self.servers[1].send(signal.SIGSTOP)
+        new = self.take_over()
+        wait_log(old, "another load balancer has taken the port", 5 * SLOW)
+        self.assertEqual({self.ask() for _ in range(20)}, {"b"})
+        self.assertEqual(new.events(), [])
+        for server in self.servers:
+            server.send(signal.SIGCONT)
+        new.wait_status(lambda s: s["up"] == 2, 15)
+
+    def test_with_nobody_there_take_over_starts_as_always_and_a_failed_one_leaves_the_old_one_alone(self):
+        self.backends = [self.backend("a")]
+        self.agents = [free_port()]
+        self.server(self.agents[0], "--service", f"tcp:{self.backends[0].port}", ip="127.0.0.1")
+        self.port = free_port(socket.SOCK_STREAM)
+        old = self.take_over()
+        old.wait_status(lambda s: s["up"] == 1, 10)
+        self.assertIn("there is nothing to take over", old.errors())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.connect(f"\0qhcp-lb-{self.port}")
+            _, fds, _, _ = socket.recv_fds(s, 100, 200)
+            for fd in fds:
+                os.close(fd)
+        wait_log(old, "asked for the port and did not take it", 5 * SLOW)
+        self.wait_served(1)
+        new = self.take_over()
+        new.wait_status(lambda s: s["up"] == 1, 10)
+        self.assertEqual(old.wait(10 * SLOW), 0)
