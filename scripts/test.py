@@ -3,10 +3,11 @@
 
     test.py [--fuzz-seconds N] [--fuzz-only] [NAME ...]
 
-Three builds, each in its own directory beside the source:
+Four builds, each in its own directory beside the source:
 
     build        gcc as shipped: unit, simulation, end-to-end, lint
     build-asan   gcc with AddressSanitizer and UBSan: the same suite, without lint
+    build-tsan   gcc with ThreadSanitizer: the tests of what has threads, the forwarder
     build-clang  clang -Werror with both sanitizers: each fuzzer for N seconds over its corpus
 
 The tests print TAP and this counts its lines, so that N is cases, not binaries.  A binary that
@@ -39,16 +40,18 @@ class Way:
     def __init__(self, name, directory, runs, options=(), cc=None):
         self.name = name
         self.dir = ROOT / directory
-        self.runs = runs  # whether it runs a suite of this name
+        self.runs = runs  # whether it runs the test suite/name
         self.options = list(options)
         self.cc = cc
 
 
+THREADED = ("e2e/forward", "e2e/handover", "e2e/routes", "unit/proxy-sources", "unit/proxy-table")
 SANITIZE = "-Db_sanitize=address,undefined"
 WAYS = [
-    Way("normal", "build", lambda suite: suite != "fuzz"),
-    Way("asan", "build-asan", lambda suite: suite not in ("fuzz", "lint"), [SANITIZE]),
-    Way("clang", "build-clang", lambda suite: suite == "fuzz",
+    Way("normal", "build", lambda test: not test.startswith("fuzz/")),
+    Way("asan", "build-asan", lambda test: not test.startswith(("fuzz/", "lint/")), [SANITIZE]),
+    Way("tsan", "build-tsan", lambda test: test in THREADED, ["-Db_sanitize=thread"]),
+    Way("clang", "build-clang", lambda test: test.startswith("fuzz/"),
         [SANITIZE, "-Db_lundef=false", "-Dfuzz=true"], cc="clang"),
 ]
 
@@ -119,6 +122,7 @@ def way_env(way):
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     env["ASAN_OPTIONS"] = "abort_on_error=0:exitcode=99:detect_stack_use_after_return=1"
     env["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    env["TSAN_OPTIONS"] = f"halt_on_error=1:exitcode=99:suppressions={ROOT / 'tests/tsan.supp'}"
     if way.cc:
         env["CC"] = way.cc
     return env
@@ -188,7 +192,7 @@ def list_tests(way, names):
     for test in json.loads(shown.stdout):
         suite = test["suite"][0].split(":")[-1]
         label = f"{suite}/{test['name']}"
-        if way.runs(suite) and (not names or any(n in label for n in names)):
+        if way.runs(label) and (not names or any(n in label for n in names)):
             chosen[label] = test["name"]
     return chosen
 

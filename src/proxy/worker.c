@@ -59,7 +59,7 @@ void worker_report(struct worker *w, size_t id, int error)
 /* The newest, and what this thread remembers for it. */
 const struct snapshot *worker_snapshot(struct worker *w)
 {
-    const struct snapshot *s = rcu_dereference(w->table->current);
+    const struct snapshot *s = atomic_load_explicit(&w->table->current, memory_order_acquire);
     size_t size;
     void *mem;
 

@@ -70,7 +70,9 @@ class ForwardCase(Case):
         self.servers = [self.server(port, "--service", f"tcp:{b.port}", ip="127.0.0.1")
                         for port, b in zip(self.agents, self.backends)]
         self.port = free_port(socket.SOCK_STREAM)
-        lb = self.lb([f"127.0.0.1:{port}" for port in self.agents], "--liveness-interval", "100ms",
+        if "--liveness-interval" not in arguments:
+            arguments += ("--liveness-interval", "100ms")
+        lb = self.lb([f"127.0.0.1:{port}" for port in self.agents],
                      "--flap-hold", "0", "--slow-start", "0", "--status-interval", "200ms", *arguments,
                      port=self.port)
         at, _ = lb.wait_status(lambda s: s["up"] == len(names), within=10)
