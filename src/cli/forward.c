@@ -429,7 +429,7 @@ bool forward_counts(const struct forward *f, const char *address, struct proxy_c
 {
     const struct target *t = f->proxy ? find(f, address) : NULL;
 
-    return t && proxy_counts(f->proxy, t->id, ret);
+    return t && proxy_counts(f->proxy, loop_now(), t->id, ret);
 }
 
 void forward_stop(struct forward *f, bool handed_over)

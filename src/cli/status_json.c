@@ -72,8 +72,8 @@ static void add_forward(struct text *t, const struct status_fleet *fleet, const 
     address_format(&c.target, target, sizeof target);
     text_printf(t, "\"forward\":{\"target\":\"%s\",\"weight\":%u,\"priority\":%u,", target,
                 c.weight, c.priority);
-    text_printf(t, "\"in_flight\":%u,\"connects\":%llu,\"errors_permille\":%u,", c.in_flight,
-                (unsigned long long)c.connects, c.errors);
+    text_printf(t, "\"in_flight\":%u,\"connects\":%llu,\"errors_permille\":%u,\"latency_us\":%u,",
+                c.in_flight, (unsigned long long)c.connects, c.errors, c.latency_us);
     text_printf(t, "\"bytes_in\":%llu,\"bytes_out\":%llu,\"failures\":{",
                 (unsigned long long)c.bytes_in, (unsigned long long)c.bytes_out);
     for (unsigned i = 0; i < PROXY_FAILURES; i++)

@@ -50,6 +50,12 @@ static inline uint32_t load_in_flight(const struct load *l)
  * peak EWMA). */
 void load_latency(struct load *l, qhcp_nsec now, float us);
 
+/* It was seen to answer. */
+static inline bool load_latency_known(const struct load *l)
+{
+    return atomic_load_explicit(&l->latency, memory_order_relaxed) != 0;
+}
+
 /* Its latency in microseconds, as far as it is still remembered: it fades towards 0 so that a
  * server that was slow is tried again.  LOAD_FIRST_LATENCY_US where none was ever seen. */
 float load_latency_us(const struct load *l, qhcp_nsec now);

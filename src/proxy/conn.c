@@ -220,10 +220,25 @@ static void reset(struct conn *c)
     (void)setsockopt(c->server.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+/* From the last bytes that the client sent to the first that the server answers: a request's
+ * latency, where requests are answered one after another, whatever their protocol. */
+static void time_answer(struct conn *c, bool asked, bool answered)
+{
+    qhcp_nsec now = c->worker->now;
+
+    if (asked)
+        c->begun = now;
+    else if (answered && c->begun > 0)
+        load_latency(&c->entry->load, now, (float)(now - c->begun) / (float)NSEC_PER_USEC);
+    if (answered)
+        c->begun = 0;
+}
+
 /* Both directions, until neither goes on. */
 static void relay(struct conn *c)
 {
     struct worker *w = c->worker;
+    uint64_t up_before = c->up.bytes, down_before = c->down.bytes;
     bool client_broke, server_broke;
     enum relay_end up =
         relay_run(&c->up, &c->client, &c->server, w->scratch, &w->pipes, &client_broke);
@@ -231,6 +246,7 @@ static void relay(struct conn *c)
     enum relay_end down =
         relay_run(&c->down, &c->server, &c->client, w->scratch, &w->pipes, &server_broke);
 
+    time_answer(c, c->up.bytes > up_before, c->down.bytes > down_before);
     if (up == RELAY_BROKEN || down == RELAY_BROKEN) {
         bool of_server =
             (up == RELAY_BROKEN && !client_broke) || (down == RELAY_BROKEN && server_broke);
@@ -259,7 +275,7 @@ static void count_connect(struct conn *c)
     for (; took > bound && bucket + 1 < PROXY_BUCKETS; bound *= 2)
         bucket++;
     atomic_fetch_add_explicit(&c->entry->connect_time[bucket], 1, memory_order_relaxed);
-    load_latency(&c->entry->load, c->worker->now, (float)took / (float)NSEC_PER_USEC);
+    c->begun = 0;
     if (atomic_load_explicit(&c->entry->refused, memory_order_relaxed) > 0) {
         atomic_store_explicit(&c->entry->refused, 0, memory_order_relaxed);
         worker_report(c->worker, c->entry->id, 0);

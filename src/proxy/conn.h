@@ -29,7 +29,8 @@ struct conn {
     struct side client, server;
     struct relay up, down; /* from the client, to the client */
     qhcp_nsec since;       /* of its place in the queue: the last step */
-    qhcp_nsec begun;       /* the connect under way */
+    qhcp_nsec begun;       /* the connect under way, or the last bytes of a request that is not
+                              answered yet; 0: none */
     uint64_t key;
     uint64_t counted_up, counted_down; /* bytes that the entry has heard of */
     uint32_t tried[CONN_TRIES];        /* slots; see retry */

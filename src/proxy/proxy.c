@@ -294,7 +294,7 @@ uint32_t proxy_in_flight(const struct proxy *p, size_t id)
     return e ? load_in_flight(&e->load) : 0;
 }
 
-bool proxy_counts(const struct proxy *p, size_t id, struct proxy_counts *ret)
+bool proxy_counts(const struct proxy *p, qhcp_nsec now, size_t id, struct proxy_counts *ret)
 {
     const struct entry *e = table_find(&p->table, id);
 
@@ -306,6 +306,7 @@ bool proxy_counts(const struct proxy *p, size_t id, struct proxy_counts *ret)
         .priority = e->priority,
         .in_flight = load_in_flight(&e->load),
         .connects = atomic_load_explicit(&e->connects, memory_order_relaxed),
+        .latency_us = load_latency_known(&e->load) ? (unsigned)load_latency_us(&e->load, now) : 0,
         .bytes_in = atomic_load_explicit(&e->bytes_in, memory_order_relaxed),
         .bytes_out = atomic_load_explicit(&e->bytes_out, memory_order_relaxed),
         .errors = e->errors};

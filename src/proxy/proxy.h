@@ -66,7 +66,8 @@ struct proxy_counts {
     uint32_t in_flight;
     uint64_t connects, failures[PROXY_FAILURES], bytes_in, bytes_out; /* in: from clients */
     uint64_t connect_time[PROXY_BUCKETS];
-    unsigned errors; /* permille of the newest connections that failed */
+    unsigned latency_us; /* of requests, of late; 0: none was seen */
+    unsigned errors;     /* permille of the newest connections that failed */
 };
 
 /* Opens the port; clients wait.  On failure words says what and why. */
@@ -100,6 +101,6 @@ uint64_t proxy_crowded(const struct proxy *p);
 /* Connections that go to this server now. */
 uint32_t proxy_in_flight(const struct proxy *p, size_t id);
 /* False: no such server was published. */
-bool proxy_counts(const struct proxy *p, size_t id, struct proxy_counts *ret);
+bool proxy_counts(const struct proxy *p, qhcp_nsec now, size_t id, struct proxy_counts *ret);
 
 #endif

@@ -50,7 +50,7 @@ struct table {
     struct slots slots;    /* entries */
     struct load all;
     _Atomic(struct snapshot *) current; /* released when it is whole; freed by call_rcu */
-    uint64_t version;         /* of the newest snapshot */
+    uint64_t version;                   /* of the newest snapshot */
     _Atomic uint64_t freed; /* of the newest one that no thread holds any more, nor any before it */
     qhcp_nsec looked;       /* at the counters of failures */
 };

@@ -36,6 +36,23 @@ class Forward(ForwardCase):
         s.shutdown(socket.SHUT_WR)
         self.assertEqual(read_all(s), b"a\nhello\n5")
 
+    def test_latency_is_that_of_an_answer_after_the_last_bytes_of_its_request(self):
+        class Slow(socketserver.BaseRequestHandler):
+            def handle(self):
+                while self.request.recv(100):
+                    time.sleep(0.05)
+                    self.request.sendall(b"answer")
+
+        lb, _ = self.fleet("a")
+        self.backends[0].RequestHandlerClass = Slow
+        s = self.connect()
+        for _ in range(3):
+            time.sleep(0.1)  # which is the client's
+            s.sendall(b"question")
+            self.assertEqual(s.recv(100), b"answer")
+        _, status = lb.wait_status(lambda s: s["servers"][0]["forward"]["latency_us"] > 0, 5)
+        self.assertIn(status["servers"][0]["forward"]["latency_us"] // 1000, range(40, 50 + 40 * SLOW))
+
     def test_bulk_arrives_whole_however_slowly_it_is_read(self):
         lb, _ = self.fleet("a")
         for pause in (0, 0.002):

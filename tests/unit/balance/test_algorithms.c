@@ -26,6 +26,28 @@ static void peak_ewma_avoids_the_slow_and_tries_them_again_by_and_by(void **stat
     table_deinit(&t);
 }
 
+static void least_connections_takes_the_faster_of_two_that_have_as_few(void **state)
+{
+    unsigned counts[4];
+    struct table t;
+
+    (void)state;
+    table_init(&t, 4);
+    for (size_t i = 0; i < 4; i++)
+        load_latency(t.servers[i].load, SEC, i == 2 ? 50000 : 5000 + 10 * (float)i);
+    t.request.now = SEC;
+    table_use(&t, "least-connections");
+    table_count(&t, 12000, counts);
+    assert_int_equal(counts[2], 0);
+    assert_true(counts[3] > 2000); /* a trifle does not make it all */
+    for (size_t i = 0; i < 4; i++)
+        if (i != 2)
+            load_begin(t.servers[i].load, t.fleet.all);
+    table_count(&t, 1000, counts); /* fewer comes first */
+    assert_int_equal(counts[2], 1000);
+    table_deinit(&t);
+}
+
 static void a_peak_counts_at_once_and_fades(void **state)
 {
     static struct load l; /* not on a stack, whose frames ASan may align less */
@@ -139,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peak_ewma_avoids_the_slow_and_tries_them_again_by_and_by),
+        cmocka_unit_test(least_connections_takes_the_faster_of_two_that_have_as_few),
         cmocka_unit_test(a_peak_counts_at_once_and_fades),
         cmocka_unit_test(utilization_gives_more_to_who_serves_more_for_its_load),
         cmocka_unit_test(prequal_takes_the_fastest_of_the_cold_and_the_emptiest_of_the_hot),
