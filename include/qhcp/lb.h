@@ -46,6 +46,7 @@ struct qhcp_view {
     char evidence[QHCP_EVIDENCE]; /* why it was last down: checks, signals, times; or "" */
     uint64_t rtt_us;              /* smoothed; 0: unknown */
     uint64_t checks_sent, checks_ok;
+    uint64_t reports; /* answers with values, ever: these are of the last one */
     size_t n_values;
     struct qhcp_value values[QHCP_VALUES];
 };

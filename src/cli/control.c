@@ -17,27 +17,35 @@ const struct args_spec cli_control_spec = {
     .command = OPTIONS_CONTROL,
     .name = "qhcp control",
     .doc = "Tell a running qhcp server of this machine to drain, to undrain, to be in maintenance "
-           "or to be serving again, or show how it is. Load balancers are told at once; it lasts "
-           "until the server ends.",
-    .positional = "drain|undrain|maintenance|serving|show",
+           "or to be serving again, report the application's own metrics, or show how it is. Load "
+           "balancers are told at once; it lasts until the server ends.",
+    .positional = "drain|undrain|maintenance|serving|report|show",
     .usage_status = CLI_USAGE,
 };
 
-/* Is the verb one, and does a reason go with it? */
-static int check_verb(const char *verb, bool reason, char *words, size_t words_cap)
+/* Is the verb one, and does a reason go with it, or values? */
+static int check_verb(const char *verb, bool reason, bool values, char *words, size_t words_cap)
 {
-    static const char *const known[] = {"drain", "maintenance", "undrain", "serving", "show"};
+    static const char *const known[] = {"drain",   "maintenance", "undrain",
+                                        "serving", "report",      "show"};
     char quote[VALUE_QUOTE + 8];
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i], verb) != 0)
             continue;
+        if (values != (strcmp(verb, "report") == 0)) {
+            snprintf(
+                words, words_cap,
+                "--metric goes with report: qhcp control report --metric requests_in_flight=12");
+            return QHCP_E_ARG;
+        }
         if (!reason || i < 2)
             return 0;
         snprintf(words, words_cap, "--reason goes with drain and maintenance, not with %s", verb);
         return QHCP_E_ARG;
     }
-    snprintf(words, words_cap, "%s is none of drain, undrain, maintenance, serving and show",
+    snprintf(words, words_cap,
+             "%s is none of drain, undrain, maintenance, serving, report and show",
              value_quote(verb, quote));
     return QHCP_E_ARG;
 }
@@ -87,12 +95,30 @@ static int converse(int fd, const char *line, size_t n, char *words, size_t word
     return QHCP_E_IO;
 }
 
-static int tell(const struct options *o, const char *verb, char *words, size_t words_cap)
+/* "VERB", "VERB REASON" or "report NAME=VALUE ..."; its bytes, or QHCP_E_FULL. */
+static int make_line(const struct options *o, const char *verb, char *ret, size_t cap)
 {
     const char *reason = options_text(o, OPTION_REASON);
-    char path[CONTROL_PATH], line[CONTROL_LINE];
-    int fd = -1, n, r;
+    const struct list *values = &o->at[OPTION_METRIC].list;
+    size_t n = (size_t)snprintf(ret, cap, "%s%s%s", verb, reason ? " " : "", reason ? reason : "");
 
+    for (size_t i = 0; i < values->n && n < cap; i++)
+        n += (size_t)snprintf(ret + n, cap - n, " %s", values->at[i]);
+    if (n + 1 >= cap)
+        return QHCP_E_FULL;
+    ret[n] = '\n';
+    return (int)n + 1;
+}
+
+static int tell(const struct options *o, const char *verb, char *words, size_t words_cap)
+{
+    char path[CONTROL_PATH], line[CONTROL_LINE];
+    int fd = -1, n = make_line(o, verb, line, sizeof line), r;
+
+    if (n < 0) {
+        snprintf(words, words_cap, "that is more than %d bytes at once", CONTROL_LINE);
+        return n;
+    }
     r = control_socket_path(options_text(o, OPTION_CONTROL),
                             (uint16_t)options_number(o, OPTION_CONTROL_PORT), path, words,
                             words_cap);
@@ -100,7 +126,6 @@ static int tell(const struct options *o, const char *verb, char *words, size_t w
         r = dial(path, &fd, words, words_cap);
     if (r < 0)
         return r;
-    n = snprintf(line, sizeof line, "%s%s%s\n", verb, reason ? " " : "", reason ? reason : "");
     r = converse(fd, line, (size_t)n, words, words_cap);
     close(fd);
     return r;
@@ -114,7 +139,8 @@ int cli_control(int argc, char **argv)
     int status = CLI_USAGE;
 
     args_parse(&cli_control_spec, argc, argv, &options, &verb);
-    if (check_verb(verb, options_text(&options, OPTION_REASON) != NULL, words, sizeof words) == 0)
+    if (check_verb(verb, options_text(&options, OPTION_REASON) != NULL,
+                   options.at[OPTION_METRIC].list.n > 0, words, sizeof words) == 0)
         status = tell(&options, verb, words, sizeof words) == 0 ? CLI_OK : CLI_FAILURE;
     if (status != CLI_OK)
         fprintf(stderr, "%s: %s\n", cli_control_spec.name, words);

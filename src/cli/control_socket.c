@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/log.h"
+#include "cli/report.h"
 #include "cli/text.h"
 #include "cli/value.h"
 #include "loop/loop.h"
@@ -131,6 +132,38 @@ static void change(struct control_socket *c, qhcp_nsec now, size_t i, const char
     show(c, t);
 }
 
+/* "NAME=VALUE NAME=VALUE ...": all of them, or none. */
+static void take_report(struct control_socket *c, char *words, struct text *t)
+{
+    struct report_value values[CONTROL_REPORT];
+    char why[300], *rest = words;
+    size_t n = 0;
+    int r = 0;
+
+    for (char *word; (word = strtok_r(rest, " ", &rest)) && r == 0;) {
+        if (n == CONTROL_REPORT) {
+            text_printf(t, "error: more than %d values at once\n", CONTROL_REPORT);
+            return;
+        }
+        r = report_parse(word, &values[n++], why, sizeof why);
+    }
+    if (r < 0 || n == 0) {
+        text_printf(t, "error: %s\n", r < 0 ? why : "no value is given");
+        return;
+    }
+    for (size_t i = 0; i < n && r == 0; i++) {
+        r = qhcp_server_set_metric(c->core, values[i].name, values[i].unit, values[i].value);
+        if (r < 0) {
+            text_printf(t, "error: %s: ", values[i].name);
+            text_add(t, r == QHCP_E_FULL ? "there are as many metrics as there may be\n"
+                                         : "no name for a metric (a-z, 0-9, _), or one that the "
+                                           "server measures itself\n");
+        }
+    }
+    if (r == 0)
+        text_add(t, "ok\n");
+}
+
 /* "VERB" or "VERB WORDS". */
 static void obey(struct control_socket *c, qhcp_nsec now, struct control_client *k)
 {
@@ -146,6 +179,8 @@ static void obey(struct control_socket *c, qhcp_nsec now, struct control_client 
         change(c, now, i, words ? words : "", &t);
     else if (strcmp(k->line, "show") == 0)
         show(c, &t);
+    else if (strcmp(k->line, "report") == 0)
+        take_report(c, words ? words : k->line + strlen(k->line), &t);
     else
         text_printf(&t, "error: there is no command %s\n", value_quote(k->line, quote));
     reply(k, &t);

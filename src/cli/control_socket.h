@@ -16,7 +16,8 @@
 
 #define CONTROL_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
 #define CONTROL_CLIENTS 8
-#define CONTROL_LINE 512 /* bytes of a request: a verb and words for a reason */
+#define CONTROL_REPORT 16 /* values of one request */
+#define CONTROL_LINE 512  /* bytes of a request: a verb and words for a reason */
 
 struct loop;
 struct qhcp_server;

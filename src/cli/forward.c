@@ -291,11 +291,15 @@ static uint32_t value_of(const struct qhcp_view *view, const char *name)
     return FLEET_UNKNOWN;
 }
 
+/* The application's own word where --metrics asks for it and there is one, else its CPU's. */
 static uint32_t utilization_of(const struct qhcp_view *view)
 {
-    uint32_t cpu = value_of(view, "cpu_usage_percent"); /* hundredths of a per cent */
+    uint32_t used =
+        value_of(view, "application_utilization_percent"); /* hundredths of a per cent */
 
-    return cpu == FLEET_UNKNOWN ? cpu : cpu / 10;
+    if (used == FLEET_UNKNOWN)
+        used = value_of(view, "cpu_usage_percent");
+    return used == FLEET_UNKNOWN ? used : used / 10;
 }
 
 /* What the load balancer before us knew counts until we have a verdict of our own. */
@@ -320,9 +324,10 @@ static struct proxy_server make_server(const struct forward *f, qhcp_nsec now,
                              .share = t->address.sa.sa_family == AF_UNSPEC ? 0 : view->share,
                              .degraded = view->state == QHCP_DEGRADED && !panic,
                              .utilization = utilization_of(view),
-                             .rate = FLEET_UNKNOWN,
-                             .in_flight = FLEET_UNKNOWN,
-                             .latency_us = FLEET_UNKNOWN};
+                             .rate = value_of(view, "requests_per_second"),
+                             .in_flight = value_of(view, "requests_in_flight"),
+                             .report = view->reports,
+                             .latency_us = value_of(view, "request_latency_p50_us")};
 
     if (old) {
         s.share = old->share;

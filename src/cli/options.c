@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check/spec.h"
+#include "cli/report.h"
 #include "cli/route.h"
 #include "cli/servers.h"
 #include "cli/value.h"
@@ -131,6 +132,7 @@ static int set_list(const struct options_row *row, const char *text, enum list_s
 static int set_item(const struct options_row *row, const char *text, bool no_files, struct list *l,
                     char *words, size_t words_cap)
 {
+    struct report_value value;
     struct threshold rule;
     struct spec spec;
     int r = QHCP_E_INTERNAL;
@@ -149,6 +151,8 @@ static int set_item(const struct options_row *row, const char *text, bool no_fil
         r = spec_unit(text, &spec, words, words_cap);
     else if (row->id == OPTION_DEGRADED)
         r = threshold_parse(text, threshold_registered, NULL, &rule, words, words_cap);
+    else if (row->id == OPTION_METRIC)
+        r = report_parse(text, &value, words, words_cap);
     if (r == 0)
         r = list_add(l, text, strlen(text));
     return r;

@@ -147,6 +147,9 @@ enum options_kind {
       "the state directory's.")                                                                    \
     X(CLIENT_CA, "client-ca", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                     \
       "Require a client certificate of this CA (PEM) as well.")                                    \
+    X(OWN_METRICS, "metrics", LIST, OPTIONS_SERVER, "LIST", NULL, 0, 32, false,                    \
+      "The application's own metrics, by name, with commas between: 0 until qhcp control report "  \
+      "says otherwise.")                                                                           \
     X(SERVICE, "service", LIST, OPTIONS_SERVER, "LIST", NULL, 0, LIMIT_SERVICES, false,            \
       "The services this server stands for, as tcp:PORT or tcp:HOST:PORT; repeatable, or with "    \
       "commas between.")                                                                           \
@@ -167,6 +170,8 @@ enum options_kind {
       "The UDP port of the server that is meant, for the socket's default name.")                  \
     X(REASON, "reason", TEXT, OPTIONS_CONTROL, "WORDS", NULL, 1, 200, false,                       \
       "Words that the load balancers show along with the state.")                                  \
+    X(METRIC, "metric", ITEM, OPTIONS_CONTROL, "NAME=VALUE", NULL, 1, 16, false,                   \
+      "A value of the application's own, for report; repeatable.")                                 \
     X(DRAIN_TIMEOUT, "drain-timeout", DURATION, OPTIONS_SERVER, "DURATION", "30s", NSEC_PER_MSEC,  \
       OPTIONS_DAY, true, "How long a server that is told to stop waits for its load balancers.")   \
     X(ID, "id", TEXT, OPTIONS_LB | OPTIONS_SERVER, "TEXT", NULL, 1, LIMIT_ID, false,               \

@@ -15,6 +15,7 @@
 #include "cli/control_socket.h"
 #include "cli/listen.h"
 #include "cli/log.h"
+#include "cli/report.h"
 #include "cli/servers.h"
 #include "cli/service.h"
 #include "loop/loop.h"
@@ -201,6 +202,25 @@ static int start_control(struct server *s, char *words, size_t words_cap)
     return r;
 }
 
+/* Load balancers learn at the beginning of a session which metrics there are. */
+static int declare_metrics(struct server *s, char *words, size_t words_cap)
+{
+    const struct list *names = &s->options.at[OPTION_OWN_METRICS].list;
+
+    for (size_t i = 0; i < names->n; i++) {
+        int r = qhcp_server_set_metric(s->core, names->at[i], report_unit(names->at[i]), 0);
+
+        if (r < 0) {
+            snprintf(words, words_cap, "--metrics: %.80s: %s", names->at[i],
+                     r == QHCP_E_FULL ? "more metrics than there may be"
+                                      : "no name for a metric (a-z, 0-9, _), or one that the "
+                                        "server measures itself");
+            return r;
+        }
+    }
+    return 0;
+}
+
 static int start(struct server *s, char *words, size_t words_cap)
 {
     const struct loop_client client = {.ctx = s,
@@ -225,6 +245,8 @@ static int start(struct server *s, char *words, size_t words_cap)
         r = listen_one(s->loop, &addr, &bound, words, words_cap);
     if (r == 0)
         r = start_core(s, &bound, words, words_cap);
+    if (r == 0)
+        r = declare_metrics(s, words, words_cap);
     if (r == 0)
         r = checks_init(&s->checks, &s->options, s->core, s->loop, words, words_cap);
     if (r == 0)

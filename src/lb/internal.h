@@ -156,6 +156,7 @@ struct backend {
     size_t n_metrics;
     struct lb_metric *metrics; /* as ACK named them; n_metrics */
     struct wire_values values;
+    uint64_t reports; /* answers that had values */
     struct told told;
 };
 

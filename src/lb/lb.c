@@ -405,6 +405,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->rtt_us = known ? b->health.srtt / NSEC_PER_USEC : 0;
     ret->checks_sent = b->checks_sent;
     ret->checks_ok = b->checks_ok;
+    ret->reports = b->reports;
     ret->n_values = 0;
     for (size_t i = 0; known && i < b->values.count; i++) {
         for (size_t k = 0; k < b->n_metrics && ret->n_values < QHCP_VALUES; k++) {

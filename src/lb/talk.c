@@ -108,6 +108,7 @@ static bool complete(const struct wire_values *values)
 
 static void keep_values(struct backend *b, const struct wire_values *values)
 {
+    b->reports++;
     b->values.count = values->count;
     memcpy(b->values.at, values->at, values->count * sizeof values->at[0]);
 }

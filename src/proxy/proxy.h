@@ -58,6 +58,7 @@ struct proxy_server {
     unsigned priority;
     bool degraded;
     uint32_t utilization, rate, in_flight, latency_us; /* fleet/fleet.h; FLEET_UNKNOWN */
+    uint64_t report; /* the number of the report that in_flight is of */
 };
 
 struct proxy_counts {

@@ -150,12 +150,22 @@ static uint32_t own_rate(const struct entry *e)
     return (uint32_t)(e->recent_connected * 1000.0f / ((float)FADE / (float)NSEC_PER_SEC));
 }
 
+/* Its report may be older than this table: ours at that time go with it. */
+static void look_at_report(struct entry *e, uint64_t report)
+{
+    if (report == e->report)
+        return;
+    e->report = report;
+    e->reported_ours = load_in_flight(&e->load);
+}
+
 /* One that may be used again is evicted no more. */
 static void fill_server(struct fleet_server *f, struct entry *e, const struct proxy_server *s,
                         float kept)
 {
     uint32_t errors = look_at_counts(e, kept);
 
+    look_at_report(e, s->report);
     if (s->share > 0)
         atomic_store_explicit(&e->evicted, false, memory_order_relaxed);
     *f = (struct fleet_server){.load = &e->load,
@@ -169,7 +179,7 @@ static void fill_server(struct fleet_server *f, struct entry *e, const struct pr
                                .rate = s->rate != FLEET_UNKNOWN ? s->rate : own_rate(e),
                                .errors = errors,
                                .in_flight = s->in_flight,
-                               .in_flight_ours = load_in_flight(&e->load),
+                               .in_flight_ours = e->reported_ours,
                                .latency_us = s->latency_us};
 }
 

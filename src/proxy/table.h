@@ -29,6 +29,8 @@ struct entry {
     size_t slot;
     union qhcp_addr target; /* as published last */
     unsigned weight, priority;
+    uint64_t report;                                     /* the number of its last one ... */
+    uint32_t reported_ours;                              /* ... and what was ours in flight then */
     uint64_t version;                                    /* of the newest snapshot that names it */
     uint64_t connected, ended, failed;                   /* at the last look, */
     float recent_connected, recent_ended, recent_failed; /* and those since, fading */

@@ -52,6 +52,30 @@ class Control(Case):
         self.assertIn("status: maintenance: by operator\n", out)
         self.assertRegex(self.control("show"), "(?m)^check web: not serving: connection refused")
 
+    def test_an_application_reports_its_own_metrics_and_load_balancers_that_ask_get_them(self):
+        names = "requests_in_flight,application_utilization_percent,queue_percent,queue_length"
+        self.server(4243, "--metrics", names)
+        lb = self.lb(["127.0.0.1:4243"], "--metrics", names)
+        lb.wait_event("up", within=10)
+        self.assertEqual(self.control("report", "--metric", "requests_in_flight=12",
+                                      "--metric", "application_utilization_percent=81.5",
+                                      "--metric", "queue_percent=7", "--metric", "queue_length=3"), "")
+        wanted = {"requests_in_flight": 12, "application_utilization_percent": 81.5}
+        lb.wait_status(lambda s: wanted.items() <= s["servers"][0]["metrics"].items(), 5)
+        self.control("report", "--metric", "requests_in_flight=13")
+        lb.wait_status(lambda s: s["servers"][0]["metrics"].get("requests_in_flight") == 13, 5)
+        for value, said in (("requests_in_flight=1.5", "is no metric's value"), ("=1", "is no metric's value"),
+                            ("cpu_usage_percent=1", "one that the server measures itself"),
+                            ("Bad=1", "no name for a metric"), ("requests_in_flight=", "is no metric's value"),
+                            ("requests_in_flight=99999999999999999999", "is no metric's value")):
+            status, _, errors = self.qhcp("control", "report", "--metric", value)
+            self.assertEqual(status, 2 if "is no metric" in said else 1)
+            self.assertIn(said, errors)
+        for arguments in (["report"], ["drain", "--metric", "requests_in_flight=1"]):
+            status, _, errors = self.qhcp("control", *arguments)
+            self.assertEqual(status, 2)
+            self.assertIn("--metric goes with report", errors)
+
     def test_wrong_commands_are_refused_and_change_nothing(self):
         self.pair()
         for arguments, said, status in (

@@ -1,0 +1,26 @@
+/* "NAME=VALUE": an application's own metric, as people write it. */
+#ifndef QHCP_CLI_REPORT_H
+#define QHCP_CLI_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+
+#include <qhcp/error.h>
+
+struct report_value {
+    char name[LIMIT_NAME + 1];
+    unsigned unit; /* as in struct qhcp_value: the registry's; of other names percent for
+                      those that end so, else a number */
+    uint64_t value;
+};
+
+/* The unit of a metric of that name. */
+unsigned report_unit(const char *name);
+
+/* A value may have a point where its unit has digits behind it: "12.5" per cent.  QHCP_E_PARSE with
+ * words. */
+int report_parse(const char *text, struct report_value *ret, char *words, size_t words_cap);
+
+#endif
