@@ -130,13 +130,17 @@ static void hear(struct handover *h, qhcp_nsec now)
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (h->taken) { /* it has ended, or talks: nothing more is to be said */
+        (void)epoll_ctl(h->epoll, EPOLL_CTL_DEL, h->client, NULL);
+        return;
+    }
     if (n <= 0) {
         log_say(QHCP_LOG_WARNING, "another load balancer asked for the port and did not take it");
         close(h->client);
         h->client = -1;
         return;
     }
-    handover_end(h); /* the name is free, and then the other one is told so */
+    h->taken = true;
     h->owner.taken(h->owner.ctx, now);
 }
 
@@ -262,6 +266,6 @@ void handover_done(int to)
     char byte = 1;
 
     if (send(to, &byte, sizeof byte, MSG_NOSIGNAL) == sizeof byte)
-        (void)poll(&wait, 1, PATIENCE_MS); /* its end: the name is free */
+        (void)poll(&wait, 1, PATIENCE_MS); /* its end */
     close(to);
 }

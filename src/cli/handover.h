@@ -7,10 +7,10 @@
  *   new                          old
  *    |--- connects -------------->|
  *    |<-- descriptors: knowledge, listening sockets
- *    |    (opens what it needs, and accepts)
- *    |--- one byte: taken ------->|   stops accepting, gives the name up, drains
- *    |<-- end --------------------|
- *    offers the same to the next one
+ *    |    (accepts)
+ *    |--- one byte: taken ------->|   stops accepting, takes leave of its servers
+ *    |<-- end --------------------|   has given up its UDP port and the name; drains
+ *    watches servers, and offers the same to the next one
  *
  * A new process that fails half-way closes the socket, and the old one has noticed nothing. */
 #ifndef QHCP_CLI_HANDOVER_H
@@ -37,19 +37,20 @@ struct handover_owner {
     void *ctx;
     /* Fills *ret: sockets stay the owner's, known becomes ours.  QHCP_E_NOMEM. */
     int (*give)(void *ctx, struct handover_gift *ret);
-    void (*taken)(void *ctx, qhcp_nsec now);
+    void (*taken)(void *ctx, qhcp_nsec now); /* handover_end is to follow, within two seconds */
 };
 
 struct handover {
     struct handover_owner owner;
     int listener, client, epoll; /* -1: none */
+    bool taken;
 };
 
 /* Offers what the owner has.  Where the name is somebody else's, it only says so in the log: all
  * else goes on.  *ret must stay where it is. */
 void handover_offer(struct handover *ret, uint16_t port, const struct handover_owner *owner,
                     struct loop *loop);
-/* Nobody is offered anything any more. */
+/* Nobody is offered anything any more; who has taken it is told that all is his. */
 void handover_end(struct handover *h);
 void handover_deinit(struct handover *h);
 
@@ -57,7 +58,8 @@ void handover_deinit(struct handover *h);
  * success the sockets are the caller's, and *ret_to is for handover_done. */
 int handover_ask(uint16_t port, struct handover_gift *ret, int *ret_to, char *words,
                  size_t words_cap);
-/* It works: the old one may go.  Returns once it has given the name up, or after two seconds. */
+/* It works: the old one may go.  Returns once it has given up its port and the name, or after two
+ * seconds. */
 void handover_done(int to);
 
 #endif

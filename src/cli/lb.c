@@ -52,6 +52,7 @@ struct lb {
     struct forward forward;
     struct handover handover;
     bool stopping;
+    bool handed_over; /* another process has the port; our sessions end, our connections go on */
     qhcp_nsec drained_by; /* while connections end before we stop: until then at most; else 0 */
 };
 
@@ -95,9 +96,10 @@ static qhcp_nsec on_deadline(void *ctx)
 {
     const struct lb *lb = ctx;
 
-    qhcp_nsec at = nsec_min(qhcp_lb_deadline(lb->core), probes_deadline(&lb->probes));
+    qhcp_nsec at = nsec_min(probes_deadline(&lb->probes), forward_deadline(&lb->forward));
 
-    at = nsec_min(at, forward_deadline(&lb->forward));
+    if (!lb->handed_over || lb->handover.listener >= 0)
+        at = nsec_min(at, qhcp_lb_deadline(lb->core));
     if (lb->drained_by > 0)
         at = nsec_min(at, nsec_add(loop_now(), LB_DRAIN_LOOK));
     return nsec_min(at, nsec_min(status_deadline(&lb->status), service_deadline(&lb->service)));
@@ -141,9 +143,13 @@ static void on_turn(void *ctx, qhcp_nsec now)
 
     loop_watch_writable(lb->loop, lb->status.out.fd, output_waiting(&lb->status.out), on_writable,
                         lb);
+    if (lb->handed_over && lb->handover.listener >= 0 && qhcp_lb_stopped(lb->core)) {
+        loop_unbind(lb->loop);
+        handover_end(&lb->handover);
+    }
     if (lb->drained_by > 0)
         leave_when_drained(lb, now);
-    if (lb->stopping && qhcp_lb_stopped(lb->core))
+    if (lb->stopping && lb->drained_by == 0 && qhcp_lb_stopped(lb->core))
         loop_stop(lb->loop);
 }
 
@@ -301,8 +307,12 @@ static void reload(struct lb *lb, qhcp_nsec now)
 static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
 {
     lb->stopping = true;
+    lb->handed_over = handed_over;
     forward_stop(&lb->forward, handed_over);
-    handover_end(&lb->handover);
+    if (handed_over)
+        qhcp_lb_stop(lb->core, now);
+    else
+        handover_end(&lb->handover);
     lb->drained_by = nsec_add(now, options_number(&lb->options, OPTION_MAX_DRAIN));
     service_stopping("taking leave of the servers");
     leave_when_drained(lb, now);
@@ -358,14 +368,24 @@ static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char
     return 0;
 }
 
-/* The load balancer before us keeps its UDP port until its connections have ended. */
-static int listen_udp(struct lb *lb, bool taken, char *words, size_t words_cap)
+static int listen_udp(struct lb *lb, char *words, size_t words_cap)
 {
-    int r =
-        listen_any(lb->loop, (uint16_t)options_number(&lb->options, OPTION_PORT), words, words_cap);
+    return listen_any(lb->loop, (uint16_t)options_number(&lb->options, OPTION_PORT), words,
+                      words_cap);
+}
 
-    if (r == 0 || !taken || errno != EADDRINUSE)
+/* The load balancer before us gives its UDP port up last, when its clients are ours already: to end
+ * for want of the port would leave them with nobody. */
+static int take_udp(struct lb *lb, int to, char *words, size_t words_cap)
+{
+    int r;
+
+    handover_done(to);
+    r = listen_udp(lb, words, words_cap);
+    if (r == 0 || errno != EADDRINUSE)
         return r;
+    log_say(QHCP_LOG_WARNING, "the UDP port was not given up in time: servers are watched from "
+                              "another one, which firewalls may not know");
     return listen_any(lb->loop, 0, words, words_cap);
 }
 
@@ -375,7 +395,7 @@ static int serve(struct lb *lb, int to, char *words, size_t words_cap)
     int r = forward_start(&lb->forward, words, words_cap);
 
     if (r == 0 && to >= 0)
-        handover_done(to);
+        r = take_udp(lb, to, words, words_cap);
     if (r == 0 && lb->forward.proxy)
         handover_offer(&lb->handover, (uint16_t)options_number(&lb->options, OPTION_PORT), &owner,
                        lb->loop);
@@ -406,8 +426,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         return r;
     }
     r = take_over(lb, &gift, &to, words, words_cap);
-    if (r == 0)
-        r = listen_udp(lb, to >= 0, words, words_cap);
+    if (r == 0 && to < 0)
+        r = listen_udp(lb, words, words_cap);
     if (r == 0)
         r = qhcp_lb_new(&config, loop_now(), &lb->core, words, words_cap);
     if (r == 0)

@@ -309,15 +309,22 @@ free_loop:
     return r;
 }
 
-void loop_free(struct loop *l)
+void loop_unbind(struct loop *l)
 {
-    if (!l)
-        return;
     for (size_t i = 0; i < l->n_sockets; i++) {
         ev_io_stop(l->ev, &l->sockets[i].readable);
         ev_io_stop(l->ev, &l->sockets[i].writable);
         udp_close(l->sockets[i].udp);
     }
+    l->n_sockets = 0;
+    l->primary = 0;
+}
+
+void loop_free(struct loop *l)
+{
+    if (!l)
+        return;
+    loop_unbind(l);
     for (size_t i = 0; i < l->n_signals; i++)
         ev_signal_stop(l->ev, &l->signals[i]);
     for (size_t i = 0; i < l->n_readers; i++)

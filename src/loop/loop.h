@@ -48,6 +48,9 @@ void loop_free(struct loop *l);
  * QHCP_E_IO with errno kept; QHCP_E_EXISTS. */
 int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound);
 
+/* Closes the UDP sockets: their ports are free.  From client->turn alone. */
+void loop_unbind(struct loop *l);
+
 /* While held, what arrives waits in the sockets. */
 void loop_hold(struct loop *l, bool hold);
 

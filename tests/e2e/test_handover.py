@@ -32,6 +32,7 @@ class Handover(ForwardCase):
             new = self.take_over("--threads", n)
             wait_log(old, "another load balancer has taken the port", 5 * SLOW)
             new.wait_status(lambda s: s["up"] == 2, 10)
+            self.assertNotIn("not given up in time", new.errors())
             if held:
                 self.assertIsNone(old.popen.poll(), "it went though a connection was open")
                 held.sendall(b"still here")

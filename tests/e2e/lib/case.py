@@ -18,10 +18,16 @@ SLOW = 3 if os.environ.get("QHCP_SANITIZED") else 1
 
 
 def free_port(kind=socket.SOCK_DGRAM):
-    """A port that nobody has on 127.0.0.1 just now (in a namespace of our own: nobody at all)."""
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody has on 127.0.0.1 just now, neither UDP nor TCP, since a load balancer wants both."""
+    other = socket.SOCK_STREAM if kind == socket.SOCK_DGRAM else socket.SOCK_DGRAM
+    while True:
+        with socket.socket(socket.AF_INET, kind) as s, socket.socket(socket.AF_INET, other) as t:
+            s.bind(("127.0.0.1", 0))
+            try:
+                t.bind(s.getsockname())
+                return s.getsockname()[1]
+            except OSError:
+                pass
 
 
 class Lb(Process):
