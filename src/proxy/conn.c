@@ -83,12 +83,11 @@ static enum proxy_failure kind_of(int error)
 static bool dial(struct conn *c, const union qhcp_addr *to)
 {
     socklen_t len = to->sa.sa_family == AF_INET6 ? sizeof to->in6 : sizeof to->in;
-    int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return false;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    c->server = (struct side){.fd = fd};
+    c->server = (struct side){.fd = fd, .nagle = true};
     if ((connect(fd, &to->sa, len) < 0 && errno != EINPROGRESS) ||
         !watch(c, &c->server, CONN_SERVER)) {
         int error = errno;
@@ -138,12 +137,15 @@ static int send_header(struct conn *c)
     uint8_t header[HEADER_MAX];
     union qhcp_addr from = {0}, to = {0};
     socklen_t from_len = sizeof from, to_len = sizeof to;
+    int on = 1;
     size_t n;
 
     if (getpeername(c->client.fd, &from.sa, &from_len) < 0 ||
         getsockname(c->client.fd, &to.sa, &to_len) < 0)
         return errno;
     n = header_make(header, &from, &to);
+    c->server.nagle = false;
+    (void)setsockopt(c->server.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return send(c->server.fd, header, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n ? 0
                                                                                     : ECONNRESET;
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -73,6 +75,17 @@ static bool would_block(void)
     return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
+/* What follows the first bytes is not to wait until those are acknowledged (RFC 896). */
+static void hurry(const struct relay *r, struct side *to)
+{
+    int on = 1;
+
+    if (!to->nagle || r->bytes == 0)
+        return;
+    to->nagle = false;
+    (void)setsockopt(to->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 /* Sends n bytes as far as they are taken; -1: broken. */
 static ssize_t send_some(struct relay *r, struct side *to, const char *p, size_t n)
 {
@@ -80,6 +93,7 @@ static ssize_t send_some(struct relay *r, struct side *to, const char *p, size_t
 
     if (!to->writable)
         return 0;
+    hurry(r, to);
     do
         sent = send(to->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
@@ -112,6 +126,8 @@ static bool send_held(struct relay *r, struct side *to)
 
 static bool send_piped(struct relay *r, struct side *to)
 {
+    if (r->piped > 0)
+        hurry(r, to);
     while (r->piped > 0 && to->writable) {
         ssize_t sent =
             splice(r->pipe[0], NULL, to->fd, NULL, r->piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);

@@ -25,6 +25,7 @@ struct side {
     bool last;               /* and, before the read under way, that all of it is there */
     bool ended;              /* all its data was read */
     bool shut;               /* nothing more is sent to it */
+    bool nagle;              /* TCP_NODELAY is not set yet: the first bytes need none */
 };
 
 /* Pipes that wait for bulk, of one thread. */
