@@ -177,7 +177,8 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
         r = loop_watch_readable(loop, proxy_fd(ret->proxy), on_reports, ret);
     if (r < 0)
         snprintf(words, words_cap, "cannot start to forward: %s", qhcp_strerror(r));
-    forward_configure(ret, o);
+    if (r == 0)
+        forward_configure(ret, o);
     return r;
 }
 
@@ -205,7 +206,7 @@ void forward_event(struct forward *f, qhcp_nsec now)
 {
     qhcp_nsec soon = nsec_max(nsec_add(now, SOON), f->not_before);
 
-    if (f->proxy)
+    if (f->proxy && !f->handed_over)
         f->publish_at = nsec_min(f->publish_at, soon);
 }
 
@@ -332,7 +333,9 @@ static struct proxy_server make_server(const struct forward *f, qhcp_nsec now,
     if (old) {
         s.share = old->share;
         s.degraded = old->degraded;
-        s.target = old->target;
+        s.target = t->address.sa.sa_family != AF_UNSPEC ? t->address : old->target;
+        if (t->listed.port > 0)
+            s.target.in.sin_port = htons(t->listed.port); /* at the same place in both families */
     }
     return s;
 }
@@ -439,8 +442,13 @@ bool forward_counts(const struct forward *f, const char *address, struct proxy_c
 
 void forward_stop(struct forward *f, bool handed_over)
 {
-    if (f->proxy)
-        proxy_stop(f->proxy, handed_over);
+    if (!f->proxy)
+        return;
+    f->stopping = true;
+    f->handed_over = handed_over;
+    if (handed_over)
+        f->publish_at = NSEC_NEVER;
+    proxy_stop(f->proxy, handed_over);
 }
 
 int forward_start(struct forward *f, char *words, size_t words_cap)
@@ -479,5 +487,5 @@ int forward_give(struct forward *f, struct handover_gift *ret)
 
 size_t forward_connections(const struct forward *f)
 {
-    return f->proxy ? proxy_connections(f->proxy) : 0;
+    return f->proxy ? proxy_connections(f->proxy) + (f->stopping && proxy_accepting(f->proxy)) : 0;
 }

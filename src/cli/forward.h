@@ -26,6 +26,8 @@ struct forward {
     struct slots slots;          /* targets, by the number under which ports watches them */
     struct inherited *inherited; /* of the load balancer before us */
     qhcp_nsec inherited_until;
+    bool stopping;
+    bool handed_over; /* no more tables: what is known of servers ends with their sessions */
     size_t next_id;
     struct proxy_server *servers; /* room for cap */
     size_t cap;
@@ -70,6 +72,7 @@ bool forward_counts(const struct forward *f, const char *address, struct proxy_c
 /* Accepts nothing more; the connections that there are go on.  handed_over: another process does.
  */
 void forward_stop(struct forward *f, bool handed_over);
+/* Connections that go on, and after forward_stop one more while somebody may still come. */
 size_t forward_connections(const struct forward *f);
 
 #endif

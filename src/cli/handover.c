@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -108,13 +109,10 @@ static void give(struct handover *h)
     free(gift.known);
 }
 
-static void welcome(struct handover *h)
+static void welcome(struct handover *h, int fd)
 {
-    int fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
 
-    if (fd < 0)
-        return;
     if (!is_ours(fd) || h->client >= 0 || epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
         close(fd);
         return;
@@ -148,12 +146,14 @@ static void on_ready(void *ctx, qhcp_nsec now)
 {
     struct handover *h = ctx;
     struct epoll_event e;
+    int fd;
 
     while (h->listener >= 0 && epoll_wait(h->epoll, &e, 1, 0) == 1) {
-        if (e.data.fd == h->listener)
-            welcome(h);
-        else
+        if (e.data.fd != h->listener)
             hear(h, now);
+        else
+            while ((fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+                welcome(h, fd);
     }
 }
 
@@ -162,7 +162,7 @@ void handover_offer(struct handover *ret, uint16_t port, const struct handover_o
 {
     struct sockaddr_un name;
     socklen_t len = name_of(port, &name);
-    struct epoll_event e = {.events = EPOLLIN};
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET}; /* no turning round one we cannot take */
     struct handover *h = ret;
 
     *h = (struct handover){.owner = *owner, .client = -1};
@@ -205,8 +205,16 @@ static unsigned take_rights(struct msghdr *m, int *ret)
     if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
         return 0;
     n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    memcpy(ret, CMSG_DATA(c), n * sizeof(int));
-    return n;
+    for (unsigned i = 0; i < n; i++) {
+        int fd;
+
+        memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+        if (i <= HANDOVER_LISTENERS)
+            ret[i] = fd;
+        else
+            close(fd);
+    }
+    return n <= HANDOVER_LISTENERS ? n : HANDOVER_LISTENERS + 1;
 }
 
 static int receive_gift(int from, struct handover_gift *ret)
@@ -238,18 +246,21 @@ int handover_ask(uint16_t port, struct handover_gift *ret, int *ret_to, char *wo
 {
     struct sockaddr_un name;
     socklen_t len = name_of(port, &name);
+    const struct timeval wait = {.tv_sec = PATIENCE_MS / 1000};
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r = QHCP_E_IO;
 
     *ret = (struct handover_gift){.n_listeners = 0};
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&name, len) < 0 && errno == ECONNREFUSED)
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait); /* of connect, too */
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&name, len) < 0) {
+        r = errno == ECONNREFUSED ? QHCP_E_NOT_FOUND : QHCP_E_IO;
+    } else if (fd >= 0 && !is_ours(fd)) {
+        log_say(QHCP_LOG_WARNING,
+                "--take-over: a process of another user answers for port %u; it is not asked",
+                port);
         r = QHCP_E_NOT_FOUND;
-    else if (fd >= 0 && !is_ours(fd))
-        snprintf(words, words_cap,
-                 "--take-over: a process of another user answers for port %u; only the load "
-                 "balancer's own user, or root, may give it",
-                 port);
-    else if (fd >= 0)
+    } else if (fd >= 0) {
         r = receive_gift(fd, ret);
+    }
     if (r == QHCP_E_IO && words[0] == '\0')
         snprintf(words, words_cap,
                  "--take-over: the load balancer on port %u does not give it: its log says why",

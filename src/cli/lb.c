@@ -376,17 +376,16 @@ static int listen_udp(struct lb *lb, char *words, size_t words_cap)
 
 /* The load balancer before us gives its UDP port up last, when its clients are ours already: to end
  * for want of the port would leave them with nobody. */
-static int take_udp(struct lb *lb, int to, char *words, size_t words_cap)
+static void take_udp(struct lb *lb, int to, char *words, size_t words_cap)
 {
-    int r;
-
     handover_done(to);
-    r = listen_udp(lb, words, words_cap);
-    if (r == 0 || errno != EADDRINUSE)
-        return r;
-    log_say(QHCP_LOG_WARNING, "the UDP port was not given up in time: servers are watched from "
-                              "another one, which firewalls may not know");
-    return listen_any(lb->loop, 0, words, words_cap);
+    if (listen_udp(lb, words, words_cap) == 0)
+        return;
+    log_say(QHCP_LOG_WARNING,
+            "%s; servers are watched from another UDP port, which firewalls may not know", words);
+    loop_unbind(lb->loop);
+    if (listen_any(lb->loop, 0, words, words_cap) < 0)
+        log_say(QHCP_LOG_ERROR, "servers cannot be watched: %s", words);
 }
 
 static int serve(struct lb *lb, int to, char *words, size_t words_cap)
@@ -395,7 +394,7 @@ static int serve(struct lb *lb, int to, char *words, size_t words_cap)
     int r = forward_start(&lb->forward, words, words_cap);
 
     if (r == 0 && to >= 0)
-        r = take_udp(lb, to, words, words_cap);
+        take_udp(lb, to, words, words_cap);
     if (r == 0 && lb->forward.proxy)
         handover_offer(&lb->handover, (uint16_t)options_number(&lb->options, OPTION_PORT), &owner,
                        lb->loop);

@@ -315,6 +315,10 @@ static int check_lb(const struct options *o, char *words, size_t words_cap)
                  "--servers is missing: name the servers to watch, as in --servers localhost:4243");
         return QHCP_E_ARG;
     }
+    if (options_number(o, OPTION_TAKE_OVER) && options_number(o, OPTION_NO_FORWARD)) {
+        snprintf(words, words_cap, "--take-over takes a port that --no-forward leaves closed");
+        return QHCP_E_ARG;
+    }
     int r = servers_check(servers->at, servers->n, why, sizeof why);
     if (r < 0)
         snprintf(words, words_cap, "--servers: %s", why);

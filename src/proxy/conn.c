@@ -23,7 +23,7 @@ static void touch(struct conn *c, struct queue *q)
 
 static bool watch(struct conn *c, struct side *s, uintptr_t mark)
 {
-    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+    struct epoll_event e = {.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET};
 
     e.data.u64 = (uintptr_t)c | mark;
     return epoll_ctl(c->worker->epoll, EPOLL_CTL_ADD, s->fd, &e) == 0;
@@ -321,10 +321,9 @@ void conn_event(struct conn *c, bool of_server, uint32_t events)
 
     if (c->dead)
         return;
-    s->readable = s->readable || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    s->readable = s->readable || (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     s->writable = s->writable || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
-    s->hangup = s->hangup || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
-    s->last = (events & EPOLLRDHUP) && !(events & EPOLLERR);
+    s->hangup = s->hangup || (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     if (c->connected)
         relay(c);
     else if (of_server)

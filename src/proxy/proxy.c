@@ -91,12 +91,18 @@ static int open_listeners(struct worker *w, uint16_t port)
     return 0;
 }
 
-/* Those of another process, in turn: connections wait in each of them. */
+/* Those of another process, in turn, of each family by itself: connections wait in each of them. */
 static void share_out(struct proxy *p)
 {
-    for (unsigned i = 0; i < p->config.n_listeners; i++) {
-        struct worker *w = &p->workers[i % p->n];
+    unsigned turns[2] = {0, 0};
 
+    for (unsigned i = 0; i < p->config.n_listeners; i++) {
+        int family = AF_INET;
+        socklen_t len = sizeof family;
+        struct worker *w;
+
+        (void)getsockopt(p->config.listeners[i], SOL_SOCKET, SO_DOMAIN, &family, &len);
+        w = &p->workers[turns[family == AF_INET6]++ % p->n];
         if (w->n_listeners < WORKER_LISTENERS)
             w->listeners[w->n_listeners++] = p->config.listeners[i];
     }
@@ -267,6 +273,14 @@ void proxy_stop(struct proxy *p, bool handed_over)
 {
     for (unsigned i = 0; i < p->n; i++)
         worker_order(&p->workers[i], handed_over ? WORKER_LET_GO : WORKER_STOP_ACCEPTING);
+}
+
+bool proxy_accepting(const struct proxy *p)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (!atomic_load_explicit(&p->workers[i].deaf, memory_order_acquire))
+            return true;
+    return false;
 }
 
 size_t proxy_connections(const struct proxy *p)

@@ -96,6 +96,8 @@ void proxy_evict(struct proxy *p, size_t id);
 /* Accepts nothing more; connections that there are go on.  handed_over: another process has the
  * listening sockets; else those who wait in them are taken first. */
 void proxy_stop(struct proxy *p, bool handed_over);
+/* After proxy_stop: some thread has not heard of it yet. */
+bool proxy_accepting(const struct proxy *p);
 size_t proxy_connections(const struct proxy *p);
 /* Clients ever that were closed at once because their source had max_per_source. */
 uint64_t proxy_crowded(const struct proxy *p);

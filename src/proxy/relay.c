@@ -160,15 +160,13 @@ static bool hold(struct relay *r, const char *p, size_t n)
     return true;
 }
 
-/* What a read came to.  A short one has emptied the socket; where its end had been told before, in
- * good order, that is the end, and otherwise it is still to be read whether it is broken. */
+/* What a read came to.  A short one has emptied the socket, unless its end was told already, or
+ * urgent data: then there is more to be read. */
 static void after_read(struct side *from, ssize_t n, size_t room)
 {
-    bool emptied = (size_t)n < room;
-
-    if (n == 0 || (emptied && from->last))
+    if (n == 0)
         from->ended = true;
-    if (n == 0 || (emptied && (from->last || !from->hangup)))
+    if (n == 0 || ((size_t)n < room && !from->hangup))
         from->readable = false;
 }
 

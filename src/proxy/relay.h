@@ -21,8 +21,8 @@
 struct side {
     int fd;
     bool readable, writable; /* until EAGAIN */
-    bool hangup;             /* the kernel said that its data ends, or that it is broken */
-    bool last;               /* and, before the read under way, that all of it is there */
+    bool hangup;             /* the kernel said that its data ends, that it is broken, or that some
+                                is urgent, where reads stop short */
     bool ended;              /* all its data was read */
     bool shut;               /* nothing more is sent to it */
     bool nagle;              /* TCP_NODELAY is not set yet: the first bytes need none */

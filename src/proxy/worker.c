@@ -87,8 +87,8 @@ static void listen_on(struct worker *w, bool on)
 }
 
 /* Where one waits, there is seldom another: not asked for more than came the last time, twice over,
- * the call that finds nothing is saved. */
-static void accept_some(struct worker *w, int listener)
+ * the call that finds nothing is saved.  True: there may be more. */
+static bool accept_some(struct worker *w, int listener)
 {
     unsigned most = w->accepts;
 
@@ -100,7 +100,7 @@ static void accept_some(struct worker *w, int listener)
 
         if (atomic_load_explicit(&w->connections, memory_order_relaxed) >= w->most) {
             listen_on(w, false); /* until one has ended */
-            return;
+            return false;
         }
         fd = accept4(listener, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
@@ -108,12 +108,13 @@ static void accept_some(struct worker *w, int listener)
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             listen_on(w, false);
             w->accept_again = nsec_add(w->now, ACCEPT_PAUSE);
-            return;
+            return false;
         } else if (errno == EAGAIN) {
             w->accepts = i > 0 ? i : 1;
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 static void evict(struct worker *w)
@@ -173,13 +174,9 @@ static int wait_ms(const struct worker *w)
 /* Those that wait in a listener's backlog would be reset with it. */
 static void accept_rest(struct worker *w, int listener)
 {
-    size_t before;
-
     w->now = clock_now();
-    do {
-        before = atomic_load_explicit(&w->connections, memory_order_relaxed);
-        accept_some(w, listener);
-    } while (atomic_load_explicit(&w->connections, memory_order_relaxed) > before);
+    while (accept_some(w, listener)) {
+    }
 }
 
 /* The owner's word; true: the end. */
@@ -191,10 +188,11 @@ static bool ordered(struct worker *w)
         listen_on(w, false);
         while (w->n_listeners > 0) {
             w->n_listeners--;
-            if (order != WORKER_LET_GO)
+            if (order == WORKER_STOP_ACCEPTING)
                 accept_rest(w, w->listeners[w->n_listeners]);
             close(w->listeners[w->n_listeners]);
         }
+        atomic_store_explicit(&w->deaf, true, memory_order_release);
     }
     return order == WORKER_END;
 }
@@ -224,7 +222,7 @@ static void *run(void *arg)
             if (word == 0)
                 (void)!read(w->wake, &ignored, sizeof ignored);
             else if (word & LISTENER_MARK)
-                accept_some(w, w->listeners[word >> 2]);
+                (void)accept_some(w, w->listeners[word >> 2]);
             else
                 conn_event((struct conn *)(word & ~MARKS), word & CONN_SERVER, events[i].events);
         }

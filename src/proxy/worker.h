@@ -49,6 +49,7 @@ struct worker {
     char *scratch;
     _Atomic size_t connections;
     _Atomic uint64_t crowded; /* clients ever whose source had its most */
+    _Atomic bool deaf;        /* it has let go of its listening sockets */
     _Atomic int order;        /* enum worker_order: the owner's word */
     _Atomic bool evict;       /* some entries are evicted: their connections are to be ended */
 };

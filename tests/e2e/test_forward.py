@@ -53,6 +53,16 @@ class Forward(ForwardCase):
         _, status = lb.wait_status(lambda s: s["servers"][0]["forward"]["latency_us"] > 0, 5)
         self.assertIn(status["servers"][0]["forward"]["latency_us"] // 1000, range(40, 50 + 40 * SLOW))
 
+    def test_what_follows_urgent_data_arrives_too(self):
+        self.fleet("a")
+        s = self.connect()
+        self.assertEqual(read_line(s), "a")
+        s.sendall(b"abc")
+        s.send(b"x", socket.MSG_OOB)  # which itself does not go through
+        s.sendall(b"def")
+        s.shutdown(socket.SHUT_WR)
+        self.assertEqual(read_all(s), b"abcdef\n6")
+
     def test_bulk_arrives_whole_however_slowly_it_is_read(self):
         lb, _ = self.fleet("a")
         for pause in (0, 0.002):
@@ -236,8 +246,8 @@ class Forward(ForwardCase):
         self.assertEqual(read_line(connect("127.0.0.9")), "a")
 
     def test_a_flood_from_one_source_leaves_others_served_and_nothing_behind(self):
-        """3,000 connects a second, reset at once."""
-        lb, _ = self.fleet("a", "b", arguments=("--max-per-source", "64"))
+        """600 connects a second, reset at once: what Python can accept.  (bench/proxy makes 10,000 of one source.)"""
+        lb, _ = self.fleet("a", "b", arguments=("--max-per-source", "16"))
         before = len(os.listdir(f"/proc/{lb.pid}/fd"))
         stop, made = threading.Event(), []
 
@@ -249,7 +259,7 @@ class Forward(ForwardCase):
                     s.bind(("127.0.0.9", 0))
                     s.connect(("127.0.0.1", self.port))
                 n += 1
-                time.sleep(max(0, begun + n / 1500 - time.monotonic()))
+                time.sleep(max(0, begun + n / 300 - time.monotonic()))
             made.append(n)
 
         threads = [threading.Thread(target=flood) for _ in range(2)]
@@ -264,7 +274,7 @@ class Forward(ForwardCase):
         stop.set()
         for thread in threads:
             thread.join()
-        self.assertGreater(sum(made), 1000)
+        self.assertGreater(sum(made), 300)
         self.assertLess(sorted(taken)[50], 0.2 * SLOW)
         lb.wait_status(lambda s: all(x["forward"]["in_flight"] == 0 for x in s["servers"]), 10, len(lb.lines))
         self.assertLess(len(os.listdir(f"/proc/{lb.pid}/fd")), before + 10)
