@@ -23,7 +23,7 @@ COSTS = ["figure", "unit", "QHCP", "HAProxy", "nginx", "ratio to the better", "a
 EVENTS = ["under load", "QHCP", "asked for", "met"]
 SLOWED = ["one of four servers is slow", "p50", "p99", "requests/s", "met"]
 PHASES = {"cpu": (phases.cpu, COSTS), "idle": (phases.idle, COSTS), "drained": (phases.drained, EVENTS),
-          "killed": (phases.killed, EVENTS), "replaced": (phases.replaced, EVENTS),
+          "killed": (phases.killed, EVENTS), "replaced": (phases.replaced, EVENTS), "flooded": (phases.flooded, EVENTS),
           "slowed": (phases.slowed, SLOWED)}
 
 

@@ -182,6 +182,29 @@ def replaced(world, o, live):
              "yes" if failed == 0 else "NO"]]
 
 
+def flooded(world, o, live):
+    """One source connects as often as it can, another ten times a second: the second is to be served."""
+    proxy = world.qhcp(SERVERS)
+    live("a flood from one source")
+    load = Load(proxy.port, "small", seconds=2 if o.quick else 25, connections=64, close=True)
+    taken, failed = [], 0
+    while load.process.poll() is None:
+        begun = time.monotonic()
+        try:
+            with socket.create_connection(("127.0.0.1", proxy.port), 5, source_address=("127.0.0.8", 0)) as s:
+                s.sendall(b"GET /small HTTP/1.0\r\n\r\n")
+                failed += not s.recv(100).startswith(b"HTTP/1.1 200")
+        except OSError:
+            failed += 1
+        taken.append(time.monotonic() - begun)
+        time.sleep(0.1)
+    r = load.result()
+    world.end(proxy)
+    return [[f"{r['requests']} connections in {r['us'] / 1e6:.0f} s from one source: another one's",
+             f"{failed} of {len(taken)} failed, median {statistics.median(taken) * 1000:.1f} ms", "0 failed",
+             "yes" if failed == 0 else "NO"]]
+
+
 # --- one of four is slow -----------------------------------------------------------------------------------
 
 class Group:

@@ -75,7 +75,7 @@ static void on_server(void *ctx, size_t id, int error)
     if (error == 0 && t->probed && !t->shut) {
         ports_forget(f->ports, t->slot);
         t->probed = false;
-    } else if (error != 0 && error != ECONNRESET && !t->probed) {
+    } else if (error != 0 && !t->probed) {
         t->probed = ports_watch(f->ports, loop_now(), t->slot, &t->address) == 0;
     }
 }
