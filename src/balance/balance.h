@@ -1,13 +1,15 @@
 /* Which server gets the next connection.
  *
  * In flow a fleet (fleet/fleet.h), an algorithm's name and what there is to know of the connection;
- * out flows a server's index.  Three things are made of that, each of which makes the next cheap:
+ * out flows a server's index.  Three things are made of that, each of which makes the next cheap.
  *
- *   the plan    what part of the traffic each server is to get: by state, weight, slow start,
- * panic, tier, degradation and errors (plan.h).  The same for every algorithm, so that none can
- * forget it.  A server that is not in the plan is never picked. the table   what the algorithm
- * makes of the plan; does not change and is shared by all threads the worker  what one thread
- * remembers between two picks: a random state, a schedule
+ * The plan: what part of the traffic each server is to get, by state, weight, slow start, panic,
+ * tier, degradation and errors (plan.h).  The same for every algorithm, so that none can forget it.
+ * A server that is not in the plan is never picked.
+ *
+ * The table: what the algorithm makes of the plan; does not change and is shared by all threads.
+ *
+ * The worker: what one thread remembers between two picks (a random state, a schedule).
  *
  * Pure: no clock, no I/O, no lock, and memory is the caller's.  A pick allocates nothing. */
 #ifndef QHCP_BALANCE_BALANCE_H

@@ -5,7 +5,7 @@
  * the connections of one browser would be spread wherever little is in flight.
  *
  * How the table is filled is not Maglev's.  There servers take turns, so that each has just its
- * part, but one of a thousand that leaves moves five times the entries that had to move.  Here each
+ * part, but one of a thousand that leaves moves entries of many others too.  Here each
  * server throws darts at the table, one after another at a pace that is its weight, always the same
  * ones; an entry belongs to whose dart hit it first.  (So it is Highest Random Weight, Thaler and
  * Ravishankar 1998, without asking every server for every entry.)  Whoever goes, comes, or gets

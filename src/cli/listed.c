@@ -32,6 +32,17 @@ int listed_service(const char *text, union qhcp_addr *ret, uint16_t *ret_port, c
     return 0;
 }
 
+/* The same setting stands before this word. */
+static bool is_again(const char *from, const char *at)
+{
+    size_t n = strcspn(at, "= \t");
+
+    for (const char *p = from; p < at; p += strcspn(p, BLANKS), p += strspn(p, BLANKS))
+        if (strcspn(p, "= \t") == n && memcmp(p, at, n) == 0)
+            return true;
+    return false;
+}
+
 static int set(struct listed *l, const char *word, char *words, size_t words_cap)
 {
     const char *equals = strchr(word, '=');
@@ -62,6 +73,7 @@ int listed_parse(const char *text, struct listed *ret, char *words, size_t words
 {
     struct listed l = {.weight = 1};
     size_t n = strcspn(text, BLANKS);
+    const char *settings;
     char word[WORD];
     int r = 0;
 
@@ -70,8 +82,14 @@ int listed_parse(const char *text, struct listed *ret, char *words, size_t words
         return QHCP_E_PARSE;
     }
     memcpy(l.address, text, n);
+    settings = text + n + strspn(text + n, BLANKS);
     for (text += n; r == 0 && *(text += strspn(text, BLANKS)) != '\0'; text += n) {
         n = strcspn(text, BLANKS);
+        if (is_again(settings, text)) {
+            snprintf(words, words_cap, "\"%.80s\": %.*s is set twice", settings,
+                     (int)(strcspn(text, "=") < 20 ? strcspn(text, "=") : 20), text);
+            return QHCP_E_EXISTS;
+        }
         snprintf(word, sizeof word, "%.*s", (int)(n < WORD ? n : WORD), text);
         r = set(&l, word, words, words_cap);
     }

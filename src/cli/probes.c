@@ -10,9 +10,9 @@
 #include "base/address.h"
 #include "check/ports.h"
 #include "check/spec.h"
+#include "cli/listed.h"
 #include "cli/log.h"
 #include "cli/servers.h"
-#include "cli/value.h"
 #include "loop/loop.h"
 
 #define PROBES_WHY 400
@@ -128,12 +128,14 @@ static uint16_t own_service(const struct probes *p, size_t index)
     char services[QHCP_SERVICES][QHCP_SERVICE];
     size_t n = qhcp_lb_services(p->core, index, services, QHCP_SERVICES);
     char ignored[PROBES_WHY];
-    uint64_t port = 0;
+    union qhcp_addr at;
+    uint16_t port;
 
-    for (size_t i = 0; i < n && port == 0; i++)
-        if (strncmp(services[i], "tcp:", 4) == 0 && !strchr(services[i] + 4, ':'))
-            (void)value_count(services[i] + 4, "port", 1, 65535, &port, ignored, sizeof ignored);
-    return (uint16_t)port;
+    for (size_t i = 0; i < n; i++)
+        if (listed_service(services[i], &at, &port, ignored, sizeof ignored) == 0 &&
+            at.sa.sa_family == AF_UNSPEC)
+            return port;
+    return 0;
 }
 
 /* What was found of another port says nothing of this one.  The core is told later: we are called

@@ -36,11 +36,18 @@ static void a_bad_setting_is_named(void **state)
     static const struct {
         const char *text, *word;
     } bad[] = {
-        {"a:1 weight=0", "weight"},          {"a:1 weight=1001", "weight"},
-        {"a:1 priority=16", "priority"},     {"a:1 weigth=1", "\"weigth=1\" is no setting"},
-        {"a:1 weight", "\"weight\" is no"},  {"a:1 service=80", "\"80\" is no service"},
-        {"a:1 service=tcp:0", "is no serv"}, {"a:1 service=tcp:b.example:80", "with an IP address"},
-        {"a:1 =", "is no setting"},          {"a:1 service=udp:80", "is no service"},
+        {"a:1 weight=0", "weight"},
+        {"a:1 weight=1001", "weight"},
+        {"a:1 priority=16", "priority"},
+        {"a:1 weigth=1", "\"weigth=1\" is no setting"},
+        {"a:1 weight", "\"weight\" is no"},
+        {"a:1 service=80", "\"80\" is no service"},
+        {"a:1 service=tcp:0", "is no serv"},
+        {"a:1 service=tcp:b.example:80", "with an IP address"},
+        {"a:1 weight=1 weight=1", "weight is set twice"},
+        {"a:1 service=tcp:1 weight=2 service=tcp:2", "service is set twice"},
+        {"a:1 =", "is no setting"},
+        {"a:1 service=udp:80", "is no service"},
     };
     struct listed l;
 
