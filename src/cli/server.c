@@ -4,6 +4,7 @@
  * flows out: answers and the log.  SIGTERM says
  * "draining" to every load balancer and waits for them, at most --drain-timeout. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include <qhcp/server.h>
 
 #define SERVER_WORDS 700
+#define SERVER_UNSENT (60 * NSEC_PER_SEC) /* between two lines about answers that do not leave */
 
 const struct args_spec cli_server_spec = {
     .command = OPTIONS_SERVER,
@@ -43,6 +45,7 @@ struct server {
     struct control_socket control;
     bool silent; /* first results of checks are awaited: the first answer is to be true */
     bool stopping;
+    qhcp_nsec unsent_told; /* the next line about answers that do not leave: not before */
 };
 
 static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
@@ -57,6 +60,35 @@ static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, siz
     struct server *s = ctx;
 
     return qhcp_server_send(s->core, now, packets, n);
+}
+
+static const char *unsent_words(int error)
+{
+    switch (error) {
+    case EPERM:
+        return "the local firewall refuses them";
+    case EMSGSIZE:
+        return "QUIC needs an interface with an MTU of at least 1228 bytes";
+    default:
+        return strerror(error);
+    }
+}
+
+/* What the network says of a load balancer is no matter; what this machine itself does not send is:
+ * from outside it looks like a server that is silent. */
+static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remote, int error,
+                           const uint8_t *quoted, size_t quoted_len)
+{
+    char text[ADDRESS_TEXT];
+    struct server *s = ctx;
+
+    (void)quoted_len;
+    if (quoted || now < s->unsent_told)
+        return;
+    s->unsent_told = nsec_add(now, SERVER_UNSENT);
+    address_format(remote, text, sizeof text);
+    log_say(QHCP_LOG_WARNING, "answers to %s do not leave this machine: %s", text,
+            unsent_words(error));
 }
 
 static qhcp_nsec on_deadline(void *ctx)
@@ -226,6 +258,7 @@ static int start(struct server *s, char *words, size_t words_cap)
     const struct loop_client client = {.ctx = s,
                                        .receive = on_receive,
                                        .send = on_send,
+                                       .unreachable = on_unreachable,
                                        .deadline = on_deadline,
                                        .expire = on_expire,
                                        .turn = on_turn,

@@ -1,4 +1,5 @@
 /* quic's handlers: a connection's life, as signals for health. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,7 +127,6 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     (void)ctx;
     if (!b || lost_closed(b, now, c, why->end == QUIC_END_RESET) || b->conn != c)
         return;
-    b->icmp_error = b->lb->icmp_error;
     dialling = b->health.phase == HEALTH_DIALING;
     b->conn = NULL;
     b->renew_at = b->reverify_at = NSEC_NEVER;
@@ -170,7 +170,7 @@ void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain)
     if (!b || b->conn != c)
         return;
     b->icmp_error = b->lb->icmp_error;
-    if (b->health.phase == HEALTH_WATCHING)
+    if (b->health.phase == HEALTH_WATCHING && b->icmp_error != EMSGSIZE) /* checks are small */
         backend_signal(b, now, certain ? HEALTH_SIGNAL_ICMP_CERTAIN : HEALTH_SIGNAL_ICMP);
 }
 

@@ -17,6 +17,11 @@ const char *reason_icmp(int error)
     case EACCES:
     case EPERM:
         return "administratively prohibited (ICMP or local firewall)";
+    case EMSGSIZE:
+        return "path too small for QUIC: the interface of this machine that leads there needs an "
+               "MTU of at least 1228 bytes (`ip link` shows it)";
+    case EADDRNOTAVAIL:
+        return "this machine has no address to send from";
     default:
         return "unreachable (ICMP)";
     }

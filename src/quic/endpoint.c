@@ -266,9 +266,9 @@ void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_a
 
         if (c->ended || !quotes(c, quoted, n, &certain))
             continue;
-        if (c->connected) {
+        if (fn)
             fn(e->config.ctx, c, now, certain);
-        } else if (!e->config.server) {
+        if (!c->connected && !e->config.server) {
             c->silent = true;
             quic_conn_end(c, QUIC_END_UNREACHABLE, "unreachable (ICMP)");
         }

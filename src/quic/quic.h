@@ -121,10 +121,11 @@ qhcp_nsec quic_deadline(const struct quic_endpoint *e);
 /* Read what the sockets hold first: after a stall, packets that wait must win over timers. */
 void quic_expire(struct quic_endpoint *e, qhcp_nsec now);
 
-/* ICMP unreachable for `remote`: ends handshakes to it (QUIC_END_UNREACHABLE) and calls `fn` for
- * established connections to it.  quoted: the start of the UDP payload that was quoted, matched
- * against the connection's IDs; too little of it ends no handshake, and is not `certain`: anyone
- * can forge that much.  NULL: the word is this machine's own. */
+/* ICMP unreachable for `remote`: calls `fn` for each connection to it, and ends those whose
+ * handshake is not done (QUIC_END_UNREACHABLE).  fn may be NULL.  quoted: the start of the UDP
+ * payload that was quoted, matched against the connection's IDs; too little of it ends no
+ * handshake, and is not `certain`: anyone can forge that much.  NULL: the word is this machine's
+ * own. */
 void quic_unreachable(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote,
                       const uint8_t *quoted, size_t n,
                       void (*fn)(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain));

@@ -6,7 +6,11 @@
  * call, a send to an innocent peer, fails with it and sends nothing.  So such a failure is no
  * verdict on the packet: it is sent again, once the pending error is read (which the failed call
  * has done).  The error's own story waits in the error queue, with the destination it belongs to.
- */
+ *
+ * "Fragmentation needed" can be forged by anybody who guesses two ports, and the kernel would then
+ * refuse every packet of a handshake for ten minutes.  PMTUDISC_PROBE sets DF and sends whatever
+ * the kernel remembers of the path; no packet of ours is larger than 1,200 bytes, below which a
+ * claim is to be ignored (RFC 9000, 14.2.1).  Only the MTU of our own interface still counts. */
 #include "quic/udp.h"
 
 #include <errno.h>
@@ -63,13 +67,13 @@ static int configure(int fd, sa_family_t family, int rcvbuf)
                        set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) != 0 ||
                        set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != 0 ||
                        set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) != 0 ||
-                       set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO) != 0
+                       set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE) != 0
                    ? -1
                    : 0;
     return set_option(fd, IPPROTO_IP, IP_RECVERR, 1) != 0 ||
                    set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) != 0 ||
                    set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) != 0 ||
-                   set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) != 0
+                   set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) != 0
                ? -1
                : 0;
 }
@@ -400,6 +404,8 @@ int udp_next_error(struct udp *u, struct udp_error *ret)
             break;
         if (!read_error(&header, &error) || header.msg_namelen == 0)
             continue;
+        if (error.icmp && error.error == EMSGSIZE)
+            continue; /* a claim about the path, and we send nothing that could be smaller */
         error.quoted_len = (size_t)n;
         if (!error.icmp) /* the kernel's own word needs no quote to be believed */
             error.quoted = NULL, error.quoted_len = 0;

@@ -11,8 +11,8 @@
 struct udp; /* one socket and its batch buffers */
 
 /* Binds a non-blocking socket; IPv6 sockets are V6ONLY.  Sets IP_RECVERR, IP_PKTINFO, IP_RECVTOS,
- * DF (IP_PMTUDISC_DO) and a receive buffer of rcvbuf bytes (0: the system's).  QHCP_E_IO with errno
- * kept (EADDRINUSE, EAFNOSUPPORT, ...). */
+ * DF whatever the path is said to carry (IP_PMTUDISC_PROBE), and a receive buffer of rcvbuf bytes
+ * (0: the system's).  QHCP_E_IO with errno kept (EADDRINUSE, EAFNOSUPPORT, ...). */
 int udp_open(const union qhcp_addr *bind, int rcvbuf, struct udp **ret);
 void udp_close(struct udp *u);
 int udp_fd(const struct udp *u);
@@ -39,8 +39,9 @@ bool udp_take_blocked(struct udp *u);
 int udp_flush(struct udp *u);
 
 /* One entry of the error queue: destination of the packet that failed, errno-like reason
- * (ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE...), and the quoted payload (borrowed; NULL
- * when no ICMP message told it but this machine itself).
+ * (ECONNREFUSED, EHOSTUNREACH, ENETUNREACH...), and the quoted payload (borrowed; NULL when no ICMP
+ * message told it but this machine itself).  EMSGSIZE is this machine's own interface: what ICMP
+ * claims of a path's MTU is left out.
  * 1, or 0 when the queue is empty. */
 struct udp_error {
     union qhcp_addr remote;

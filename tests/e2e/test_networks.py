@@ -1,0 +1,82 @@
+"""Networks as they are: what others claim of a path, small interfaces, firewalls of our own."""
+
+import socket
+import struct
+
+from lib.case import SLOW
+from lib.net import ip
+from lib.raw import RawCase, wait_log
+
+LB_PORT, PORT = 4242, 4243
+LB, SERVER = "10.78.0.1", "10.78.0.2"
+UDP_HEADS = 28  # of IPv4 and UDP
+
+
+def checksum(data):
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total >> 16) + (total & 0xffff)
+    return total ^ 0xffff
+
+
+def too_big(source, destination, mtu):
+    """ICMP "fragmentation needed" about a datagram that source sent to destination, or did not."""
+    (from_ip, from_port), (to_ip, to_port) = source, destination
+    quoted = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 1200 + UDP_HEADS, 1, 0x4000, 64, socket.IPPROTO_UDP, 0,
+                         socket.inet_aton(from_ip), socket.inet_aton(to_ip))
+    quoted += struct.pack(">HHHH", from_port, to_port, 1208, 0)
+    message = struct.pack(">BBHHH", 3, 4, 0, 0, mtu) + quoted
+    return message[:2] + struct.pack(">H", checksum(message)) + message[4:]
+
+
+class Networks(RawCase):
+    def linked(self):
+        self.server_ns, self.lb_ns = self.namespace("server"), self.namespace("lb")
+        self.lb_ns.link(self.server_ns, f"{LB}/24", f"{SERVER}/24")
+
+    def start_both(self, *arguments):
+        server = self.ready_server(PORT, namespace=self.server_ns)
+        lb = self.lb([f"{SERVER}:{PORT}"], "--status-interval", "100ms", *arguments, port=LB_PORT,
+                     namespace=self.lb_ns)
+        lb.wait_event("up", 10)
+        return server, lb
+
+    def forge(self, namespace, victim, peer):
+        with namespace, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
+            s.sendto(too_big(victim, peer, 600), (victim[0], 0))
+
+    def test_a_forged_small_path_keeps_no_handshake_from_leaving_either_side(self):
+        self.linked()
+        server, lb = self.start_both()
+        self.forge(self.server_ns, (LB, LB_PORT), (SERVER, PORT))
+        self.forge(self.lb_ns, (SERVER, PORT), (LB, LB_PORT))
+        server.kill()
+        lb.wait_event("down", 5)
+        at = len(lb.lines)
+        server = self.ready_server(PORT, namespace=self.server_ns)
+        self.forge(self.lb_ns, (SERVER, PORT), (LB, LB_PORT))
+        lb.wait_event("up", 5, since=at)
+        self.assertNotIn("do not leave", server.errors())
+
+    def test_only_the_mtu_of_our_own_interface_is_said(self):
+        self.linked()
+        with self.lb_ns:
+            ip("link", "set", "veth0", "mtu", str(1199 + UDP_HEADS))
+        server = self.ready_server(PORT, namespace=self.server_ns)
+        lb = self.lb([f"{SERVER}:{PORT}"], namespace=self.lb_ns)
+        _, down = lb.wait_event("down", 5)
+        self.assertRegex(down["reason"], "too small for QUIC.* at least 1228")
+        with self.lb_ns:
+            ip("link", "set", "veth0", "mtu", str(1200 + UDP_HEADS))
+        lb.wait_event("up", 5)
+
+    def test_answers_that_our_own_firewall_refuses_are_said_by_the_server(self):
+        self.linked()
+        server = self.ready_server(PORT, namespace=self.server_ns)
+        self.server_ns.nft("table inet f { chain o { type filter hook output priority 0; udp sport 4243 drop; }; }\n")
+        status, out, _ = self.qhcp("check", "--timeout", "500ms", f"{SERVER}:{PORT}", namespace=self.lb_ns)
+        self.assertEqual(status, 2, out)
+        wait_log(server, f"answers to {LB}:.* do not leave this machine: the local firewall", 5 * SLOW)
+        self.server_ns.nft("delete table inet f\n")
+        status, out, _ = self.qhcp("check", f"{SERVER}:{PORT}", namespace=self.lb_ns)
+        self.assertEqual(status, 0, out)
