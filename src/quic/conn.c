@@ -9,7 +9,13 @@
  *
  * Trap 2: the peer advertises a max_ack_delay of 16 s, so ngtcp2's own probes come far too late.
  * While control data is unacknowledged the connection sends a PING every max(2 srtt, 20 ms); its
- * acknowledgement shows ngtcp2 what was lost. */
+ * acknowledgement shows ngtcp2 what was lost.
+ *
+ * A new path (server): a packet from another address waits QUIC_STRAY, and is dropped where one
+ * from the known address comes meanwhile.  A NAT that gave the peer another port costs that much,
+ * once; a packet that somebody on the way copied and sent faster, from an address of his own,
+ * nothing: the answer to it would have gone astray.  What is heard then is for ngtcp2 to validate
+ * (RFC 9000, 9.3). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +93,8 @@ void quic_conn_rearm(struct quic_conn *c, qhcp_nsec now)
         c->hold_hidden = true;
     }
     at = nsec_min(at, c->probe_at);
+    if (c->stray != NULL)
+        at = nsec_min(at, c->stray->at);
     if (at <= now) /* never spin, whatever ngtcp2 believes to be due */
         at = now + NSEC_PER_MSEC;
     heap_set(&c->endpoint->deadlines, &c->timer, at);
@@ -112,18 +120,41 @@ static bool is_stopped(const struct quic_conn *c)
                                  c->stream, &too_much, 1, c->last) == NGTCP2_ERR_STREAM_SHUT_WR;
 }
 
-void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
+static bool is_from_elsewhere(const struct quic_conn *c, const union qhcp_addr *remote)
+{
+    const ngtcp2_addr *known = &ngtcp2_conn_get_path(c->ng)->remote;
+    union qhcp_addr current = {0};
+
+    memcpy(&current, known->addr, known->addrlen);
+    return !address_equal(remote, &current);
+}
+
+static void drop_stray(struct quic_conn *c)
+{
+    free(c->stray);
+    c->stray = NULL;
+}
+
+static void keep_stray(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
+{
+    if (c->stray != NULL)
+        return;
+    c->stray = malloc(sizeof(*c->stray) + packet->len);
+    if (c->stray == NULL)
+        return;
+    *c->stray = (struct quic_stray){
+        .at = now + QUIC_STRAY, .remote = packet->remote, .ecn = packet->ecn, .size = packet->len};
+    memcpy(c->stray->data, packet->data, packet->len);
+    quic_conn_rearm(c, now);
+}
+
+static void hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
 {
     union qhcp_addr remote = packet->remote, local = {0};
     ngtcp2_pkt_info info = {.ecn = packet->ecn & 3};
     ngtcp2_path path;
     int rv;
 
-    if (c->ended)
-        return;
-    now = quic_conn_clock(c, now);
-    if (!c->endpoint->config.server && !address_equal(&remote, &c->remote))
-        return; /* servers do not move */
     path = *ngtcp2_conn_get_path(c->ng);
     memcpy(&local, path.local.addr, path.local.addrlen);
     ngtcp2_addr_init(&path.local, &local.sa, path.local.addrlen);
@@ -147,6 +178,32 @@ void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_pac
     quic_conn_wake(c);
 }
 
+void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
+{
+    if (c->ended)
+        return;
+    now = quic_conn_clock(c, now);
+    if (!c->endpoint->config.server && !address_equal(&packet->remote, &c->remote))
+        return; /* servers do not move */
+    if (c->connected && c->endpoint->config.server && is_from_elsewhere(c, &packet->remote)) {
+        keep_stray(c, now, packet);
+        return;
+    }
+    drop_stray(c);
+    hear(c, now, packet);
+}
+
+static void hear_stray(struct quic_conn *c, qhcp_nsec now)
+{
+    struct quic_stray *stray = c->stray;
+    struct qhcp_packet packet = {
+        .remote = stray->remote, .ecn = stray->ecn, .data = stray->data, .len = stray->size};
+
+    c->stray = NULL;
+    hear(c, now, &packet);
+    free(stray);
+}
+
 void quic_conn_arm_probe(struct quic_conn *c)
 {
     c->probe_at = c->last + nsec_max(2 * quic_conn_srtt(c), QUIC_PROBE_MIN);
@@ -160,6 +217,11 @@ void quic_conn_expire(struct quic_conn *c, qhcp_nsec now)
     if (c->ended)
         return;
     now = quic_conn_clock(c, now);
+    if (c->stray != NULL && c->stray->at <= now) {
+        hear_stray(c, now);
+        if (c->ended)
+            return;
+    }
     if (ngtcp2_conn_get_expiry(c->ng) <= now) {
         int rv = ngtcp2_conn_handle_expiry(c->ng, now);
 

@@ -27,15 +27,51 @@ static void on_rand(uint8_t *dest, size_t n, const ngtcp2_rand_ctx *ctx)
         abort(); /* no randomness: nothing is safe any more */
 }
 
-/* Trap 4: the session may be gone when a late NewSessionTicket comes. */
+static enum guard_level guard_level(ngtcp2_encryption_level level)
+{
+    switch (level) {
+    case NGTCP2_ENCRYPTION_LEVEL_INITIAL:
+        return GUARD_INITIAL;
+    case NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE:
+        return GUARD_HANDSHAKE;
+    case NGTCP2_ENCRYPTION_LEVEL_1RTT:
+        return GUARD_1RTT;
+    default:
+        return GUARD_0RTT;
+    }
+}
+
+/* TLS hears one message at a time, and none that the guard does not know.  Trap 4: the session may
+ * be gone when a late NewSessionTicket comes. */
 static int on_crypto(ngtcp2_conn *ng, ngtcp2_encryption_level level, uint64_t offset,
                      const uint8_t *p, size_t n, void *user)
 {
     struct quic_conn *c = user;
+    size_t part;
 
-    if (c->session == NULL)
-        return 0;
-    return ngtcp2_crypto_recv_crypto_data_cb(ng, level, offset, p, n, user);
+    for (; n > 0; p += part, offset += part, n -= part) {
+        int alert = guard_crypto(&c->guard, guard_level(level), p, n, &part);
+        int rv;
+
+        if (alert != 0) {
+            ngtcp2_conn_set_tls_alert(ng, (uint8_t)alert);
+            return NGTCP2_ERR_CRYPTO;
+        }
+        if (c->session == NULL)
+            continue;
+        rv = ngtcp2_crypto_recv_crypto_data_cb(ng, level, offset, p, part, user);
+        if (rv != 0)
+            return rv;
+    }
+    return 0;
+}
+
+static int on_key(ngtcp2_conn *ng, ngtcp2_encryption_level level, void *user)
+{
+    (void)ng;
+    if (level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE)
+        ((struct quic_conn *)user)->guard.has_keys = true;
+    return 0;
 }
 
 static int on_handshake_completed(ngtcp2_conn *ng, void *user)
@@ -265,6 +301,7 @@ const ngtcp2_callbacks quic_events = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = on_crypto,
+    .recv_rx_key = on_key,
     .handshake_completed = on_handshake_completed,
     .handshake_confirmed = on_handshake_confirmed,
     .encrypt = ngtcp2_crypto_encrypt_cb,

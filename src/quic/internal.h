@@ -6,6 +6,7 @@
  *   open.c       how a connection begins, and is freed
  *   conn.c       its life and its accessors
  *   events.c     what ngtcp2 calls
+ *   guard.c      what a peer may say before ngtcp2 and GnuTLS hear it
  *   send.c       what a connection writes, in which order
  *   why.c        why a connection ended, in words
  *   tls.c        credentials and TLS sessions; ticket.c wraps tickets
@@ -21,6 +22,7 @@
 
 #include "base/heap.h"
 #include "base/limits.h"
+#include "quic/guard.h"
 #include "quic/lookup.h"
 #include "quic/quic.h"
 #include "quic/verify.h"
@@ -52,6 +54,8 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
 #define QUIC_HOLD (5 * NSEC_PER_SEC)
 #define QUIC_PROBE_MIN (20 * NSEC_PER_MSEC)
 #define QUIC_PROBES_MAX 50
+/* Server: how long a packet from a new address waits for one from the known address. */
+#define QUIC_STRAY (10 * NSEC_PER_MSEC)
 
 enum {
     QUIC_HEARD_CONTROL = 1 << 0,  /* this packet carried bytes of the control stream */
@@ -73,11 +77,21 @@ struct quic_chunk {
     uint8_t data[];
 };
 
+/* A packet from another address than the connection's. */
+struct quic_stray {
+    qhcp_nsec at; /* when it is heard after all */
+    union qhcp_addr remote;
+    uint8_t ecn;
+    size_t size;
+    uint8_t data[];
+};
+
 struct quic_conn {
     struct quic_endpoint *endpoint;
     ngtcp2_conn *ng;
     struct quic_tls *tls;
     gnutls_session_t session; /* NULL once freed (trap 4) */
+    struct guard guard;
     ngtcp2_crypto_conn_ref ref;
     void *user;
     char *name; /* client: to verify */
@@ -87,6 +101,7 @@ struct quic_conn {
     struct heap_node timer;
     struct quic_link *links; /* our connection IDs, the peer's reset tokens */
     struct quic_link *remote_link;
+    struct quic_stray *stray;
     union qhcp_addr remote;
 
     qhcp_nsec last; /* ngtcp2 aborts where time runs backwards (trap 5): never below this */

@@ -76,7 +76,10 @@ static void set_settings(ngtcp2_settings *settings, qhcp_nsec now, qhcp_nsec tim
     settings->initial_ts = now;
     settings->initial_rtt = INITIAL_RTT;
     settings->handshake_timeout = timeout;
-    settings->no_pmtud = 1;
+    /* Not no_pmtud: ngtcp2 1.11 starts it all the same when a peer returns to its path, and stops
+     * the process for it (ngtcp2#1593).  With packets of 1,200 bytes at most there is nothing to
+     * try, and it ends where it begins. */
+    settings->max_tx_udp_payload_size = QUIC_PACKET_MIN_CAP;
     settings->ack_thresh = 1; /* acknowledge at once, whenever we write at all */
 }
 
@@ -176,6 +179,7 @@ int quic_conn_open(struct quic_endpoint *e, const struct quic_conn_open *open,
         return QHCP_E_NOMEM;
     c->endpoint = e;
     c->tls = quic_tls_ref(e->tls);
+    c->guard.server = e->config.server;
     c->stream = -1;
     c->probe_at = NSEC_NEVER;
     c->last = open->now;
@@ -243,6 +247,7 @@ void quic_conn_discard(struct quic_conn *c)
     }
     if (c->remote_link)
         quic_lookup_remove(&e->lookup, c->remote_link);
+    free(c->stray);
     quic_events_release_chunks(c, UINT64_MAX);
     if (c->prev)
         c->prev->next = c->next;

@@ -267,13 +267,55 @@ static int bound_cost(gnutls_session_t session)
     return 0;
 }
 
+/* The transport parameters extensions of one hello. */
+struct params_seen {
+    bool from_client;
+    unsigned count;
+    bool valid;
+};
+
+static int see_extension(void *ctx, unsigned id, const unsigned char *p, unsigned n)
+{
+    struct params_seen *seen = ctx;
+
+    if (id != NGTCP2_TLSEXT_QUIC_TRANSPORT_PARAMETERS_V1)
+        return 0;
+    seen->count++;
+    seen->valid = guard_params(seen->from_client, p, n);
+    return 0;
+}
+
+/* Before GnuTLS and ngtcp2 act on a hello: without transport parameters ngtcp2 would stop the
+ * process when it is asked to write next (RFC 9001, 8.2). */
+static int check_params(gnutls_session_t session, bool from_client, const gnutls_datum_t *hello)
+{
+    struct params_seen seen = {.from_client = from_client};
+    int rv = gnutls_ext_raw_parse(&seen, see_extension, hello,
+                                  from_client ? GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO : 0);
+
+    if (rv < 0 && rv != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+        return GNUTLS_E_UNEXPECTED_PACKET_LENGTH; /* decode_error */
+    if (seen.count == 0)
+        return GNUTLS_E_MISSING_EXTENSION;
+    if (seen.count > 1)
+        return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+    if (!seen.valid) {
+        ngtcp2_conn_set_tls_error(conn_of(session)->ng, NGTCP2_ERR_TRANSPORT_PARAM);
+        return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+    }
+    return 0;
+}
+
 /* GnuTLS has room for one hook in a session. */
 static int on_message(gnutls_session_t session, unsigned htype, unsigned when, unsigned incoming,
                       const gnutls_datum_t *msg)
 {
-    (void)msg;
     if (!incoming)
         return 0;
+    if (htype == GNUTLS_HANDSHAKE_CLIENT_HELLO && when == GNUTLS_HOOK_PRE)
+        return check_params(session, true, msg);
+    if (htype == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && when == GNUTLS_HOOK_PRE)
+        return check_params(session, false, msg);
     if (htype == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && when == GNUTLS_HOOK_PRE)
         return bound_cost(session);
     if (htype == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && when == GNUTLS_HOOK_POST)

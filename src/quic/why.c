@@ -116,6 +116,9 @@ static void end_by_tls(struct quic_conn *c)
         quic_conn_end(c, QUIC_END_ALPN, "the peer does not speak " QUIC_ALPN);
     } else if (alert == ALERT_CERTIFICATE_REQUIRED) {
         quic_conn_end(c, QUIC_END_CERTIFICATE, "the client shows no certificate");
+    } else if (c->connected) {
+        snprintf(words, sizeof(words), "the peer broke TLS: %s", alert_words(alert));
+        quic_conn_end(c, QUIC_END_PROTOCOL, words);
     } else {
         snprintf(words, sizeof(words), "TLS handshake failed: %s", alert_words(alert));
         quic_conn_end(c, QUIC_END_HANDSHAKE, words);

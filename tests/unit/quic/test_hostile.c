@@ -1,5 +1,6 @@
 /* Peers that lie inside properly sealed packets.  Whatever they send, the other side ends that one
  * connection with a reason, or goes on; it never crashes, hangs or grows. */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -245,26 +246,115 @@ static void a_late_ticket_is_ignored(void **state)
     pair_deinit(&p);
 }
 
-static void tls_messages_that_are_garbage_end_the_connection(void **state)
+/* After the handshake TLS may say NewSessionTicket to a client, and nothing else to anybody.  A
+ * KeyUpdate that GnuTLS obeys stopped the process: ngtcp2 has keys already. */
+static void tls_messages_after_the_handshake_end_the_connection(void **state)
 {
-    uint8_t garbage[200] = {4, 0, 0, 196};
+    static const uint8_t bodies[][5] = {{0, 0, 0, 1, 0}, {0, 0, 0, 1, 1}, {0, 0, 0, 0}};
     struct pair p;
 
     (void)state;
-    for (unsigned type = 0; type < 256; type++) {
+    for (unsigned i = 0; i < 256 * 3 * 2; i++) {
+        bool to_server = i & 1;
+        uint8_t message[5], type = (uint8_t)(i / 6);
+        struct node *victim = to_server ? &p.server : &p.client;
+        const uint8_t *body = bodies[i / 2 % 3];
+
+        if (type > 26 && type < 250 && i % 7)
+            continue; /* the registry has none of these */
         pair_init(&p);
         pair_connect(&p);
-        garbage[0] = (uint8_t)type;
-        assert_int_equal(ngtcp2_conn_submit_crypto_data(p.server.conn->ng,
-                                                        NGTCP2_ENCRYPTION_LEVEL_1RTT, garbage,
-                                                        sizeof(garbage)),
-                         0);
-        quic_conn_wake(p.server.conn);
+        memcpy(message, body, sizeof(message));
+        message[0] = type;
+        assert_int_equal(
+            ngtcp2_conn_submit_crypto_data(to_server ? p.client.conn->ng : p.server.conn->ng,
+                                           NGTCP2_ENCRYPTION_LEVEL_1RTT, message, 4u + message[3]),
+            0);
+        quic_conn_wake(to_server ? p.client.conn : p.server.conn);
         world_run(&p.world, NSEC_PER_SEC, NULL);
-        if (p.client.closed)
-            assert_true(p.client.why.words[0] != '\0');
+        assert_int_equal(victim->closed, 1);
+        if (to_server || type != 4) { /* unexpected_message; a ticket: GnuTLS cannot read it */
+            assert_int_equal(victim->why.code, 0x10a);
+            assert_string_equal(victim->why.words, "the peer broke TLS: Unexpected message");
+        }
         pair_deinit(&p);
     }
+}
+
+static bool copy_first(struct world *w, struct node *from, const struct qhcp_packet *packet)
+{
+    union qhcp_addr elsewhere = from->addr;
+
+    if (from != w->nodes[1])
+        return true;
+    elsewhere.in.sin_port = htons((uint16_t)(5000 + w->tapped % 3));
+    if (w->tapped++ % 2 == 0)
+        world_inject(w, &elsewhere, w->nodes[0], packet->data, packet->len);
+    return true;
+}
+
+static void answer(struct node *n, struct quic_conn *c, const uint8_t *p, size_t size)
+{
+    (void)n;
+    assert_int_equal(quic_conn_datagram(c, p, size, 0), 0);
+}
+
+/* ngtcp2#1593: the copy looks like a migration, the original like a return, after which ngtcp2
+ * began to look for a larger packet size though it was told not to. */
+static void a_copy_from_another_address_ends_nothing(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    pair_connect(&p);
+    p.world.tap = copy_first;
+    p.server.on_datagram = answer;
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
+        world_run(&p.world, 100 * NSEC_PER_MSEC, NULL);
+    }
+    assert_true(p.world.tapped >= 50);
+    assert_int_equal(p.client.closed + p.server.closed, 0);
+    assert_int_equal(p.server.datagrams, 50);
+    /* Not even one answer went astray. */
+    assert_int_equal(p.client.datagrams, 50);
+    pair_deinit(&p);
+}
+
+static bool translate(struct world *w, struct node *from, const struct qhcp_packet *packet)
+{
+    union qhcp_addr outside = w->nodes[1]->addr;
+
+    outside.in.sin_port = htons(5000);
+    if (from == w->nodes[1])
+        world_inject(w, &outside, w->nodes[0], packet->data, packet->len);
+    else if (packet->remote.in.sin_port == outside.in.sin_port)
+        world_inject(w, &from->addr, w->nodes[1], packet->data, packet->len);
+    return false;
+}
+
+/* The twin: a NAT gave the client another port, and the old one is no more. */
+static void a_client_behind_another_port_is_heard(void **state)
+{
+    union qhcp_addr remote;
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    pair_connect(&p);
+    p.world.tap = translate;
+    p.server.on_datagram = answer;
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
+        world_run(&p.world, 100 * NSEC_PER_MSEC, NULL);
+    }
+    assert_int_equal(p.client.closed + p.server.closed, 0);
+    assert_int_equal(p.server.datagrams, 50);
+    assert_int_equal(p.client.datagrams, 50);
+    quic_conn_remote(p.server.conn, &remote);
+    assert_int_equal(remote.in.sin_port, htons(5000));
+    pair_deinit(&p);
 }
 
 static void a_server_that_sends_without_end_is_bounded(void **state)
@@ -329,7 +419,9 @@ int main(void)
         cmocka_unit_test(a_control_stream_that_stays_open_is_no_error),
         cmocka_unit_test(frames_that_are_only_odd_are_suffered),
         cmocka_unit_test(a_late_ticket_is_ignored),
-        cmocka_unit_test(tls_messages_that_are_garbage_end_the_connection),
+        cmocka_unit_test(tls_messages_after_the_handshake_end_the_connection),
+        cmocka_unit_test(a_copy_from_another_address_ends_nothing),
+        cmocka_unit_test(a_client_behind_another_port_is_heard),
         cmocka_unit_test(a_server_that_sends_without_end_is_bounded),
         cmocka_unit_test(turned_bits_in_sealed_packets_harm_nobody_else),
     };
