@@ -53,6 +53,8 @@ static int on_crypto(ngtcp2_conn *ng, ngtcp2_encryption_level level, uint64_t of
         int alert = guard_crypto(&c->guard, guard_level(level), p, n, &part);
         int rv;
 
+        if (alert == GUARD_VIOLATION)
+            return NGTCP2_ERR_PROTO;
         if (alert != 0) {
             ngtcp2_conn_set_tls_alert(ng, (uint8_t)alert);
             return NGTCP2_ERR_CRYPTO;

@@ -94,6 +94,14 @@ static int begin_body(struct guard *g)
     return 0;
 }
 
+/* RFC 9001, 4.4 has a code of its own for authentication after the handshake. */
+static int refuse(const struct guard *g, enum guard_level level, uint8_t type)
+{
+    return !g->server && level == GUARD_1RTT && type == CERTIFICATE_REQUEST
+               ? GUARD_VIOLATION
+               : GUARD_ALERT_UNEXPECTED;
+}
+
 int guard_crypto(struct guard *g, enum guard_level level, const uint8_t *p, size_t n, size_t *ret)
 {
     size_t used = 0;
@@ -101,7 +109,7 @@ int guard_crypto(struct guard *g, enum guard_level level, const uint8_t *p, size
 
     if (is_between(g)) {
         if (find_row(g, level, p[0]) == NULL)
-            return GUARD_ALERT_UNEXPECTED;
+            return refuse(g, level, p[0]);
         g->level = (uint8_t)level;
     } else if (level != g->level) { /* RFC 9001, 4.1.3: none goes on at another level */
         return GUARD_ALERT_UNEXPECTED;

@@ -18,6 +18,7 @@
 enum {
     GUARD_ALERT_UNEXPECTED = 10, /* unexpected_message */
     GUARD_ALERT_DECODE = 50,     /* decode_error: longer than any honest one */
+    GUARD_VIOLATION = 256,       /* no alert: PROTOCOL_VIOLATION */
 };
 
 enum guard_level { GUARD_INITIAL, GUARD_HANDSHAKE, GUARD_1RTT, GUARD_0RTT };
@@ -48,7 +49,7 @@ struct guard {
 /* n > 0 bytes of CRYPTO at this level, that follow what was heard.  0, and how many of them belong
  * to messages that TLS may hear now, at least 1 and at most up to the end of one message: call
  * again for the rest after TLS has heard these, since they may change has_keys.  Or a TLS alert, by
- * which the connection is to end (RFC 9001, 4.8). */
+ * which the connection is to end (RFC 9001, 4.8), or GUARD_VIOLATION (4.4). */
 int guard_crypto(struct guard *g, enum guard_level level, const uint8_t *p, size_t n, size_t *ret);
 
 /* May a message of this type come at this level after what was heard?  The table itself, for

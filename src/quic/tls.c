@@ -242,6 +242,12 @@ static int take_ticket(gnutls_session_t session)
     uint8_t *ticket;
     size_t n;
 
+    /* RFC 9001, 4.6.1: early data of any other size is a PROTOCOL_VIOLATION; without a word of it
+     * GnuTLS has this one. */
+    if (gnutls_record_get_max_early_data_size(session) != UINT32_MAX) {
+        ngtcp2_conn_set_tls_error(c->ng, NGTCP2_ERR_PROTO);
+        return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+    }
     if (c->ticket_seen || config->handlers->ticket == NULL || c->ended ||
         gnutls_session_get_data2(session, &data) != 0)
         return 0;
