@@ -34,8 +34,9 @@
 #define SERVER_FILES_CHECK (10 * NSEC_PER_SEC)   /* the files are looked at this often */
 #define SERVER_STATE_CHECK (3600 * NSEC_PER_SEC) /* certificates that run out are renewed */
 #define SERVER_NOTICE (86400 * NSEC_PER_SEC)
+#define SERVER_MAX_MEMBERS 2048    /* sessions; 8 for each of LIMIT_KEYS keys, whatever others do */
 #define SERVER_MAX_STRANGERS 1024  /* of them without an accepted HELLO; the oldest makes room */
-#define SERVER_WARNINGS 10         /* log lines a second about strangers */
+#define SERVER_WARNINGS 10         /* log lines a second about peers */
 #define SERVER_UPDATES_PER_SEC 10  /* CONFIG_UPDATEs of one peer: each costs a signature's check */
 #define SERVER_FRAMES_PER_SEC 4000 /* of one peer; its checks come 1 ms apart at most */
 
@@ -73,6 +74,8 @@ struct condition {
     struct threshold thresholds[LIMIT_THRESHOLDS];
 };
 
+_Static_assert(SERVER_MAX_MEMBERS + SERVER_MAX_STRANGERS < SERVER_MAX_CONNS, "room for newcomers");
+
 struct qhcp_server {
     struct qhcp_server_config config; /* strings are copies, below */
     char *strings[6];
@@ -94,7 +97,8 @@ struct qhcp_server {
     char id[LIMIT_ID + 1];
 
     struct roster strangers, members;
-    unsigned warned; /* log lines about strangers since warned_since */
+    size_t max_members; /* SERVER_MAX_MEMBERS */
+    unsigned warned;    /* about peers since warned_since */
     qhcp_nsec warned_since;
     struct heap heap;
     bool stopping;
@@ -115,10 +119,12 @@ void peer_rearm(struct peer *p);
 
 /* roster.c */
 void roster_add(struct qhcp_server *s, struct peer *p);
-/* A stranger's HELLO was accepted. */
+/* The oldest session of the key that has the most of them; NULL: all are closing. */
+struct peer *roster_crowded(const struct roster *members);
+/* A stranger's HELLO was accepted, with a token of this key (p->kid). */
 void roster_admit(struct peer *p);
 void roster_remove(struct peer *p);
-/* Logs a warning; about strangers SERVER_WARNINGS a second. */
+/* Logs a warning; SERVER_WARNINGS a second. */
 void roster_warn(struct peer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* trust.c */

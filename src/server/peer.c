@@ -98,8 +98,8 @@ static void hello(struct peer *p, qhcp_nsec now, const struct wire_hello *m)
         peer_close(p, err, p->session.words);
         return;
     }
-    roster_admit(p);
     snprintf(p->kid, sizeof p->kid, "%s", grant.kid);
+    roster_admit(p);
     server_log(p->server, QHCP_LOG_INFO,
                "load balancer \"%s\" watches this server (token of %s, key %s)", p->lb_id,
                grant.issuer, grant.kid);
@@ -279,8 +279,10 @@ static void peer_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     (void)now;
     if (!p)
         return;
-    server_log(s, why->end == QUIC_END_CERTIFICATE ? QHCP_LOG_WARNING : QHCP_LOG_DEBUG,
-               "connection of \"%s\" ended: %s", p->lb_id, why->words);
+    if (why->end == QUIC_END_CERTIFICATE)
+        roster_warn(p, "connection of \"%s\" ended: %s", p->lb_id, why->words);
+    else
+        server_log(s, QHCP_LOG_DEBUG, "connection of \"%s\" ended: %s", p->lb_id, why->words);
     heap_set(&s->heap, &p->timer, NSEC_NEVER);
     roster_remove(p);
     inbox_deinit(&p->inbox);

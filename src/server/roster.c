@@ -1,8 +1,10 @@
 /* Who is connected: strangers, whose HELLO was not accepted yet, and members.
  *
  * Strangers have few places, and the one that has been silent longest makes room for the next:
- * nobody who has no token can keep those out who have one.  What strangers do is logged a few lines
- * a second. */
+ * nobody who has no token can keep those out who have one.  Members have more places, shared among
+ * the keys that their tokens are signed with: when all are taken, the oldest session of the key
+ * that has the most makes room.  So whoever has a key can crowd out himself, and nobody else.  What
+ * any of them does is logged a few lines a second. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,10 +53,63 @@ void roster_add(struct qhcp_server *s, struct peer *p)
     append(&s->strangers, p);
 }
 
+#define SLOTS (2 * LIMIT_KEYS) /* a key set has at most LIMIT_KEYS keys */
+
+struct place {
+    struct peer *oldest;
+    unsigned count;
+};
+
+/* The key's, or the empty one where it belongs; NULL: more keys than a set can have. */
+static struct place *find_place(struct place *places, const char *kid)
+{
+    unsigned hash = 5381;
+
+    for (const char *at = kid; *at != '\0'; at++)
+        hash = hash * 33 + (unsigned char)*at;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct place *place = &places[(hash + i) % SLOTS];
+
+        if (place->oldest == NULL || strcmp(place->oldest->kid, kid) == 0)
+            return place;
+    }
+    return NULL;
+}
+
+struct peer *roster_crowded(const struct roster *members)
+{
+    struct place places[SLOTS] = {0};
+    const struct place *most = NULL;
+
+    for (struct peer *p = members->first; p != NULL; p = p->next) {
+        struct place *place = p->closing ? NULL : find_place(places, p->kid);
+
+        if (place == NULL)
+            continue;
+        if (place->oldest == NULL)
+            place->oldest = p;
+        place->count++;
+        if (most == NULL || place->count > most->count)
+            most = place;
+    }
+    return most ? most->oldest : NULL;
+}
+
 void roster_admit(struct peer *p)
 {
+    struct roster *members = &p->server->members;
+    struct peer *crowded;
+
     roster_remove(p);
-    append(&p->server->members, p);
+    append(members, p);
+    if (members->count <= p->server->max_members)
+        return;
+    crowded = roster_crowded(members);
+    if (crowded == NULL)
+        return;
+    roster_warn(crowded, "load balancer \"%s\" is cut off: its key %s has the most of %zu sessions",
+                crowded->lb_id, crowded->kid, members->count);
+    peer_close(crowded, QHCP_E_EXCESSIVE, "too many sessions of one key");
 }
 
 void roster_warn(struct peer *p, const char *format, ...)
@@ -63,17 +118,15 @@ void roster_warn(struct peer *p, const char *format, ...)
     char text[1024];
     va_list args;
 
-    if (p->roster == &s->strangers) {
-        if (s->now - s->warned_since >= NSEC_PER_SEC) {
-            if (s->warned > SERVER_WARNINGS)
-                server_log(s, QHCP_LOG_WARNING, "%u more lines about strangers were left out",
-                           s->warned - SERVER_WARNINGS);
-            s->warned_since = s->now;
-            s->warned = 0;
-        }
-        if (++s->warned > SERVER_WARNINGS)
-            return;
+    if (s->now - s->warned_since >= NSEC_PER_SEC) {
+        if (s->warned > SERVER_WARNINGS)
+            server_log(s, QHCP_LOG_WARNING, "%u more warnings about peers were left out",
+                       s->warned - SERVER_WARNINGS);
+        s->warned_since = s->now;
+        s->warned = 0;
     }
+    if (++s->warned > SERVER_WARNINGS)
+        return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);

@@ -99,6 +99,7 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
     if (!s)
         return QHCP_E_NOMEM;
     s->now = now;
+    s->max_members = SERVER_MAX_MEMBERS;
     snprintf(words, words_cap, "out of memory");
     err = take_config(s, config);
     if (err == 0)

@@ -11,6 +11,7 @@
 #include "pair.h"
 
 #include "quic/quic.h"
+#include "server/internal.h"
 #include "state/state.h"
 
 #define SEC UINT64_C(1000000000)
@@ -122,9 +123,72 @@ static void silent_strangers_make_room_and_are_logged_sparsely(void **state)
     pair_deinit(&p);
 }
 
+#define PEERS 8
+
+/* Sessions in the order in which they came, by the key of their token; '-': it is closing. */
+static size_t crowded(const char *keys)
+{
+    static struct peer peers[PEERS];
+    struct roster members = {.count = strlen(keys)};
+    struct peer *found;
+
+    memset(peers, 0, sizeof peers);
+    for (size_t i = 0; i < members.count; i++) {
+        peers[i].kid[0] = keys[i];
+        peers[i].closing = keys[i] == '-';
+        peers[i].next = i + 1 < members.count ? &peers[i + 1] : NULL;
+    }
+    members.first = peers;
+    found = roster_crowded(&members);
+    return found ? (size_t)(found - peers) : PEERS;
+}
+
+static void the_key_with_the_most_sessions_makes_room(void **state)
+{
+    (void)state;
+    assert_int_equal(crowded("a"), 0);
+    assert_int_equal(crowded("abb"), 1); /* the oldest of b */
+    assert_int_equal(crowded("abab-b"), 1);
+    assert_int_equal(crowded("ab---a"), 0); /* those that are closing have no place any more */
+    assert_int_equal(crowded("cabbac"), 2); /* as many as another: whoever had as many first */
+    assert_int_equal(crowded("--"), PEERS);
+}
+
+/* With every place taken a newcomer finds one, and it is not taken from a key that has no more. */
+static void a_newcomer_finds_a_place(void **state)
+{
+    static struct pair p;
+    struct peer newcomer, *old;
+    struct qhcp_server *s;
+
+    (void)state;
+    for (size_t places = 1; places <= 2; places++) {
+        pair_init(&p);
+        pair_start(&p, 0);
+        pair_watch(&p, 1, NULL);
+        assert_true(pair_run(&p, SEC, pair_all_up));
+        s = p.servers[0];
+        s->max_members = places;
+        old = s->members.first;
+        newcomer = (struct peer){.server = s, .kid = "another"};
+        roster_add(s, &newcomer);
+        roster_admit(&newcomer);
+        assert_int_equal(old->closing, places == 1);
+        assert_false(newcomer.closing);
+        assert_ptr_equal(s->members.last, &newcomer);
+        s->max_members = SERVER_MAX_MEMBERS;
+        roster_remove(&newcomer);
+        pair_run(&p, SEC, NULL);
+        assert_int_equal(p.sessions, places == 1 ? 2 : 1);
+        pair_deinit(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_key_with_the_most_sessions_makes_room),
+        cmocka_unit_test(a_newcomer_finds_a_place),
         cmocka_unit_test(silent_strangers_make_room_and_are_logged_sparsely),
     };
 
