@@ -40,6 +40,11 @@ int auth_key_generate(const char *iss, unsigned scopes, struct auth_key **ret);
  * below). */
 int auth_key_parse(struct slice json, struct auth_key **ret, char *words, size_t words_cap);
 
+/* Private keys from one JWK, or from a set of them ({"keys":[...]}): at most `cap`, more are
+ * QHCP_E_PARSE, as is one that auth_key_parse would refuse. */
+int auth_key_parse_all(struct slice json, struct auth_key **ret, size_t cap, size_t *ret_n,
+                       char *words, size_t words_cap);
+
 /* The key as JSON, private or public part; free() the result (auth_token_free wipes it first). NULL
  * where memory is short.  The public part has what a server needs (`aud`, `nbf` and `exp` too) and
  * nothing else. */

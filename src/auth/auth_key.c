@@ -130,6 +130,45 @@ int auth_key_parse(struct slice json, struct auth_key **ret, char *words, size_t
     return error != 0 ? error : key_adopt(members, ret, words, words_cap);
 }
 
+static int adopt_all(json_t *list, struct auth_key **ret, size_t cap, size_t *ret_n, char *words,
+                     size_t words_cap)
+{
+    size_t n = json_array_size(list), done = 0;
+    int error = 0;
+
+    if (n > cap) {
+        snprintf(words, words_cap, "%zu keys, at most %zu are possible", n, cap);
+        return QHCP_E_PARSE;
+    }
+    while (done < n && error == 0) {
+        error = key_adopt(json_incref(json_array_get(list, done)), &ret[done], words, words_cap);
+        done += error == 0;
+    }
+    for (size_t i = 0; error != 0 && i < done; i++)
+        auth_key_free(ret[i]);
+    if (error == 0)
+        *ret_n = n;
+    return error;
+}
+
+int auth_key_parse_all(struct slice json, struct auth_key **ret, size_t cap, size_t *ret_n,
+                       char *words, size_t words_cap)
+{
+    json_t *top, *list;
+    int error = jwk_json(json, &top, words, words_cap);
+
+    if (error != 0)
+        return error;
+    list = json_object_get(top, "keys");
+    list = json_is_array(list) ? json_incref(list) : json_pack("[O]", top);
+    error = adopt_all(list, ret, cap, ret_n, words, words_cap);
+    for (size_t i = 0; error != 0 && i < json_array_size(list); i++)
+        jwk_wipe(json_array_get(list, i), "d");
+    json_decref(list);
+    json_decref(top);
+    return error;
+}
+
 /* json_dumps would leave copies of a secret behind as its buffer grows. */
 static char *dump(const json_t *v)
 {

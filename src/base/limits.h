@@ -10,7 +10,7 @@
 #define LIMIT_DATAGRAM 1100
 #define LIMIT_TOKEN 8192       /* bytes of a JWT */
 #define LIMIT_KEYS 256         /* keys in an accepted set: load balancers, twice in a rotation */
-#define LIMIT_KEY_AUDIENCES 16 /* names one key may ask for */
+#define LIMIT_KEY_AUDIENCES 20 /* names one key may ask for: 16, and those of the own machine */
 #define LIMIT_UNIX_SECONDS 253402300799 /* the year 9999: sums of two times never overflow */
 #define LIMIT_ID 128        /* identities of load balancers and servers, bytes of UTF-8 */
 #define LIMIT_REASON 255    /* words in a message, bytes of UTF-8 */

@@ -20,12 +20,15 @@ enum given {
     OPTION_FORCE = 1 << 3,
     OPTION_GRACE = 1 << 4,
     OPTION_FORMAT = 1 << 5,
+    OPTION_ALL = 1 << 6,
+    OPTION_DIR = 1 << 7,
+    OPTION_LAST = OPTION_DIR,
 };
 
 struct request {
     const struct action *action;
     const char *file; /* the operand */
-    const char *server, *out;
+    const char *server, *out, *dir;
     bool json;
     int64_t grace;  /* seconds */
     unsigned given; /* enum given */
@@ -63,7 +66,11 @@ static int run_show(const struct request *r, const struct state *s, char *words,
 
 static int run_export(const struct request *r, const struct state *s, char *words, size_t cap)
 {
-    return keys_export(s, r->server, r->out, time(NULL), words, cap);
+    const struct keys_export what = {.names = r->server,
+                                     .out = r->given & OPTION_ALL ? r->dir : r->out,
+                                     .force = r->given & OPTION_FORCE};
+
+    return keys_export(s, &what, time(NULL), words, cap);
 }
 
 static int run_import(const struct request *r, const struct state *s, char *words, size_t cap)
@@ -83,16 +90,17 @@ static int run_accept(const struct request *r, const struct state *s, char *word
 
 static int run_rotate(const struct request *r, const struct state *s, char *words, size_t cap)
 {
-    return keys_rotate(s, r->grace, time(NULL), words, cap);
+    return keys_rotate(s, r->grace, r->given & OPTION_FORCE, time(NULL), words, cap);
 }
 
 static const struct action actions[] = {
     {"show", OPTION_FORMAT, 0, false, false, run_show},
-    {"export", OPTION_SERVER | OPTION_OUT, OPTION_SERVER | OPTION_OUT, false, true, run_export},
+    {"export", OPTION_SERVER | OPTION_OUT | OPTION_ALL | OPTION_DIR | OPTION_FORCE, 0, false, true,
+     run_export},
     {"import", OPTION_FORCE, 0, true, true, run_import},
     {"request", OPTION_LB | OPTION_OUT, OPTION_LB | OPTION_OUT, false, true, run_request},
     {"accept", OPTION_OUT, OPTION_OUT, true, true, run_accept},
-    {"rotate", OPTION_GRACE, 0, false, true, run_rotate},
+    {"rotate", OPTION_GRACE | OPTION_FORCE, 0, false, true, run_rotate},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -103,18 +111,23 @@ static const struct argp_option options[] = {
     {"out", 'o', "FILE", 0, "export, request, accept: the file to write; - is standard output", 0},
     {"lb", 'l', NULL, 0, "request: for this machine's load balancers", 0},
     {"force", 'f', NULL, 0,
-     "import: also in the place of an imported CA, or of one that others use", 0},
+     "import: also in the place of an imported CA, of one that others use, or of a newer bundle; "
+     "export: replace files that exist; rotate: though servers are lost by it",
+     0},
     {"grace", 'g', "DURATION", 0,
      "rotate: how long the old key stays accepted: 90m, 36h, 14d (default: 7d; 0: not at all)", 0},
     {"format", 'F', "text|json", 0, "show: a table (default), or JSON", 0},
+    {"all", 'a', NULL, 0, "export: for every server that has a bundle", 0},
+    {"dir", 'd', "DIR", 0, "export --all: the directory for the files", 0},
     {0}};
 
 static const char usage[] = "show [--format text|json]\n"
-                            "export --server NAME[,NAME] --out FILE\n"
+                            "export --server NAME[,NAME] --out FILE [--force]\n"
+                            "export --all --dir DIR [--force]\n"
                             "import FILE [--force]\n"
                             "request --lb --out FILE\n"
                             "accept FILE --out FILE\n"
-                            "rotate [--grace DURATION]";
+                            "rotate [--grace DURATION] [--force]";
 
 static const char doc[] =
     "Certificates and keys of this machine, and their way to others.\v"
@@ -176,11 +189,28 @@ static const char *option_name(unsigned bit)
     return options[i].name;
 }
 
+/* One server into a file, or all of them into a directory. */
+static void check_export(const struct request *r, struct argp_state *state)
+{
+    bool all = r->given & OPTION_ALL;
+
+    if (all && r->given & (OPTION_SERVER | OPTION_OUT))
+        argp_error(state, "export takes --all with --dir, or --server with --out");
+    if (all && !(r->given & OPTION_DIR))
+        argp_error(state, "export --all needs --dir");
+    if (!all && r->given & OPTION_DIR)
+        argp_error(state, "--dir is for export --all");
+    if (!all && !(r->given & OPTION_SERVER))
+        argp_error(state, "export needs --server, or --all");
+    if (!all && !(r->given & OPTION_OUT))
+        argp_error(state, "export needs --out");
+}
+
 static void check_request(const struct request *r, struct argp_state *state)
 {
     if (!r->action)
         argp_error(state, "what is to be done? show, export, import, request, accept or rotate");
-    for (unsigned bit = 1; bit <= OPTION_FORMAT; bit <<= 1) {
+    for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1) {
         if (r->given & bit & ~r->action->may)
             argp_error(state, "%s takes no --%s", r->action->name, option_name(bit));
         if (r->action->must & bit & ~r->given)
@@ -188,6 +218,8 @@ static void check_request(const struct request *r, struct argp_state *state)
     }
     if (r->action->file && !r->file)
         argp_error(state, "%s needs a file", r->action->name);
+    if (r->action->run == run_export)
+        check_export(r, state);
 }
 
 static void take_value(struct request *r, int key, char *arg, struct argp_state *state)
@@ -198,6 +230,8 @@ static void take_value(struct request *r, int key, char *arg, struct argp_state 
         r->server = arg;
     if (key == 'o')
         r->out = arg;
+    if (key == 'd')
+        r->dir = arg;
     if (key == 'g' && parse_grace(arg, &r->grace, words, sizeof words) != 0)
         argp_error(state, "--grace: %s", words);
     r->json = key == 'F' ? strcmp(arg, "json") == 0 : r->json;

@@ -56,6 +56,8 @@ static void print_cert(const char *what, const json_t *row, FILE *out)
         print_names(json_object_get(row, "names"), out);
     else
         fputs(text(row, "subject"), out);
+    if (json_is_true(json_object_get(row, "lacks_keys")))
+        fputs(" (has not the newest keys: export again)", out);
     fputc('\n', out);
 }
 
@@ -88,7 +90,10 @@ void keys_table_print(const json_t *shown, FILE *out)
     print_cert(imported ? "CA (imported)" : "CA (automatic)", ca, out);
     print_cert("server certificate", json_object_get(shown, "server"), out);
     print_key("token key", json_object_get(shown, "token_key"), out);
-    print_key("old token key", json_object_get(shown, "old_token_key"), out);
+    json_array_foreach(json_object_get(shown, "old_token_keys"), i, row)
+    {
+        print_key("old token key", row, out);
+    }
     print_key("check key", json_object_get(shown, "check_key"), out);
     json_array_foreach(json_object_get(shown, "accepted_keys"), i, row)
     {

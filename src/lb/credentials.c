@@ -70,18 +70,41 @@ static int load_key(struct qhcp_lb *lb, struct auth_key **ret, char *words, size
     return 0;
 }
 
-/* After a rotation servers on other machines know the old key only, until their next import. */
-static void load_old_key(struct qhcp_lb *lb)
+static void free_old_keys(struct qhcp_lb *lb)
 {
-    char path[STATE_PATH], words[QHCP_TEXT * 2];
+    while (lb->n_old_keys > 0)
+        auth_key_free(lb->old_keys[--lb->n_old_keys]);
+}
 
-    auth_key_free(lb->old_key);
-    lb->old_key = NULL;
+/* After rotations servers on other machines know an old key only, until their next import. */
+static void load_old_keys(struct qhcp_lb *lb)
+{
+    char path[STATE_PATH], words[STATE_PATH + QHCP_TEXT], why[QHCP_TEXT] = "", *json;
+    size_t len;
+    int err;
+
+    free_old_keys(lb);
     state_path(&lb->state, STATE_TOKEN_KEY_OLD, path, sizeof path);
     if (lb->config->token_file || access(path, F_OK) != 0)
         return;
-    if (parse_key(path, &lb->old_key, words, sizeof words) != 0)
+    err = state_read_file(path, true, PEM_MAX, &json, &len, words, sizeof words);
+    if (err == 0) {
+        err = auth_key_parse_all(slice_of(json, len), lb->old_keys, STATE_OLD_KEYS, &lb->n_old_keys,
+                                 why, sizeof why);
+        if (err != 0)
+            snprintf(words, sizeof words, "%s: %s", path, why);
+        explicit_bzero(json, len);
+        free(json);
+    }
+    if (err != 0)
         lb_log(lb, QHCP_LOG_WARNING, "%s", words);
+}
+
+void credentials_free(struct qhcp_lb *lb)
+{
+    quic_tls_unref(lb->tls);
+    auth_key_free(lb->key);
+    free_old_keys(lb);
 }
 
 /* `qhcp check` on a server's machine has a key of its own, for that server alone. */
@@ -102,9 +125,11 @@ static void choose_paths(struct qhcp_lb *lb)
 
 static void mark_files(const struct qhcp_lb *lb, struct watch ret[LB_FILES])
 {
+    char old[STATE_PATH];
     const char *const paths[LB_FILES] = {lb->trust_path, lb->key_path, lb->config->client_cert_file,
-                                         lb->config->client_key_file};
+                                         lb->config->client_key_file, old};
 
+    state_path(&lb->state, STATE_TOKEN_KEY_OLD, old, sizeof old);
     for (size_t i = 0; i < LB_FILES; i++)
         watch_mark(paths[i] ? paths[i] : "", &ret[i]);
 }
@@ -140,7 +165,7 @@ int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
     auth_key_free(lb->key);
     lb->tls = tls;
     lb->key = key;
-    load_old_key(lb);
+    load_old_keys(lb);
     if (lb->quic)
         quic_endpoint_set_tls(lb->quic, tls);
     return 0;
@@ -182,6 +207,15 @@ static int outside_token(struct qhcp_lb *lb, char **ret)
     return 0;
 }
 
+/* The newest token key, or the one that this server knows.  A rotation moves them by one: then the
+ * server refuses, and the next is tried. */
+static const struct auth_key *key_of(const struct backend *b)
+{
+    const struct qhcp_lb *lb = b->lb;
+
+    return b->key_at == 0 || b->key_at > lb->n_old_keys ? lb->key : lb->old_keys[b->key_at - 1];
+}
+
 int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *ret_renew)
 {
     struct qhcp_lb *lb = b->lb;
@@ -199,7 +233,7 @@ int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *r
     }
     err = quic_conn_export(b->conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
     if (err == 0)
-        err = auth_mint(b->old_key && lb->old_key ? lb->old_key : lb->key, &claims, ret);
+        err = auth_mint(key_of(b), &claims, ret);
     if (err == 0)
         *ret_renew = nsec_add(now, (qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3);
     return err;
@@ -302,15 +336,27 @@ void credentials_save_ticket(struct backend *b)
 
 bool credentials_fall_back(struct backend *b, uint64_t code)
 {
-    if (code != (uint64_t)-QHCP_E_TOKEN_KEY || !b->lb->old_key)
+    const struct qhcp_lb *lb = b->lb;
+
+    if (code != (uint64_t)-QHCP_E_TOKEN_KEY || lb->n_old_keys == 0)
         return false;
-    b->old_key = !b->old_key;
-    if (b->old_key)
+    if (++b->key_tries > lb->n_old_keys) { /* it knows none of them */
+        b->key_tries = b->key_at = 0;
+        return false;
+    }
+    b->key_at = b->key_at < lb->n_old_keys ? b->key_at + 1 : 0;
+    return true;
+}
+
+void credentials_accepted(struct backend *b)
+{
+    b->key_tries = 0;
+    if (b->key_at > 0 && b->key_told != b->key_at)
         lb_log(b->lb, QHCP_LOG_WARNING,
-               "%s does not know the new token key: the old one is used while it lasts; run \"qhcp "
-               "keys export --server %s --out F\" here and \"qhcp keys import F\" there",
-               b->text, b->address.host);
-    return b->old_key;
+               "%s does not know the new token key, and an old one (%s) is used: run \"qhcp keys "
+               "export --server %s --out F\" here and \"qhcp keys import F\" there",
+               b->text, auth_key_kid(key_of(b)), b->address.host);
+    b->key_told = b->key_at;
 }
 
 qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now)
@@ -327,6 +373,12 @@ qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now)
 void credentials_notice(const struct backend *b, char *ret, size_t cap)
 {
     ret[0] = '\0';
-    (void)state_expiry_words(b->address.host, b->peer_expires,
-                             b->lb->config->wall_clock(b->lb->config->ctx), ret, cap);
+    if (state_expiry_words(b->address.host, b->peer_expires,
+                           b->lb->config->wall_clock(b->lb->config->ctx), ret, cap))
+        return;
+    if (b->key_at > 0 && b->lb->key)
+        snprintf(ret, cap,
+                 "knows an old token key only: run `qhcp keys export --server %s --out F` on the "
+                 "machine with the CA, and `qhcp keys import F` on the server",
+                 b->address.host);
 }

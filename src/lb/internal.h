@@ -134,7 +134,9 @@ struct backend {
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
     bool update_metrics;  /* the metric list is owed */
     bool update_token;
-    bool old_key;          /* the server does not know the newest token key */
+    size_t key_at;         /* the token key in use: 0 the newest, else one of lb->old_keys */
+    size_t key_tries;      /* keys that the server has refused, one after the other */
+    size_t key_told;       /* key_at of which the log has told */
     qhcp_nsec reverify_at; /* when its certificate is looked at again, by a new handshake */
     uint8_t *ticket;       /* the newest TLS ticket, LB_TICKET_MAX at most */
     size_t ticket_len;
@@ -160,8 +162,8 @@ struct backend {
     struct told told;
 };
 
-/* Trust, token key, client certificate and its key. */
-#define LB_FILES 4
+/* Trust, token key, those before it, client certificate and its key. */
+#define LB_FILES 5
 
 struct qhcp_lb {
     struct lb_config *owned;       /* the configuration's storage */
@@ -173,8 +175,9 @@ struct qhcp_lb {
     qhcp_nsec credentials_checked;
     struct quic_tls *tls;
     struct auth_key *key; /* NULL with token_file */
-    struct auth_key
-        *old_key; /* the one before a rotation, for servers that know no other; or NULL */
+    /* Those before rotations, the newest first, for servers that know no newer one. */
+    struct auth_key *old_keys[STATE_OLD_KEYS];
+    size_t n_old_keys;
     struct quic_endpoint *quic;
 
     struct backend **backends; /* ascending ids */
@@ -279,8 +282,11 @@ struct slice credentials_ticket(struct backend *b);
 void credentials_keep_ticket(struct backend *b, const uint8_t *p, size_t n);
 void credentials_drop_ticket(struct backend *b);
 void credentials_save_ticket(struct backend *b);
-/* The server does not know our token key: true when the one before it may be tried now. */
+/* The server does not know our token key: true when another one may be tried now. */
 bool credentials_fall_back(struct backend *b, uint64_t code);
+/* The server has accepted a token: an old key is told of, once. */
+void credentials_accepted(struct backend *b);
+void credentials_free(struct qhcp_lb *lb);
 /* When a new handshake is to look at the certificate again. */
 qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now);
 void credentials_notice(const struct backend *b, char *ret, size_t cap);

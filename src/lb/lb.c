@@ -160,9 +160,7 @@ void qhcp_lb_free(struct qhcp_lb *lb)
     }
     free(lb->backends);
     heap_deinit(&lb->heap);
-    quic_tls_unref(lb->tls);
-    auth_key_free(lb->key);
-    auth_key_free(lb->old_key);
+    credentials_free(lb);
     if (lb->state_open)
         state_close(&lb->state);
     config_free(lb->owned);

@@ -142,6 +142,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     lost_end(b);
     told_services(&b->told, &ack->services);
     b->tried = 0;
+    credentials_accepted(b);
     b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
     b->reverify_at = credentials_reverify(b, now);
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
@@ -218,6 +219,7 @@ static void configured(struct backend *b, qhcp_nsec now, const struct wire_confi
     if (b->update_token && (ack->has & WIRE_HAS_EXPIRES)) {
         b->update_token = false;
         b->renew_at = b->renew_next;
+        credentials_accepted(b);
         lb_log(b->lb, QHCP_LOG_DEBUG, "%s: token renewed", b->text);
     }
     keep_metrics(b, &ack->metrics);

@@ -100,10 +100,10 @@ static int parse(struct slice text, const char *where, json_t **ret, const struc
     json_t *doc = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &e);
 
     if (!doc)
-        return words_fail(w, QHCP_E_PARSE, "%s: %s at line %d, column %d", where,
-                          json_error_code(&e) == json_error_duplicate_key ? "a member stands twice"
-                                                                          : "not JSON",
-                          e.line, e.column);
+        return words_fail(
+            w, QHCP_E_PARSE, "%s is no bundle or request of QHCP: %s at line %d, column %d", where,
+            json_error_code(&e) == json_error_duplicate_key ? "a member stands twice" : "not JSON",
+            e.line, e.column);
     if (!json_is_object(doc)) {
         json_decref(doc);
         return words_fail(w, QHCP_E_PARSE, "%s: not a JSON object", where);
@@ -157,6 +157,7 @@ static int read_bundle(const json_t *doc, const char *where, struct bundle *b,
         return words_fail(w, QHCP_E_PARSE, "%s: member \"type\" is neither \"server\" nor \"lb\"",
                           where);
     error = check_members(doc, b->type == BUNDLE_SERVER ? server_members : lb_members, where, w);
+    b->created = json_integer_value(json_object_get(doc, "created"));
     b->ca = text_of(doc, "ca");
     b->cert = text_of(doc, "certificate");
     b->key = text_of(doc, "key");

@@ -34,6 +34,7 @@ enum bundle_type { BUNDLE_SERVER, BUNDLE_LB };
 struct bundle {
     json_t *doc;
     enum bundle_type type;
+    int64_t created;                   /* unix seconds */
     const char *ca, *cert, *key, *kid; /* cert, key: server; kid: lb */
     const json_t *keys, *check_key;    /* server */
 };

@@ -58,6 +58,7 @@ bool state_expiry_notice(const char *cert_pem, int64_t now, char *words, size_t 
     }
     expires = gnutls_x509_crt_get_expiration_time(crt);
     pki_names(crt, names);
+    names_drop_local(names);
     gnutls_x509_crt_deinit(crt);
     for (size_t i = 0; i < names->n && at + NAMES_TEXT < sizeof list; i++)
         at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? "," : "", names->at[i]);

@@ -104,14 +104,20 @@ fail:
     return error;
 }
 
-int file_read(const char *path, enum file_kind kind, bool follow, size_t max, char **ret,
-              size_t *ret_len, const struct words *w)
+int file_check_fd(int fd, const char *path, enum file_kind kind, const struct words *w)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 ? check_kind(&st, path, kind, w)
+                               : words_errno(w, errno, "look at", path);
+}
+
+int file_open_path(const char *path, bool follow, int *ret, const struct words *w)
 {
     /* O_NONBLOCK: opening a FIFO that nobody writes must not hang */
     int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
-    int fd = open(path, flags);
+    int fd = open(path, flags), error = 0;
     struct stat st;
-    int error;
 
     if (fd < 0 && errno == ENOENT)
         return words_fail(w, QHCP_E_NOT_FOUND, "no such file: %s", path);
@@ -121,10 +127,50 @@ int file_read(const char *path, enum file_kind kind, bool follow, size_t max, ch
         error = words_errno(w, errno, "look at", path);
     else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         error = words_fail(w, QHCP_E_IO, "%s is not a regular file", path);
+    if (error)
+        close(fd);
     else
-        error = file_read_fd(fd, path, kind, max, ret, ret_len, w);
+        *ret = fd;
+    return error;
+}
+
+int file_read(const char *path, enum file_kind kind, bool follow, size_t max, char **ret,
+              size_t *ret_len, const struct words *w)
+{
+    int fd, error = file_open_path(path, follow, &fd, w);
+
+    if (error)
+        return error;
+    error = file_read_fd(fd, path, kind, max, ret, ret_len, w);
     close(fd);
     return error;
+}
+
+/* What a private file of ours begins with: a JSON object, a PEM block, a token. */
+static bool looks_private(int fd)
+{
+    char head[64];
+    ssize_t n = pread(fd, head, sizeof head, 0);
+    size_t at = 0;
+
+    while (n > 0 && at < (size_t)n && strchr(" \t\r\n", head[at]))
+        at++;
+    n -= (ssize_t)at;
+    return n > 0 && (head[at] == '{' || (n >= 2 && memcmp(head + at, "ey", 2) == 0) ||
+                     (n >= 10 && memcmp(head + at, "-----BEGIN", 10) == 0));
+}
+
+/* Advice to change the mode of a file is right for one that is a key: not for /etc/passwd. */
+static int check_private(int fd, const char *path, const struct words *w)
+{
+    int error = file_check_fd(fd, path, FILE_PRIVATE, w);
+
+    if (error != QHCP_E_PERMISSION || looks_private(fd))
+        return error;
+    return words_fail(w, error,
+                      "%s is neither a key nor a token, and other users can read it: is it the "
+                      "right file?",
+                      path);
 }
 
 int state_read_file(const char *path, bool private, size_t max, char **ret, size_t *ret_len,
@@ -132,8 +178,15 @@ int state_read_file(const char *path, bool private, size_t max, char **ret, size
 {
     struct words w = {words, words_cap};
     size_t n;
-    int error = file_read(path, private ? FILE_PRIVATE : FILE_TRUSTED, true, max, ret, &n, &w);
+    int fd, error = file_open_path(path, true, &fd, &w);
 
+    if (error)
+        return error;
+    if (private)
+        error = check_private(fd, path, &w);
+    if (!error)
+        error = file_read_fd(fd, path, private ? FILE_PRIVATE : FILE_TRUSTED, max, ret, &n, &w);
+    close(fd);
     if (!error && ret_len)
         *ret_len = n;
     return error;

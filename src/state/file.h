@@ -21,6 +21,11 @@ enum file_kind {
 int file_read(const char *path, enum file_kind kind, bool follow, size_t max, char **ret,
               size_t *ret_len, const struct words *w);
 
+/* Opens a regular file for file_read_fd and file_check_fd.  The errors are file_read's. */
+int file_open_path(const char *path, bool follow, int *ret, const struct words *w);
+/* Is an open file of this kind?  QHCP_E_PERMISSION. */
+int file_check_fd(int fd, const char *path, enum file_kind kind, const struct words *w);
+
 /* Reads an open descriptor to its end (a pipe or a file), as file_read. `path` is for words. */
 int file_read_fd(int fd, const char *path, enum file_kind kind, size_t max, char **ret,
                  size_t *ret_len, const struct words *w);

@@ -95,6 +95,22 @@ int jwks_add_key(json_t *set, const struct auth_key *key, const struct words *w)
     return error;
 }
 
+static void end_at(json_t *jwk, int64_t exp)
+{
+    const json_t *old = json_object_get(jwk, "exp");
+
+    if (!json_is_integer(old) || json_integer_value(old) > exp)
+        json_object_set_new(jwk, "exp", json_integer(exp));
+}
+
+void jwks_end(json_t *set, const char *kid, int64_t exp)
+{
+    json_t *jwk = (json_t *)jwks_find(set, kid);
+
+    if (jwk)
+        end_at(jwk, exp);
+}
+
 void jwks_retire(json_t *set, const char *iss, const char *kid, int64_t exp)
 {
     size_t i;
@@ -102,12 +118,8 @@ void jwks_retire(json_t *set, const char *iss, const char *kid, int64_t exp)
 
     json_array_foreach(list_of(set), i, jwk)
     {
-        const json_t *old = json_object_get(jwk, "exp");
-
-        if (strcmp(member(jwk, "iss"), iss) != 0 || strcmp(member(jwk, "kid"), kid) == 0)
-            continue;
-        if (!json_is_integer(old) || json_integer_value(old) > exp)
-            json_object_set_new(jwk, "exp", json_integer(exp));
+        if (strcmp(member(jwk, "iss"), iss) == 0 && strcmp(member(jwk, "kid"), kid) != 0)
+            end_at(jwk, exp);
     }
 }
 

@@ -1,8 +1,10 @@
-/* Export and rotation: see keys.h. */
+/* Export: see keys.h. */
 #include "state/keys.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
@@ -17,6 +19,23 @@
 #include "state/names.h"
 #include "state/out.h"
 #include "state/pki.h"
+
+/* What all bundles of one export come from. */
+struct source {
+    const struct state *s;
+    const struct words *w;
+    int64_t now;
+    struct load_pair ca;
+    json_t *public; /* the load balancers' keys */
+    json_t *issued;
+};
+
+/* One server's bundle. */
+struct made {
+    struct names names; /* as asked for, without those of the own machine */
+    json_t *doc;
+    int64_t expires;
+};
 
 /* A token key for that one server: `aud` has its names, the scope is health. */
 static int check_key(const struct names *names, json_t **ret, const struct words *w)
@@ -81,215 +100,301 @@ static int make_leaf(const struct load_pair *ca, const struct names *names, int6
 }
 
 /* The row of ca/issued.json. */
-static json_t *issued_row(const char *cert, const struct names *names, int64_t now,
-                          int64_t *ret_expires)
+static json_t *issued_row(const struct source *from, const char *cert, const json_t *check,
+                          struct made *m)
 {
     const struct words silent = {NULL, 0};
     char fingerprint[PKI_FINGERPRINT];
-    json_t *list = json_array();
+    json_t *list = json_array(), *kids = json_array(), *jwk;
     gnutls_x509_crt_t crt;
+    size_t k;
 
     if (pki_cert_load(slice_str(cert), "", true, &crt, &silent) != 0) {
         json_decref(list);
+        json_decref(kids);
         return NULL;
     }
-    for (size_t i = 0; i < names->n; i++)
-        json_array_append_new(list, json_string(names->at[i]));
+    for (size_t i = 0; i < m->names.n; i++)
+        json_array_append_new(list, json_string(m->names.at[i]));
+    json_array_foreach(json_object_get(from->public, "keys"), k, jwk)
+    {
+        json_array_append(kids, json_object_get(jwk, "kid"));
+    }
     pki_fingerprint(crt, fingerprint);
-    *ret_expires = gnutls_x509_crt_get_expiration_time(crt);
+    m->expires = gnutls_x509_crt_get_expiration_time(crt);
     gnutls_x509_crt_deinit(crt);
-    return json_pack("{s:s, s:o, s:s, s:I, s:I}", "type", "server", "names", list, "fingerprint",
-                     fingerprint, "at", (json_int_t)now, "expires", (json_int_t)*ret_expires);
+    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:o, s:O}", "type", "server", "names", list,
+                     "fingerprint", fingerprint, "at", (json_int_t)from->now, "expires",
+                     (json_int_t)m->expires, "kids", kids, "check_kid",
+                     json_object_get(check, "kid"));
 }
 
-/* The document, and the list of what was issued with its row. */
-static int make_bundle(const struct state *s, const struct names *names, int64_t now,
-                       json_t **ret_doc, json_t **ret_issued, int64_t *ret_expires,
-                       const struct words *w)
+static void source_deinit(struct source *from)
 {
-    struct load_pair ca = {0};
-    struct leaf leaf = {0};
-    json_t *trust = NULL, *public = NULL, *check = NULL, *issued = NULL, *doc = NULL;
-    int error = keys_own_ca(s, "export", &ca, w);
+    json_decref(from->issued);
+    json_decref(from->public);
+    load_pair_deinit(&from->ca);
+}
+
+static int source_init(struct source *from)
+{
+    json_t *trust = NULL;
+    int error = keys_own_ca(from->s, "export", &from->ca, from->w);
 
     if (!error)
-        error = keys_own_trust(s, &trust, w);
+        error = keys_own_trust(from->s, &trust, from->w);
     if (!error)
-        error = make_leaf(&ca, names, now, &leaf, w);
-    if (!error)
-        error = check_key(names, &check, w);
-    if (!error)
-        error = issued_load(s->dir, &issued, w);
-    if (!error)
-        error = issued_add(issued, issued_row(leaf.cert, names, now, ret_expires), now, w);
+        error = issued_load(from->s->dir, &from->issued, from->w);
     if (!error) {
-        jwks_prune(trust, now);
-        public = jwks_public(trust);
-        doc = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:O, s:O}", "qhcp_bundle", BUNDLE_VERSION,
-                        "type", "server", "created", (json_int_t)now, "ca", ca.pem, "certificate",
-                        leaf.cert, "key", leaf.key, "keys", public, "check_key", check);
-        if (!doc)
-            error = words_fail(w, QHCP_E_NOMEM, "out of memory");
+        jwks_prune(trust, from->now);
+        from->public = jwks_public(trust);
     }
-    if (!error) {
-        *ret_doc = doc;
-        *ret_issued = json_incref(issued);
-    }
-    json_decref(issued);
-    bundle_free_doc(check && !doc ? check : NULL);
-    if (doc)
-        json_decref(check); /* the document holds it */
-    json_decref(public);
     json_decref(trust);
-    leaf_deinit(&leaf);
-    load_pair_deinit(&ca);
+    if (error)
+        source_deinit(from);
     return error;
 }
 
-static int export_locked(const struct state *s, const struct names *names, const char *out,
+/* The bundle of the server m->names, and its row in the list. */
+static int make_bundle(struct source *from, struct made *m)
+{
+    struct names *all = malloc(sizeof *all);
+    struct leaf leaf = {0};
+    json_t *check = NULL;
+    int error = all ? 0 : words_fail(from->w, QHCP_E_NOMEM, "out of memory");
+
+    if (!error) {
+        *all = m->names;
+        names_add_local(all);
+        error = make_leaf(&from->ca, all, from->now, &leaf, from->w);
+    }
+    if (!error)
+        error = check_key(all, &check, from->w);
+    if (!error)
+        error = issued_add(from->issued, issued_row(from, leaf.cert, check, m), from->now, from->w);
+    if (!error) {
+        m->doc = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:O, s:O}", "qhcp_bundle",
+                           BUNDLE_VERSION, "type", "server", "created", (json_int_t)from->now, "ca",
+                           from->ca.pem, "certificate", leaf.cert, "key", leaf.key, "keys",
+                           from->public, "check_key", check);
+        if (!m->doc)
+            error = words_fail(from->w, QHCP_E_NOMEM, "out of memory");
+    }
+    if (m->doc)
+        json_decref(check); /* the document holds it */
+    else
+        bundle_free_doc(check);
+    leaf_deinit(&leaf);
+    free(all);
+    return error;
+}
+
+/* Names that an earlier bundle had mean its server: the new one has all of them too. */
+static void repeat_names(const struct source *from, struct names *names)
+{
+    const json_t *row = issued_find(from->issued, names, from->now);
+    struct names *before = row ? malloc(sizeof *before) : NULL;
+
+    if (before && issued_names(row, before))
+        *names = *before;
+    free(before);
+}
+
+static void report_one(const struct source *from, const struct made *m, const char *out)
+{
+    char date[16], list[400];
+
+    pki_date(m->expires, date);
+    names_list(&m->names, list, sizeof list);
+    words_fail(from->w, 0,
+               "%s: a bundle for %s, valid until %s. Copy it there by a safe way (it holds private "
+               "keys), run `qhcp keys import %s` there, and delete this copy.",
+               out, list, date, strcmp(out, "-") == 0 ? "F" : out);
+}
+
+static int export_one(struct source *from, struct made *m, const char *out)
+{
+    struct change c;
+    char *text;
+    int error;
+
+    repeat_names(from, &m->names);
+    error = make_bundle(from, m);
+    if (error)
+        return error;
+    text = bundle_text(m->doc);
+    change_begin(&c, from->s->dir, from->w);
+    keys_own_put(&c, STATE_ISSUED, from->issued);
+    if (!text)
+        c.error = words_fail(from->w, QHCP_E_NOMEM, "out of memory");
+    error = out_publish(&c, out, slice_str(text), from->w);
+    file_wipe(text, text ? strlen(text) : 0);
+    if (!error)
+        report_one(from, m, out);
+    return error;
+}
+
+/* "DIR/web1.example.bundle"; an IPv6 address keeps its colons. */
+static int path_of(const struct source *from, const char *dir, const json_t *row,
+                   char ret[STATE_PATH])
+{
+    const char *name = json_string_value(json_array_get(json_object_get(row, "names"), 0));
+
+    return snprintf(ret, STATE_PATH, "%s/%s.bundle", dir, name) < STATE_PATH
+               ? 0
+               : words_fail(from->w, QHCP_E_ARG, "the path of %s is too long", dir);
+}
+
+/* The rows to make bundles for: a copy, since each bundle changes the list.  Two servers with the
+ * same first name would be one file. */
+static int choose_all(const struct source *from, const struct keys_export *what, json_t **ret)
+{
+    json_t *rows = json_array(), *seen = json_object(), *row;
+    char path[STATE_PATH];
+    int error = 0;
+    size_t i;
+
+    json_array_foreach(from->issued, i, row)
+    {
+        if (error || !issued_in_force(row, from->now))
+            continue;
+        error = path_of(from, what->out, row, path);
+        if (!error)
+            error = out_check(path, true, what->force, from->w);
+        if (!error && json_object_get(seen, path))
+            error = words_fail(from->w, QHCP_E_EXISTS,
+                               "two bundles would be %s: export one of these servers by its other "
+                               "names (`qhcp keys show` has them), or revoke the bundle that is "
+                               "needed no more",
+                               path);
+        json_object_set_new(seen, path, json_true());
+        json_array_append(rows, row);
+    }
+    if (!error && json_array_size(rows) == 0)
+        error = words_fail(from->w, QHCP_E_NOT_FOUND,
+                           "no server has a bundle yet: `qhcp keys export --server NAME --out F` "
+                           "makes the first");
+    json_decref(seen);
+    if (error)
+        json_decref(rows);
+    else
+        *ret = rows;
+    return error;
+}
+
+/* The bundles of all these rows, in their order. */
+static int make_all_of(struct source *from, const json_t *rows, struct made *m, json_t *docs)
+{
+    int error = 0;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach((json_t *)rows, i, row)
+    {
+        if (!error && !issued_names(row, &m->names))
+            error = words_fail(from->w, QHCP_E_PARSE,
+                               "a server in " STATE_ISSUED " has too many "
+                               "names");
+        if (!error)
+            error = make_bundle(from, m);
+        if (!error)
+            json_array_append_new(docs, m->doc);
+        m->doc = NULL;
+    }
+    return error;
+}
+
+static int write_all(const struct source *from, const char *dir, const json_t *rows,
+                     const json_t *docs)
+{
+    char path[STATE_PATH];
+    int error = 0;
+    json_t *row;
+    size_t i;
+
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        error = words_errno(from->w, errno, "make", dir);
+    json_array_foreach((json_t *)rows, i, row)
+    {
+        char *text = error ? NULL : bundle_text(json_array_get(docs, i));
+
+        if (!error)
+            error = path_of(from, dir, row, path);
+        if (!error)
+            error = text ? out_write(path, slice_str(text), 0600, from->w)
+                         : words_fail(from->w, QHCP_E_NOMEM, "out of memory");
+        file_wipe(text, text ? strlen(text) : 0);
+    }
+    return error;
+}
+
+/* The list first: a bundle that is on the disk must be in it, or nobody could revoke it. */
+static int export_all(struct source *from, const struct keys_export *what, struct made *m)
+{
+    json_t *rows = NULL, *docs = json_array(), *doc;
+    struct change c;
+    size_t i, n;
+    int error = choose_all(from, what, &rows);
+
+    n = json_array_size(rows);
+    if (!error)
+        error = make_all_of(from, rows, m, docs);
+    if (!error) {
+        change_begin(&c, from->s->dir, from->w);
+        keys_own_put(&c, STATE_ISSUED, from->issued);
+        error = change_commit(&c);
+    }
+    if (!error)
+        error = write_all(from, what->out, rows, docs);
+    if (!error)
+        words_fail(from->w, 0,
+                   "%s: bundles for %zu server%s, a file each. Copy each to its machine by a safe "
+                   "way (they hold private keys), run `qhcp keys import` on it there, and delete "
+                   "this directory.",
+                   what->out, n, n == 1 ? "" : "s");
+    json_array_foreach(docs, i, doc)
+    {
+        bundle_free_doc(json_incref(doc));
+    }
+    json_decref(docs);
+    json_decref(rows);
+    return error;
+}
+
+static int export_locked(const struct state *s, const struct keys_export *what, struct made *m,
                          int64_t now, const struct words *w)
 {
-    json_t *doc = NULL, *issued = NULL;
-    struct change c;
-    char *text, date[16];
-    int64_t expires = 0;
-    int error = make_bundle(s, names, now, &doc, &issued, &expires, w);
+    struct source from = {.s = s, .w = w, .now = now};
+    int error = source_init(&from);
 
     if (error)
         return error;
-    text = bundle_text(doc);
-    bundle_free_doc(doc);
-    change_begin(&c, s->dir, w);
-    keys_own_put(&c, STATE_ISSUED, issued);
-    json_decref(issued);
-    if (!text)
-        c.error = words_fail(w, QHCP_E_NOMEM, "out of memory");
-    error = out_publish(&c, out, slice_str(text), w);
-    file_wipe(text, text ? strlen(text) : 0);
-    pki_date(expires, date);
-    return error
-               ? error
-               : words_fail(w, 0,
-                            "%s: a bundle for %s%s, valid until %s. Copy it there by a safe way "
-                            "(it holds private keys), run `qhcp keys import %s` there, and delete "
-                            "this copy.",
-                            out, names->at[0], names->n > 1 ? " (and its other names)" : "", date,
-                            strcmp(out, "-") == 0 ? "F" : out);
+    error = what->names ? export_one(&from, m, what->out) : export_all(&from, what, m);
+    bundle_free_doc(m->doc);
+    source_deinit(&from);
+    return error;
 }
 
-int keys_export(const struct state *s, const char *list, const char *out, int64_t now, char *words,
+int keys_export(const struct state *s, const struct keys_export *what, int64_t now, char *words,
                 size_t words_cap)
 {
     const struct words w = {words, words_cap};
-    struct names *names = calloc(1, sizeof *names);
-    int fd, error = names ? names_parse(list, names, &w) : QHCP_E_NOMEM;
+    struct made *m = calloc(1, sizeof *m);
+    int fd, error = m ? 0 : QHCP_E_NOMEM;
 
-    if (!error && names->n > LIMIT_KEY_AUDIENCES)
+    if (!error && what->names)
+        error = names_parse(what->names, &m->names, &w);
+    if (!error && m->names.n > KEYS_NAMES)
         error = words_fail(&w, QHCP_E_PARSE, "%zu names are too many for one server (at most %d)",
-                           names->n, LIMIT_KEY_AUDIENCES);
-    if (!error)
-        error = out_check(out, true, &w);
+                           m->names.n, KEYS_NAMES);
+    if (!error && what->names)
+        error = out_check(what->out, true, what->force, &w);
     if (!error)
         error = lock_take(s->dir, &fd, &w);
     if (!error) {
-        error = export_locked(s, names, out, now, &w);
+        error = export_locked(s, what, m, now, &w);
         lock_drop(fd);
     }
-    free(names);
-    return error;
-}
-
-/* The private key with the time until which it is accepted, for servers that do not know its
- * successor yet. */
-static void put_old_key(struct change *c, const struct auth_key *key, int64_t exp)
-{
-    char *text = auth_key_json(key, true);
-    json_t *jwk = text ? json_loads(text, 0, NULL) : NULL;
-
-    file_wipe(text, text ? strlen(text) : 0);
-    text = jwk && json_object_set_new(jwk, "exp", json_integer(exp)) == 0 ? bundle_text(jwk) : NULL;
-    bundle_free_doc(jwk);
-    if (text)
-        change_put(c, STATE_TOKEN_KEY_OLD, slice_str(text), 0600);
-    else if (!c->error)
-        c->error = words_fail(c->w, QHCP_E_NOMEM, "out of memory");
-    file_wipe(text, text ? strlen(text) : 0);
-}
-
-/* trust before the key itself: whoever reads in between knows the new key before it is used. */
-static int commit_rotation(const struct state *s, const struct auth_key *old,
-                           const struct auth_key *new, json_t *trust, int64_t exp, int64_t now,
-                           const struct words *w)
-{
-    char *text = auth_key_json(new, true);
-    struct change c;
-    int error = 0;
-
-    change_begin(&c, s->dir, w);
-    if (jwks_find(trust, auth_key_kid(old))) {
-        error = jwks_add_key(trust, new, w);
-        jwks_retire(trust, auth_key_issuer(old), auth_key_kid(new), exp);
-        jwks_prune(trust, now);
-        keys_own_put(&c, STATE_TRUST, trust);
-    }
-    if (!text)
-        error = words_fail(w, QHCP_E_NOMEM, "out of memory");
-    if (exp > now)
-        put_old_key(&c, old, exp);
-    else
-        change_remove(&c, STATE_TOKEN_KEY_OLD);
-    if (!error) {
-        change_put(&c, STATE_TOKEN_KEY, slice_str(text), 0600);
-        error = change_commit(&c);
-    } else {
-        change_abort(&c);
-    }
-    file_wipe(text, text ? strlen(text) : 0);
-    return error;
-}
-
-static int rotate_locked(const struct state *s, int64_t grace, int64_t now, const struct words *w)
-{
-    struct auth_key *old = NULL, *new = NULL;
-    json_t *trust = NULL;
-    char date[16];
-    int error = load_token_key(s->dir, STATE_TOKEN_KEY, &old, w);
-
-    if (!error)
-        error = keys_own_trust(s, &trust, w);
-    if (!error && auth_key_generate(auth_key_issuer(old), AUTH_SCOPE_ALL, &new) != 0)
-        error = words_fail(w, QHCP_E_TLS, "cannot make a token key");
-    if (!error)
-        error = commit_rotation(s, old, new, trust, now + grace, now, w);
-    if (!error) {
-        pki_date(now + grace, date);
-        words_fail(w, 0,
-                   "%s: the new token key is %s; the old one, %s, is accepted until %s (%lld s). "
-                   "Until then, give the new one to servers on other machines: %s",
-                   auth_key_issuer(new), auth_key_kid(new), auth_key_kid(old), date,
-                   (long long)grace,
-                   s->imported ? "`qhcp keys request --lb --out R` here, `qhcp keys accept R` and "
-                                 "new exports on the machine with the CA."
-                               : "`qhcp keys export` here and `qhcp keys import` there.");
-    }
-    json_decref(trust);
-    auth_key_free(new);
-    auth_key_free(old);
-    return error;
-}
-
-int keys_rotate(const struct state *s, int64_t grace, int64_t now, char *words, size_t words_cap)
-{
-    const struct words w = {words, words_cap};
-    int fd, error;
-
-    if (grace < 0 || grace > KEYS_GRACE_MAX)
-        return words_fail(&w, QHCP_E_ARG, "a grace of %lld s is not between 0 and %d (a year)",
-                          (long long)grace, KEYS_GRACE_MAX);
-    error = lock_take(s->dir, &fd, &w);
-    if (error)
-        return error;
-    error = rotate_locked(s, grace, now, &w);
-    lock_drop(fd);
+    free(m);
     return error;
 }

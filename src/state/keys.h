@@ -20,15 +20,27 @@
 /* A request that was made longer ago, in seconds, is refused. */
 #define KEYS_REQUEST_LIFETIME (7 * 86400)
 
-/* A bundle for the server of these names ("b.example,10.0.0.2"), written to `out` ("-": standard
- * output), mode 0600.  QHCP_E_NOT_FOUND when the CA's key is not on this machine; QHCP_E_PARSE for
- * the names; QHCP_E_EXISTS when `out` is something else. */
-int keys_export(const struct state *s, const char *names, const char *out, int64_t now, char *words,
+#define KEYS_NAMES 16 /* of one server */
+
+struct keys_export {
+    /* Of one server: "b.example,10.0.0.2".  Names that are among those of an earlier bundle mean
+     * that server, with all its names.  NULL: a bundle for each server that has one in force. */
+    const char *names;
+    /* The file; "-": standard output.  For all: the directory, made where there is none, whose
+     * files have the servers' first names. */
+    const char *out;
+    bool force; /* replace a file that exists */
+};
+/* Makes bundles, mode 0600.  QHCP_E_NOT_FOUND when the CA's key is not on this machine, or there is
+ * nobody to export to; QHCP_E_PARSE for the names; QHCP_E_EXISTS for a file that exists: with
+ * `force` only one that is no bundle. */
+int keys_export(const struct state *s, const struct keys_export *what, int64_t now, char *words,
                 size_t words_cap);
 
-/* Takes a bundle ("-": standard input).  force: also in the place of an imported CA, or of a CA of
- * this machine that others depend on (QHCP_E_EXISTS without).  QHCP_E_PERMISSION, QHCP_E_PARSE,
- * QHCP_E_CERT for a bundle that others could read, that is malformed, or not valid. */
+/* Takes a bundle ("-": standard input).  force: also in the place of an imported CA, of a CA of
+ * this machine that others depend on, or of a newer bundle (QHCP_E_EXISTS without).
+ * QHCP_E_PERMISSION, QHCP_E_PARSE, QHCP_E_CERT for a bundle that others could read, that is
+ * malformed, or not valid. */
 int keys_import(const struct state *s, const char *path, bool force, int64_t now, char *words,
                 size_t words_cap);
 
@@ -41,8 +53,11 @@ int keys_request(const struct state *s, const char *out, int64_t now, char *word
 int keys_accept(const struct state *s, const char *request, const char *out, int64_t now,
                 char *words, size_t words_cap);
 
-/* A new token key; the old one is accepted for `grace` seconds more (0 to KEYS_GRACE_MAX). */
-int keys_rotate(const struct state *s, int64_t grace, int64_t now, char *words, size_t words_cap);
+/* A new token key; the old one is accepted for `grace` seconds more (0 to KEYS_GRACE_MAX), and kept
+ * for servers that know no newer one.  QHCP_E_EXISTS without `force` where a server that a bundle
+ * was made for would know none of the keys that are left. */
+int keys_rotate(const struct state *s, int64_t grace, bool force, int64_t now, char *words,
+                size_t words_cap);
 
 /* What there is, as JSON without secrets (docs/keys.md lists the members); a piece that cannot be
  * read stands under "problems" with its reason.  json_decref it. */

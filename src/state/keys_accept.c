@@ -40,7 +40,7 @@ int keys_request(const struct state *s, const char *out, int64_t now, char *word
     struct auth_key *key = NULL;
     char *public = NULL, *proof = NULL, *text = NULL;
     json_t *jwk = NULL, *doc = NULL;
-    int error = out_check(out, false, &w);
+    int error = out_check(out, false, true, &w);
 
     if (!error)
         error = load_token_key(s->dir, STATE_TOKEN_KEY, &key, &w);
@@ -201,7 +201,7 @@ int keys_accept(const struct state *s, const char *path, const char *out, int64_
     struct bundle_request r;
     char *text;
     size_t n;
-    int fd, error = out_check(out, false, &w);
+    int fd, error = out_check(out, false, true, &w);
 
     if (!error)
         error = read_request(path, &text, &n, &w);

@@ -64,6 +64,22 @@ static int count_issued(const struct import *i, size_t *ret)
     return 0;
 }
 
+/* An older bundle knows fewer keys than the one in force. */
+static int check_age(const struct import *i)
+{
+    int64_t before = i->b->type == BUNDLE_SERVER ? i->before.server_created : i->before.lb_created;
+    char theirs[WORDS_TIME], ours[WORDS_TIME];
+
+    if (i->b->created >= before)
+        return 0;
+    words_time(i->b->created, theirs);
+    words_time(before, ours);
+    return words_fail(i->w, QHCP_E_EXISTS,
+                      "%s is older (made %s) than the bundle that this machine imported already "
+                      "(made %s), and keys that are newer would be lost: --force imports it",
+                      i->path, theirs, ours);
+}
+
 static int check_replace(struct import *i, bool force)
 {
     struct load_pair here = {0};
@@ -83,8 +99,10 @@ static int check_replace(struct import *i, bool force)
                           "this machine made %s: it has the CA itself, and its components need no "
                           "bundle. Import it on the machine it is for",
                           i->path);
-    if (i->same_ca || force)
+    if (force)
         return 0;
+    if (i->same_ca)
+        return check_age(i);
     if (i->before.server || i->before.lb)
         return words_fail(i->w, QHCP_E_EXISTS,
                           "this machine imported another CA (%s): --force replaces it", subject);
@@ -164,10 +182,19 @@ static int check_own_kid(const struct import *i)
 
 static void put_origin(struct change *c, const struct import *i)
 {
-    bool server = i->b->type == BUNDLE_SERVER || (i->same_ca && i->before.server);
-    bool lb = i->b->type == BUNDLE_LB || (i->same_ca && i->before.lb);
-    json_t *doc =
-        json_pack("{s:b, s:b, s:I}", "server", server, "lb", lb, "at", (json_int_t)i->now);
+    struct load_origin o = i->same_ca ? i->before : (struct load_origin){0};
+    json_t *doc;
+
+    if (i->b->type == BUNDLE_SERVER) {
+        o.server = true;
+        o.server_created = i->b->created;
+    } else {
+        o.lb = true;
+        o.lb_created = i->b->created;
+    }
+    doc = json_pack("{s:b, s:b, s:I, s:I, s:I}", "server", o.server, "lb", o.lb, "at",
+                    (json_int_t)i->now, "server_created", (json_int_t)o.server_created,
+                    "lb_created", (json_int_t)o.lb_created);
 
     keys_own_put(c, STATE_IMPORTED, doc);
     json_decref(doc);
@@ -220,30 +247,55 @@ static void report(const struct import *i)
     } else if (names && pki_cert_load(slice_str(i->b->cert), "", true, &crt,
                                       &(struct words){NULL, 0}) == 0) {
         pki_names(crt, names);
+        names_drop_local(names);
         names_list(names, list, sizeof list);
         pki_date(gnutls_x509_crt_get_expiration_time(crt), date);
         gnutls_x509_crt_deinit(crt);
-        words_fail(i->w, 0,
-                   "imported: servers of this machine are %s until %s, under the CA \"%s\"%s%s%s",
-                   list, date, subject, in ? "" : "; delete ", in ? "" : i->path,
-                   in ? "" : ", it holds private keys");
+        words_fail(
+            i->w, 0,
+            "imported: servers of this machine are %s until %s, under the CA \"%s\". A server "
+            "that runs takes this up within 10 s, and load balancers dial it again within "
+            "their reconnect interval (30 s).%s%s%s",
+            list, date, subject, in ? "" : " Delete ", in ? "" : i->path,
+            in ? "" : ", it holds private keys.");
     }
     free(names);
 }
 
-static int read_bundle(const char *path, struct bundle *ret, const struct words *w)
+/* What it is comes before who can read it: a slip of the hand leads to any file, and the mode of
+ * /etc/passwd is right. */
+static int read_fd(int fd, const char *where, struct bundle *ret, const struct words *w)
 {
-    bool in = strcmp(path, "-") == 0;
+    struct bundle b;
     char *text;
     size_t n;
-    int error =
-        in ? file_read_fd(STDIN_FILENO, "standard input", FILE_PRIVATE, BUNDLE_MAX, &text, &n, w)
-           : file_read(path, FILE_PRIVATE, true, BUNDLE_MAX, &text, &n, w);
+    int error = file_read_fd(fd, where, FILE_PUBLIC, BUNDLE_MAX, &text, &n, w);
 
     if (error)
         return error;
-    error = bundle_parse(slice_of(text, n), in ? "standard input" : path, ret, w);
+    error = bundle_parse(slice_of(text, n), where, &b, w);
     file_wipe(text, n);
+    if (error)
+        return error;
+    error = file_check_fd(fd, where, FILE_PRIVATE, w);
+    if (error)
+        bundle_deinit(&b);
+    else
+        *ret = b;
+    return error;
+}
+
+static int read_bundle(const char *path, struct bundle *ret, const struct words *w)
+{
+    int fd, error;
+
+    if (strcmp(path, "-") == 0)
+        return read_fd(STDIN_FILENO, "standard input", ret, w);
+    error = file_open_path(path, true, &fd, w);
+    if (error)
+        return error;
+    error = read_fd(fd, path, ret, w);
+    close(fd);
     return error;
 }
 

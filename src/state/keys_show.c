@@ -12,11 +12,13 @@
 #include "state/keys_own.h"
 #include "state/lock.h"
 #include "state/names.h"
+#include "state/old_keys.h"
 #include "state/pki.h"
 
 struct show {
     const struct state *s;
     json_t *doc, *problems;
+    json_t *public; /* the load balancers' keys that are accepted now; NULL: cannot be read */
     int64_t now;
     const struct words *w;
 };
@@ -118,12 +120,34 @@ static void show_private_key(const struct show *v, const char *name, const char 
     auth_key_free(key);
 }
 
-static void show_trust(const struct show *v)
+/* The newest of them has a member of its own, which 0.1.0 had alone. */
+static void show_old_keys(const struct show *v)
+{
+    json_t *list, *rows = json_array(), *jwk;
+    size_t i;
+
+    if (old_keys_load(v->s->dir, &list, v->w) == 0) {
+        json_array_foreach(list, i, jwk)
+        {
+            json_array_append_new(rows, key_row(jwk, v->now));
+        }
+        old_keys_free(list);
+    } else {
+        problem(v);
+    }
+    if (json_array_size(rows) > 0)
+        json_object_set(v->doc, "old_token_key", json_array_get(rows, 0));
+    json_object_set_new(v->doc, "old_token_keys", rows);
+}
+
+static void show_trust(struct show *v)
 {
     json_t *trust, *rows = json_array(), *jwk;
     size_t i;
 
     if (keys_own_trust(v->s, &trust, v->w) == 0) {
+        jwks_prune(trust, v->now);
+        v->public = jwks_public(trust);
         json_array_foreach(json_object_get(trust, "keys"), i, jwk)
         {
             json_array_append_new(rows, key_row(jwk, v->now));
@@ -133,6 +157,26 @@ static void show_trust(const struct show *v)
         problem(v);
     }
     json_object_set_new(v->doc, "accepted_keys", rows);
+}
+
+/* Does the bundle lack a load balancer's key that was made after it? */
+static bool lacks_key(const struct show *v, const json_t *row)
+{
+    json_t *kids = json_object_get(row, "kids"), *jwk, *kid;
+    size_t i, k, known = 0;
+
+    if (!kids || !issued_in_force(row, v->now))
+        return false;
+    json_array_foreach(json_object_get(v->public, "keys"), i, jwk)
+    {
+        json_array_foreach(kids, k, kid)
+        {
+            if (json_equal(kid, json_object_get(jwk, "kid")))
+                break;
+        }
+        known += k < json_array_size(kids);
+    }
+    return known < json_array_size(json_object_get(v->public, "keys"));
 }
 
 static void show_issued(const struct show *v)
@@ -146,8 +190,10 @@ static void show_issued(const struct show *v)
     }
     json_array_foreach(issued, i, row)
     {
-        if (json_object_get(row, "expires"))
-            set_end(row, json_integer_value(json_object_get(row, "expires")), v->now);
+        if (!json_object_get(row, "expires"))
+            continue;
+        set_end(row, json_integer_value(json_object_get(row, "expires")), v->now);
+        json_object_set_new(row, "lacks_keys", json_boolean(lacks_key(v, row)));
     }
     json_object_set_new(v->doc, "exported", issued);
 }
@@ -167,11 +213,12 @@ int keys_show(const struct state *s, int64_t now, json_t **ret, char *words, siz
     show_ca(&v);
     show_server(&v);
     show_private_key(&v, STATE_TOKEN_KEY, "token_key");
-    show_private_key(&v, STATE_TOKEN_KEY_OLD, "old_token_key");
+    show_old_keys(&v);
     show_private_key(&v, STATE_CHECK_KEY, "check_key");
     show_trust(&v);
     show_issued(&v);
     lock_drop(fd);
+    json_decref(v.public);
     json_object_set_new(v.doc, "problems", v.problems);
     *ret = v.doc;
     return 0;

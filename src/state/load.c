@@ -125,7 +125,11 @@ int load_origin(const char *dir, struct load_origin *ret, const struct words *w)
     doc = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     if (json_unpack(doc, "{s:b, s:b}", "server", &server, "lb", &lb) == 0)
-        *ret = (struct load_origin){.server = server, .lb = lb};
+        *ret = (struct load_origin){
+            .server = server,
+            .lb = lb,
+            .server_created = json_integer_value(json_object_get(doc, "server_created")),
+            .lb_created = json_integer_value(json_object_get(doc, "lb_created"))};
     else
         error = words_fail(w, QHCP_E_PARSE,
                            "%s/" STATE_IMPORTED " is damaged: import the bundle again with "

@@ -38,6 +38,7 @@ int load_token_key(const char *dir, const char *name, struct auth_key **ret, con
  */
 struct load_origin {
     bool server, lb;
+    int64_t server_created, lb_created; /* of the bundles, unix seconds; 0: not known */
 };
 int load_origin(const char *dir, struct load_origin *ret, const struct words *w);
 

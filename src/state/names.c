@@ -24,6 +24,33 @@ bool names_add(struct names *names, const char *name)
     return true;
 }
 
+static const char *const local[] = {"localhost", "127.0.0.1", "::1"};
+
+void names_add_local(struct names *names)
+{
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+        names_add(names, local[i]);
+}
+
+static bool is_local(const char *name)
+{
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+        if (strcmp(name, local[i]) == 0)
+            return true;
+    return false;
+}
+
+void names_drop_local(struct names *names)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < names->n; i++)
+        if (!is_local(names->at[i]))
+            memmove(names->at[kept++], names->at[i], NAMES_TEXT);
+    if (kept > 0)
+        names->n = kept;
+}
+
 bool names_equal(const struct names *a, const struct names *b)
 {
     if (a->n != b->n)
@@ -121,10 +148,13 @@ int names_parse(const char *list, struct names *ret, const struct words *w)
     if (!names)
         return words_fail(w, QHCP_E_NOMEM, "out of memory");
     for (;;) {
-        size_t n = strcspn(p, ",");
+        size_t blanks = strspn(p, " "), n = strcspn(p + blanks, ","), end = n;
         char one[NAMES_TEXT + 2], normal[NAMES_TEXT] = "";
 
-        slice_to_cstr(slice_of(p, n), one, sizeof one);
+        p += blanks;
+        while (end > 0 && p[end - 1] == ' ')
+            end--;
+        slice_to_cstr(slice_of(p, end), one, sizeof one);
         error = names_normal(one, normal, w);
         if (!error && names->n == NAMES_MAX)
             error = words_fail(w, QHCP_E_PARSE, "too many names (at most %d)", NAMES_MAX);

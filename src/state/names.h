@@ -26,6 +26,10 @@ struct names {
 /* Adds a name unless it is there or the list is full (false). */
 bool names_add(struct names *names, const char *name);
 bool names_have(const struct names *names, const char *name);
+/* localhost, 127.0.0.1 and ::1: what a process on the same machine may call its server.  Every
+ * exported certificate has them, and no list for people does. */
+void names_add_local(struct names *names);
+void names_drop_local(struct names *names);
 /* The same names, in whatever order. */
 bool names_equal(const struct names *a, const struct names *b);
 
@@ -33,7 +37,7 @@ bool names_equal(const struct names *a, const struct names *b);
  * for a port, a wildcard, a zone, a name that is neither DNS (RFC 1123, 2.1) nor an address. */
 int names_normal(const char *text, char ret[NAMES_TEXT], const struct words *w);
 
-/* "a.example,10.0.0.2": at least one name, none twice. */
+/* "a.example, 10.0.0.2": at least one name, none twice. */
 int names_parse(const char *list, struct names *ret, const struct words *w);
 
 /* localhost, 127.0.0.1, ::1, the host's name, what /etc/hosts calls it (no question to the network:

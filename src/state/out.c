@@ -19,7 +19,7 @@ static bool is_stdout(const char *out)
     return strcmp(out, "-") == 0;
 }
 
-int out_check(const char *out, bool secret, const struct words *w)
+int out_check(const char *out, bool secret, bool replace, const struct words *w)
 {
     const struct words silent = {NULL, 0};
     struct stat st;
@@ -42,11 +42,15 @@ int out_check(const char *out, bool secret, const struct words *w)
         ours = bundle_is_one(slice_of(text, n));
         file_wipe(text, n);
     }
-    return ours
-               ? 0
-               : words_fail(w, QHCP_E_EXISTS,
-                            "%s exists and is no bundle of QHCP: choose another name, or remove it",
-                            out);
+    if (!ours)
+        return words_fail(w, QHCP_E_EXISTS,
+                          "%s exists and is no bundle of QHCP: choose another name, or remove it",
+                          out);
+    return replace ? 0
+                   : words_fail(w, QHCP_E_EXISTS,
+                                "%s exists: --force replaces it, or choose "
+                                "another name",
+                                out);
 }
 
 int out_write(const char *out, struct slice text, unsigned mode, const struct words *w)

@@ -2,15 +2,17 @@
 #ifndef QHCP_STATE_OUT_H
 #define QHCP_STATE_OUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/slice.h"
 #include "state/change.h"
 #include "state/words.h"
 
-/* May this be written?  An older bundle or request is replaced; anything else that exists is not
- * (QHCP_E_EXISTS); what is secret is not shown on a terminal (QHCP_E_ARG). */
-int out_check(const char *out, bool secret, const struct words *w);
+/* May this be written?  An older bundle or request is replaced where `replace` says so; anything
+ * else that exists is not (QHCP_E_EXISTS); what is secret is not shown on a terminal (QHCP_E_ARG).
+ */
+int out_check(const char *out, bool secret, bool replace, const struct words *w);
 int out_write(const char *out, struct slice text, unsigned mode, const struct words *w);
 
 /* Both or neither: the change is committed, the file written; when that fails the change is taken

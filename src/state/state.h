@@ -9,12 +9,13 @@
  *   server/key.pem       its key, 0600
  *   server/names.json    this host's names and addresses, and when each was last seen
  *   lb/token-key.json    the private ES256 JWK of this machine's load balancers, 0600
- *   lb/token-key-old.json its predecessor after `keys rotate`, with `exp`: for servers that do not
- *                        know the new one yet, 0600
+ *   lb/token-key-old.json the keys before it (`keys rotate`), each with `exp`: for servers that do
+ *                        not know a newer one yet, 0600
  *   check/token-key.json imported: a private JWK for `qhcp check` of this server only, 0600
  *   trust/keys.json      JWK Set: the token keys that this machine's servers accept; 0600, since an
  *                        owner may add a shared secret (HS256)
- *   imported.json        what was imported here: {"server": bool, "lb": bool, "at": unix seconds}
+ *   imported.json        what was imported here: {"server": bool, "lb": bool, "at": T,
+ *                        "server_created": T, "lb_created": T}, the bundles' own times
  *   secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
  *   tickets/             TLS session tickets, 0600 each, at most 24 h old
  *   pending, pending.new a change that is being made (change.h)
@@ -30,6 +31,8 @@
 #include "base/slice.h"
 
 #define STATE_SECRET 32
+/* Token keys that are kept after a rotation: a load balancer tries one after the other. */
+#define STATE_OLD_KEYS 8
 #define STATE_PATH 1024 /* longest path of a file in the directory */
 
 #define STATE_CA "ca/ca.pem"

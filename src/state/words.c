@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <qhcp/error.h>
 
@@ -44,4 +45,27 @@ int words_errno(const struct words *w, int err, const char *what, const char *pa
             r = &remedies[i];
     return words_fail(w, r ? r->error : QHCP_E_IO, "cannot %s %s: %s%s", what, path, strerror(err),
                       r ? r->words : "");
+}
+
+void words_time(int64_t t, char ret[WORDS_TIME])
+{
+    time_t tt = (time_t)t;
+    struct tm tm;
+
+    if (!gmtime_r(&tt, &tm) || strftime(ret, WORDS_TIME, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+        snprintf(ret, WORDS_TIME, "at an unknown time");
+}
+
+void words_span(int64_t seconds, char ret[WORDS_SPAN])
+{
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    size_t i = 0;
+
+    while (i < 3 && (seconds < units[i].seconds || seconds % units[i].seconds != 0))
+        i++;
+    snprintf(ret, WORDS_SPAN, "%lld %s%s", (long long)(seconds / units[i].seconds), units[i].name,
+             seconds == units[i].seconds ? "" : "s");
 }

@@ -4,6 +4,7 @@
 #define QHCP_STATE_WORDS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct words {
     char *p; /* may be NULL when cap is 0 */
@@ -17,5 +18,14 @@ int words_fail(const struct words *w, int error, const char *fmt, ...)
 /* The same for a failed system call on a path: `what` is a verb ("open"), errno `err` gives the
  * cause, the error number and, where there is a usual one, the remedy. */
 int words_errno(const struct words *w, int err, const char *what, const char *path);
+
+#define WORDS_SPAN 40
+#define WORDS_TIME 32
+
+/* Unix seconds as "2026-11-23 14:05:09 UTC". */
+void words_time(int64_t t, char ret[WORDS_TIME]);
+
+/* A length of time as people say it: "7 days", "36 hours", "90 minutes", "1 second". */
+void words_span(int64_t seconds, char ret[WORDS_SPAN]);
 
 #endif

@@ -97,7 +97,10 @@ class Keys(Case):
         for arguments, says in (
                 ((), "what is to be done"),
                 (("frobnicate",), '"frobnicate"'),
-                (("export", "--out", "f"), "needs --server"),
+                (("export", "--out", "f"), "needs --server, or --all"),
+                (("export", "--all", "--out", "f"), "takes --all with --dir"),
+                (("export", "--all"), "needs --dir"),
+                (("export", "--server", "b", "--out", "f", "--dir", "d"), "for export --all"),
                 (("export", "--server", "b"), "needs --out"),
                 (("request", "--out", "f"), "needs --lb"),
                 (("accept", "--out", "f"), "needs a file"),
@@ -121,6 +124,7 @@ class Keys(Case):
                 (("export", "--server", "b,,c", "--out", self.dir / "f"), "empty name"),
                 (("export", "--server", "b", "--out", self.dir / "none/f"), "none/f"),
                 (("import", self.dir / "none"), "no such file"),
+                (("import", "/etc/passwd"), "is no bundle"),
                 (("import", self.dir), "is a directory"),
                 (("accept", self.dir / "none", "--out", self.dir / "f"), "no such file")):
             with self.subTest(arguments=arguments):
@@ -131,6 +135,18 @@ class Keys(Case):
         out = self.done("--help")
         for word in ("show", "export", "import", "request", "accept", "rotate", "--grace"):
             self.assertIn(word, out)
+
+    def test_after_a_rotation_all_bundles_are_made_anew_by_one_command(self):
+        for name in ("b", "d"):
+            self.done("export", "--server", f"{name}.example", "--out", self.dir / f"f{name}")
+        self.assertIn("--all", self.done("rotate"))
+        self.assertEqual(self.done("show").count("has not the newest keys"), 2)
+        self.assertIn("2 servers", self.done("export", "--all", "--dir", self.dir / "all"))
+        self.assertEqual(sorted(os.listdir(self.dir / "all")),
+                         ["b.example.bundle", "d.example.bundle"])
+        self.assertEqual(stat.S_IMODE(os.stat(self.dir / "all").st_mode), 0o700)
+        self.assertNotIn("has not the newest keys", self.done("show"))
+        self.done("import", self.dir / "all" / "b.example.bundle", machine="b")
 
     def test_twenty_first_exports_at_once_come_from_one_ca(self):
         running = [subprocess.Popen([QHCP, "keys", "export", "--server", f"s{i}.example", "--out",

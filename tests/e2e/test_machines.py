@@ -32,6 +32,10 @@ class Machines(Case):
         status, out, err = self.qhcp("check", "10.77.0.2:4243", state=self.machines["server"],
                                      namespace=server_ns)
         self.assertEqual(status, 0, out + err)
+        for local in ("localhost", "127.0.0.1"):  # as a container's HEALTHCHECK has it
+            status, out, err = self.qhcp("check", f"{local}:4243", state=self.machines["server"],
+                                         namespace=server_ns)
+            self.assertEqual(status, 0, out + err)
 
     def test_without_the_import_it_is_refused_with_advice(self):
         server_ns, lb_ns = self.linked()
@@ -77,17 +81,20 @@ class Machines(Case):
         lb.wait_status(lambda s: s["up"] == 1, within=5, since=len(lb.lines))
         self.assertEqual([e["to"] for e in lb.events()], ["up"])
 
-    def test_a_rotation_does_not_lose_servers_that_know_the_old_key_only(self):
+    def test_two_rotations_do_not_lose_servers_that_know_the_first_key_only(self):
         server_ns, lb_ns = self.linked()
         bundle = self.dir / "bundle"
         self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle)
         self.keys("server", "import", bundle)
         self.server(4243, state=self.machines["server"], namespace=server_ns)
         self.keys("lb", "rotate", "--grace", "1h")
+        self.keys("lb", "rotate")
         lb = self.lb(["10.77.0.2:4243"], state=self.machines["lb"], namespace=lb_ns)
         lb.wait_event("up", within=10)
         self.assertEqual([e["to"] for e in lb.events()], ["up"])
         self.assertIn("qhcp keys export --server 10.77.0.2", lb.errors())
+        _, status = lb.wait_status(lambda s: s["up"] == 1, within=5)
+        self.assertIn("knows an old token key only", status["servers"][0]["notice"])
         status, out, err = self.qhcp("check", "10.77.0.2:4243", state=self.machines["lb"],
                                      namespace=lb_ns)
         self.assertEqual(status, 0, out + err)

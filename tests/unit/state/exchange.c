@@ -18,7 +18,9 @@ int exchange_export(struct place *p, const char *machine, const char *names, con
 {
     struct state s = place_make(p, machine, now);
 
-    return keys_export(&s, names, place_path(p, file), now, p->words, sizeof p->words);
+    const struct keys_export what = {.names = names, .out = place_path(p, file), .force = true};
+
+    return keys_export(&s, &what, now, p->words, sizeof p->words);
 }
 
 int exchange_import(struct place *p, const char *machine, const char *file, bool force, int64_t now)
@@ -48,7 +50,23 @@ int exchange_rotate(struct place *p, const char *machine, int64_t grace, int64_t
 {
     struct state s = place_make(p, machine, now);
 
-    return keys_rotate(&s, grace, now, p->words, sizeof p->words);
+    return keys_rotate(&s, grace, false, now, p->words, sizeof p->words);
+}
+
+int exchange_rotate_force(struct place *p, const char *machine, int64_t grace, int64_t now)
+{
+    struct state s = place_make(p, machine, now);
+
+    return keys_rotate(&s, grace, true, now, p->words, sizeof p->words);
+}
+
+int exchange_export_all(struct place *p, const char *machine, const char *dir, bool force,
+                        int64_t now)
+{
+    struct state s = place_make(p, machine, now);
+    const struct keys_export what = {.out = place_path(p, dir), .force = force};
+
+    return keys_export(&s, &what, now, p->words, sizeof p->words);
 }
 
 static bool any_audience(const char *aud, void *ctx)

@@ -18,6 +18,10 @@ int exchange_request(struct place *p, const char *machine, const char *file, int
 int exchange_accept(struct place *p, const char *machine, const char *request, const char *file,
                     int64_t now);
 int exchange_rotate(struct place *p, const char *machine, int64_t grace, int64_t now);
+/* Every server anew, into the directory `dir` (ROOT's). */
+int exchange_export_all(struct place *p, const char *machine, const char *dir, bool force,
+                        int64_t now);
+int exchange_rotate_force(struct place *p, const char *machine, int64_t grace, int64_t now);
 /* The same, which must succeed. */
 #define MUST(call) exchange_must(p, call)
 void exchange_must(const struct place *p, int error);

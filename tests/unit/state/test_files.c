@@ -52,11 +52,16 @@ static void a_private_file_must_be_unreadable_for_others(void **state)
 {
     struct place *p = *state;
 
-    place_write(place_path(p, "f"), "x", 0644);
+    place_write(place_path(p, "f"), " {}", 0644);
     assert_int_equal(read_it(p, "f", true, 10), QHCP_E_PERMISSION);
     place_says(p, "mode 0644");
     place_says(p, "chmod 600");
     assert_int_equal(read_it(p, "f", false, 10), 0);
+    place_write(place_path(p, "g"), "root:x:0:0",
+                0644); /* whoever obeyed would break /etc/passwd */
+    assert_int_equal(read_it(p, "g", true, 10), QHCP_E_PERMISSION);
+    place_says(p, "is it the right file?");
+    assert_null(strstr(p->words, "chmod"));
     chmod(place_path(p, "f"), 0400);
     assert_int_equal(read_it(p, "f", true, 10), 0);
 }

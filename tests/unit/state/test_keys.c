@@ -49,8 +49,10 @@ static void the_imported_certificate_is_the_ca_s_for_the_names_and_two_years(voi
     assert_true(pki_issued_by(server.crt, ca.crt) && pki_is_server(server.crt));
     assert_int_equal(gnutls_x509_crt_get_expiration_time(server.crt), NOW + 730 * PLACE_DAY);
     pki_names(server.crt, names);
-    assert_int_equal(names->n, 2);
+    assert_int_equal(names->n, 5);
     assert_true(names_have(names, "b.example") && names_have(names, "10.0.0.2"));
+    assert_true(names_have(names, "localhost") && names_have(names, "127.0.0.1") &&
+                names_have(names, "::1")); /* for `qhcp check localhost` on that machine */
     load_pair_deinit(&server);
     load_pair_deinit(&ca);
     free(names);
@@ -67,6 +69,7 @@ static void a_server_s_own_key_asks_that_server_for_its_health_and_nobody_else(v
     MUST(exchange_import(p, "d", "g", false, NOW));
     assert_int_equal(exchange_ask(p, "b", CHECK_B, "b.example", NOW, &scopes), 0);
     assert_int_equal(scopes, AUTH_SCOPE_HEALTH);
+    assert_int_equal(exchange_ask(p, "b", CHECK_B, "localhost", NOW, NULL), 0);
     assert_int_equal(exchange_ask(p, "b", CHECK_B, "d.example", NOW, NULL), QHCP_E_TOKEN_AUDIENCE);
     assert_int_equal(exchange_ask(p, "d", CHECK_B, "d.example", NOW, NULL), QHCP_E_TOKEN_KEY);
     assert_int_equal(exchange_ask(p, "a", CHECK_B, "localhost", NOW, NULL), QHCP_E_TOKEN_KEY);
