@@ -14,8 +14,6 @@
 
 #include <qhcp/error.h>
 
-#define RETRY_MAGIC NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2
-
 int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls *tls,
                       struct quic_endpoint **ret)
 {
@@ -25,11 +23,14 @@ int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls
     if (e == NULL)
         return QHCP_E_NOMEM;
     e->config = *config;
-    rv = quic_lookup_init(&e->lookup);
+    rv = quic_ids_init(&e->ids, config->server, config->reset_key);
+    if (rv == 0)
+        rv = quic_lookup_init(&e->lookup);
     if (rv != 0) {
         free(e);
         return rv;
     }
+    used_init(&e->used, QUIC_RETRY_LIFETIME);
     e->tls = quic_tls_ref(tls);
     *ret = e;
     return 0;
@@ -41,10 +42,13 @@ void quic_endpoint_free(struct quic_endpoint *e)
         return;
     while (e->conns != NULL)
         quic_conn_discard(e->conns);
+    quic_closing_deinit(e);
+    used_deinit(&e->used);
     quic_lookup_deinit(&e->lookup);
     heap_deinit(&e->deadlines);
     quic_tls_unref(e->tls);
     gnutls_memset(&e->config, 0, sizeof(e->config));
+    gnutls_memset(&e->ids, 0, sizeof(e->ids));
     free(e);
 }
 
@@ -56,56 +60,19 @@ void quic_endpoint_set_tls(struct quic_endpoint *e, struct quic_tls *tls)
     quic_tls_unref(old);
 }
 
-/* A server's first packet of a connection: refuse it, ask for its address to be proven, or begin.
- */
-static void accept_initial(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
+/* A connection comes before what is left of one. */
+static struct quic_link *find(const struct quic_endpoint *e, const void *id, size_t n)
 {
-    struct quic_conn_open open = {.now = now, .local = packet->local, .remote = packet->remote};
-    const struct quic_handlers *handlers = e->config.handlers;
-    ngtcp2_cid original;
-    ngtcp2_pkt_hd hd;
-    struct quic_conn *c;
-
-    if (ngtcp2_accept(&hd, packet->data, packet->len) != 0)
-        return;
-    if (hd.tokenlen > 0 && hd.token[0] == RETRY_MAGIC) {
-        if (quic_stateless_verify(e, now, packet, &hd, &original) != 0) {
-            quic_stateless_refuse(e, now, packet, &hd, NGTCP2_INVALID_TOKEN);
-            return;
-        }
-        open.original = &original;
-    } else if (e->n_handshaking >= e->config.retry_above) {
-        quic_stateless_retry(e, now, packet, &hd);
-        return;
-    }
-    if (e->n_conns >= e->config.max_conns) {
-        quic_stateless_refuse(e, now, packet, &hd, NGTCP2_CONNECTION_REFUSED);
-        return;
-    }
-    open.hd = &hd;
-    if (quic_conn_open(e, &open, &c) != 0)
-        return;
-    quic_conn_receive(c, now, packet);
-    if (c->ended)
-        return; /* it was no handshake at all, or one that we answer with an alert */
-    if (handlers->accepted && handlers->accepted(e->config.ctx, c) != 0) {
-        quic_conn_discard(c);
-        quic_stateless_refuse(e, now, packet, &hd, NGTCP2_CONNECTION_REFUSED);
-        return;
-    }
-    c->announced = true;
-}
-
-static struct quic_conn *find(const struct quic_endpoint *e, const void *id, size_t n)
-{
-    struct quic_link *link;
+    struct quic_link *link, *found = NULL;
     struct quic_key key;
 
     if (n + 1 > QUIC_KEY_MAX)
         return NULL;
     quic_key_set(&key, QUIC_LOOKUP_CID, id, n);
-    link = quic_lookup_find(&e->lookup, &key);
-    return link ? link->conn : NULL;
+    for (link = quic_lookup_find(&e->lookup, &key); link; link = quic_lookup_next(link))
+        if (found == NULL || link->conn != NULL)
+            found = link;
+    return found;
 }
 
 /* RFC 9000, 10.3.1: the last 16 bytes of a packet that fits no connection, from the peer whose
@@ -145,21 +112,26 @@ static void receive_one(struct quic_endpoint *e, qhcp_nsec now, const struct qhc
 {
     bool is_long = packet->len > 0 && (packet->data[0] & 0x80);
     ngtcp2_version_cid ids;
-    struct quic_conn *c;
+    struct quic_link *link;
     int rv;
 
     if (packet->len == 0)
         return;
     rv = ngtcp2_pkt_decode_version_cid(&ids, packet->data, packet->len, quic_cid_size(e));
+    /* ngtcp2 knows another version, which we do not speak. */
+    if (rv == 0 && is_long && ids.version != 0 && ids.version != NGTCP2_PROTO_VER_V1)
+        rv = NGTCP2_ERR_VERSION_NEGOTIATION;
     if (rv == NGTCP2_ERR_VERSION_NEGOTIATION && e->config.server)
         quic_stateless_version(e, now, packet, &ids);
     if (rv != 0)
         return;
-    c = find(e, ids.dcid, ids.dcidlen);
-    if (c != NULL)
-        quic_conn_receive(c, now, packet);
+    link = find(e, ids.dcid, ids.dcidlen);
+    if (link != NULL && link->conn != NULL)
+        quic_conn_receive(link->conn, now, packet);
+    else if (link != NULL && quic_closing_receive(link->closing, now, packet))
+        return;
     else if (e->config.server && is_long)
-        accept_initial(e, now, packet);
+        quic_accept(e, now, packet);
     else if (e->config.server)
         quic_stateless_reset(e, now, packet, &ids);
     else if (!is_long)
@@ -192,6 +164,7 @@ static void finish(struct quic_conn *c)
         quic_events_fate(c, c->queued[i].id, QUIC_FATE_REFUSED);
     if (c->announced && config->handlers->closed)
         config->handlers->closed(config->ctx, c, c->last, &c->why);
+    quic_closing_begin(c);
     quic_conn_discard(c);
 }
 

@@ -233,9 +233,8 @@ static int on_new_id(ngtcp2_conn *ng, ngtcp2_cid *cid, uint8_t *token, size_t n,
     const struct quic_endpoint_config *config = &c->endpoint->config;
 
     (void)ng;
-    if (gnutls_rnd(GNUTLS_RND_NONCE, cid->data, n) != 0)
+    if (n != quic_cid_size(c->endpoint) || quic_id_make(c->endpoint, &c->remote, cid) != 0)
         return NGTCP2_ERR_CALLBACK_FAILURE;
-    cid->datalen = n;
     if (ngtcp2_crypto_generate_stateless_reset_token(token, config->reset_key,
                                                      sizeof(config->reset_key), cid) != 0 ||
         quic_conn_add_id(c, cid) != 0)

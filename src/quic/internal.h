@@ -2,6 +2,10 @@
  * includes it.
  *
  *   endpoint.c   which packet is whose, who writes next, who is due
+ *   accept.c     a server's first packet of a connection: is it worth one?
+ *   initial.c    ... is it what it looks like?
+ *   ids.c        the connection IDs that we choose
+ *   closing.c    what is left of a connection that has ended
  *   stateless.c  answers that need no connection: version negotiation, Retry, refusal, reset
  *   open.c       how a connection begins, and is freed
  *   conn.c       its life and its accessors
@@ -12,6 +16,7 @@
  *   tls.c        credentials and TLS sessions; ticket.c wraps tickets
  *   verify.c     is this certificate acceptable, in words
  *   lookup.c     connection ID, reset token or address -> connection
+ *   used.c       which Retry tokens were used
  *   trace.c      what is kept of a connection whose peer may be gone */
 #ifndef QHCP_QUIC_INTERNAL_H
 #define QHCP_QUIC_INTERNAL_H
@@ -25,14 +30,23 @@
 #include "quic/guard.h"
 #include "quic/lookup.h"
 #include "quic/quic.h"
+#include "quic/used.h"
 #include "quic/verify.h"
 
 /* Bytes of the connection IDs that we choose.  A server's are long so that the shortest probe (1 +
  * ID + 1, a DATAGRAM frame of 2 + 3, a tag of 16) can provoke a stateless reset. */
 #define QUIC_SERVER_CID 20
 #define QUIC_CLIENT_CID 8
+#define QUIC_PREFIX 4         /* how each of them begins; QHCP_PREFIX */
 #define QUIC_RESET_TRIGGER 43 /* RFC 9000, 10.3 */
 _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "probes can provoke");
+/* Unfinished handshakes with a proven address.  One is some 60 kB and 0.5 ms of CPU. */
+#define QUIC_PROVEN_MAX 256
+#define QUIC_PROVEN_HOST 64
+#define QUIC_PROVEN_AGE NSEC_PER_SEC /* from then on it makes room for another, if need be */
+#define QUIC_HOSTS 1024              /* are counted apart, but for chance meetings */
+#define QUIC_CLOSING_MAX 512 /* ended connections that are remembered, some 500 bytes each */
+#define QUIC_CLOSING_PTOS 3  /* for so many probe timeouts (RFC 9000, 10.2) */
 #define QUIC_LAST_PACKET 128 /* a packet with a datagram is kept when it is no larger */
 #define QUIC_NOISE 48        /* bytes: enough to provoke a reset behind any connection ID */
 #define QUIC_CIDS_MAX 32     /* of one connection; a peer that makes us keep more is cut off */
@@ -103,6 +117,12 @@ struct quic_conn {
     struct quic_link *remote_link;
     struct quic_stray *stray;
     union qhcp_addr remote;
+    struct quic_closing *closing; /* it begins to count when the connection is discarded */
+
+    /* A server's, while its handshake is under way and came with a Retry's token. */
+    struct quic_conn *proven_next, *proven_prev;
+    qhcp_nsec proven_at;
+    unsigned *proven_host; /* its host's count; NULL: it is none of these */
 
     qhcp_nsec last; /* ngtcp2 aborts where time runs backwards (trap 5): never below this */
     qhcp_nsec connected_at;
@@ -146,7 +166,7 @@ struct quic_conn {
 
 /* Answers of stateless.c that wait for quic_send. */
 #define QUIC_ANSWERS 64
-#define QUIC_ANSWER_CAP 256
+#define QUIC_ANSWER_CAP 512
 
 struct quic_answer {
     union qhcp_addr local, remote;
@@ -154,7 +174,7 @@ struct quic_answer {
     uint8_t data[QUIC_ANSWER_CAP];
 };
 
-/* So many hosts' resets are counted apart. */
+/* So many hosts' resets are counted apart, and as many connection IDs'. */
 #define QUIC_RESET_BUCKETS 256
 
 /* What may still be sent: earned with time, up to a second's worth. */
@@ -163,8 +183,14 @@ struct quic_bucket {
     unsigned tokens;
 };
 
+struct quic_ids {
+    uint8_t prefix[QUIC_PREFIX];
+    uint64_t secret[2];
+};
+
 struct quic_endpoint {
     struct quic_endpoint_config config;
+    struct quic_ids ids;
     struct quic_tls *tls;
     struct quic_lookup lookup;
     struct heap deadlines;
@@ -173,8 +199,15 @@ struct quic_endpoint {
     size_t n_conns, n_handshaking;
     struct quic_stats stats;
     size_t answers_first, n_answers;
-    struct quic_bucket answering; /* limits refusals and version negotiation */
-    struct quic_bucket resetting[QUIC_RESET_BUCKETS];
+    struct quic_bucket answering;                     /* limits refusals and version negotiation */
+    struct quic_bucket resetting[QUIC_RESET_BUCKETS]; /* by host */
+    struct quic_bucket resetting_known[QUIC_RESET_BUCKETS]; /* by connection ID, of ours alone */
+    struct used used;                                       /* Retry tokens, by connection ID */
+    struct quic_conn *proven_first, *proven_last;           /* oldest first */
+    size_t n_proven;
+    unsigned hosts[QUIC_HOSTS]; /* how many of them each has */
+    struct quic_closing *closing_first, *closing_last;
+    size_t n_closing;
     struct quic_answer answers[QUIC_ANSWERS];
 };
 
@@ -182,6 +215,33 @@ static inline size_t quic_cid_size(const struct quic_endpoint *e)
 {
     return e->config.server ? QUIC_SERVER_CID : QUIC_CLIENT_CID;
 }
+
+/* accept.c */
+
+/* A long packet for no connection of a server's. */
+void quic_accept(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet);
+/* The handshake is over, or given up. */
+void quic_accept_leave(struct quic_conn *c);
+
+/* initial.c: does its first packet open with the keys that follow from its connection ID? */
+bool quic_initial_opens(const uint8_t *p, size_t n);
+
+/* ids.c: QHCP_E_TLS where there is no randomness. */
+int quic_ids_init(struct quic_ids *ids, bool server, const uint8_t *reset_key);
+int quic_id_make(const struct quic_endpoint *e, const union qhcp_addr *peer, ngtcp2_cid *ret);
+/* Did a server with this reset key, now or before a restart, make it for this host? */
+bool quic_id_is_for(const struct quic_ids *ids, const union qhcp_addr *peer, const uint8_t *id,
+                    size_t n);
+
+/* closing.c */
+
+/* This packet (NULL: none) is to answer what comes after the end.  QHCP_E_NOMEM. */
+int quic_closing_keep(struct quic_conn *c, const struct qhcp_packet *packet);
+/* The connection, which was told of its end, is about to be discarded: its IDs are remembered. */
+void quic_closing_begin(struct quic_conn *c);
+/* A packet for one of the IDs; false: their time is over, it is as any other. */
+bool quic_closing_receive(struct quic_closing *k, qhcp_nsec now, const struct qhcp_packet *packet);
+void quic_closing_deinit(struct quic_endpoint *e);
 
 /* open.c */
 
@@ -246,8 +306,8 @@ void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct q
 int quic_stateless_verify(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
                           const ngtcp2_pkt_hd *hd, ngtcp2_cid *ret);
 /* Puts a packet of no connection among the answers.  QHCP_E_FULL. */
-int quic_stateless_send(struct quic_endpoint *e, const union qhcp_addr *remote, const uint8_t *p,
-                        size_t n);
+int quic_stateless_send(struct quic_endpoint *e, const union qhcp_addr *local,
+                        const union qhcp_addr *remote, const uint8_t *p, size_t n);
 size_t quic_stateless_take(struct quic_endpoint *e, struct qhcp_packet *packets, size_t n);
 
 /* trace.c: its reset token came. */

@@ -41,7 +41,7 @@ static uint64_t word(const uint8_t *p, size_t n)
     return w;
 }
 
-static uint64_t sip_hash(const uint64_t secret[2], const uint8_t *p, size_t n)
+uint64_t quic_lookup_sip(const uint64_t secret[2], const uint8_t *p, size_t n)
 {
     uint64_t last = (uint64_t)n << 56;
     uint64_t v[4] = {
@@ -69,7 +69,7 @@ static uint64_t sip_hash(const uint64_t secret[2], const uint8_t *p, size_t n)
 
 uint64_t quic_lookup_hash(const struct quic_lookup *t, const struct quic_key *key)
 {
-    return sip_hash(t->secret, key->bytes, key->size);
+    return quic_lookup_sip(t->secret, key->bytes, key->size);
 }
 
 static struct quic_link **bucket_of(const struct quic_lookup *t, const struct quic_key *key)

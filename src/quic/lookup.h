@@ -10,6 +10,7 @@
 
 #include <qhcp/types.h>
 
+struct quic_closing;
 struct quic_conn;
 struct quic_trace;
 
@@ -28,10 +29,11 @@ struct quic_key {
 };
 
 struct quic_link {
-    struct quic_link *chain;   /* of the bucket */
-    struct quic_link *sibling; /* the connection's next one; the connection's business */
-    struct quic_conn *conn;    /* or NULL, and */
-    struct quic_trace *trace;  /* a reset token's, of a connection that is lost */
+    struct quic_link *chain;      /* of the bucket */
+    struct quic_link *sibling;    /* the connection's next one; the connection's business */
+    struct quic_conn *conn;       /* or NULL, and */
+    struct quic_trace *trace;     /* a reset token's, of a connection that is lost */
+    struct quic_closing *closing; /* a connection ID's, of a connection that has ended */
     struct quic_key key;
 };
 
@@ -50,6 +52,8 @@ void quic_key_set(struct quic_key *ret, enum quic_lookup_kind kind, const void *
 void quic_key_set_remote(struct quic_key *ret, const union qhcp_addr *remote);
 /* Whoever can send from one address of an IPv6 /64 can from all: they are one host. */
 void quic_key_set_host(struct quic_key *ret, const union qhcp_addr *remote);
+/* SipHash-2-4. */
+uint64_t quic_lookup_sip(const uint64_t secret[2], const uint8_t *p, size_t n);
 /* With the table's secret. */
 uint64_t quic_lookup_hash(const struct quic_lookup *t, const struct quic_key *key);
 

@@ -83,26 +83,21 @@ static void set_settings(ngtcp2_settings *settings, qhcp_nsec now, qhcp_nsec tim
     settings->ack_thresh = 1; /* acknowledge at once, whenever we write at all */
 }
 
-static int random_cid(ngtcp2_cid *ret, size_t n)
-{
-    ret->datalen = n;
-    return gnutls_rnd(GNUTLS_RND_NONCE, ret->data, n) == 0 ? 0 : QHCP_E_TLS;
-}
-
 static int new_client(struct quic_conn *c, const struct quic_conn_open *open,
                       const ngtcp2_path *path)
 {
     ngtcp2_transport_params params;
     ngtcp2_settings settings;
     ngtcp2_cid scid, dcid;
-    int rv = random_cid(&scid, QUIC_CLIENT_CID);
+    int rv = quic_id_make(c->endpoint, &open->remote, &scid);
 
-    if (rv == 0)
-        rv = random_cid(&dcid, QUIC_SERVER_CID);
     if (rv == 0)
         rv = quic_conn_add_id(c, &scid);
     if (rv != 0)
         return rv;
+    dcid.datalen = QUIC_SERVER_CID;
+    if (gnutls_rnd(GNUTLS_RND_NONCE, dcid.data, dcid.datalen) != 0)
+        return QHCP_E_TLS;
     set_params(&params, false);
     set_settings(&settings, open->now, open->dial->timeout ? open->dial->timeout : UINT64_MAX);
     rv = ngtcp2_conn_client_new(&c->ng, &dcid, &scid, path, NGTCP2_PROTO_VER_V1, &quic_events,
@@ -121,7 +116,7 @@ static int new_server(struct quic_conn *c, const struct quic_conn_open *open,
     ngtcp2_transport_params params;
     ngtcp2_settings settings;
     ngtcp2_cid scid;
-    int rv = random_cid(&scid, QUIC_SERVER_CID);
+    int rv = quic_id_make(c->endpoint, &open->remote, &scid);
 
     if (rv == 0)
         rv = quic_conn_add_id(c, &scid);
@@ -224,6 +219,7 @@ void quic_conn_leave_handshake(struct quic_conn *c)
     if (c->handshaking)
         c->endpoint->n_handshaking--;
     c->handshaking = false;
+    quic_accept_leave(c);
 }
 
 void quic_conn_discard(struct quic_conn *c)
@@ -257,6 +253,7 @@ void quic_conn_discard(struct quic_conn *c)
         c->next->prev = c->prev;
     e->n_conns--;
     quic_tls_unref(c->tls);
+    free(c->closing);
     gnutls_memset(c->export_value, 0, sizeof(c->export_value));
     free(c->name);
     free(c);

@@ -195,7 +195,11 @@ static bool write_close(struct writing *w)
     error.reasonlen = size < 200 ? size : 200;
     n = ngtcp2_conn_write_connection_close(c->ng, &w->path.path, NULL, w->packet->data,
                                            w->packet->cap, &error, w->now);
-    return n > 0 && fill(w, n);
+    if (n <= 0)
+        return false;
+    fill(w, n);
+    (void)quic_closing_keep(c, w->packet); /* without memory: late packets are a stranger's */
+    return true;
 }
 
 /* We close, and what was queued before it has not left yet. */

@@ -4,8 +4,10 @@
  * fit is not sent.
  *
  * A reset is how a load balancer learns at once that its server has restarted, so strangers must
- * not use up what it may be sent: each host has a bucket of its own, but for chance meetings under
- * a secret hash, and refusals and versions have another. */
+ * not use up what it may be sent.  A connection ID that was made for the host that a packet comes
+ * from has a bucket of its own, but for chance meetings under a secret hash: who forges that host's
+ * address knows no such ID.  All other IDs of a host share one; refusals and versions have another.
+ */
 #include <gnutls/crypto.h>
 #include <string.h>
 
@@ -16,7 +18,7 @@
 
 /* A second, and at once. */
 #define ANSWERS 256
-#define RESETS 16 /* to one host; to all at most QUIC_RESET_BUCKETS times as many */
+#define RESETS 16 /* of one bucket; of all at most twice QUIC_RESET_BUCKETS times as many */
 #define RESET_MAX 42
 
 static bool take(struct quic_bucket *b, qhcp_nsec now, unsigned rate)
@@ -38,13 +40,18 @@ static bool may_answer(struct quic_endpoint *e, qhcp_nsec now)
     return take(&e->answering, now, ANSWERS);
 }
 
-static bool may_reset(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote)
+static bool may_reset(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote,
+                      const ngtcp2_version_cid *ids)
 {
+    bool known = quic_id_is_for(&e->ids, remote, ids->dcid, ids->dcidlen);
+    struct quic_bucket *buckets = known ? e->resetting_known : e->resetting;
     struct quic_key key;
 
-    quic_key_set_host(&key, remote);
-    return take(&e->resetting[quic_lookup_hash(&e->lookup, &key) % QUIC_RESET_BUCKETS], now,
-                RESETS);
+    if (known)
+        quic_key_set(&key, QUIC_LOOKUP_CID, ids->dcid, ids->dcidlen);
+    else
+        quic_key_set_host(&key, remote);
+    return take(&buckets[quic_lookup_hash(&e->lookup, &key) % QUIC_RESET_BUCKETS], now, RESETS);
 }
 
 /* Room for one answer to this packet; NULL when the ring is full. */
@@ -139,7 +146,8 @@ void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct q
     size_t n_noise = RESET_MAX - sizeof(token);
     ngtcp2_cid cid;
 
-    if (answer == NULL || packet->len < QUIC_RESET_TRIGGER || !may_reset(e, now, &packet->remote))
+    if (answer == NULL || packet->len < QUIC_RESET_TRIGGER ||
+        !may_reset(e, now, &packet->remote, ids))
         return;
     ngtcp2_cid_init(&cid, ids->dcid, ids->dcidlen);
     if (ngtcp2_crypto_generate_stateless_reset_token(token, e->config.reset_key,
@@ -152,13 +160,13 @@ void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct q
         e->stats.resets_sent++;
 }
 
-int quic_stateless_send(struct quic_endpoint *e, const union qhcp_addr *remote, const uint8_t *p,
-                        size_t n)
+int quic_stateless_send(struct quic_endpoint *e, const union qhcp_addr *local,
+                        const union qhcp_addr *remote, const uint8_t *p, size_t n)
 {
-    struct qhcp_packet packet = {.remote = *remote};
+    struct qhcp_packet packet = {.local = *local, .remote = *remote};
     struct quic_answer *answer = answer_to(e, &packet);
 
-    if (answer == NULL)
+    if (answer == NULL || n > sizeof(answer->data))
         return QHCP_E_FULL;
     memcpy(answer->data, p, n);
     commit(e, answer, (ngtcp2_ssize)n);

@@ -100,7 +100,9 @@ void quic_trace_free(struct quic_trace *t)
 
 int quic_trace_knock(struct quic_trace *t)
 {
-    return quic_stateless_send(t->endpoint, &t->remote, t->packet, t->size);
+    const union qhcp_addr any = {0};
+
+    return quic_stateless_send(t->endpoint, &any, &t->remote, t->packet, t->size);
 }
 
 const union qhcp_addr *quic_trace_remote(const struct quic_trace *t)

@@ -1,0 +1,144 @@
+/* A server's first packet of a connection: is it worth one?
+ *
+ * What a stranger sends is dropped as early as it shows that it is not.  Bounded are the unfinished
+ * handshakes: without a proven address up to retry_above (then a Retry asks for the proof), with
+ * one up to QUIC_PROVEN_HOST of a host and QUIC_PROVEN_MAX of all, where the oldest makes room once
+ * it has had its time.  A Retry's token is good for one connection.  Whatever is not let in is not
+ * answered: its client sends it again, and finds room when others have finished. */
+#include <string.h>
+
+#include "quic/internal.h"
+
+#define RETRY_MAGIC NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2
+
+static uint64_t hash_of(const struct quic_endpoint *e, const ngtcp2_cid *id)
+{
+    struct quic_key key;
+
+    quic_key_set(&key, QUIC_LOOKUP_CID, id->data, id->datalen);
+    return quic_lookup_hash(&e->lookup, &key);
+}
+
+static unsigned *host_of(struct quic_endpoint *e, const union qhcp_addr *remote)
+{
+    struct quic_key key;
+
+    quic_key_set_host(&key, remote);
+    return &e->hosts[quic_lookup_hash(&e->lookup, &key) % QUIC_HOSTS];
+}
+
+/* An honest handshake is done long before. */
+static void make_room(struct quic_endpoint *e, qhcp_nsec now)
+{
+    struct quic_conn *oldest = e->proven_first;
+
+    if (e->n_proven < QUIC_PROVEN_MAX || now - oldest->proven_at < QUIC_PROVEN_AGE)
+        return;
+    oldest->silent = true;
+    quic_conn_leave_handshake(oldest);
+    quic_conn_end(oldest, QUIC_END_HANDSHAKE, "too slow, and others wait");
+}
+
+static bool has_room(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
+{
+    if (*host_of(e, &packet->remote) >= QUIC_PROVEN_HOST)
+        return false;
+    make_room(e, now);
+    return e->n_proven < QUIC_PROVEN_MAX;
+}
+
+static void enter(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
+{
+    struct quic_endpoint *e = c->endpoint;
+
+    c->proven_at = now;
+    c->proven_host = host_of(e, &packet->remote);
+    ++*c->proven_host;
+    c->proven_prev = e->proven_last;
+    if (e->proven_last)
+        e->proven_last->proven_next = c;
+    else
+        e->proven_first = c;
+    e->proven_last = c;
+    e->n_proven++;
+}
+
+void quic_accept_leave(struct quic_conn *c)
+{
+    struct quic_endpoint *e = c->endpoint;
+
+    if (c->proven_host == NULL)
+        return;
+    --*c->proven_host;
+    c->proven_host = NULL;
+    if (c->proven_prev)
+        c->proven_prev->proven_next = c->proven_next;
+    else
+        e->proven_first = c->proven_next;
+    if (c->proven_next)
+        c->proven_next->proven_prev = c->proven_prev;
+    else
+        e->proven_last = c->proven_prev;
+    e->n_proven--;
+}
+
+/* May a token of ours begin a connection?  Fills in *ret, the ID before the Retry. */
+static bool take_token(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
+                       const ngtcp2_pkt_hd *hd, ngtcp2_cid *ret)
+{
+    if (quic_stateless_verify(e, now, packet, hd, ret) != 0) {
+        quic_stateless_refuse(e, now, packet, hd, NGTCP2_INVALID_TOKEN);
+        return false;
+    }
+    return !used_has(&e->used, now, hash_of(e, &hd->dcid)) && has_room(e, now, packet);
+}
+
+static void begin(struct quic_endpoint *e, const struct quic_conn_open *open,
+                  const struct qhcp_packet *packet)
+{
+    const struct quic_handlers *handlers = e->config.handlers;
+    struct quic_conn *c;
+
+    if (open->original != NULL && used_add(&e->used, open->now, hash_of(e, &open->hd->dcid)) != 0)
+        return;
+    if (quic_conn_open(e, open, &c) != 0)
+        return;
+    if (open->original != NULL)
+        enter(c, open->now, packet);
+    quic_conn_receive(c, open->now, packet);
+    if (c->ended)
+        return; /* it was no handshake at all, or one that we answer with an alert */
+    if (handlers->accepted && handlers->accepted(e->config.ctx, c) != 0) {
+        quic_conn_discard(c);
+        quic_stateless_refuse(e, open->now, packet, open->hd, NGTCP2_CONNECTION_REFUSED);
+        return;
+    }
+    c->announced = true;
+}
+
+void quic_accept(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
+{
+    struct quic_conn_open open = {.now = now, .local = packet->local, .remote = packet->remote};
+    ngtcp2_cid original;
+    ngtcp2_pkt_hd hd;
+
+    if (ngtcp2_accept(&hd, packet->data, packet->len) != 0)
+        return;
+    if (hd.tokenlen > 0 && hd.token[0] == RETRY_MAGIC) {
+        if (!take_token(e, now, packet, &hd, &original))
+            return;
+        open.original = &original;
+    }
+    if (!quic_initial_opens(packet->data, packet->len))
+        return;
+    if (open.original == NULL && e->n_handshaking >= e->config.retry_above) {
+        quic_stateless_retry(e, now, packet, &hd);
+        return;
+    }
+    if (e->n_conns >= e->config.max_conns) {
+        quic_stateless_refuse(e, now, packet, &hd, NGTCP2_CONNECTION_REFUSED);
+        return;
+    }
+    open.hd = &hd;
+    begin(e, &open, packet);
+}
