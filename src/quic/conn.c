@@ -7,7 +7,7 @@
  * connection is not put on that list, and the acknowledgement's timer is not even looked at for
  * QUIC_HOLD: in that state nothing else is urgent, since all control data is acknowledged.
  *
- * Trap 2: the peer advertises a max_ack_delay of 16 s, so ngtcp2's own probes come far too late.
+ * Trap 2: a client advertises a max_ack_delay of 16 s, so a server's own probes come far too late.
  * While control data is unacknowledged the connection sends a PING every max(2 srtt, 20 ms); its
  * acknowledgement shows ngtcp2 what was lost.
  *

@@ -9,7 +9,13 @@
 
 #include <qhcp/error.h>
 
-#define MAX_ACK_DELAY (16383 * NSEC_PER_MSEC) /* the most that QUIC can say */
+/* A client holds acknowledgements of answers back until its next request: the most that QUIC can
+ * say.  A server acknowledges at once and says so, since a client's probe timeout is no shorter
+ * than this (RFC 9002, 6.2.1): a lost HELLO is to be repaired by any QUIC stack. */
+#define CLIENT_ACK_DELAY (16383 * NSEC_PER_MSEC)
+#define SERVER_ACK_DELAY (25 * NSEC_PER_MSEC)
+/* A longer max_ack_delay of the peer's means a client that holds back as ours does. */
+#define HOLDS_BACK NSEC_PER_SEC
 #define MAX_DATAGRAM_FRAME 1200
 #define WINDOW 65536
 /* Lower than RFC 9002's 333 ms: a lost first packet costs three of these, and most servers are in
@@ -64,7 +70,7 @@ static void set_params(ngtcp2_transport_params *params, bool server)
     params->initial_max_streams_bidi = server ? 1 : 0; /* the control stream */
     params->initial_max_streams_uni = 0;
     params->max_idle_timeout = QUIC_IDLE;
-    params->max_ack_delay = MAX_ACK_DELAY;
+    params->max_ack_delay = server ? SERVER_ACK_DELAY : CLIENT_ACK_DELAY;
     params->max_datagram_frame_size = MAX_DATAGRAM_FRAME;
     params->active_connection_id_limit = 2;
     params->disable_active_migration = 1;
@@ -212,6 +218,13 @@ static void leave_ready(struct quic_conn *c)
     if (e->ready_last == c)
         e->ready_last = before;
     c->ready = false;
+}
+
+qhcp_nsec quic_conn_ack_delay(const struct quic_conn *c)
+{
+    const ngtcp2_transport_params *peer = ngtcp2_conn_get_remote_transport_params(c->ng);
+
+    return peer != NULL && peer->max_ack_delay <= HOLDS_BACK ? peer->max_ack_delay : 0;
 }
 
 void quic_conn_leave_handshake(struct quic_conn *c)

@@ -144,6 +144,10 @@ void quic_conn_set_user(struct quic_conn *c, void *user);
 void *quic_conn_user(const struct quic_conn *c);
 void quic_conn_remote(const struct quic_conn *c, union qhcp_addr *ret);
 qhcp_nsec quic_conn_srtt(const struct quic_conn *c);
+/* How long the peer may wait before it acknowledges what it did not ask for: its max_ack_delay; 0
+ * for one longer than a second, by which it says that it holds back what it asked for alone
+ * (docs/protocol.md, Acknowledgements). */
+qhcp_nsec quic_conn_ack_delay(const struct quic_conn *c);
 bool quic_conn_resumed(const struct quic_conn *c);
 /* Unix seconds when the peer's verified certificate ends (client; 0 when resumed or unknown). */
 int64_t quic_conn_peer_expires(const struct quic_conn *c);

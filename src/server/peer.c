@@ -44,6 +44,15 @@ static void send_answer(struct peer *p, enum session_channel channel, uint64_t s
         (void)quic_conn_write(p->conn, buf, n);
 }
 
+/* Until a push is repeated: as long as its acknowledgement may take, which a peer with the usual
+ * max_ack_delay sends that much later. */
+static qhcp_nsec push_wait(const struct peer *p)
+{
+    qhcp_nsec trip = nsec_max(2 * quic_conn_srtt(p->conn), SERVER_PUSH_MIN);
+
+    return p->pushes < SERVER_PUSH_FAST ? trip + quic_conn_ack_delay(p->conn) : NSEC_PER_SEC;
+}
+
 /* A push in a datagram is repeated until it is acknowledged; on the stream QUIC sees to that. */
 void peer_push(struct peer *p, qhcp_nsec now)
 {
@@ -56,11 +65,7 @@ void peer_push(struct peer *p, qhcp_nsec now)
     send_answer(p, datagrams ? SESSION_DATAGRAM : SESSION_STREAM, 0,
                 datagrams ? p->server->self.epoch : 0);
     p->pushes++;
-    p->push_at = NSEC_NEVER;
-    if (datagrams)
-        p->push_at = nsec_add(now, p->pushes < SERVER_PUSH_FAST
-                                       ? nsec_max(2 * quic_conn_srtt(p->conn), SERVER_PUSH_MIN)
-                                       : NSEC_PER_SEC);
+    p->push_at = datagrams ? nsec_add(now, push_wait(p)) : NSEC_NEVER;
 }
 
 void peer_terminate(struct peer *p, qhcp_nsec now, qhcp_nsec wait, const char *reason)

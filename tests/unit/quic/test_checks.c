@@ -240,7 +240,8 @@ static bool echoed(struct world *w)
     return w->nodes[1]->control_size >= w->tapped;
 }
 
-/* Trap 2: with max_ack_delay of 16 s ngtcp2 alone would take half a minute for one lost packet. */
+/* Trap 2: with a max_ack_delay of 16 s ngtcp2 alone would take half a minute for a lost packet of a
+ * server. */
 static void lost_control_data_is_repaired_within_a_few_round_trips(void **state)
 {
     qhcp_nsec worst = 0, total = 0;
