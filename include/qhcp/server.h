@@ -77,6 +77,9 @@ void qhcp_server_status(const struct qhcp_server *s, struct qhcp_server_view *re
 /* The application's own metric: made at its first use.  unit as in struct qhcp_value.  QHCP_E_FULL,
  * QHCP_E_ARG (name: 1-64 of a-z, 0-9, _). */
 int qhcp_server_set_metric(struct qhcp_server *s, const char *name, unsigned unit, uint64_t value);
+/* Is there a metric of this name: one that is registered (docs/protocol.md), or one that was set?
+ */
+bool qhcp_server_knows_metric(const struct qhcp_server *s, const char *name);
 
 /* Says "draining" to all, TERMINATEs with this deadline; done when qhcp_server_stopped: after the
  * last acknowledgement or at the deadline. */

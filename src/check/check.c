@@ -197,8 +197,9 @@ static struct check *make_check(struct check_set *set, const struct spec *spec)
 int check_add(struct check_set *set, qhcp_nsec now, const struct spec *spec, char *words,
               size_t words_cap)
 {
-    const struct check_result none = {
-        .name = spec->name, .status = QHCP_NOT_SERVING, .reason = "no result yet"};
+    const struct check_result none = {.name = spec->name,
+                                      .status = QHCP_NOT_SERVING,
+                                      .reason = "its first run has not ended yet"};
     struct check *c;
     int err;
 

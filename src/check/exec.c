@@ -146,7 +146,7 @@ static void keep_line(struct exec *x, const char *buf, size_t n)
         unsigned char ch = (unsigned char)buf[i];
         x->line_ended = ch == '\n' || ch == '\0';
         if (!x->line_ended)
-            x->line[x->n++] = ch < 0x20 || ch >= 0x7f ? '?' : buf[i];
+            x->line[x->n++] = ch < 0x20 || ch == 0x7f ? '?' : buf[i];
     }
 }
 

@@ -30,11 +30,47 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+/* The service manager's words to us, not to a command: one that speaks to it would speak in our
+ * place (sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3), systemd.exec(5)). */
+static bool is_ours(const char *variable)
+{
+    static const char *const names[] = {
+        "NOTIFY_SOCKET=",  "WATCHDOG_USEC=",         "WATCHDOG_PID=",   "LISTEN_FDS=",
+        "LISTEN_PID=",     "LISTEN_PIDFDID=",        "LISTEN_FDNAMES=", "MAINPID=",
+        "JOURNAL_STREAM=", "CREDENTIALS_DIRECTORY=",
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The caller frees the array, not its strings; NULL: out of memory. */
+static __attribute__((noinline)) char **make_environment(void)
+{
+    size_t n = 0, kept = 0;
+    char **ret;
+
+    while (environ[n])
+        n++;
+    ret = malloc((n + 1) * sizeof ret[0]);
+    for (size_t i = 0; ret && i < n; i++)
+        if (!is_ours(environ[i]))
+            ret[kept++] = environ[i];
+    if (ret)
+        ret[kept] = NULL;
+    return ret;
+}
 
 /* What was ignored stays ignored over exec, what had a handler would run it here. */
 static void default_signals(void)
@@ -61,13 +97,14 @@ static int take_descriptors(int out)
 }
 
 /* The child's life on our memory: system calls, and *error. */
-static _Noreturn void become(char *const argv[], int out, pid_t parent, volatile int *error)
+static _Noreturn void become(char *const argv[], char *const environment[], int out, pid_t parent,
+                             volatile int *error)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && setpgid(0, 0) == 0 && take_descriptors(out) == 0) {
         if (getppid() != parent)
             _exit(127);
         default_signals();
-        execve(argv[0], argv, environ);
+        execve(argv[0], argv, environment);
     }
     *error = errno;
     _exit(127);
@@ -77,18 +114,22 @@ int spawn_command(char *const argv[], int out, pid_t *ret)
 {
     volatile int error = 0;
     pid_t parent = getpid(), child;
+    char **const environment = make_environment();
     sigset_t all, before;
 
+    if (!environment)
+        return ENOMEM;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     child = vfork();
     if (child == 0)
-        become(argv, out, parent, &error);
+        become(argv, environment, out, parent, &error);
     if (child < 0)
         error = errno;
     else if (error != 0)
         waitpid(child, NULL, 0); /* it exits as it stands; no signal can interrupt this */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    free(environment);
     if (error == 0)
         *ret = child;
     return error;

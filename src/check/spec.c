@@ -407,7 +407,19 @@ static int parse(const char *text, read_fn *read, bool no_files, struct spec *re
     }
     if (err == 0)
         default_name(&r, target, ret);
+    ret->outlasts = (seen & 1u << KEY_TIMEOUT) && ret->timeout > ret->every;
     return err;
+}
+
+bool spec_advice(const struct spec *s, char *words, size_t words_cap)
+{
+    if (s->outlasts)
+        snprintf(words, words_cap,
+                 "timeout= (%llu ms) is longer than every= (%llu ms): while a run hangs no other "
+                 "begins, and a hang is found only after the timeout",
+                 (unsigned long long)(s->timeout / NSEC_PER_MSEC),
+                 (unsigned long long)(s->every / NSEC_PER_MSEC));
+    return s->outlasts;
 }
 
 int spec_parse(const char *text, bool no_files, struct spec *ret, char *words, size_t words_cap)

@@ -30,6 +30,7 @@ struct spec {
     enum spec_kind kind;
     char name[LIMIT_NAME + 1];
     qhcp_nsec every, timeout; /* from start to start; of one run */
+    bool outlasts;            /* a timeout that was given is longer than every */
     unsigned fall, rise;      /* results in a row before it is worse, or better */
 
     struct address address; /* TCP, HTTP; host "" stands for this machine: 127.0.0.1, then ::1 */
@@ -54,5 +55,8 @@ int spec_probe(const char *text, struct spec *ret, char *words, size_t words_cap
  * ("nginx" is "nginx.service").  QHCP_E_PARSE, QHCP_E_ARG. */
 int spec_pid(const char *text, struct spec *ret, char *words, size_t words_cap);
 int spec_unit(const char *text, struct spec *ret, char *words, size_t words_cap);
+
+/* True: there is something to say of a spec that is no error, in words. */
+bool spec_advice(const struct spec *s, char *words, size_t words_cap);
 
 #endif

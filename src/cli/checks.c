@@ -70,6 +70,9 @@ static int add_all(struct checks *c, const struct options *o, enum options_id id
 
     for (size_t i = 0; i < l->n && r == 0; i++) {
         r = parse(id, l->at[i], &spec, why, sizeof why);
+        if (r == 0 && spec_advice(&spec, why, sizeof why))
+            log_say(QHCP_LOG_WARNING, "check \"%s\": %s", spec.name, why);
+        c->longest = nsec_max(c->longest, r == 0 ? spec.timeout : 0);
         if (r == 0)
             r = check_add(c->set, loop_now(), &spec, why, sizeof why);
     }
@@ -115,7 +118,9 @@ int checks_init(struct checks *ret, const struct options *o, struct qhcp_server 
     }
     for (size_t i = 0; i < sizeof ids / sizeof ids[0] && r == 0; i++)
         r = add_all(ret, o, ids[i], words, words_cap);
-    ret->patience = nsec_add(loop_now(), CHECKS_PATIENCE);
+    /* A run that times out has a result, too, a moment later. */
+    ret->patience =
+        nsec_add(loop_now(), nsec_min(ret->longest + 20 * NSEC_PER_MSEC, CHECKS_PATIENCE));
     return r;
 }
 

@@ -5,7 +5,7 @@
 #include "cli/options.h"
 
 /* So long a starting server is silent, rather than not serving, for want of first results. */
-#define CHECKS_PATIENCE (50 * NSEC_PER_MSEC)
+#define CHECKS_PATIENCE (250 * NSEC_PER_MSEC)
 
 struct check_set;
 struct loop;
@@ -16,6 +16,7 @@ struct checks {
     struct check_set *set; /* NULL: no checks */
     struct resolve *resolve;
     struct qhcp_server *core;
+    qhcp_nsec longest;  /* timeout of a check */
     qhcp_nsec patience; /* until when first results are awaited; 0: no longer */
 };
 

@@ -136,7 +136,7 @@ static void change(struct control_socket *c, qhcp_nsec now, size_t i, const char
 static void take_report(struct control_socket *c, char *words, struct text *t)
 {
     struct report_value values[CONTROL_REPORT];
-    char why[300], *rest = words;
+    char why[300], quote[VALUE_QUOTE + 8], *rest = words;
     size_t n = 0;
     int r = 0;
 
@@ -149,6 +149,15 @@ static void take_report(struct control_socket *c, char *words, struct text *t)
     }
     if (r < 0 || n == 0) {
         text_printf(t, "error: %s\n", r < 0 ? why : "no value is given");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (qhcp_server_knows_metric(c->core, values[i].name))
+            continue;
+        text_printf(t,
+                    "error: %s is not a metric of this server; start it with --metrics %s, or "
+                    "use a name of docs/protocol.md's registry\n",
+                    value_quote(values[i].name, quote), values[i].name);
         return;
     }
     for (size_t i = 0; i < n && r == 0; i++) {

@@ -322,7 +322,8 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
 {
     struct lb *lb = ctx;
 
-    if (signum == SIGHUP && options_text(&lb->options, OPTION_CONFIG) && !lb->stopping) {
+    if (signum == SIGHUP && (options_text(&lb->options, OPTION_CONFIG) || service_managed()) &&
+        !lb->stopping) {
         reload(lb, now);
         return;
     }

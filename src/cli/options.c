@@ -128,6 +128,15 @@ static int set_list(const struct options_row *row, const char *text, enum list_s
     return r;
 }
 
+/* Whether there is a metric of this name is looked at when all options are known (check_rules):
+ * --metrics may come after --degraded. */
+static bool any_metric(const void *ctx, const char *name, unsigned *ret_unit)
+{
+    (void)ctx;
+    *ret_unit = report_unit(name);
+    return true;
+}
+
 /* One entry, judged by who will use it. */
 static int set_item(const struct options_row *row, const char *text, bool no_files, struct list *l,
                     char *words, size_t words_cap)
@@ -150,7 +159,7 @@ static int set_item(const struct options_row *row, const char *text, bool no_fil
     else if (row->id == OPTION_WATCH_UNIT)
         r = spec_unit(text, &spec, words, words_cap);
     else if (row->id == OPTION_DEGRADED)
-        r = threshold_parse(text, threshold_registered, NULL, &rule, words, words_cap);
+        r = threshold_parse(text, any_metric, NULL, &rule, words, words_cap);
     else if (row->id == OPTION_METRIC)
         r = report_parse(text, &value, words, words_cap);
     if (r == 0)
@@ -355,6 +364,32 @@ static int check_names(const struct options *o, char *words, size_t words_cap)
     return 0;
 }
 
+/* The server's metrics: the registered ones, and those of --metrics. */
+static bool own_metric(const void *ctx, const char *name, unsigned *ret_unit)
+{
+    const struct list *own = ctx;
+
+    for (size_t i = 0; i < own->n; i++)
+        if (strcmp(own->at[i], name) == 0)
+            return any_metric(NULL, name, ret_unit);
+    return threshold_registered(NULL, name, ret_unit);
+}
+
+static int check_rules(const struct options *o, char *words, size_t words_cap)
+{
+    const struct list *rules = &o->at[OPTION_DEGRADED].list;
+    struct threshold rule;
+    char why[300];
+    int r = 0;
+
+    for (size_t i = 0; i < rules->n && r == 0; i++)
+        r = threshold_parse(rules->at[i], own_metric, &o->at[OPTION_OWN_METRICS].list, &rule, why,
+                            sizeof why);
+    if (r < 0)
+        snprintf(words, words_cap, "--degraded: %s", why);
+    return r;
+}
+
 static int check_server(const struct options *o, char *words, size_t words_cap)
 {
     const struct list *services = &o->at[OPTION_SERVICE].list;
@@ -366,6 +401,8 @@ static int check_server(const struct options *o, char *words, size_t words_cap)
         snprintf(words, words_cap, "--ip: %s", why);
     for (size_t i = 0; i < services->n && r == 0; i++)
         r = check_service(services->at[i], words, words_cap);
+    if (r == 0)
+        r = check_rules(o, words, words_cap);
     return r == 0 ? check_names(o, words, words_cap) : r;
 }
 

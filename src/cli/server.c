@@ -168,7 +168,8 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
     qhcp_nsec timeout = options_number(&s->options, OPTION_DRAIN_TIMEOUT);
     char reason[32];
 
-    if (signum == SIGHUP && options_text(&s->options, OPTION_CONFIG) && !s->stopping) {
+    if (signum == SIGHUP && (options_text(&s->options, OPTION_CONFIG) || service_managed()) &&
+        !s->stopping) {
         reload(s, now);
         return;
     }

@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -33,6 +34,11 @@ static uint64_t watchdog_usec(void)
         usec = 0;
 #endif
     return usec;
+}
+
+bool service_managed(void)
+{
+    return getenv("NOTIFY_SOCKET") != NULL;
 }
 
 void service_ready(struct service *s, qhcp_nsec now, const char *words)

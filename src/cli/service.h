@@ -3,12 +3,17 @@
 #ifndef QHCP_CLI_SERVICE_H
 #define QHCP_CLI_SERVICE_H
 
+#include <stdbool.h>
+
 #include "base/time.h"
 
 struct service {
     qhcp_nsec watchdog; /* between signs of life; 0: none is wanted */
     qhcp_nsec next;
 };
+
+/* A service manager has started us: SIGHUP then means reload, never that a terminal went away. */
+bool service_managed(void);
 
 /* Tells that it is ready, with words for `systemctl status`. */
 void service_ready(struct service *s, qhcp_nsec now, const char *words);

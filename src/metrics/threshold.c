@@ -118,7 +118,8 @@ static int read_metric(struct reader *r, threshold_unit_fn unit, const void *ctx
     memcpy(t->metric, r->p, n);
     t->metric[n] = '\0';
     if (!unit(ctx, t->metric, &t->unit))
-        return refuse(r, QHCP_E_NOT_FOUND, "there is no metric of this name");
+        return refuse(r, QHCP_E_NOT_FOUND,
+                      "there is no metric of this name; --metrics declares an application's own");
     r->p += n;
     return 0;
 }
@@ -171,6 +172,16 @@ static int read_rest(struct reader *r, struct threshold *t)
     return err;
 }
 
+/* A metric that has a greatest value is never over it, and none is under 0. */
+static int refuse_never(const struct reader *r, const struct threshold *t)
+{
+    const struct wire_metric_row *row = wire_metric_by_name(slice_str(t->metric));
+
+    if (t->below ? t->limit == 0 : row && row->max != 0 && t->limit >= row->max)
+        return refuse(r, QHCP_E_ARG, "this can never be true");
+    return 0;
+}
+
 int threshold_parse(const char *text, threshold_unit_fn unit, const void *ctx,
                     struct threshold *ret, char *words, size_t words_cap)
 {
@@ -185,7 +196,14 @@ int threshold_parse(const char *text, threshold_unit_fn unit, const void *ctx,
         if (*r.p != '>' && *r.p != '<')
             return refuse(&r, QHCP_E_PARSE, "> or < is wanted here");
         t.below = *r.p++ == '<';
+        const char *at = r.p;
         err = read_limit(&r, t.unit, &t.limit);
+        if (err == 0) {
+            const char *rest = r.p;
+            r.p = at;
+            err = refuse_never(&r, &t);
+            r.p = rest;
+        }
     }
     t.clear = t.below ? t.limit + t.limit / 10 : t.limit - t.limit / 10;
     if (err == 0)

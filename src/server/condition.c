@@ -156,6 +156,13 @@ static bool known_metric(const void *ctx, const char *name, unsigned *ret_unit)
     return threshold_registered(NULL, name, ret_unit);
 }
 
+bool qhcp_server_knows_metric(const struct qhcp_server *s, const char *name)
+{
+    unsigned unit;
+
+    return known_metric(&s->self, name, &unit);
+}
+
 int qhcp_server_add_threshold(struct qhcp_server *s, qhcp_nsec now, const char *rule, char *words,
                               size_t words_cap)
 {

@@ -66,7 +66,8 @@ class Control(Case):
         lb.wait_status(lambda s: s["servers"][0]["metrics"].get("requests_in_flight") == 13, 5)
         for value, said in (("requests_in_flight=1.5", "is no metric's value"), ("=1", "is no metric's value"),
                             ("cpu_usage_percent=1", "one that the server measures itself"),
-                            ("Bad=1", "no name for a metric"), ("requests_in_flight=", "is no metric's value"),
+                            ("Bad=1", "Bad\" is not a metric of this server"),
+                            ("requests_in_flights=1", "start it with --metrics requests_in_flights"), ("requests_in_flight=", "is no metric's value"),
                             ("requests_in_flight=99999999999999999999", "is no metric's value")):
             status, _, errors = self.qhcp("control", "report", "--metric", value)
             self.assertEqual(status, 2 if "is no metric" in said else 1)
@@ -199,7 +200,7 @@ class Thresholds(Case):
 
     def test_a_rule_that_holds_from_the_start_and_one_that_does_not(self):
         self.server(4243, "--degraded", "memory_usage_percent>0")
-        self.server(4244, "--degraded", "memory_usage_percent<0")
+        self.server(4244, "--degraded", "memory_usage_percent<0.01")
         lb = self.lb(["127.0.0.1:4243", "127.0.0.1:4244"])
         _, event = lb.wait_event("degraded", within=10)
         self.assertEqual(event["address"], "127.0.0.1:4243")

@@ -71,7 +71,7 @@ class Http:
 
 def script(path, text):
     """A command of a few lines of shell."""
-    path.write_text("#!/bin/sh\n" + text, encoding="ascii")
+    path.write_text("#!/bin/sh\n" + text, encoding="utf-8")
     path.chmod(0o755)
     return path
 

@@ -133,8 +133,13 @@ static void checks_and_rules_are_entries_with_their_commas(void **state)
     assert_int_equal(o.at[OPTION_APP_CHECK].list.n, 2);
     assert_string_equal(o.at[OPTION_APP_CHECK].list.at[0], "http://h/a,b body=x,y");
     assert_int_equal(set("degraded", "cpu_usage_percent>90 for 5s"), 0);
-    assert_int_not_equal(set("degraded", "nonesuch>90"), 0);
+    assert_int_not_equal(set("degraded", "cpu_usage_percent>100"), 0);
+    assert_says(words, "this can never be true");
+    assert_int_equal(check(), 0);
+    assert_int_equal(set("degraded", "nonesuch>90"), 0);
+    assert_int_equal(check(), QHCP_E_NOT_FOUND);
     assert_says(words, "there is no metric of this name");
+    assert_int_equal(set("metrics", "nonesuch"), 0); /* the twin */
     assert_int_equal(check(), 0);
     assert_int_equal(set("check", "tcp:1 every=2"), 0);
     assert_int_equal(check(), QHCP_E_EXISTS);

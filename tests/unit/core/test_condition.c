@@ -153,9 +153,9 @@ static void more_than_sixteen_rules_are_refused(void **state)
 
     for (unsigned i = 0; i < 16; i++)
         assert_int_equal(
-            qhcp_server_add_threshold(s, p->now, "cpu_usage_percent>100", words, sizeof words), 0);
+            qhcp_server_add_threshold(s, p->now, "cpu_usage_percent>99", words, sizeof words), 0);
     assert_int_equal(
-        qhcp_server_add_threshold(s, p->now, "cpu_usage_percent>100", words, sizeof words),
+        qhcp_server_add_threshold(s, p->now, "cpu_usage_percent>99", words, sizeof words),
         QHCP_E_FULL);
 }
 

@@ -36,6 +36,9 @@ static void values_are_in_the_metric_s_own_unit_or_in_one_that_is_named(void **s
         {"request_latency_p50_us>1.5s for 2m", 1500000, 1350000, 120 * SEC},
         {"errors_per_second>0.5", 500, 450, 0},
         {"errors_per_second>0 clear 0", 0, 0, 0},
+        {"cpu_usage_percent>99.99", 9999, 9000, 0},
+        {"application_utilization_percent>150", 15000, 13500, 0}, /* it may pass 100 */
+        {"cpu_usage_percent<0.01", 1, 1, 0},
     };
 
     (void)state;
@@ -58,6 +61,10 @@ static void what_is_wrong_is_named_with_its_place(void **state)
         {"", "at its end: a metric's name is wanted", QHCP_E_PARSE},
         {"nonesuch>1", "at character 1, \"nonesuch>1\": there is no metric", QHCP_E_NOT_FOUND},
         {"Cpu>1", "a metric's name is wanted", QHCP_E_PARSE},
+        {"cpu_usage_percent>100", "at character 19, \"100\": this can never be true", QHCP_E_ARG},
+        {"memory_usage_percent>101%", "this can never be true", QHCP_E_ARG},
+        {"cpu_usage_percent<0", "this can never be true", QHCP_E_ARG},
+        {"connections<0", "this can never be true", QHCP_E_ARG},
         {"cpu_usage_percent", "at its end: > or < is wanted", QHCP_E_PARSE},
         {"cpu_usage_percent=9", "at character 18, \"=9\": > or <", QHCP_E_PARSE},
         {"cpu_usage_percent>=9", "at character 19, \"=9\": a percentage", QHCP_E_PARSE},
