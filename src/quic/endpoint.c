@@ -5,6 +5,7 @@
  *
  * Connections end in quic_send only, after their CONNECTION_CLOSE is written and their owner was
  * told: everywhere else they are merely marked, so that no handler finds one freed. */
+#include <gnutls/crypto.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,10 @@ int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls
         return QHCP_E_NOMEM;
     e->config = *config;
     rv = quic_ids_init(&e->ids, config->server, config->reset_key);
+    /* A client sends no resets, but names tokens with its connection IDs: nobody may guess them. */
+    if (rv == 0 && !config->server &&
+        gnutls_rnd(GNUTLS_RND_KEY, e->config.reset_key, sizeof(e->config.reset_key)) != 0)
+        rv = QHCP_E_TLS;
     if (rv == 0)
         rv = quic_lookup_init(&e->lookup);
     if (rv != 0) {

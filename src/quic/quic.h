@@ -97,7 +97,8 @@ struct quic_endpoint_config {
     bool server;
     const struct quic_handlers *handlers;
     void *ctx;
-    uint8_t reset_key[32]; /* server: stateless reset tokens (RFC 9000, 10.3.2) */
+    uint8_t reset_key[32]; /* server: stateless reset tokens (RFC 9000, 10.3.2); a client has a
+                              random one */
     uint8_t retry_key[32]; /* server: Retry and address validation tokens */
     size_t max_conns;      /* server: more are refused */
     size_t retry_above;    /* server: with this many unfinished handshakes, Retry is asked for */

@@ -14,15 +14,6 @@
 #define CASES_MAX 96
 #define NAME_MAX 120
 
-struct duel {
-    struct world world; /* first: the tap is given no more than the world */
-    struct node victim;
-    union qhcp_addr addr; /* the rogue's */
-    struct rogue rogue;
-    struct cert ca, cert;
-    gnutls_certificate_credentials_t credentials;
-};
-
 static bool victim_is_server;
 
 static bool on_packet(struct world *w, struct node *from, const struct qhcp_packet *p)
@@ -47,7 +38,7 @@ static gnutls_datum_t datum_of(char *text)
     return (gnutls_datum_t){.data = (unsigned char *)text, .size = (unsigned)strlen(text)};
 }
 
-static struct duel *duel_new(void)
+struct duel *duel_new(bool is_server)
 {
     struct quic_endpoint_config server = world_server_config(), client = world_client_config();
     struct duel *d = calloc(1, sizeof(*d));
@@ -55,6 +46,7 @@ static struct duel *duel_new(void)
     struct quic_tls *tls;
 
     assert_non_null(d);
+    d->victim_is_server = is_server;
     d->ca = cert_make(&(struct cert_spec){.cn = "Test CA", .ca = true});
     d->cert = cert_make(&(struct cert_spec){.cn = "a", .dns = {"a.example"}, .issuer = &d->ca});
     cert = datum_of(d->cert.pem);
@@ -68,15 +60,15 @@ static struct duel *duel_new(void)
     d->addr.in.sin_port = htons(4242);
     d->addr.in.sin_addr.s_addr = htonl(0x0a000009);
     tls =
-        victim_is_server
+        d->victim_is_server
             ? world_tls(&(struct quic_tls_config){.cert_pem = d->cert.pem, .key_pem = d->cert.key})
             : world_tls(&(struct quic_tls_config){.trust_pem = d->ca.pem, .trust_name = "ca.pem"});
-    world_add(&d->world, &d->victim, victim_is_server ? &server : &client, tls);
+    world_add(&d->world, &d->victim, d->victim_is_server ? &server : &client, tls);
     quic_tls_unref(tls);
     return d;
 }
 
-static void duel_free(struct duel *d)
+void duel_free(struct duel *d)
 {
     world_deinit(&d->world);
     gnutls_certificate_free_credentials(d->credentials);
@@ -94,17 +86,16 @@ static void dial(struct duel *d)
     assert_int_equal(quic_dial(d->victim.endpoint, d->world.now, &dial, &c), 0);
 }
 
-/* A connection in which the rogue follows its plan. */
-static void meet(struct duel *d, const struct rogue_plan *plan)
+void duel_meet(struct duel *d, const struct rogue_plan *plan)
 {
     d->victim.connected = d->victim.closed = 0;
-    rogue_init(&d->rogue, !victim_is_server, plan, d->credentials, to_victim, d);
-    if (!victim_is_server)
+    rogue_init(&d->rogue, !d->victim_is_server, plan, d->credentials, to_victim, d);
+    if (!d->victim_is_server)
         dial(d);
     world_run(&d->world, 300 * NSEC_PER_MSEC, NULL);
     if (d->rogue.close.seen || !d->rogue.complete || d->victim.connected == 0)
         return;
-    if (!victim_is_server) {
+    if (!d->victim_is_server) {
         assert_int_equal(quic_conn_write(d->victim.conn, (const uint8_t *)"hello", 5), 0);
         world_run(&d->world, 300 * NSEC_PER_MSEC, NULL);
     }
@@ -112,7 +103,7 @@ static void meet(struct duel *d, const struct rogue_plan *plan)
     world_run(&d->world, 300 * NSEC_PER_MSEC, NULL);
 }
 
-static void part(struct duel *d)
+void duel_part(struct duel *d)
 {
     if (!d->rogue.close.seen && d->rogue.spaces[ROGUE_APP].tx.known)
         rogue_send(&d->rogue, ROGUE_APP, slice_of("\x1d\x00\x00", 3), 0);
@@ -156,20 +147,20 @@ static void assert_closed(struct duel *d, const char *what, bool application, ui
 static void run_case(void **state)
 {
     const struct duel_case *c = *state;
-    struct duel *d = duel_new();
+    struct duel *d = duel_new(victim_is_server);
 
-    meet(d, &c->bad);
+    duel_meet(d, &c->bad);
     if (c->code == DUEL_IGNORED)
         assert_goes_on(d, "what must be ignored");
     else
         assert_closed(d, "the bad one", false, (uint64_t)c->code);
-    part(d);
-    meet(d, &c->twin);
+    duel_part(d);
+    duel_meet(d, &c->twin);
     if (c->twin_code != 0)
         assert_closed(d, "the twin", true, c->twin_code);
     else
         assert_goes_on(d, "the twin");
-    part(d);
+    duel_part(d);
     duel_free(d);
 }
 

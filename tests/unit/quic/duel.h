@@ -14,6 +14,22 @@ enum {
     DUEL_IGNORED = -1, /* no error: the packet is dropped, and the connection goes on */
 };
 
+struct duel {
+    struct world world; /* first: its tap is given no more */
+    struct node victim;
+    bool victim_is_server;
+    union qhcp_addr addr; /* the rogue's */
+    struct rogue rogue;
+    struct cert ca, cert;
+    gnutls_certificate_credentials_t credentials;
+};
+
+struct duel *duel_new(bool victim_is_server);
+void duel_free(struct duel *d);
+/* A connection in which the rogue follows its plan; one after another. */
+void duel_meet(struct duel *d, const struct rogue_plan *plan);
+void duel_part(struct duel *d);
+
 struct duel_case {
     const char *name;
     int64_t code; /* NGTCP2_* or DUEL_* */

@@ -4,7 +4,8 @@
  * no loss, no Retry.
  *
  * No socket and no clock: packets go in by rogue_receive and out by the `send` that the test gives.
- * rogue.c is the life of a connection, rogue_seal.c the protection of packets (RFC 9001, 5). */
+ * rogue.c is the life of a connection and what it writes,
+ * rogue_read.c what it reads, rogue_seal.c the protection of packets (RFC 9001, 5). */
 #ifndef TEST_QUIC_ROGUE_H
 #define TEST_QUIC_ROGUE_H
 
@@ -59,6 +60,11 @@ struct rogue_close {
     char words[256];
 };
 
+struct rogue_id {
+    size_t size;
+    uint8_t bytes[20], token[16];
+};
+
 struct rogue {
     bool server;
     const struct rogue_plan *plan;
@@ -70,10 +76,11 @@ struct rogue {
     uint8_t scid[ROGUE_CID];
     uint8_t dcid[20], first_dcid[20]; /* first: of the first Initial */
     size_t dcid_size, first_dcid_size;
-    unsigned hellos; /* that were written */
-    bool complete;   /* TLS says so */
-    bool confirmed;  /* client: HANDSHAKE_DONE came */
-    unsigned tokens; /* client: NEW_TOKEN frames that came */
+    unsigned hellos;    /* that were written */
+    bool complete;      /* TLS says so */
+    bool confirmed;     /* client: HANDSHAKE_DONE came */
+    unsigned tokens;    /* client: NEW_TOKEN frames that came */
+    struct rogue_id id; /* of the newest NEW_CONNECTION_ID that came */
     struct rogue_close close;
 };
 
@@ -92,6 +99,9 @@ void rogue_send(struct rogue *r, enum rogue_level level, struct slice frames, ui
 void rogue_crypto(struct rogue *r, enum rogue_level level, struct slice bytes);
 /* The plan's packet at ROGUE_APP. */
 void rogue_begin(struct rogue *r, enum rogue_level level);
+
+/* From rogue_read.c: what a CRYPTO frame brought. */
+void rogue_take_crypto(struct rogue *r, enum rogue_level level, uint64_t offset, struct slice data);
 
 /* rogue_seal.c */
 
