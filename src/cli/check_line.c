@@ -22,6 +22,17 @@ enum check_line_status check_line_verdict(const struct qhcp_view *view, bool ali
     return view->refused ? CHECK_LINE_UNKNOWN : CHECK_LINE_CRITICAL;
 }
 
+/* For a line of which '|' begins the figures. */
+static void add_reason(struct text *t, const char *words)
+{
+    size_t from = t->n;
+
+    text_plain(t, words);
+    for (size_t i = from; i < t->n; i++)
+        if (t->at[i] == '|')
+            t->at[i] = '/';
+}
+
 static void add_words(struct text *t, const struct qhcp_view *v)
 {
     char cpu[32], memory[32];
@@ -29,10 +40,7 @@ static void add_words(struct text *t, const struct qhcp_view *v)
     text_plain(t, v->address);
     text_printf(t, " is %s: ", v->state == QHCP_CONNECTING ? "down" : qhcp_state_name(v->state));
     if (v->reason[0] != '\0') {
-        for (const char *p = v->reason; *p != '\0'; p++) { /* '|' begins the figures */
-            const char one[2] = {*p == '|' ? '/' : *p, '\0'};
-            text_add(t, one);
-        }
+        add_reason(t, v->reason);
         text_add(t, v->n_values > 0 ? ", " : "");
     }
     if (v->n_values > 0) {
@@ -40,8 +48,10 @@ static void add_words(struct text *t, const struct qhcp_view *v)
         status_human_percent(v, "memory_usage_percent", memory, sizeof memory);
         text_printf(t, "cpu %s, memory %s, rtt %.1f ms", cpu, memory, (double)v->rtt_us / 1000);
     }
-    if (v->notice[0] != '\0')
-        text_printf(t, "; %s", v->notice);
+    if (v->notice[0] != '\0') {
+        text_add(t, "; ");
+        add_reason(t, v->notice);
+    }
 }
 
 /* label=value[unit];warn;crit;min;max (Monitoring Plugins guidelines, "Performance data"). */

@@ -55,20 +55,16 @@ void status_human_percent(const struct qhcp_view *v, const char *metric, char *r
     }
 }
 
-/* From `from` on: the line's end, no blanks before it, no more than width characters. */
+/* From `from` on: the line's end, no blanks before it, no more than width columns. */
 static void end_line(struct text *t, size_t from, size_t width)
 {
     if (t->failed)
         return;
     while (t->n > from && t->at[t->n - 1] == ' ')
         t->n--;
-    for (size_t i = from, n = 0; width > 0 && i < t->n; i++) {
-        n += ((unsigned char)t->at[i] & 0xc0) != 0x80;
-        if (n > width) {
-            t->n = i;
-            break;
-        }
-    }
+    t->at[t->n] = '\0';
+    if (width > 0)
+        t->n = from + text_fitting(t->at + from, width);
     text_add(t, "\n");
 }
 

@@ -140,16 +140,78 @@ void text_json(struct text *t, const char *s)
     text_bytes(t, "\"", 1);
 }
 
-/* The next character of *s as text_plain writes it; *s moves on. */
+struct range {
+    uint32_t first, last;
+};
+
+static bool is_in(const struct range *ranges, size_t n, uint32_t c)
+{
+    for (size_t i = 0; i < n; i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* Unicode's blanks, and letters that look like one. */
+static bool is_blank(uint32_t c)
+{
+    static const struct range blanks[] = {
+        {' ', ' '},       {0xa0, 0xa0},     {0x115f, 0x1160}, {0x1680, 0x1680}, {0x2000, 0x200a},
+        {0x202f, 0x202f}, {0x205f, 0x205f}, {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164},
+    };
+
+    return is_in(blanks, sizeof blanks / sizeof blanks[0], c);
+}
+
+/* What shows as nothing, or is painted over its neighbours (and over the lines above and below). */
+static bool is_hidden(uint32_t c)
+{
+    static const struct range hidden[] = {
+        {0xad, 0xad},     {0x300, 0x36f},   {0x61c, 0x61c},   {0x1ab0, 0x1aff},   {0x1dc0, 0x1dff},
+        {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x20d0, 0x20ff},   {0xfe00, 0xfe0f},
+        {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff},
+    };
+
+    return is_in(hidden, sizeof hidden / sizeof hidden[0], c);
+}
+
+/* East Asian characters and pictures take two columns of a terminal. */
+static bool is_wide(uint32_t c)
+{
+    static const struct range wide[] = {
+        {0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xac00, 0xd7a3},
+        {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
+        {0x1f300, 0x1f64f}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd},
+    };
+
+    return is_in(wide, sizeof wide / sizeof wide[0], c);
+}
+
+/* Of the well-formed character of n bytes at p. */
+static uint32_t code_point(const char *p, size_t n)
+{
+    uint32_t c = (uint8_t)p[0] & (n == 1 ? 0x7fu : 0x7fu >> n);
+
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((uint8_t)p[i] & 0x3f);
+    return c;
+}
+
+/* The next character of *s as text_plain writes it; *s moves on, past all of a run of blanks. */
 static size_t next_plain(const char **s, const char **ret)
 {
     const char *p = *s;
     size_t n = utf8_length(p);
-    bool plain = n > 0 && !is_control(p);
+    bool plain = n > 0 && !is_control(p) && !is_hidden(code_point(p, n));
 
     *s += n > 0 ? n : 1;
     *ret = plain ? p : "?";
-    return plain ? n : 1;
+    if (!plain || !is_blank(code_point(p, n)))
+        return plain ? n : 1;
+    while ((n = utf8_length(*s)) > 0 && is_blank(code_point(*s, n)))
+        *s += n;
+    *ret = " ";
+    return 1;
 }
 
 void text_plain(struct text *t, const char *s)
@@ -160,6 +222,21 @@ void text_plain(struct text *t, const char *s)
         size_t n = next_plain(&s, &c);
         text_bytes(t, c, n);
     }
+}
+
+size_t text_fitting(const char *s, size_t columns)
+{
+    const char *p = s;
+
+    while (*p != '\0') {
+        size_t n = utf8_length(p), cells = n > 0 && is_wide(code_point(p, n)) ? 2 : 1;
+
+        if (cells > columns)
+            break;
+        columns -= cells;
+        p += n > 0 ? n : 1;
+    }
+    return (size_t)(p - s);
 }
 
 size_t text_width(const char *s)

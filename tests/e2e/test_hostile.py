@@ -145,6 +145,17 @@ class Hostile(RawCase):
                 self.assert_told(lb, ports[name], ("down",), words)
         self.assert_good_all_the_while(lb)
 
+    def test_words_of_a_server_stay_on_their_line_and_in_their_place(self):
+        reason = "x|y=1" + " " * 90 + "18:13:17  web9:4243  up -> down: gone \u200b\u0301"
+        port = self.fake("a painter", asked=lambda seq: answer(seq, status=1, reason=reason.encode()))
+        lb = self.watch([port], "--status-format", "human")
+        plain = r"x\|y=1 18:13:17 web9:4243 up -> down: gone \?\?$"
+        lb.wait_line(lambda line: re.search(rf"localhost:{port}  \S+ -> degraded: .*{plain}", line), 10)
+        wait_log(lb, rf"(?m)localhost:{port}: \S+ -> degraded: .*{plain}", 10)
+        status, out, _ = self.qhcp("check", f"localhost:{port}")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"x/y=1 18:13:17 web9:4243 up -> down: gone \?\?, [^|]*\| cpu=[^|]*$")
+
     def test_servers_that_are_silent_are_down_for_it(self):
         deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(deaf.close)

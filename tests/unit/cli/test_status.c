@@ -395,6 +395,10 @@ static void nagios_gets_its_line_and_its_status(void **state)
     fake_change(v, QHCP_DRAINING, "server is draining: a|b");
     check_line_text(v, CHECK_LINE_WARNING, line, sizeof line);
     assert_says(line, "QHCP WARNING - localhost:4243 is draining: server is draining: a/b, cpu");
+    strcpy(v->notice, "c|d\n");
+    check_line_text(v, CHECK_LINE_WARNING, line, sizeof line);
+    assert_says(line, "; c/d? | cpu=3.14%");
+    v->notice[0] = '\0';
     fake_change(v, QHCP_DOWN, "port unreachable (ICMP)");
     v->n_values = 0;
     check_line_text(v, CHECK_LINE_CRITICAL, line, sizeof line);
