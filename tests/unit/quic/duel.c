@@ -77,10 +77,14 @@ void duel_free(struct duel *d)
     free(d);
 }
 
+/* With the newest ticket, where there is one. */
 static void dial(struct duel *d)
 {
-    struct quic_dial dial = {
-        .remote = d->addr, .name = "a.example", .timeout = 5 * NSEC_PER_SEC, .user = &d->victim};
+    struct quic_dial dial = {.remote = d->addr,
+                             .name = "a.example",
+                             .ticket = slice_of(d->victim.ticket, d->victim.ticket_size),
+                             .timeout = 5 * NSEC_PER_SEC,
+                             .user = &d->victim};
     struct quic_conn *c;
 
     assert_int_equal(quic_dial(d->victim.endpoint, d->world.now, &dial, &c), 0);

@@ -27,7 +27,7 @@ struct node {
     size_t control_size;
     uint8_t control[70000];
     struct quic_close why;
-    uint8_t ticket[8192];
+    uint8_t ticket[32768];
     size_t ticket_size;
     bool resumed;
     int64_t peer_expires;
