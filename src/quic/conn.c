@@ -148,10 +148,11 @@ static void keep_stray(struct quic_conn *c, qhcp_nsec now, const struct qhcp_pac
     quic_conn_rearm(c, now);
 }
 
-static void hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
+void quic_conn_hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
 {
     union qhcp_addr remote = packet->remote, local = {0};
     ngtcp2_pkt_info info = {.ecn = packet->ecn & 3};
+    size_t size = quic_early_take(c, packet);
     ngtcp2_path path;
     int rv;
 
@@ -160,7 +161,9 @@ static void hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *p
     ngtcp2_addr_init(&path.local, &local.sa, path.local.addrlen);
     ngtcp2_addr_init(&path.remote, &remote.sa, address_len(&remote));
     c->heard = 0;
-    rv = ngtcp2_conn_read_pkt(c->ng, &path, &info, packet->data, packet->len, now);
+    if (size == 0)
+        return;
+    rv = ngtcp2_conn_read_pkt(c->ng, &path, &info, packet->data, size, now);
     if (rv != 0) {
         quic_conn_fail(c, rv);
         return;
@@ -190,7 +193,7 @@ void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_pac
         return;
     }
     drop_stray(c);
-    hear(c, now, packet);
+    quic_conn_hear(c, now, packet);
 }
 
 static void hear_stray(struct quic_conn *c, qhcp_nsec now)
@@ -200,7 +203,7 @@ static void hear_stray(struct quic_conn *c, qhcp_nsec now)
         .remote = stray->remote, .ecn = stray->ecn, .data = stray->data, .len = stray->size};
 
     c->stray = NULL;
-    hear(c, now, &packet);
+    quic_conn_hear(c, now, &packet);
     free(stray);
 }
 

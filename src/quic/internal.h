@@ -9,6 +9,7 @@
  *   stateless.c  answers that need no connection: version negotiation, Retry, refusal, reset
  *   open.c       how a connection begins, and is freed
  *   conn.c       its life and its accessors
+ *   early.c      what came before its time
  *   events.c     what ngtcp2 calls
  *   guard.c      what a peer may say before ngtcp2 and GnuTLS hear it
  *   send.c       what a connection writes, in which order
@@ -70,6 +71,7 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
 #define QUIC_PROBES_MAX 50
 /* Server: how long a packet from a new address waits for one from the known address. */
 #define QUIC_STRAY (10 * NSEC_PER_MSEC)
+#define QUIC_EARLY_MAX 4 /* 1-RTT packets that wait for the end of a client's handshake */
 
 enum {
     QUIC_HEARD_CONTROL = 1 << 0,  /* this packet carried bytes of the control stream */
@@ -91,8 +93,9 @@ struct quic_chunk {
     uint8_t data[];
 };
 
-/* A packet from another address than the connection's. */
+/* A packet that waits: from another address than the connection's, or before its time. */
 struct quic_stray {
+    struct quic_stray *next;
     qhcp_nsec at; /* when it is heard after all */
     union qhcp_addr remote;
     uint8_t ecn;
@@ -116,6 +119,7 @@ struct quic_conn {
     struct quic_link *links; /* our connection IDs, the peer's reset tokens */
     struct quic_link *remote_link;
     struct quic_stray *stray;
+    struct quic_stray *early; /* client: 1-RTT packets that wait until it has finished */
     union qhcp_addr remote;
     struct quic_closing *closing; /* it begins to count when the connection is discarded */
 
@@ -132,6 +136,7 @@ struct quic_conn {
     unsigned heard;     /* QUIC_HEARD_* of the packet that is being read */
 
     bool ready, connected, confirmed, resumed, handshaking;
+    bool finished;    /* client: its Finished was written */
     bool announced;   /* the owner knows it: `closed` will be called */
     bool held;        /* acknowledgements wait for the next request */
     bool hold_hidden; /* the acknowledgement timer is replaced by held_at + QUIC_HOLD */
@@ -269,6 +274,8 @@ void quic_conn_leave_handshake(struct quic_conn *c);
 /* Puts it where quic_send looks. */
 void quic_conn_wake(struct quic_conn *c);
 void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet);
+/* One that belongs to it, and whose time it is. */
+void quic_conn_hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet);
 void quic_conn_expire(struct quic_conn *c, qhcp_nsec now);
 void quic_conn_rearm(struct quic_conn *c, qhcp_nsec now);
 /* `now`, but never earlier than what ngtcp2 has seen. */
@@ -282,6 +289,13 @@ extern const ngtcp2_callbacks quic_events;
 /* Tells the owner what became of a datagram, and counts. */
 void quic_events_fate(struct quic_conn *c, uint64_t id, enum quic_fate fate);
 void quic_events_release_chunks(struct quic_conn *c, uint64_t acked);
+
+/* early.c */
+
+/* How many bytes of the packet may be heard now; the rest is kept, as long as there is room. */
+size_t quic_early_take(struct quic_conn *c, const struct qhcp_packet *packet);
+void quic_early_hear(struct quic_conn *c, qhcp_nsec now);
+void quic_early_drop(struct quic_conn *c);
 
 /* send.c: true when the packet was filled. */
 bool quic_conn_send(struct quic_conn *c, qhcp_nsec now, struct qhcp_packet *packet);

@@ -257,6 +257,7 @@ void quic_conn_discard(struct quic_conn *c)
     if (c->remote_link)
         quic_lookup_remove(&e->lookup, c->remote_link);
     free(c->stray);
+    quic_early_drop(c);
     quic_events_release_chunks(c, UINT64_MAX);
     if (c->prev)
         c->prev->next = c->next;

@@ -229,9 +229,12 @@ bool quic_conn_send(struct quic_conn *c, qhcp_nsec now, struct qhcp_packet *pack
         bool had_queued = c->n_queued > 0;
         ngtcp2_ssize n;
 
+        if (c->finished && c->early != NULL)
+            quic_early_hear(c, w.now);
         if (c->ended && !is_flushing(c))
             return write_close(&w);
         n = write_next(&w);
+        c->finished = c->finished || c->connected;
         if (n > 0) {
             c->drained = is_drained(c, had_queued, n);
             if (had_queued)

@@ -172,7 +172,7 @@ static void flush(struct rogue *r)
 
         if (!s->tx.known)
             continue;
-        if (level == ROGUE_HANDSHAKE)
+        if (level == ROGUE_HANDSHAKE || (level == ROGUE_APP && r->plan->early))
             rogue_begin(r, level);
         rogue_crypto(r, level, slice_of(s->held, s->n_held));
         s->n_held = 0;

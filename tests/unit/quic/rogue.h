@@ -34,6 +34,7 @@ struct rogue_plan {
                                TLS message of that level; at ROGUE_APP: see rogue_send */
     uint8_t bits;           /* turned in the first byte of that packet */
     bool empty;             /* that packet has no frames at all */
+    bool early;             /* server: ... before it has heard the client's Finished */
 };
 
 struct rogue_keys {

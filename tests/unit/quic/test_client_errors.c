@@ -119,6 +119,15 @@ static const struct duel_case cases[] = {
      DUEL_APP("\x07\x01t")},
     {"HANDSHAKE_DONE in Handshake", NGTCP2_PROTOCOL_VIOLATION, DUEL_AT(ROGUE_HANDSHAKE, "\x1e"),
      DUEL_APP("\x1e")},
+    /* No error of the list, but ngtcp2 1.11 frees what it writes with.  It waits for its time. */
+    {"HANDSHAKE_DONE before the client's Finished",
+     DUEL_IGNORED,
+     {.level = ROGUE_APP, .frames = DUEL_BYTES("\x1e"), .early = true},
+     DUEL_APP("\x1e")},
+    {"PING and HANDSHAKE_DONE before the client's Finished",
+     DUEL_IGNORED,
+     {.level = ROGUE_APP, .frames = DUEL_BYTES("\x01\x1e\x01"), .early = true},
+     {.level = ROGUE_APP, .frames = DUEL_BYTES("\x01"), .early = true}},
 
     /* RFC 9000, 19.4 has STREAM_STATE_ERROR, and 11 allows this one instead of any other. */
     {"RESET_STREAM on a send-only stream", NGTCP2_PROTOCOL_VIOLATION, DUEL_APP("\x04\x02\x07\x00"),
