@@ -123,6 +123,10 @@ struct qhcp_lb_config {
     /* Find the addresses of `host` (never an address literal) and call qhcp_lb_resolved with this
      * id (opaque; not an index), at once or later. */
     void (*resolve)(void *ctx, size_t id, const char *host, uint16_t port);
+    /* The address (with port 0) that this machine sends from to `remote`; false: it has no way
+     * there.  qhcp_lb_moved needs it; NULL: sessions that our own address has changed for are found
+     * by their silence. */
+    bool (*source)(void *ctx, const union qhcp_addr *remote, union qhcp_addr *ret);
     void (*event)(void *ctx, const struct qhcp_event *event);
     void (*panic)(void *ctx, const struct qhcp_panic *panic);
     /* A session with this server was established: where it is, and what it stands for, may be
@@ -173,6 +177,10 @@ void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_add
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb);
 /* Call when the deadline has come, after what waits in the sockets was received. */
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now);
+
+/* Addresses or routes of this machine have changed (rtnetlink says so): servers that it reaches
+ * from another address now are dialled anew, a few at a time. */
+void qhcp_lb_moved(struct qhcp_lb *lb, qhcp_nsec now);
 
 /* The sockets have dropped n datagrams more for want of room (SO_RXQ_OVFL). */
 void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n);

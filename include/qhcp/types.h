@@ -21,7 +21,9 @@ union qhcp_addr {
 
 /* One UDP datagram, received or to be sent. */
 struct qhcp_packet {
-    union qhcp_addr local;  /* ours; may be AF_UNSPEC for "whatever the socket has" */
+    union qhcp_addr local;  /* ours; may be AF_UNSPEC for "whatever the socket has".  On output an
+                             * unspecified address with a port asks for a socket on that port; an
+                             * owner that has one socket may use that, whatever the port */
     union qhcp_addr remote; /* the peer's */
     uint8_t *data;          /* owned by whoever fills the struct, valid for the call */
     size_t len;             /* bytes in data (on output: set by the core) */

@@ -173,6 +173,12 @@ bool address_equal(const union qhcp_addr *a, const union qhcp_addr *b)
     return true;
 }
 
+bool address_is_any(const union qhcp_addr *a)
+{
+    return (a->sa.sa_family == AF_INET && a->in.sin_addr.s_addr == INADDR_ANY) ||
+           (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr));
+}
+
 socklen_t address_len(const union qhcp_addr *addr)
 {
     switch (addr->sa.sa_family) {

@@ -32,6 +32,9 @@ void address_format(const union qhcp_addr *addr, char *ret, size_t cap);
 /* Same family, address and port (and scope). */
 bool address_equal(const union qhcp_addr *a, const union qhcp_addr *b);
 
+/* The family's unspecified address, whatever the port. */
+bool address_is_any(const union qhcp_addr *a);
+
 socklen_t address_len(const union qhcp_addr *addr);
 
 #endif

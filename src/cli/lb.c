@@ -24,6 +24,7 @@
 #include "cli/watched.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
+#include "loop/route.h"
 
 #include <qhcp/lb.h>
 
@@ -235,6 +236,7 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
         .ctx = lb,
         .wall_clock = clock_unix,
         .resolve = on_resolve,
+        .source = route_source,
         .event = on_event,
         .panic = on_panic,
         .session = on_session,
@@ -439,6 +441,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         r = watch_add(lb->core, &lb->options.at[OPTION_SERVERS].list, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         r = loop_catch(lb->loop, signals[i]);
+    if (r == 0)
+        watch_network(lb->core, lb->loop);
     if (to >= 0)
         free(gift.known);
     return r == 0 ? serve(lb, to, words, words_cap) : r;

@@ -1,6 +1,8 @@
 #include "cli/watch.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <uthash.h>
 
@@ -10,6 +12,7 @@
 #include "cli/probes.h"
 #include "cli/servers.h"
 #include "loop/loop.h"
+#include "loop/route.h"
 
 int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t words_cap)
 {
@@ -55,4 +58,18 @@ int watch_remove(struct qhcp_lb *core, struct probes *probes, struct forward *fo
     HASH_CLEAR(hh, table);
     free(all);
     return 0;
+}
+
+static void on_moved(void *ctx, qhcp_nsec now)
+{
+    qhcp_lb_moved(ctx, now);
+}
+
+void watch_network(struct qhcp_lb *core, struct loop *loop)
+{
+    if (route_watch(loop, on_moved, core) < 0)
+        log_say(QHCP_LOG_WARNING,
+                "the kernel does not tell of changes to this machine's own addresses (%s): servers "
+                "are dialled anew once they fall silent",
+                strerror(errno));
 }

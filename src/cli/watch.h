@@ -5,6 +5,7 @@
 #include "cli/list.h"
 
 struct forward;
+struct loop;
 struct probes;
 struct qhcp_lb;
 
@@ -14,5 +15,8 @@ int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t
 /* Lets go of what is in `old` and no longer in `list`.  QHCP_E_NOMEM. */
 int watch_remove(struct qhcp_lb *core, struct probes *probes, struct forward *forward,
                  const struct list *old, const struct list *list);
+
+/* Servers are dialled anew when this machine's own address has changed. */
+void watch_network(struct qhcp_lb *core, struct loop *loop);
 
 #endif

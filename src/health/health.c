@@ -188,6 +188,13 @@ void health_not_sent(struct health *h, qhcp_nsec now)
     h->next = nsec_add(now, h->suspect ? nsec_min(pause, HEALTH_BURST_RETRY) : pause);
 }
 
+void health_no_way(struct health *h, qhcp_nsec now)
+{
+    health_not_sent(h, now);
+    if (h->phase == HEALTH_WATCHING)
+        h->next = nsec_add(now, nsec_min(h->config.interval, HEALTH_NO_WAY));
+}
+
 /* The server lives: nothing is held against it any more. */
 static void acquit(struct health *h)
 {
@@ -398,6 +405,15 @@ void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret)
         judge_burst(h, now, ret);
     if (h->phase == HEALTH_WATCHING)
         judge_silence(h, now, ret);
+    ask(h, now, ret);
+}
+
+void health_redial(struct health *h, qhcp_nsec now, struct health_step *ret)
+{
+    *ret = (struct health_step){.from = h->state};
+    if (h->phase != HEALTH_IDLE)
+        return;
+    h->next = nsec_min(h->next, now);
     ask(h, now, ret);
 }
 

@@ -80,8 +80,9 @@ enum health_phase {
 #define HEALTH_BURST_RETRY (2 * NSEC_PER_MSEC)      /* one of them that could not leave */
 #define HEALTH_BURST_WAIT (1500 * NSEC_PER_USEC)    /* for answers after the last one, at least */
 #define HEALTH_BURST_INTERVAL (200 * NSEC_PER_MSEC) /* between bursts: ICMP can be forged */
-#define HEALTH_RETRY (20 * NSEC_PER_MSEC) /* a probe that could not leave, at the latest */
-#define HEALTH_LATE (50 * NSEC_PER_MSEC)  /* the owner's own lateness that is still judged by */
+#define HEALTH_RETRY (20 * NSEC_PER_MSEC)   /* a probe that could not leave, at the latest */
+#define HEALTH_NO_WAY (100 * NSEC_PER_MSEC) /* the same, while this machine has no way there */
+#define HEALTH_LATE (50 * NSEC_PER_MSEC)    /* the owner's own lateness that is still judged by */
 #define HEALTH_BLOCKED                                                                             \
     20                 /* so many unanswered probes may fill the congestion window by themselves */
 #define HEALTH_OPEN 32 /* unanswered probes that are timed; more are sent, but not counted */
@@ -189,6 +190,9 @@ void health_sent(struct health *h, qhcp_nsec now);
  * health_sent, or after it when this is only found out later (then it takes back the newest). */
 void health_not_sent(struct health *h, qhcp_nsec now);
 
+/* Not sent either: this machine itself has no way to the server, and may have one again soon. */
+void health_no_way(struct health *h, qhcp_nsec now);
+
 /* An answer came. status: enum qhcp_status; complete: the required metrics were there. */
 void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned status, bool complete,
                    struct health_step *ret);
@@ -229,6 +233,9 @@ bool health_ask(struct health *h, qhcp_nsec now);
 
 /* What it was asked is not answered yet. */
 bool health_asked(const struct health *h, qhcp_nsec now);
+
+/* Where it waits for the next dial: dial now. */
+void health_redial(struct health *h, qhcp_nsec now, struct health_step *ret);
 
 /* Call when health_deadline has come (or at any time): what is due. */
 void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret);

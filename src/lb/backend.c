@@ -114,12 +114,14 @@ static void dial_address(struct backend *b, qhcp_nsec now)
     struct quic_dial dial = {.remote = b->addrs[b->at],
                              .name = b->address.host,
                              .timeout = nsec_max(LB_DIAL_TIMEOUT, b->lb->config->liveness_interval),
+                             .port = b->port,
                              .user = b};
     char text[ADDRESS_TEXT], words[QHCP_TEXT];
     int err;
 
     dial.ticket = credentials_ticket(b);
     session_lb_init(&b->session, &b->lb->owned->session);
+    paths_dialled(b, &dial.remote);
     err = quic_dial(b->lb->quic, now, &dial, &b->conn);
     if (err == 0)
         return;
@@ -140,6 +142,7 @@ void backend_dial_again(struct backend *b, qhcp_nsec now)
 static void start_round(struct backend *b, qhcp_nsec now)
 {
     b->tried = 0;
+    b->port = b->home;
     b->worst = HEALTH_SIGNAL_DIAL_UNREACHABLE;
     b->why[0] = '\0';
     if (b->at >= b->n_addrs)
@@ -192,16 +195,34 @@ static int weight(enum health_signal s)
     return s == HEALTH_SIGNAL_REFUSED ? 2 : s == HEALTH_SIGNAL_DIAL_FAILED ? 1 : 0;
 }
 
+/* Once more, from another port (paths.c)?  Not where somebody answered (a refusal, the reset that
+ * we were called back by), nor before a verdict: it takes as long again. */
+static bool try_elsewhere(struct backend *b, qhcp_nsec now)
+{
+    if (b->worst == HEALTH_SIGNAL_REFUSED || b->health.by_return || b->lb->config->once ||
+        now > nsec_add(b->health.dialed_at, LB_ROUND_MAX))
+        return false;
+    b->tried = 0;
+    if (b->home != 0) {
+        b->home = b->port = 0;
+        return true;
+    }
+    if (b->port != 0 || b->health.state != QHCP_DOWN)
+        return false;
+    b->port = paths_port(b->lb, now);
+    return b->port != 0;
+}
+
 void backend_dial_failed(struct backend *b, qhcp_nsec now, enum health_signal signal,
                          const char *words)
 {
-    if (b->tried == 0 || weight(signal) > weight(b->worst)) {
+    if (b->why[0] == '\0' || weight(signal) > weight(b->worst)) {
         b->worst = signal;
         snprintf(b->why, sizeof b->why, "%s", words);
     }
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: attempt failed: %s", b->text, words);
     b->tried++;
-    if (b->tried < b->n_addrs) {
+    if (b->tried < b->n_addrs || try_elsewhere(b, now)) {
         b->at = (uint8_t)((b->at + 1) % b->n_addrs);
         dial_address(b, now);
         backend_rearm(b);

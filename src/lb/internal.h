@@ -8,8 +8,9 @@
  * step)
  *
  * Files: lb.c the public functions; backend.c dialling and verdicts; link.c quic's handlers; talk.c
- * messages; told.c what a server tells of itself; lost.c servers that may come back; credentials.c
- * trust, tokens and tickets; reason.c the words of a verdict. */
+ * messages; told.c what a server tells of itself; lost.c servers that may come back; paths.c
+ * networks that change; credentials.c trust, tokens and tickets; reason.c the words of a verdict.
+ */
 #ifndef QHCP_LB_INTERNAL_H
 #define QHCP_LB_INTERNAL_H
 
@@ -56,6 +57,21 @@
 #define LB_KNOCKS_PER_SEC 4000           /* ... and at all of a fleet */
 #define LB_KNOCK_RESETS 4                /* answers to them before they become fewer */
 #define LB_KNOCK_GRID (5 * NSEC_PER_MSEC)
+#define LB_REDIAL                                                                                  \
+    (500 * NSEC_PER_MSEC)      /* from falling silent to a dial, then twice as long ...            \
+                                */
+#define LB_REDIALS_PER_SEC 100 /* ... and so many for a fleet: half a millisecond each */
+#define LB_PORTS 3             /* of ours besides the usual one (paths.c) ... */
+#define LB_PORT_FIRST 61000    /* ... from here on: the kernel's own choice ends below by default */
+#define LB_PORT_SHARED (500 * NSEC_PER_MSEC) /* by those that want another within so long */
+#define LB_ELSEWHERE (10 * NSEC_PER_MSEC)    /* between two attempts from another port */
+#define LB_ROUND_MAX (20 * NSEC_PER_SEC)     /* longer rounds of dials are not doubled */
+#define LB_NO_WAY (2 * NSEC_PER_SEC) /* without one of our own to a server: no verdict before */
+#define LB_LOOK                                                                                    \
+    16 /* backends that are looked at in one go, after our own addresses have changed              \
+        */
+#define LB_LOOK_SETTLE (50 * NSEC_PER_MSEC) /* from a notice of it to the look: more may come */
+#define LB_LOOK_PAUSE (500 * NSEC_PER_MSEC) /* between two looks */
 
 struct lb_metric {
     uint64_t number;
@@ -87,6 +103,7 @@ struct lost {
     unsigned resets;    /* that were the answer */
     qhcp_nsec heed_at;  /* the next reset counts from then on: anybody can repeat one */
     qhcp_nsec ask_at, ask_pace;
+    qhcp_nsec dial_at, dial_pace; /* a handshake beside the connection that fell silent */
 };
 
 /* What a server told of itself: told.c. */
@@ -110,10 +127,14 @@ struct backend {
     union qhcp_addr addrs[LIMIT_ADDRS];
     uint8_t n_addrs, at, tried;
     union qhcp_addr remote; /* where the last session was; AF_UNSPEC: there was none */
+    uint16_t port;          /* of ours that this attempt is made from; 0: the usual one */
+    uint16_t home;          /* the one that led to it last */
+    union qhcp_addr source; /* our address towards it at the last dial; AF_UNSPEC: unknown */
     bool resolving;
-    enum health_signal worst; /* of this round's failures */
-    char why[QHCP_TEXT];      /* the failure to tell: of the worst */
-    int icmp_error;           /* errno of the last ICMP for it */
+    enum health_signal worst;            /* of this round's failures */
+    char why[QHCP_TEXT];                 /* the failure to tell: of the worst */
+    int icmp_error;                      /* errno of the last ICMP for it */
+    qhcp_nsec no_way_since, no_way_last; /* this machine itself has had no way there */
 
     struct quic_conn *conn;
     struct session_lb session;
@@ -194,10 +215,18 @@ struct qhcp_lb {
     unsigned cross; /* the newest cross-check's number: others asked while one falls silent */
     unsigned cross_asked, cross_silent;
     qhcp_nsec cross_at;
-    size_t cross_next; /* who is asked next */
+    size_t cross_next;        /* who is asked next */
+    uint16_t ports[LB_PORTS]; /* of ours besides the usual one; 0: none yet (paths.c) */
+    unsigned port_newest, ports_made;
+    qhcp_nsec port_until;     /* the newest is given out until then */
+    qhcp_nsec elsewhere_from; /* no attempt from another port before */
+    qhcp_nsec look_at;        /* when backends are looked at for our own change of address */
+    qhcp_nsec look_from;      /* not before */
+    size_t look_next;
     bool stopping;
     qhcp_nsec now;  /* of the public call under way */
-    int icmp_error; /* errno of the ICMP under way */
+    int icmp_error; /* errno of the ICMP under way ... */
+    bool icmp_own;  /* ... which is this machine's own word */
     qhcp_nsec stop_at;
 };
 
@@ -234,6 +263,18 @@ void backend_drop(struct backend *b, int code, const char *words);
 /* Its health may have changed: what does that say of ourselves?  Are others to be asked? */
 void cross_look(struct backend *b);
 void cross_forget(struct backend *b);
+
+/* paths.c */
+/* b is being dialled at `remote`. */
+void paths_dialled(struct backend *b, const union qhcp_addr *remote);
+/* Another port of ours to dial from; 0: not now, it would be one too many. */
+uint16_t paths_port(struct qhcp_lb *lb, qhcp_nsec now);
+void paths_moved(struct qhcp_lb *lb, qhcp_nsec now);
+/* This machine's own word on b: it has no way there, and that is not for long yet.  An address that
+ * is renewed, a link that fails over: there is none for a moment. */
+bool paths_no_way(struct backend *b, qhcp_nsec now);
+/* Looks at a few backends, once lb->look_at has come. */
+void paths_look(struct qhcp_lb *lb, qhcp_nsec now);
 
 /* link.c */
 extern const struct quic_handlers link_handlers;

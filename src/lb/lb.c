@@ -115,6 +115,7 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
     if (!lb)
         return QHCP_E_NOMEM;
     lb->now = now;
+    lb->look_at = NSEC_NEVER;
     if (getrandom(&lb->seed, sizeof lb->seed, 0) != sizeof lb->seed) {
         snprintf(words, words_cap, "the kernel gives no random bytes");
         err = QHCP_E_INTERNAL;
@@ -317,6 +318,7 @@ void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_add
 {
     advance(lb, now);
     lb->icmp_error = error;
+    lb->icmp_own = quoted == NULL;
     quic_unreachable(lb->quic, now, remote, quoted, quoted_len, link_icmp);
 }
 
@@ -324,6 +326,7 @@ qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
 {
     qhcp_nsec at = nsec_min(heap_deadline(&lb->heap), quic_deadline(lb->quic));
 
+    at = nsec_min(at, lb->look_at);
     return lb->stopping ? nsec_min(at, lb->stop_at) : at;
 }
 
@@ -336,6 +339,15 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
     quic_expire(lb->quic, now);
     for (size_t i = 0; i < most && heap_deadline(&lb->heap) <= now; i++)
         backend_expire((struct backend *)heap_first(&lb->heap), now);
+    if (lb->look_at <= now)
+        paths_look(lb, now);
+}
+
+void qhcp_lb_moved(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    advance(lb, now);
+    if (!lb->stopping)
+        paths_moved(lb, now);
 }
 
 void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n)
@@ -426,6 +438,7 @@ void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)
     if (lb->stopping)
         return;
     lb->stopping = true;
+    lb->look_at = NSEC_NEVER;
     lb->stop_at = nsec_add(now, LB_STOP_MAX);
     for (size_t i = 0; i < lb->count; i++) {
         backend_stop(lb->backends[i], now);

@@ -12,6 +12,12 @@ static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
     (void)ctx;
     if (!b)
         return;
+    if (quic_conn_port(c) != b->home && quic_conn_port(c) != 0)
+        lb_log(b->lb, QHCP_LOG_INFO,
+               "%s: reached from UDP port %u of ours; from the usual one it does not answer (a NAT "
+               "on the way that leads elsewhere?)",
+               b->text, quic_conn_port(c));
+    b->home = quic_conn_port(c);
     if (!quic_conn_resumed(c))
         b->peer_expires = quic_conn_peer_expires(c);
     talk_open(b, now);
@@ -170,8 +176,14 @@ void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain)
     if (!b || b->conn != c)
         return;
     b->icmp_error = b->lb->icmp_error;
-    if (b->health.phase == HEALTH_WATCHING && b->icmp_error != EMSGSIZE) /* checks are small */
+    if (b->health.phase != HEALTH_WATCHING || b->icmp_error == EMSGSIZE) /* checks are small */
+        return;
+    if (paths_no_way(b, now)) {
+        health_no_way(&b->health, now);
+        backend_rearm(b);
+    } else {
         backend_signal(b, now, certain ? HEALTH_SIGNAL_ICMP_CERTAIN : HEALTH_SIGNAL_ICMP);
+    }
 }
 
 const struct quic_handlers link_handlers = {

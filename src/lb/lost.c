@@ -3,13 +3,15 @@
  * For: a server that restarts, or a network that comes back, must not wait for the next reconnect
  * interval.  In flows a connection that fell silent or was closed by its server; out flow knocks
  * (the connection's last packet again, quic_conn_trace) and, where the connection may still be
- * alive at the other end, new checks at a falling pace.  Three things end it.  A packet on the old
+ * alive at the other end, new checks at a falling pace, and so handshakes beside it: the server may
+ * be elsewhere now, or we.  Three things end it.  A packet on the old
  * connection: it is taken up again, session and all, without a handshake.  A stateless reset: the
  * server is there and has forgotten us, so it is dialled now.  Or time, or a new session by other
  * ways.
  *
  * A verdict stays what it was until the server has answered checks again (health's `rise`).  All
- * knocks of a fleet share one budget.  It must never dial by itself: that is health's to say. */
+ * knocks of a fleet share one budget.  It must never dial by itself: it asks health to
+ * (health_redial). */
 #include <stdlib.h>
 
 #include "lb/internal.h"
@@ -39,7 +41,7 @@ static struct lost *make(struct backend *b, struct quic_conn *c, qhcp_nsec now)
     }
     l->until = nsec_add(now, LB_LOST_KEPT);
     l->pace = LB_KNOCK;
-    l->ask_at = NSEC_NEVER;
+    l->ask_at = l->dial_at = NSEC_NEVER;
     b->lost = l;
     b->lb->lost++;
     l->knock_at = on_grid(now + pace(b)); /* one that stops is to have stopped by then */
@@ -49,6 +51,16 @@ static struct lost *make(struct backend *b, struct quic_conn *c, qhcp_nsec now)
 void lost_remember(struct backend *b, qhcp_nsec now, struct quic_conn *c)
 {
     (void)make(b, c, now);
+}
+
+/* A fleet that fell silent as a whole is not dialled at once, nor one that stays silent often. */
+static qhcp_nsec redial(struct backend *b, qhcp_nsec now)
+{
+    qhcp_nsec share = b->lb->lost * (NSEC_PER_SEC / LB_REDIALS_PER_SEC);
+    qhcp_nsec at = nsec_add(now, nsec_max(b->lost->dial_pace, share));
+
+    b->lost->dial_pace *= 2;
+    return at;
 }
 
 bool lost_keep(struct backend *b, qhcp_nsec now)
@@ -64,6 +76,8 @@ bool lost_keep(struct backend *b, qhcp_nsec now)
     l->reverify_at = b->reverify_at;
     l->ask_pace = LB_KNOCK;
     l->ask_at = nsec_add(now, l->ask_pace);
+    l->dial_pace = LB_REDIAL;
+    l->dial_at = redial(b, now);
     b->conn = NULL;
     b->inbox = (struct inbox){0};
     return true;
@@ -144,7 +158,9 @@ qhcp_nsec lost_deadline(const struct backend *b)
 {
     const struct lost *l = b->lost;
 
-    return l ? nsec_min(l->until, nsec_min(l->knock_at, l->ask_at)) : NSEC_NEVER;
+    if (!l)
+        return NSEC_NEVER;
+    return nsec_min(nsec_min(l->until, l->dial_at), nsec_min(l->knock_at, l->ask_at));
 }
 
 /* A new check on the old connection: where only the way back is cut, the server has had every other
@@ -171,6 +187,7 @@ static void ask(struct backend *b, qhcp_nsec now)
 
 void lost_expire(struct backend *b, qhcp_nsec now)
 {
+    struct health_step step = {0};
     struct lost *l = b->lost;
 
     if (!l)
@@ -181,10 +198,13 @@ void lost_expire(struct backend *b, qhcp_nsec now)
     }
     if (l->ask_at <= now)
         ask(b, now);
-    if (l->knock_at > now)
-        return;
-    if (quic_trace_knock(l->trace) == 0)
+    if (l->knock_at <= now && quic_trace_knock(l->trace) == 0)
         l->knock_at = on_grid(nsec_add(now, pace(b)));
-    else
+    else if (l->knock_at <= now)
         l->knock_at = nsec_add(now, NSEC_PER_MSEC); /* too many in one go */
+    if (l->dial_at > now)
+        return;
+    l->dial_at = redial(b, now);
+    health_redial(&b->health, now, &step);
+    backend_act(b, now, &step);
 }

@@ -1,5 +1,3 @@
-#include "loop/loop.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,53 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <ev.h>
-
-#include "quic/udp.h"
-
-#define LOOP_SOCKETS 2 /* one per address family */
-#define LOOP_SIGNALS 8
-#define LOOP_READERS 4         /* loop_watch_readable */
-#define LOOP_READ_BATCHES 16   /* per socket and wake-up: fair to timers and to the other socket */
-#define LOOP_STALL_BATCHES 128 /* after a stall: more than the largest receive buffer holds */
-#define LOOP_SEND_BATCHES 64   /* per wait: a fleet's first dials must not starve reading */
-#define LOOP_ERRORS 256        /* entries of the error queue per wake-up */
-#define LOOP_STALL (20 * NSEC_PER_MSEC) /* later than this is a stall */
-#define LOOP_BLOCKED NSEC_PER_MSEC      /* between timers while a socket takes nothing */
-
-struct loop_socket {
-    struct loop *loop;
-    struct udp *udp;
-    int family;
-    ev_io readable, writable;
-};
-
-struct loop_reader {
-    ev_io readable;
-    void (*fn)(void *ctx, qhcp_nsec now);
-    void *ctx;
-};
-
-struct loop {
-    struct loop_client client;
-    struct ev_loop *ev;
-    struct loop_socket sockets[LOOP_SOCKETS];
-    size_t n_sockets;
-    bool held;      /* nothing is read */
-    size_t primary; /* the socket whose room the core fills first */
-    int timer_fd;   /* CLOCK_MONOTONIC, absolute: epoll's own timeouts are whole milliseconds */
-    ev_io timer;
-    qhcp_nsec armed; /* what timer_fd is set to */
-    ev_prepare before_wait;
-    ev_idle again; /* running: do not wait, there is more to send */
-    ev_signal signals[LOOP_SIGNALS];
-    size_t n_signals;
-    struct loop_reader readers[LOOP_READERS];
-    size_t n_readers;
-    ev_io writable; /* loop_watch_writable */
-    void (*on_writable)(void *ctx);
-    void *on_writable_ctx;
-};
+#include "loop/internal.h"
 
 qhcp_nsec loop_now(void)
 {
@@ -61,59 +13,6 @@ qhcp_nsec loop_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (qhcp_nsec)ts.tv_sec * NSEC_PER_SEC + (qhcp_nsec)ts.tv_nsec;
-}
-
-static void drain_errors(struct loop *l, struct loop_socket *s)
-{
-    struct udp_error e;
-
-    for (size_t i = 0; i < LOOP_ERRORS && udp_next_error(s->udp, &e) == 1; i++)
-        if (l->client.unreachable)
-            l->client.unreachable(l->client.ctx, loop_now(), &e.remote, e.error, e.quoted,
-                                  e.quoted_len);
-}
-
-/* Up to `batches` batches.  A wake-up that finds no datagram was for the error queue. */
-static void read_socket(struct loop *l, struct loop_socket *s, size_t batches, bool woken)
-{
-    struct qhcp_packet *packets;
-    uint32_t dropped;
-    size_t i;
-
-    for (i = 0; i < batches && !l->held; i++) {
-        int n = udp_receive(s->udp, &packets);
-        if (n <= 0)
-            break;
-        l->client.receive(l->client.ctx, loop_now(), packets, (size_t)n);
-        if (n < UDP_BATCH) {
-            i++;
-            break; /* level-triggered: what came meanwhile wakes us again */
-        }
-    }
-    if (i == 0 && woken)
-        drain_errors(l, s);
-    dropped = udp_take_dropped(s->udp);
-    if (dropped > 0 && l->client.dropped)
-        l->client.dropped(l->client.ctx, loop_now(), dropped);
-}
-
-static void on_readable(struct ev_loop *ev, ev_io *w, int revents)
-{
-    struct loop_socket *s = w->data;
-
-    (void)ev;
-    (void)revents;
-    read_socket(s->loop, s, LOOP_READ_BATCHES, true);
-}
-
-static void on_socket_writable(struct ev_loop *ev, ev_io *w, int revents)
-{
-    struct loop_socket *s = w->data;
-
-    (void)revents;
-    udp_flush(s->udp);
-    if (udp_pending(s->udp) == 0)
-        ev_io_stop(ev, w);
 }
 
 static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
@@ -126,18 +25,10 @@ static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
     (void)revents;
     l->armed = 0; /* fired: to be set anew, which also makes it unreadable */
     for (size_t i = 0; i < l->n_sockets; i++)
-        read_socket(l, &l->sockets[i], stalled ? LOOP_STALL_BATCHES : LOOP_READ_BATCHES, stalled);
+        sockets_read(l, &l->sockets[i], stalled ? LOOP_STALL_BATCHES : LOOP_READ_BATCHES, stalled);
     now = loop_now();
     if (l->client.deadline(l->client.ctx) <= now)
         l->client.expire(l->client.ctx, now);
-}
-
-static bool any_pending(const struct loop *l)
-{
-    for (size_t i = 0; i < l->n_sockets; i++)
-        if (udp_pending(l->sockets[i].udp) > 0)
-            return true;
-    return false;
 }
 
 /* While a socket takes nothing, the core stays due, and nothing that it could do would change that:
@@ -146,7 +37,7 @@ static qhcp_nsec not_at_once(const struct loop *l, qhcp_nsec due)
 {
     qhcp_nsec now = loop_now(), soon = now + LOOP_BLOCKED;
 
-    if (due >= soon || !any_pending(l))
+    if (due >= soon || !sockets_pending(l))
         return due;
     return l->armed > now && l->armed < soon ? l->armed : soon;
 }
@@ -168,92 +59,18 @@ static void arm(struct loop *l)
         l->armed = due;
 }
 
-static void copy_packet(struct qhcp_packet *dst, const struct qhcp_packet *src)
-{
-    dst->local = src->local;
-    dst->remote = src->remote;
-    dst->ecn = src->ecn;
-    dst->len = src->len;
-    memcpy(dst->data, src->data, src->len);
-}
-
-/* Copies what goes to the other family's socket over into its room, closes the gaps, and returns
- * how many packets are left in the first room.  Without another socket such packets have no route.
- */
-static size_t split(struct loop *l, struct qhcp_packet *room, size_t n, size_t *ret_other)
-{
-    struct loop_socket *first = &l->sockets[l->primary];
-    struct qhcp_packet *to =
-        l->n_sockets == LOOP_SOCKETS ? udp_room(l->sockets[1 - l->primary].udp) : NULL;
-    size_t kept = 0, moved = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        if (room[i].remote.sa.sa_family == first->family) {
-            if (kept != i)
-                copy_packet(&room[kept], &room[i]);
-            kept++;
-        } else if (to) {
-            copy_packet(&to[moved++], &room[i]);
-        } else if (l->client.unreachable) {
-            l->client.unreachable(l->client.ctx, loop_now(), &room[i].remote, ENETUNREACH, NULL, 0);
-        }
-    }
-    *ret_other = moved;
-    return kept;
-}
-
-static void send_from(struct loop *l, struct loop_socket *s, size_t n)
-{
-    if (n == 0)
-        return;
-    if (udp_send(s->udp, n) < (int)n)
-        drain_errors(l, s);
-    if (udp_pending(s->udp) > 0)
-        ev_io_start(l->ev, &s->writable);
-}
-
-/* Sends until the core has nothing more; false: it may have. */
-static bool send_all(struct loop *l)
-{
-    for (size_t i = 0; i < LOOP_SEND_BATCHES; i++) {
-        struct loop_socket *first = &l->sockets[l->primary];
-        struct loop_socket *other = &l->sockets[1 - l->primary];
-        size_t other_n;
-        if (l->n_sockets == 0 || any_pending(l))
-            return true; /* EV_WRITE brings us back */
-        struct qhcp_packet *room = udp_room(first->udp);
-        size_t n = l->client.send(l->client.ctx, loop_now(), room, UDP_BATCH);
-        if (n == 0)
-            return true;
-        n = split(l, room, n, &other_n);
-        send_from(l, first, n);
-        if (other_n > 0)
-            send_from(l, other, other_n);
-        if (other_n > n)
-            l->primary = 1 - l->primary;
-    }
-    return false;
-}
-
-static void tell_blocked(struct loop *l)
-{
-    for (size_t i = 0; i < l->n_sockets; i++)
-        if (udp_take_blocked(l->sockets[i].udp) && l->client.blocked)
-            l->client.blocked(l->client.ctx, loop_now());
-}
-
 static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
 {
     struct loop *l = w->data;
 
     (void)revents;
     /* Sending can end connections, and the turn can ask for more to be sent: neither may wait. */
-    bool all = send_all(l);
+    bool all = sockets_send(l);
     if (l->client.turn) {
         l->client.turn(l->client.ctx, loop_now());
-        all = send_all(l) && all;
+        all = sockets_send(l) && all;
     }
-    tell_blocked(l);
+    sockets_tell_blocked(l);
     if (all)
         ev_idle_stop(ev, &l->again);
     else
@@ -300,6 +117,7 @@ int loop_new(const struct loop_client *client, struct loop **ret)
     ev_io_start(l->ev, &l->timer);
     ev_prepare_start(l->ev, &l->before_wait);
     l->armed = NSEC_NEVER;
+    l->route_fd = -1;
     *ret = l;
     return 0;
 free_ev:
@@ -307,17 +125,6 @@ free_ev:
 free_loop:
     free(l);
     return r;
-}
-
-void loop_unbind(struct loop *l)
-{
-    for (size_t i = 0; i < l->n_sockets; i++) {
-        ev_io_stop(l->ev, &l->sockets[i].readable);
-        ev_io_stop(l->ev, &l->sockets[i].writable);
-        udp_close(l->sockets[i].udp);
-    }
-    l->n_sockets = 0;
-    l->primary = 0;
 }
 
 void loop_free(struct loop *l)
@@ -334,41 +141,10 @@ void loop_free(struct loop *l)
     ev_prepare_stop(l->ev, &l->before_wait);
     ev_idle_stop(l->ev, &l->again);
     close(l->timer_fd);
+    if (l->route_fd >= 0)
+        close(l->route_fd);
     ev_loop_destroy(l->ev);
     free(l);
-}
-
-int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound)
-{
-    struct loop_socket *s = &l->sockets[l->n_sockets];
-
-    for (size_t i = 0; i < l->n_sockets; i++)
-        if (l->sockets[i].family == addr->sa.sa_family)
-            return QHCP_E_EXISTS;
-    int r = udp_open(addr, rcvbuf, &s->udp);
-    if (r < 0)
-        return r;
-    s->loop = l;
-    s->family = addr->sa.sa_family;
-    ev_io_init(&s->readable, on_readable, udp_fd(s->udp), EV_READ);
-    ev_io_init(&s->writable, on_socket_writable, udp_fd(s->udp), EV_WRITE);
-    s->readable.data = s->writable.data = s;
-    ev_io_start(l->ev, &s->readable);
-    l->n_sockets++;
-    if (ret_bound)
-        udp_local(s->udp, ret_bound);
-    return 0;
-}
-
-void loop_hold(struct loop *l, bool hold)
-{
-    l->held = hold;
-    for (size_t i = 0; i < l->n_sockets; i++) {
-        if (hold)
-            ev_io_stop(l->ev, &l->sockets[i].readable);
-        else
-            ev_io_start(l->ev, &l->sockets[i].readable);
-    }
 }
 
 int loop_catch(struct loop *l, int signum)
@@ -432,7 +208,7 @@ int loop_watch_readable(struct loop *l, int fd, void (*fn)(void *ctx, qhcp_nsec 
 void loop_run(struct loop *l)
 {
     ev_run(l->ev, 0);
-    send_all(l);
+    sockets_send(l);
 }
 
 void loop_stop(struct loop *l)

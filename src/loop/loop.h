@@ -1,8 +1,9 @@
 /* The event loop around a core: sockets, the deadline, signals.
  *
- * What flows in: datagrams and ICMP errors from at most one UDP socket per address family, the
- * passing of the core's deadline, signals.  What flows out: whatever the core has to send, before
- * every wait.  The loop knows no message and no server; it must never wait anywhere but in epoll.
+ * What flows in: datagrams and ICMP errors from at most one UDP socket per address family (and from
+ * those on ports that the core asks for by a packet's `local`), the passing of the core's deadline,
+ * signals.  What flows out: whatever the core has to send, before every wait.  The loop knows no
+ * message and no server; it must never wait anywhere but in epoll.
  *
  * After a stall what waits in the sockets is received before any deadline is judged, so that a late
  * wake-up never looks like a peer's silence. */
@@ -60,7 +61,7 @@ int loop_catch(struct loop *l, int signum);
 /* Calls fn whenever fd can be written to, while on; one descriptor at a time. */
 void loop_watch_writable(struct loop *l, int fd, bool on, void (*fn)(void *ctx), void *ctx);
 
-/* Calls fn whenever fd can be read, until loop_free.  QHCP_E_FULL beyond four. */
+/* Calls fn whenever fd can be read, until loop_free.  QHCP_E_FULL beyond six. */
 int loop_watch_readable(struct loop *l, int fd, void (*fn)(void *ctx, qhcp_nsec now), void *ctx);
 
 /* Runs until loop_stop; what the core still has to send then is sent. */

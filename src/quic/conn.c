@@ -16,6 +16,7 @@
  * once; a packet that somebody on the way copied and sent faster, from an address of his own,
  * nothing: the answer to it would have gone astray.  What is heard then is for ngtcp2 to validate
  * (RFC 9000, 9.3). */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -255,6 +256,15 @@ void quic_conn_set_user(struct quic_conn *c, void *user)
 void *quic_conn_user(const struct quic_conn *c)
 {
     return c->user;
+}
+
+uint16_t quic_conn_port(const struct quic_conn *c)
+{
+    union qhcp_addr local = {0};
+    const ngtcp2_path *path = ngtcp2_conn_get_path(c->ng);
+
+    memcpy(&local, path->local.addr, path->local.addrlen);
+    return ntohs(local.in.sin_port); /* at the same place in both families */
 }
 
 void quic_conn_remote(const struct quic_conn *c, union qhcp_addr *ret)

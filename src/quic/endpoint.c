@@ -5,6 +5,7 @@
  *
  * Connections end in quic_send only, after their CONNECTION_CLOSE is written and their owner was
  * told: everywhere else they are merely marked, so that no handler finds one freed. */
+#include <arpa/inet.h>
 #include <gnutls/crypto.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -260,6 +261,8 @@ int quic_dial(struct quic_endpoint *e, qhcp_nsec now, const struct quic_dial *di
     struct quic_conn *c;
     int rv;
 
+    open.local.sa.sa_family = dial->remote.sa.sa_family;
+    open.local.in.sin_port = htons(dial->port); /* at the same place in both families */
     if (e->config.server || dial->name == NULL ||
         (dial->remote.sa.sa_family != AF_INET && dial->remote.sa.sa_family != AF_INET6))
         return QHCP_E_ARG;

@@ -319,7 +319,7 @@ void quic_stateless_reset(struct quic_endpoint *e, qhcp_nsec now, const struct q
 /* 0 and the original connection ID when the Initial's token is one of ours. */
 int quic_stateless_verify(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,
                           const ngtcp2_pkt_hd *hd, ngtcp2_cid *ret);
-/* Puts a packet of no connection among the answers.  QHCP_E_FULL. */
+/* Puts a packet of no connection among the answers; local may be AF_UNSPEC.  QHCP_E_FULL. */
 int quic_stateless_send(struct quic_endpoint *e, const union qhcp_addr *local,
                         const union qhcp_addr *remote, const uint8_t *p, size_t n);
 size_t quic_stateless_take(struct quic_endpoint *e, struct qhcp_packet *packets, size_t n);

@@ -136,6 +136,7 @@ struct quic_dial {
     const char *name;    /* to verify: DNS name (SNI) or address literal (no SNI) */
     struct slice ticket; /* may be empty */
     qhcp_nsec timeout;   /* of the handshake */
+    uint16_t port; /* of ours to send from: every packet's `local` says it; 0: the usual one */
     void *user;
 };
 int quic_dial(struct quic_endpoint *e, qhcp_nsec now, const struct quic_dial *dial,
@@ -144,6 +145,8 @@ int quic_dial(struct quic_endpoint *e, qhcp_nsec now, const struct quic_dial *di
 void quic_conn_set_user(struct quic_conn *c, void *user);
 void *quic_conn_user(const struct quic_conn *c);
 void quic_conn_remote(const struct quic_conn *c, union qhcp_addr *ret);
+/* Client: the port that was asked for; 0: the usual one. */
+uint16_t quic_conn_port(const struct quic_conn *c);
 qhcp_nsec quic_conn_srtt(const struct quic_conn *c);
 /* How long the peer may wait before it acknowledges what it did not ask for: its max_ack_delay; 0
  * for one longer than a second, by which it says that it holds back what it asked for alone

@@ -8,6 +8,7 @@
  * closed.  A peer that was merely cut off, and never had this packet, answers what is in it, on the
  * connection, if we still have that.  Else nothing.  Nothing is sealed, counted or put into the
  * congestion window for it; the owner keeps a budget. */
+#include <arpa/inet.h>
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,8 @@
 struct quic_trace {
     struct quic_endpoint *endpoint;
     void *user;
-    union qhcp_addr remote;
-    struct quic_link *links; /* the peer's reset tokens */
+    union qhcp_addr local, remote; /* local: AF_UNSPEC, or a port of ours */
+    struct quic_link *links;       /* the peer's reset tokens */
     size_t size;
     uint8_t packet[QUIC_LAST_PACKET];
 };
@@ -74,6 +75,10 @@ int quic_conn_trace(struct quic_conn *c, void *user, struct quic_trace **ret)
     t->endpoint = c->endpoint;
     t->user = user;
     t->remote = c->remote;
+    if (quic_conn_port(c) != 0) {
+        t->local.sa.sa_family = c->remote.sa.sa_family;
+        t->local.in.sin_port = htons(quic_conn_port(c));
+    }
     rv = take_packet(t, c);
     if (rv == 0)
         rv = take_tokens(t, c);
@@ -100,9 +105,7 @@ void quic_trace_free(struct quic_trace *t)
 
 int quic_trace_knock(struct quic_trace *t)
 {
-    const union qhcp_addr any = {0};
-
-    return quic_stateless_send(t->endpoint, &any, &t->remote, t->packet, t->size);
+    return quic_stateless_send(t->endpoint, &t->local, &t->remote, t->packet, t->size);
 }
 
 const union qhcp_addr *quic_trace_remote(const struct quic_trace *t)

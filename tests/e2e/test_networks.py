@@ -58,6 +58,41 @@ class Networks(RawCase):
         lb.wait_event("up", 5, since=at)
         self.assertNotIn("do not leave", server.errors())
 
+    def test_our_own_address_changes_and_no_server_is_called_down(self):
+        self.linked()
+        _, lb = self.start_both()
+        with self.lb_ns:
+            ip("address", "delete", f"{LB}/24", "dev", "veth0")
+            ip("address", "add", "10.78.0.9/24", "dev", "veth0")
+        wait_log(lb, "our own address towards it has changed", 5 * SLOW)
+        _, before = lb.wait_status(lambda s: True, 5, len(lb.lines))
+        lb.wait_status(lambda s: s["up"] == 1 and s["servers"][0]["checks_ok"] >
+                       before["servers"][0]["checks_ok"] + 2, 5, len(lb.lines))
+        self.assertEqual([e["to"] for e in lb.events()], ["up"])
+
+    def test_a_server_behind_a_nat_is_followed_to_its_new_place(self):
+        self.linked()
+        with self.server_ns:
+            for last in (3, 4):
+                ip("address", "add", f"10.78.0.{last}/24", "dev", "veth0")
+        self.lead_to("10.78.0.3")
+        old = self.ready_server(PORT, "--id", "old", ip="10.78.0.3", namespace=self.server_ns)
+        self.ready_server(PORT, "--id", "new", ip="10.78.0.4", namespace=self.server_ns)
+        lb = self.lb([f"{SERVER}:{PORT}"], "--status-interval", "100ms", "--reconnect-interval", "30",
+                     port=LB_PORT, namespace=self.lb_ns)
+        lb.wait_status(lambda s: s["servers"][0]["server_id"] == "old" and s["up"] == 1, 10)
+        old.kill()
+        self.lead_to("10.78.0.4")
+        at, _ = lb.wait_event("down", 5)
+        lb.wait_event("up", 10, since=at)
+        lb.wait_status(lambda s: s["servers"][0]["server_id"] == "new", 5)
+        self.assertIn("reached from UDP port", lb.errors())
+
+    def lead_to(self, target):
+        self.server_ns.nft("table ip n { chain p { type nat hook prerouting priority -100; }; }\n"
+                           "flush chain ip n p\n"
+                           f"add rule ip n p ip daddr {SERVER} udp dport {PORT} dnat to {target}\n")
+
     def test_only_the_mtu_of_our_own_interface_is_said(self):
         self.linked()
         with self.lb_ns:

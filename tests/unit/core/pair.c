@@ -24,6 +24,7 @@ struct flying {
 
 static struct flying queue[QUEUE];
 static size_t queued;
+static uint8_t flows[PAIR_SERVERS][65536]; /* the NAT's, by the load balancer's port */
 
 static int64_t wall_clock(void *ctx)
 {
@@ -61,7 +62,7 @@ static void resolve(void *ctx, size_t id, const char *host, uint16_t port)
     (void)host;
     address(&addrs[0], port);
     address(&addrs[1], port + 1);
-    qhcp_lb_resolved(p->lb, p->now, id, addrs, 2, "");
+    qhcp_lb_resolved(p->lb, p->now, id, addrs + p->moved, 2u - p->moved, "");
 }
 
 static void on_log(void *ctx, enum qhcp_log_level level, const char *text)
@@ -80,10 +81,12 @@ void pair_init(struct pair *p)
 {
     memset(p, 0, sizeof *p);
     queued = 0;
+    memset(flows, 0, sizeof flows);
     p->seed = 1;
     p->now = 1000000000;
     p->wall = time(NULL);
     p->icmp = true;
+    p->own = 1;
     snprintf(p->dir, sizeof p->dir, "/tmp/qhcp-pair-XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     setenv("QHCP_STATE_DIR", p->dir, 1);
@@ -152,6 +155,16 @@ void pair_kill(struct pair *p, int i)
     p->servers[i] = NULL;
 }
 
+static bool source(void *ctx, const union qhcp_addr *remote, union qhcp_addr *ret)
+{
+    struct pair *p = ctx;
+
+    (void)remote;
+    address(ret, 0);
+    ret->in.sin_addr.s_addr = htonl(0x7f000000u | p->own);
+    return p->own != 0;
+}
+
 static struct qhcp_lb_config complete(struct pair *p, const struct qhcp_lb_config *config)
 {
     struct qhcp_lb_config c = config ? *config : (struct qhcp_lb_config){0};
@@ -160,6 +173,7 @@ static struct qhcp_lb_config complete(struct pair *p, const struct qhcp_lb_confi
     c.ctx = p;
     c.wall_clock = wall_clock;
     c.resolve = resolve;
+    c.source = source;
     c.event = on_event;
     c.log = on_log;
     return c;
@@ -197,6 +211,15 @@ static bool lost(struct pair *p)
     return (z ^ (z >> 31)) % 100 < p->loss;
 }
 
+static bool translated(struct pair *p, int server, uint16_t port)
+{
+    uint8_t *flow = &flows[server][port];
+
+    if (*flow == 0)
+        *flow = p->nat[server];
+    return *flow == p->nat[server];
+}
+
 static void put(struct pair *p, int server, bool to_lb, const struct qhcp_packet *packet)
 {
     bool initial = !to_lb && (packet->data[0] & 0xf0) == 0xc0; /* RFC 9000, 17.2.2 */
@@ -205,6 +228,8 @@ static void put(struct pair *p, int server, bool to_lb, const struct qhcp_packet
     p->packets++;
     p->dials += initial;
     if (p->shy[server] && initial)
+        return;
+    if (!to_lb && p->nat[server] > 0 && !translated(p, server, packet->local.in.sin_port))
         return;
     if (p->cut[server] || (to_lb ? p->mute : p->deaf)[server] || lost(p))
         return;
@@ -230,7 +255,10 @@ static void collect(struct pair *p)
     struct qhcp_packet out = {.data = data, .cap = sizeof data};
 
     while (p->lb && qhcp_lb_send(p->lb, p->now, &out, 1) == 1)
-        put(p, ntohs(out.remote.in.sin_port) - PORT, false, &out);
+        if (p->own == 0)
+            qhcp_lb_unreachable(p->lb, p->now, &out.remote, ENETUNREACH, NULL, 0);
+        else
+            put(p, ntohs(out.remote.in.sin_port) - PORT, false, &out);
     for (int i = 0; i < PAIR_SERVERS; i++)
         while (p->servers[i] && qhcp_server_send(p->servers[i], p->now, &out, 1) == 1)
             put(p, i, true, &out);

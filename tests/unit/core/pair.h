@@ -27,8 +27,12 @@ struct pair {
     bool mute[PAIR_SERVERS];                   /* those from it, */
     bool deaf[PAIR_SERVERS];                   /* those to it, */
     bool shy[PAIR_SERVERS];                    /* or only those that begin a handshake */
-    bool icmp;                                 /* nobody listening is told by ICMP */
-    unsigned loss;                             /* percent, each way */
+    uint8_t nat[PAIR_SERVERS]; /* above 0: a NAT, whose flows stay for ever with the target (this
+                                * number) that they began with: others lead nowhere */
+    bool moved;                /* names have the next server's address alone */
+    uint8_t own;               /* the load balancer's address is 127.0.0.own; 0: it has no way */
+    bool icmp;                 /* nobody listening is told by ICMP */
+    unsigned loss;             /* percent, each way */
     uint64_t seed;
     const char *const *services; /* of servers started from now on */
     size_t n_services;

@@ -1,5 +1,6 @@
 /* Servers that were lost and come back: at once, by the old connection where both ends still have
- * it, by a new one where the server has forgotten it; within a minute, and at no great cost. */
+ * it, by a new one where the server has forgotten it, or where it or we are elsewhere; within a
+ * minute, and at no great cost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,15 +42,16 @@ static bool in_state(struct pair *p, enum qhcp_state to)
     return p->n_events > 0 && p->events[p->n_events - 1].to == to;
 }
 
-static void a_server_that_was_cut_off_is_up_again_at_once_without_a_handshake(void **state)
+static void a_server_that_was_cut_off_is_up_again_at_once(void **state)
 {
     struct pair *p = *state;
     bool *const ways[] = {&p->cut[0], &p->deaf[0], &p->mute[0]};
     static const unsigned seconds[] = {1, 5, 20};
+    unsigned new = 0;
 
     for (size_t way = 0; way < 3; way++) {
         for (size_t i = 0; i < 3; i++) {
-            unsigned dials = p->dials, sessions = p->sessions;
+            unsigned sessions = p->sessions;
 
             *ways[way] = true;
             assert_true(pair_run(p, 200 * MSEC, down0));
@@ -57,12 +59,12 @@ static void a_server_that_was_cut_off_is_up_again_at_once_without_a_handshake(vo
             *ways[way] = false;
             /* What only the way back was cut off from is asked anew each second. */
             assert_true(pair_run(p, way == 2 ? SEC + SOON : SOON, pair_all_up));
-            assert_int_equal(p->dials, dials);
-            assert_int_equal(p->sessions, sessions);
+            new += p->sessions - sessions;
             pair_run(p, 2 * SEC, NULL); /* and it is watched as before */
             assert_true(in_state(p, QHCP_UP));
         }
     }
+    assert_in_range(new, 0, 3); /* a handshake that happened to be under way may be there first */
 }
 
 static void what_was_answered_late_is_no_round_trip(void **state)
@@ -129,7 +131,7 @@ static void a_restarted_server_is_up_within_50_ms_of_listening(void **state)
     }
 }
 
-static void a_restart_with_other_keys_waits_for_the_reconnect_interval(void **state)
+static void a_restart_with_other_keys_is_found_by_a_handshake_beside(void **state)
 {
     struct pair *p = *state;
     char path[128];
@@ -139,8 +141,7 @@ static void a_restart_with_other_keys_waits_for_the_reconnect_interval(void **st
     snprintf(path, sizeof path, "%s/secret", p->dir);
     assert_int_equal(remove(path), 0); /* resets are of this */
     pair_start(p, 0);
-    assert_false(pair_run(p, 28 * SEC, pair_all_up));
-    assert_true(pair_run(p, 4 * SEC, pair_all_up));
+    assert_true(pair_run(p, SEC, pair_all_up)); /* not after the reconnect interval of 30 s */
 }
 
 static void after_a_minute_only_the_reconnect_interval_counts(void **state)
@@ -217,10 +218,10 @@ static void a_load_balancer_that_stops_leaves_what_is_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_server_that_was_cut_off_is_up_again_at_once_without_a_handshake),
+        TEST(a_server_that_was_cut_off_is_up_again_at_once),
         TEST(what_was_answered_late_is_no_round_trip),
         TEST(a_restarted_server_is_up_within_50_ms_of_listening),
-        TEST(a_restart_with_other_keys_waits_for_the_reconnect_interval),
+        TEST(a_restart_with_other_keys_is_found_by_a_handshake_beside),
         TEST(after_a_minute_only_the_reconnect_interval_counts),
         TEST(one_who_only_resets_is_not_dialled_each_time),
         TEST(a_lost_server_can_be_reloaded_removed_and_left),

@@ -1,0 +1,74 @@
+/* Our own addresses: which one leads to a peer, and that they may have changed.
+ *
+ * For: a machine whose address changes (DHCP, a VPN) must not wait until its servers' silence has
+ * convicted them.  In flow rtnetlink's notices, whose contents are not looked at: what matters to a
+ * peer is the source address that the kernel would choose now, and connect(2) on a UDP socket tells
+ * that without a packet. */
+#include "loop/route.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "loop/internal.h"
+
+bool route_source(void *ctx, const union qhcp_addr *remote, union qhcp_addr *ret)
+{
+    int fd = socket(remote->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    union qhcp_addr source = {0};
+    socklen_t size = sizeof source;
+    bool ok;
+
+    (void)ctx;
+    if (fd < 0)
+        return false;
+    ok = connect(fd, &remote->sa, address_len(remote)) == 0 &&
+         getsockname(fd, &source.sa, &size) == 0;
+    close(fd);
+    if (!ok)
+        return false;
+    source.in.sin_port = 0; /* at the same place in both families */
+    *ret = source;
+    return true;
+}
+
+static void on_notice(void *ctx, qhcp_nsec now)
+{
+    struct loop *l = ctx;
+    char notices[8192];
+    ssize_t n;
+
+    /* ENOBUFS: more has happened than there was room for, which is all that we want to know. */
+    do
+        n = recv(l->route_fd, notices, sizeof notices, MSG_DONTWAIT);
+    while (n > 0 || (n < 0 && errno == ENOBUFS));
+    l->on_route(l->on_route_ctx, now);
+}
+
+int route_watch(struct loop *l, void (*fn)(void *ctx, qhcp_nsec now), void *ctx)
+{
+    struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
+                                 .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                              RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE), r;
+
+    if (fd < 0)
+        return QHCP_E_IO;
+    if (bind(fd, (struct sockaddr *)&groups, sizeof groups) != 0) {
+        close(fd);
+        return QHCP_E_IO;
+    }
+    r = loop_watch_readable(l, fd, on_notice, l);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    l->route_fd = fd;
+    l->on_route = fn;
+    l->on_route_ctx = ctx;
+    return 0;
+}
