@@ -164,7 +164,9 @@ void quic_conn_hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet
     c->heard = 0;
     if (size == 0)
         return;
-    rv = ngtcp2_conn_read_pkt(c->ng, &path, &info, packet->data, size, now);
+    rv = ++c->n_heard > QUIC_PACKETS_MAX
+             ? NGTCP2_ERR_AEAD_LIMIT_REACHED
+             : ngtcp2_conn_read_pkt(c->ng, &path, &info, packet->data, size, now);
     if (rv != 0) {
         quic_conn_fail(c, rv);
         return;

@@ -71,6 +71,10 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
 #define QUIC_PROBES_MAX 50
 /* Server: how long a packet from a new address waits for one from the known address. */
 #define QUIC_STRAY (10 * NSEC_PER_MSEC)
+/* Of one connection.  Each can raise the packet number by 2^31 at most, and close to 2^62
+ * ngtcp2 1.11 stops the process (ngtcp2_pkt_adjust_pkt_num): some hours of packets, for one
+ * who tries. */
+#define QUIC_PACKETS_MAX (UINT32_C(1) << 30)
 #define QUIC_EARLY_MAX 4 /* 1-RTT packets that wait for the end of a client's handshake */
 
 enum {
@@ -134,6 +138,7 @@ struct quic_conn {
     qhcp_nsec probe_at; /* when unacknowledged control data provokes a PING; or NSEC_NEVER */
     unsigned probes;    /* so many since the last progress */
     unsigned heard;     /* QUIC_HEARD_* of the packet that is being read */
+    uint32_t n_heard;   /* packets so far */
 
     bool ready, connected, confirmed, resumed, handshaking;
     bool finished;    /* client: its Finished was written */

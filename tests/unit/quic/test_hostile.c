@@ -385,6 +385,28 @@ static void a_server_that_sends_without_end_is_bounded(void **state)
     pair_deinit(&p);
 }
 
+/* So that no peer brings the packet number to where ngtcp2 stops the process. */
+static void a_connection_ends_after_so_many_packets(void **state)
+{
+    static const uint32_t heard[] = {QUIC_PACKETS_MAX - 10, QUIC_PACKETS_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct pair p;
+
+        pair_init(&p);
+        pair_connect(&p);
+        p.server.conn->n_heard = heard[i];
+        assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
+        world_run(&p.world, NSEC_PER_SEC, NULL);
+        assert_int_equal(p.server.closed, i);
+        assert_int_equal(p.client.closed, i);
+        if (i == 1)
+            assert_int_equal(p.client.why.code, NGTCP2_AEAD_LIMIT_REACHED);
+        pair_deinit(&p);
+    }
+}
+
 static void turned_bits_in_sealed_packets_harm_nobody_else(void **state)
 {
     unsigned ended = 0;
@@ -426,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_copy_from_another_address_ends_nothing),
         cmocka_unit_test(a_client_behind_another_port_is_heard),
         cmocka_unit_test(a_server_that_sends_without_end_is_bounded),
+        cmocka_unit_test(a_connection_ends_after_so_many_packets),
         cmocka_unit_test(turned_bits_in_sealed_packets_harm_nobody_else),
     };
 
