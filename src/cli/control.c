@@ -18,7 +18,7 @@ const struct args_spec cli_control_spec = {
     .name = "qhcp control",
     .doc = "Tell a running qhcp server of this machine to drain, to undrain, to be in maintenance "
            "or to be serving again, report the application's own metrics, or show how it is. Load "
-           "balancers are told at once; it lasts until the server ends.",
+           "balancers are told at once; it lasts until the server is stopped.",
     .positional = "drain|undrain|maintenance|serving|report|show",
     .usage_status = CLI_USAGE,
 };

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/intent.h"
 #include "cli/log.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -129,6 +130,7 @@ static void change(struct control_socket *c, qhcp_nsec now, size_t i, const char
         reason[0] = '\0';
     log_say(QHCP_LOG_INFO, "operator: %s%s%.200s", verbs[i].verb, words[0] ? ": " : "", words);
     qhcp_server_set_status(c->core, now, verbs[i].status, reason);
+    intent_keep(c->path, verbs[i].status, reason);
     show(c, t);
 }
 

@@ -2,8 +2,8 @@
  * control` sends one line and gets a few back.
  *
  * Only root and the user whose process the server is may speak (SO_PEERCRED, whatever the mode
- * says).  What was set lasts as long as the process.  Clients are few, their lines short, and one
- * that says nothing is cut off: nothing here waits. */
+ * says).  What was set lasts until the server is stopped (intent.h).  Clients are few, their lines
+ * short, and one that says nothing is cut off: nothing here waits. */
 #ifndef QHCP_CLI_CONTROL_SOCKET_H
 #define QHCP_CLI_CONTROL_SOCKET_H
 

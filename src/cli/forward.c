@@ -14,6 +14,7 @@
 #include "cli/capacity.h"
 #include "cli/handover.h"
 #include "cli/inherit.h"
+#include "cli/known.h"
 #include "cli/log.h"
 #include "cli/route.h"
 #include "cli/servers.h"
@@ -130,12 +131,19 @@ static void on_ports(void *ctx, qhcp_nsec now)
     ports_ready(((struct forward *)ctx)->ports, now);
 }
 
+/* From the load balancer that gives us its place, or that ended here a moment ago. */
 static void inherit(struct forward *f, const struct handover_gift *gift, struct proxy_config *proxy)
 {
-    proxy->listeners = gift->listeners;
-    proxy->n_listeners = gift->n_listeners;
-    f->inherited = inherit_read(gift->known);
+    char *left = gift ? NULL : known_take(&f->known);
+
+    if (gift) {
+        proxy->listeners = gift->listeners;
+        proxy->n_listeners = gift->n_listeners;
+    }
+    if (gift || left)
+        f->inherited = inherit_read(gift ? gift->known : left);
     f->inherited_until = nsec_add(loop_now(), INHERITED);
+    free(left);
 }
 
 int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
@@ -165,8 +173,8 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
     proxy.max_per_source = options_number(o, OPTION_MAX_PER_SOURCE);
     if (proxy.max_per_source == 0)
         proxy.max_per_source = proxy.max_connections / 2 + 1;
-    if (gift)
-        inherit(ret, gift, &proxy);
+    known_init(&ret->known, proxy.port);
+    inherit(ret, gift, &proxy);
     r = proxy_new(&proxy, &ret->proxy, words, words_cap);
     if (r < 0)
         return r;
@@ -198,6 +206,7 @@ void forward_deinit(struct forward *f)
     ports_free(f->ports);
     slots_deinit(&f->slots);
     inherit_free(f->inherited);
+    known_deinit(&f->known);
     free(f->servers);
     *f = (struct forward){.proxy = NULL};
 }
@@ -206,8 +215,10 @@ void forward_event(struct forward *f, qhcp_nsec now)
 {
     qhcp_nsec soon = nsec_max(nsec_add(now, SOON), f->not_before);
 
-    if (f->proxy && !f->handed_over)
+    if (f->proxy && !f->handed_over) {
         f->publish_at = nsec_min(f->publish_at, soon);
+        f->known.at = 0;
+    }
 }
 
 static struct target *find(const struct forward *f, const char *address)
@@ -354,6 +365,25 @@ static bool make_room(struct forward *f, size_t n)
     return true;
 }
 
+/* For whoever comes after us, if we end without a word. */
+static void keep_known(struct forward *f, qhcp_nsec now, size_t n)
+{
+    struct text t = {0};
+
+    if (f->known.at > now)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (f->servers[i].share > 0 && f->servers[i].target.sa.sa_family != AF_UNSPEC)
+            inherit_write(&t, f->servers[i].name,
+                          &(struct inherit_server){.share = f->servers[i].share,
+                                                   .degraded = f->servers[i].degraded,
+                                                   .target = f->servers[i].target});
+    text_add(&t, ""); /* so that there is one */
+    if (t.failed)
+        text_deinit(&t);
+    known_keep(&f->known, now, t.failed ? NULL : t.at);
+}
+
 static void publish(struct forward *f, qhcp_nsec now)
 {
     size_t n = qhcp_lb_count(f->core), used = 0;
@@ -372,6 +402,7 @@ static void publish(struct forward *f, qhcp_nsec now)
     }
     if (proxy_publish(f->proxy, now, f->servers, used) != 0)
         log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
+    keep_known(f, now, used);
     took = loop_now() - begun;
     f->not_before = nsec_add(begun, took * PUBLISH_PART);
     f->publish_at = nsec_max(nsec_add(now, REFRESH), f->not_before);

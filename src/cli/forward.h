@@ -5,6 +5,7 @@
 #define QHCP_CLI_FORWARD_H
 
 #include "base/slots.h"
+#include "cli/known.h"
 #include "cli/options.h"
 #include "proxy/proxy.h"
 
@@ -26,6 +27,7 @@ struct forward {
     struct slots slots;          /* targets, by the number under which ports watches them */
     struct inherited *inherited; /* of the load balancer before us */
     qhcp_nsec inherited_until;
+    struct known known; /* for the one after us */
     bool stopping;
     bool handed_over; /* no more tables: what is known of servers ends with their sessions */
     size_t next_id;

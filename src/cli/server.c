@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/clock.h"
 #include "cli/control_socket.h"
+#include "cli/intent.h"
 #include "cli/listen.h"
 #include "cli/log.h"
 #include "cli/report.h"
@@ -216,6 +217,19 @@ static int start_core(struct server *s, const union qhcp_addr *bound, char *word
     return qhcp_server_new(&config, loop_now(), &s->core, words, words_cap);
 }
 
+/* What the operator wanted of the process before, which ended without a word. */
+static void restore_intent(struct server *s)
+{
+    enum qhcp_status status;
+    char reason[QHCP_TEXT];
+
+    if (!intent_take(s->control.path, &status, reason))
+        return;
+    log_say(QHCP_LOG_WARNING, "still %s, as before the last process ended without a word: %s",
+            status == QHCP_STATUS_MAINTENANCE ? "in maintenance" : "draining", reason);
+    qhcp_server_set_status(s->core, loop_now(), status, reason);
+}
+
 /* A socket that was not asked for by name is no reason not to serve. */
 static int start_control(struct server *s, char *words, size_t words_cap)
 {
@@ -226,6 +240,8 @@ static int start_control(struct server *s, char *words, size_t words_cap)
 
     if (r == 0)
         r = control_socket_init(&s->control, path, s->core, s->loop, why, sizeof why);
+    if (r == 0)
+        restore_intent(s);
     if (r < 0 && !wanted) {
         log_say(QHCP_LOG_WARNING, "qhcp control cannot reach this server: %s", why);
         return 0;
@@ -313,8 +329,10 @@ int cli_server(int argc, char **argv)
         loop_run(s.loop);
     else
         fprintf(stderr, "%s: %s\n", cli_server_spec.name, words);
-    if (r == 0)
+    if (r == 0) {
+        intent_drop(s.control.path);
         log_say(QHCP_LOG_INFO, "stopped");
+    }
     control_socket_deinit(&s.control);
     checks_deinit(&s.checks);
     qhcp_server_free(s.core);

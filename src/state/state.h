@@ -17,6 +17,7 @@
  *   imported.json        what was imported here: {"server": bool, "lb": bool, "at": T,
  *                        "server_created": T, "lb_created": T}, the bundles' own times
  *   secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
+ *   known-PORT           what a load balancer knows of its servers, for the next one (cli/known.h)
  *   tickets/             TLS session tickets, 0600 each, at most 24 h old
  *   pending, pending.new a change that is being made (change.h)
  *

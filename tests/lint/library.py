@@ -86,3 +86,18 @@ class Library(unittest.TestCase):
         for unit in units:
             start = [l for l in unit.read_text().split("\n") if l.startswith("ExecStart=")]
             self.assertRegex(start[0], r"^ExecStart=/.*/bin/qhcp (lb|server)\b")
+
+    def test_systemd_has_no_objection_to_the_units(self):
+        root = self.dir / "root"
+        binary = next(root.glob("**/bin/qhcp"))
+        for unit in root.glob("**/systemd/system/qhcp-*.service"):
+            text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={binary}", unit.read_text())
+            here = self.dir / unit.name
+            # man is on no small machine, and has nothing to do with the unit
+            here.write_text(re.sub(r"(?m)^Documentation=.*\n", "", text))
+            done = subprocess.run(["systemd-analyze", "verify", str(here)], capture_output=True, text=True,
+                                  check=False, env=self.env)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            shown = run("systemd-analyze", "security", "--offline=true", str(here), env=self.env)
+            level = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", shown).group(1))
+            self.assertLess(level, 2.5, shown)
