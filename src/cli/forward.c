@@ -14,7 +14,6 @@
 #include "cli/capacity.h"
 #include "cli/handover.h"
 #include "cli/inherit.h"
-#include "cli/known.h"
 #include "cli/log.h"
 #include "cli/route.h"
 #include "cli/servers.h"
@@ -140,8 +139,7 @@ static void inherit(struct forward *f, const struct handover_gift *gift, struct 
         proxy->listeners = gift->listeners;
         proxy->n_listeners = gift->n_listeners;
     }
-    if (gift || left)
-        f->inherited = inherit_read(gift ? gift->known : left);
+    f->inherited = gift || left ? inherit_read(gift ? gift->known : left) : NULL;
     f->inherited_until = nsec_add(loop_now(), INHERITED);
     free(left);
 }
@@ -215,10 +213,10 @@ void forward_event(struct forward *f, qhcp_nsec now)
 {
     qhcp_nsec soon = nsec_max(nsec_add(now, SOON), f->not_before);
 
-    if (f->proxy && !f->handed_over) {
-        f->publish_at = nsec_min(f->publish_at, soon);
-        f->known.at = 0;
-    }
+    if (!f->proxy || f->handed_over)
+        return;
+    f->publish_at = nsec_min(f->publish_at, soon);
+    f->known.at = 0;
 }
 
 static struct target *find(const struct forward *f, const char *address)
@@ -365,25 +363,6 @@ static bool make_room(struct forward *f, size_t n)
     return true;
 }
 
-/* For whoever comes after us, if we end without a word. */
-static void keep_known(struct forward *f, qhcp_nsec now, size_t n)
-{
-    struct text t = {0};
-
-    if (f->known.at > now)
-        return;
-    for (size_t i = 0; i < n; i++)
-        if (f->servers[i].share > 0 && f->servers[i].target.sa.sa_family != AF_UNSPEC)
-            inherit_write(&t, f->servers[i].name,
-                          &(struct inherit_server){.share = f->servers[i].share,
-                                                   .degraded = f->servers[i].degraded,
-                                                   .target = f->servers[i].target});
-    text_add(&t, ""); /* so that there is one */
-    if (t.failed)
-        text_deinit(&t);
-    known_keep(&f->known, now, t.failed ? NULL : t.at);
-}
-
 static void publish(struct forward *f, qhcp_nsec now)
 {
     size_t n = qhcp_lb_count(f->core), used = 0;
@@ -402,7 +381,7 @@ static void publish(struct forward *f, qhcp_nsec now)
     }
     if (proxy_publish(f->proxy, now, f->servers, used) != 0)
         log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
-    keep_known(f, now, used);
+    known_keep(&f->known, now, f->servers, used);
     took = loop_now() - begun;
     f->not_before = nsec_add(begun, took * PUBLISH_PART);
     f->publish_at = nsec_max(nsec_add(now, REFRESH), f->not_before);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "cli/inherit.h"
 #include "cli/left.h"
 #include "cli/log.h"
 
@@ -19,7 +20,7 @@ void known_init(struct known *ret, uint16_t port)
     struct state state;
     char words[300];
 
-    *ret = (struct known){.at = NSEC_NEVER};
+    *ret = (struct known){.at = 0};
     if (state_find(&state, words, sizeof words) < 0)
         return;
     snprintf(ret->path, sizeof ret->path, "%s/known-%u", state.dir, port);
@@ -29,7 +30,7 @@ void known_init(struct known *ret, uint16_t port)
 void known_deinit(struct known *k)
 {
     free(k->text);
-    *k = (struct known){.at = NSEC_NEVER};
+    *k = (struct known){.at = 0};
 }
 
 /* By the wall clock, since files have no other; a step of it costs the knowledge. */
@@ -52,19 +53,35 @@ char *known_take(const struct known *k)
     return k->path[0] != '\0' && is_fresh(k->path) ? left_read(k->path, KNOWN_MAX) : NULL;
 }
 
-void known_keep(struct known *k, qhcp_nsec now, char *text)
+/* From malloc; NULL: out of memory. */
+static char *describe(const struct proxy_server *servers, size_t n)
 {
-    bool same = !text || (k->text && strcmp(k->text, text) == 0), done;
+    struct text t = {0};
 
-    if (k->path[0] == '\0') {
-        free(text);
+    for (size_t i = 0; i < n; i++)
+        if (servers[i].share > 0 && servers[i].target.sa.sa_family != AF_UNSPEC)
+            inherit_write(&t, servers[i].name,
+                          &(struct inherit_server){.share = servers[i].share,
+                                                   .degraded = servers[i].degraded,
+                                                   .target = servers[i].target});
+    text_add(&t, ""); /* so that there is one */
+    if (t.failed)
+        text_deinit(&t);
+    return t.failed ? NULL : t.at;
+}
+
+void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *servers, size_t n)
+{
+    bool same, done;
+    char *text;
+
+    if (k->path[0] == '\0' || k->at > now)
         return;
-    }
     k->at = nsec_add(now, KNOWN_RENEW);
-    if (same && !k->text) {
-        free(text);
-        return; /* there is nothing to renew */
-    }
+    text = describe(servers, n);
+    if (!text)
+        return;
+    same = k->text && strcmp(k->text, text) == 0;
     done = same ? utimensat(AT_FDCWD, k->path, NULL, AT_SYMLINK_NOFOLLOW) == 0
                 : left_write(k->path, text) == 0;
     if (!done && !k->told)

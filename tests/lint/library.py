@@ -1,6 +1,7 @@
 """libqhcp as a stranger uses it: installed, found by pkg-config, linked both ways."""
 
 import os
+import re
 import subprocess
 import tempfile
 import unittest
