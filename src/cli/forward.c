@@ -130,7 +130,6 @@ static void on_ports(void *ctx, qhcp_nsec now)
     ports_ready(((struct forward *)ctx)->ports, now);
 }
 
-/* From the load balancer that gives us its place, or that ended here a moment ago. */
 static void inherit(struct forward *f, const struct handover_gift *gift, struct proxy_config *proxy)
 {
     char *left = gift ? NULL : known_take(&f->known);
