@@ -79,6 +79,10 @@ struct auth_claims {
 int auth_mint(const struct auth_key *key, const struct auth_claims *claims, char **ret);
 void auth_token_free(char *token);
 
+/* What a token says that it grants (AUTH_SCOPE_*), with nothing verified: for who sends it.  0
+ * where it cannot be read. */
+unsigned auth_token_scopes(struct slice token);
+
 /* What a verified token grants. */
 struct auth_grant {
     unsigned scopes;

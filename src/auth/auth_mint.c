@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "auth/auth_key.h"
+#include "auth/b64url.h"
 #include "auth/jws.h"
 #include "auth/random.h"
 #include "auth/scope.h"
@@ -74,4 +75,26 @@ void auth_token_free(char *token)
         return;
     explicit_bzero(token, strlen(token));
     free(token);
+}
+
+unsigned auth_token_scopes(struct slice token)
+{
+    const uint8_t *dot = memchr(token.p, '.', token.n), *end;
+    uint8_t bytes[LIMIT_TOKEN];
+    json_t *claims = NULL;
+    const char *text;
+    unsigned scopes;
+    size_t n;
+
+    if (dot == NULL)
+        return 0;
+    end = memchr(dot + 1, '.', token.n - (size_t)(dot + 1 - token.p));
+    if (end == NULL ||
+        b64url_decode(slice_of(dot + 1, (size_t)(end - dot - 1)), bytes, sizeof bytes, &n) != 0 ||
+        jwk_json(slice_of(bytes, n), &claims, NULL, 0) != 0)
+        return 0;
+    text = json_string_value(json_object_get(claims, "scope"));
+    scopes = text != NULL ? scope_parse(text, NULL) : 0;
+    json_decref(claims);
+    return scopes;
 }

@@ -337,8 +337,8 @@ void backend_stop(struct backend *b, qhcp_nsec now)
     lost_end(b);
     if (!b->conn)
         return;
-    if (b->lb->config->once) /* its token may ask, and no more */
-        backend_drop(b, QHCP_E_NO_ERROR, "checked");
+    if (!(b->scopes & AUTH_SCOPE_TERMINATE)) /* its token may not say that it leaves */
+        backend_drop(b, QHCP_E_NO_ERROR, b->lb->config->once ? "checked" : "load balancer stops");
     else if (session_lb_terminate(&b->session, now, LB_STOP_WAIT, "load balancer stops") == 0)
         talk_flush(b, now);
     else

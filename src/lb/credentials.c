@@ -229,13 +229,14 @@ int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *r
 
     if (!lb->key) {
         *ret_renew = nsec_add(now, 60 * NSEC_PER_SEC); /* the file may have a newer one */
-        return outside_token(lb, ret);
-    }
-    err = quic_conn_export(b->conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
-    if (err == 0)
-        err = auth_mint(key_of(b), &claims, ret);
-    if (err == 0)
+        err = outside_token(lb, ret);
+    } else {
         *ret_renew = nsec_add(now, (qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3);
+        err = quic_conn_export(b->conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
+        if (err == 0)
+            err = auth_mint(key_of(b), &claims, ret);
+    }
+    b->scopes = err == 0 ? auth_token_scopes(slice_str(*ret)) : 0;
     return err;
 }
 

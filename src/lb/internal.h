@@ -152,6 +152,7 @@ struct backend {
 
     qhcp_nsec renew_at;   /* when the token is renewed */
     qhcp_nsec renew_next; /* the same, once the token just sent is in force */
+    unsigned scopes;      /* what the newest token says that it grants: AUTH_SCOPE_* */
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
     bool update_metrics;  /* the metric list is owed */
     bool update_token;

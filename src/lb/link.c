@@ -127,7 +127,7 @@ static bool refused(const struct quic_close *why)
 static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const struct quic_close *why)
 {
     struct backend *b = quic_conn_user(c);
-    bool dialling;
+    bool dialling, agreed;
     char words[QHCP_TEXT];
 
     (void)ctx;
@@ -137,9 +137,11 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     b->conn = NULL;
     b->renew_at = b->reverify_at = NSEC_NEVER;
     inbox_deinit(&b->inbox);
+    agreed = session_lb_closed(&b->session, why->application ? why->code : 0);
     session_lb_init(&b->session, &b->lb->owned->session);
     refused_words(why, words, sizeof words);
-    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: connection ended: %s", b->text, words);
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: connection ended%s: %s", b->text,
+           agreed ? " after TERMINATE" : "", words);
     if (refused(why) || why->end == QUIC_END_HANDSHAKE)
         credentials_drop_ticket(b);
     if (b->lb->stopping)

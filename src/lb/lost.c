@@ -9,6 +9,9 @@
  * server is there and has forgotten us, so it is dialled now.  Or time, or a new session by other
  * ways.
  *
+ * A knock is for a connection that fell silent, or for one that is no more: while it is closing or
+ * draining, nothing is sent on it.
+ *
  * A verdict stays what it was until the server has answered checks again (health's `rise`).  All
  * knocks of a fleet share one budget.  It must never dial by itself: it asks health to
  * (health_redial). */
@@ -27,6 +30,12 @@ static qhcp_nsec pace(const struct backend *b)
     qhcp_nsec share = b->lb->lost * (NSEC_PER_SEC / LB_KNOCKS_PER_SEC);
 
     return nsec_max(b->lost->pace, share);
+}
+
+/* The next knock at one whose connection has ended: not while it is closing or draining. */
+static qhcp_nsec after_end(const struct backend *b, qhcp_nsec now)
+{
+    return on_grid(nsec_add(now, nsec_max(pace(b), quic_trace_quiet(b->lost->trace))));
 }
 
 static struct lost *make(struct backend *b, struct quic_conn *c, qhcp_nsec now)
@@ -50,7 +59,10 @@ static struct lost *make(struct backend *b, struct quic_conn *c, qhcp_nsec now)
 
 void lost_remember(struct backend *b, qhcp_nsec now, struct quic_conn *c)
 {
-    (void)make(b, c, now);
+    struct lost *l = make(b, c, now);
+
+    if (l)
+        l->knock_at = after_end(b, now);
 }
 
 /* A fleet that fell silent as a whole is not dialled at once, nor one that stays silent often. */
@@ -136,7 +148,7 @@ void lost_forgotten(void *ctx, void *user, qhcp_nsec now)
         return;
     if (++b->lost->resets > LB_KNOCK_RESETS)
         b->lost->pace = nsec_min(2 * b->lost->pace, NSEC_PER_SEC);
-    b->lost->knock_at = on_grid(nsec_add(now, pace(b)));
+    b->lost->knock_at = after_end(b, now);
     b->lost->heed_at = nsec_add(now, b->lost->pace);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: it is there again (stateless reset)", b->text);
     if (!b->lb->stopping)
@@ -149,6 +161,7 @@ bool lost_closed(struct backend *b, qhcp_nsec now, const struct quic_conn *c, bo
         return false;
     b->lost->conn = NULL;
     b->lost->ask_at = NSEC_NEVER;
+    b->lost->knock_at = after_end(b, now);
     if (reset)
         lost_forgotten(b->lb, b, now);
     return true;

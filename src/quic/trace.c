@@ -22,6 +22,7 @@ struct quic_trace {
     void *user;
     union qhcp_addr local, remote; /* local: AF_UNSPEC, or a port of ours */
     struct quic_link *links;       /* the peer's reset tokens */
+    qhcp_nsec quiet;
     size_t size;
     uint8_t packet[QUIC_LAST_PACKET];
 };
@@ -79,6 +80,7 @@ int quic_conn_trace(struct quic_conn *c, void *user, struct quic_trace **ret)
         t->local.sa.sa_family = c->remote.sa.sa_family;
         t->local.in.sin_port = htons(quic_conn_port(c));
     }
+    t->quiet = QUIC_CLOSING_PTOS * ngtcp2_conn_get_pto(c->ng);
     rv = take_packet(t, c);
     if (rv == 0)
         rv = take_tokens(t, c);
@@ -106,6 +108,11 @@ void quic_trace_free(struct quic_trace *t)
 int quic_trace_knock(struct quic_trace *t)
 {
     return quic_stateless_send(t->endpoint, &t->local, &t->remote, t->packet, t->size);
+}
+
+qhcp_nsec quic_trace_quiet(const struct quic_trace *t)
+{
+    return t->quiet;
 }
 
 const union qhcp_addr *quic_trace_remote(const struct quic_trace *t)

@@ -281,13 +281,17 @@ static void peer_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     struct qhcp_server *s = ctx;
     struct peer *p = quic_conn_user(c);
 
+    bool agreed;
+
     (void)now;
     if (!p)
         return;
+    agreed = session_server_closed(&p->session, why->application ? why->code : 0);
     if (why->end == QUIC_END_CERTIFICATE)
         roster_warn(p, "connection of \"%s\" ended: %s", p->lb_id, why->words);
     else
-        server_log(s, QHCP_LOG_DEBUG, "connection of \"%s\" ended: %s", p->lb_id, why->words);
+        server_log(s, QHCP_LOG_DEBUG, "connection of \"%s\" ended%s: %s", p->lb_id,
+                   agreed ? " after TERMINATE" : "", why->words);
     heap_set(&s->heap, &p->timer, NSEC_NEVER);
     roster_remove(p);
     inbox_deinit(&p->inbox);

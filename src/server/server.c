@@ -58,6 +58,7 @@ static int take_self(struct qhcp_server *s, qhcp_nsec now)
     }
     s->self.server_id = slice_str(s->id);
     s->self.processing_us = SERVER_PROCESSING_US;
+    s->self.leeway = SERVER_LEEWAY * NSEC_PER_SEC;
     s->self.status = QHCP_SERVING;
     s->self.epoch = 1;
     for (size_t i = 0; i < s->config.n_services; i++)

@@ -89,12 +89,13 @@ static void judge_metrics(struct session_server *s, const struct wire_config_upd
 static void describe(struct session_server *s, qhcp_nsec now)
 {
     struct wire_config_ack *ack = &s->config_ack;
+    qhcp_nsec end = nsec_add(now, s->self->leeway);
 
     ack->has = s->token_expires != NSEC_NEVER ? WIRE_HAS_EXPIRES : 0;
     ack->id = s->config_id;
     ack->interval_us = s->interval_us;
     ack->push = s->push;
-    ack->expires_s = s->token_expires > now ? (s->token_expires - now) / NSEC_PER_SEC : 0;
+    ack->expires_s = s->token_expires > end ? (s->token_expires - end) / NSEC_PER_SEC : 0;
 }
 
 static void apply(struct session_server *s, const struct wire_config_update *u,

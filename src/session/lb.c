@@ -14,18 +14,8 @@
 
 #include <qhcp/error.h>
 
+#include "session/lb_send.h"
 #include "session/tables.h"
-#include "wire/registry.h"
-
-/* Frames to be pulled, in the order in which they are.  TERMINATE before TERMINATE_ACK: a server
- * that leaves too answers the first and ignores the second. */
-enum {
-    PENDING_ERROR = 1 << 0,
-    PENDING_HELLO = 1 << 1,
-    PENDING_CONFIG = 1 << 2,
-    PENDING_TERMINATE = 1 << 3,
-    PENDING_TERMINATE_ACK = 1 << 4,
-};
 
 /* One event with what it brings; an action reads what its event has. */
 struct occasion {
@@ -43,37 +33,10 @@ void session_lb_init(struct session_lb *s, const struct session_lb_config *confi
     *s = (struct session_lb){.config = config, .deadline = NSEC_NEVER, .request_first = 1};
 }
 
-/* Ends the session by our own ERROR; `words` may be s->words. */
-static int fail(struct session_lb *s, int error, uint64_t refers)
-{
-    s->state = SESSION_LB_CLOSED;
-    s->pending = PENDING_ERROR;
-    s->deadline = NSEC_NEVER;
-    s->error_code = (uint64_t)-error;
-    s->error_refers = refers;
-    return error;
-}
-
 static int do_ignore(struct session_lb *s, const struct occasion *o)
 {
     (void)s, (void)o;
     return 0;
-}
-
-static void fill_hello(const struct session_lb_config *config, struct slice token,
-                       struct wire_hello *ret)
-{
-    *ret = (struct wire_hello){.has = token.n > 0 ? WIRE_HAS_TOKEN : 0,
-                               .interval_us = config->interval_us,
-                               .lb_id = config->lb_id,
-                               .push = config->push,
-                               .token = token};
-    if (config->metrics)
-        ret->metrics = *config->metrics;
-    else
-        ret->metrics = (struct wire_numbers){2, {WIRE_METRIC_CPU, WIRE_METRIC_MEMORY}};
-    if (config->metric_names)
-        ret->metric_names = *config->metric_names;
 }
 
 static int do_greet(struct session_lb *s, const struct occasion *o)
@@ -82,7 +45,7 @@ static int do_greet(struct session_lb *s, const struct occasion *o)
     struct wire_message m = {.type = WIRE_HELLO};
     int n;
 
-    fill_hello(s->config, o->token, &m.hello);
+    session_lb_hello(s->config, o->token, &m.hello);
     n = wire_encode(&m, trial, sizeof trial);
     if (n < 0)
         return n;
@@ -98,8 +61,8 @@ static int do_establish(struct session_lb *s, const struct occasion *o)
 
     if (s->pending & PENDING_HELLO)
         return QHCP_E_UNEXPECTED; /* our HELLO never left */
-    if (ack->boot_id.n != LIMIT_BOOT_ID)
-        return QHCP_E_VALUE;
+    if (ack->boot_id.n != LIMIT_BOOT_ID || ack->extensions.count > 0)
+        return QHCP_E_VALUE; /* HELLO asked for no extension */
     memcpy(s->boot_id, ack->boot_id.p, LIMIT_BOOT_ID);
     s->established = true;
     s->deadline = NSEC_NEVER;
@@ -184,10 +147,11 @@ static int do_take_terminate(struct session_lb *s, const struct occasion *o)
     return 0;
 }
 
+/* We go, whatever connections there are through the server: none are known to have ended. */
 static int do_cross(struct session_lb *s, const struct occasion *o)
 {
     (void)o;
-    s->outcome = 0;
+    s->outcome = 1;
     s->pending |= PENDING_TERMINATE_ACK;
     return 0;
 }
@@ -271,7 +235,15 @@ static int do_time_out(struct session_lb *s, const struct occasion *o)
     (void)o;
     session_text(s->words, sizeof s->words,
                  greeting ? "no ACK within 5 s of HELLO" : "no CONFIG_ACK within 10 s", "");
-    return fail(s, QHCP_E_TIMEOUT, greeting ? WIRE_HELLO : WIRE_CONFIG_UPDATE);
+    return session_lb_fail(s, QHCP_E_TIMEOUT, greeting ? WIRE_HELLO : WIRE_CONFIG_UPDATE);
+}
+
+static int do_take_close(struct session_lb *s, const struct occasion *o)
+{
+    (void)o;
+    s->pending = 0;
+    s->deadline = NSEC_NEVER;
+    return 0;
 }
 
 static int (*const actions[SESSION_LB_ACTIONS])(struct session_lb *, const struct occasion *) = {
@@ -292,6 +264,8 @@ static int (*const actions[SESSION_LB_ACTIONS])(struct session_lb *, const struc
     [SESSION_LB_ABANDON] = do_abandon,
     [SESSION_LB_ACKNOWLEDGE] = do_acknowledge,
     [SESSION_LB_TIME_OUT] = do_time_out,
+    [SESSION_LB_TAKE_CLOSE] = do_take_close,
+    [SESSION_LB_TAKE_END] = do_take_close,
 };
 
 /* One event through the table: 0, QHCP_E_UNEXPECTED without a row, or what the action refused. */
@@ -333,7 +307,7 @@ static int refuse(struct session_lb *s, int error, uint64_t type)
                  session_lb_state_name(s->state));
     else
         snprintf(s->words, sizeof s->words, "%s: %s", wire_type_name(type), qhcp_strerror(error));
-    return fail(s, error, type);
+    return session_lb_fail(s, error, type);
 }
 
 int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel channel,
@@ -355,12 +329,22 @@ int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel c
     return error == 0 ? 0 : refuse(s, error, type);
 }
 
+bool session_lb_closed(struct session_lb *s, uint64_t code)
+{
+    const struct session_row *row =
+        session_find(session_lb_table, session_lb_rows, s->state, SESSION_ON_CLOSED);
+    bool agreed = row->action == SESSION_LB_TAKE_END;
+
+    (void)step(s, SESSION_ON_CLOSED, &(struct occasion){.now = 0});
+    return agreed && code == (uint64_t)-QHCP_E_NO_ERROR;
+}
+
 void session_lb_refuse(struct session_lb *s, int error, const char *words)
 {
     if (s->state == SESSION_LB_IDLE || s->state == SESSION_LB_CLOSED)
         return;
     session_text(s->words, sizeof s->words, words, qhcp_strerror(error));
-    fail(s, error, 0);
+    session_lb_fail(s, error, 0);
 }
 
 int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq)
@@ -406,91 +390,4 @@ int session_lb_expire(struct session_lb *s, qhcp_nsec now, struct session_lb_rep
     if (now < s->deadline)
         return 0;
     return step(s, SESSION_AT_DEADLINE, &(struct occasion){.now = now, .report = ret});
-}
-
-/* Fills the message of the lowest pending bit; returns the bit. */
-static uint32_t fill_control(struct session_lb *s, struct wire_message *ret)
-{
-    uint32_t bit = s->pending & -s->pending;
-
-    switch (bit) {
-    case PENDING_ERROR:
-        ret->type = WIRE_ERROR;
-        ret->error = (struct wire_error){.has = s->error_refers > 0 ? WIRE_HAS_REFERS : 0,
-                                         .code = s->error_code,
-                                         .words = slice_str(s->words),
-                                         .refers = s->error_refers};
-        break;
-    case PENDING_HELLO:
-        ret->type = WIRE_HELLO;
-        fill_hello(s->config, s->token, &ret->hello);
-        s->token = slice_of(NULL, 0);
-        break;
-    case PENDING_CONFIG:
-        ret->type = WIRE_CONFIG_UPDATE;
-        ret->config_update = *s->update;
-        s->update = NULL;
-        break;
-    case PENDING_TERMINATE:
-        ret->type = WIRE_TERMINATE;
-        ret->terminate = (struct wire_terminate){s->terminate_us, slice_str(s->words)};
-        break;
-    case PENDING_TERMINATE_ACK:
-        ret->type = WIRE_TERMINATE_ACK;
-        ret->terminate_ack = (struct wire_terminate_ack){s->outcome};
-        break;
-    }
-    return bit;
-}
-
-/* A control frame; one that cannot be encoded (a name that is not UTF-8) ends the session. */
-static size_t pull_control(struct session_lb *s, uint8_t *buf, size_t cap)
-{
-    struct wire_message m;
-    int n;
-
-    s->pending &= ~fill_control(s, &m);
-    n = wire_encode(&m, buf, cap);
-    if (n < 0 && m.type != WIRE_ERROR) {
-        snprintf(s->words, sizeof s->words, "%s could not be encoded: %s", wire_type_name(m.type),
-                 qhcp_strerror(n));
-        fail(s, QHCP_E_INTERNAL, m.type);
-        return pull_control(s, buf, cap);
-    }
-    return n > 0 ? (size_t)n : 0;
-}
-
-static size_t pull_request(struct session_lb *s, uint8_t *buf, size_t cap, uint64_t *ret_seq)
-{
-    struct wire_message m;
-    int n;
-
-    while (s->request_first <= s->seq) {
-        uint64_t seq = s->request_first++;
-
-        if (s->sent[seq % SESSION_LB_WINDOW] == 0)
-            continue; /* given up before it left */
-        m.type = WIRE_HEALTH_REQUEST;
-        m.request = (struct wire_health_request){.seq = seq, .epoch = s->epoch};
-        n = wire_encode(&m, buf, cap);
-        if (n <= 0)
-            return 0;
-        *ret_seq = seq;
-        return (size_t)n;
-    }
-    return 0;
-}
-
-size_t session_lb_pull(struct session_lb *s, uint8_t *buf, size_t cap,
-                       enum session_channel *ret_channel, uint64_t *ret_seq)
-{
-    *ret_seq = 0;
-    if (s->pending != 0) {
-        *ret_channel = SESSION_STREAM;
-        return pull_control(s, buf, cap);
-    }
-    if (s->state == SESSION_LB_CLOSED || s->state == SESSION_LB_TERMINATING)
-        return 0;
-    *ret_channel = SESSION_DATAGRAM;
-    return pull_request(s, buf, cap, ret_seq);
 }

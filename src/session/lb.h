@@ -88,6 +88,11 @@ int session_lb_open(struct session_lb *s, qhcp_nsec now, struct slice token);
 int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel channel,
                      const uint8_t *frame, size_t n, struct session_lb_report *ret);
 
+/* The connection has ended at the peer's end: closed with this code, or in another way (0).  The
+ * session is CLOSED and has nothing more to send.  True where it ended in order: with NO_ERROR
+ * after a TERMINATE of either side, which acknowledges ours as well as TERMINATE_ACK does. */
+bool session_lb_closed(struct session_lb *s, uint64_t code);
+
 /* What the session cannot see broke the rules (framing, a flood): ERROR with this code and these
  * words becomes due, and the session is CLOSED.  Does nothing when it is IDLE or CLOSED already. */
 void session_lb_refuse(struct session_lb *s, int error, const char *words);

@@ -17,6 +17,7 @@ const struct session_row session_lb_table[] = {
     ROW(IDLE, ON_UNKNOWN, IGNORE, IDLE),
     ROW(IDLE, DO_OPEN, GREET, GREETING),
     ROW(IDLE, DO_TERMINATE, ABANDON, TERMINATING),
+    ROW(IDLE, ON_CLOSED, TAKE_CLOSE, CLOSED),
 
     ROW(GREETING, ON_UNKNOWN, IGNORE, GREETING),
     ROW(GREETING, ON_ACK, ESTABLISH, ACTIVE),
@@ -24,6 +25,7 @@ const struct session_row session_lb_table[] = {
     ROW(GREETING, ON_ERROR, TAKE_ERROR, CLOSED),
     ROW(GREETING, DO_TERMINATE, ABANDON, TERMINATING),
     ROW(GREETING, AT_DEADLINE, TIME_OUT, CLOSED),
+    ROW(GREETING, ON_CLOSED, TAKE_CLOSE, CLOSED),
 
     ROW(ACTIVE, ON_UNKNOWN, IGNORE, ACTIVE),
     ROW(ACTIVE, ON_CONFIG_ACK, TAKE_CONFIG, ACTIVE),
@@ -32,6 +34,7 @@ const struct session_row session_lb_table[] = {
     ROW(ACTIVE, DO_CONFIG, CONFIGURE, ACTIVE),
     ROW(ACTIVE, DO_TERMINATE, TAKE_LEAVE, TERMINATING),
     ROW(ACTIVE, AT_DEADLINE, TIME_OUT, CLOSED),
+    ROW(ACTIVE, ON_CLOSED, TAKE_CLOSE, CLOSED),
 
     ROW(LEAVING, ON_UNKNOWN, IGNORE, LEAVING),
     ROW(LEAVING, ON_HEALTH_RESPONSE, TAKE_RESPONSE, LEAVING),
@@ -42,6 +45,7 @@ const struct session_row session_lb_table[] = {
     ROW(LEAVING, DO_TERMINATE, TAKE_LEAVE_BOTH, TERMINATING),
     ROW(LEAVING, DO_LEAVE, ACKNOWLEDGE, LEFT),
     ROW(LEAVING, AT_DEADLINE, TIME_OUT, CLOSED),
+    ROW(LEAVING, ON_CLOSED, TAKE_END, CLOSED),
 
     ROW(LEFT, ON_UNKNOWN, IGNORE, LEFT),
     ROW(LEFT, ON_HEALTH_RESPONSE, TAKE_RESPONSE, LEFT),
@@ -49,6 +53,7 @@ const struct session_row session_lb_table[] = {
     ROW(LEFT, ON_ERROR, TAKE_ERROR, CLOSED),
     ROW(LEFT, DO_REQUEST, ASK, LEFT),
     ROW(LEFT, DO_TERMINATE, ABANDON, TERMINATING),
+    ROW(LEFT, ON_CLOSED, TAKE_END, CLOSED),
 
     /* ACK: it may come after a TERMINATE that did not wait for it. */
     ROW(TERMINATING, ON_UNKNOWN, IGNORE, TERMINATING),
@@ -59,6 +64,7 @@ const struct session_row session_lb_table[] = {
     ROW(TERMINATING, ON_TERMINATE, CROSS, TERMINATING),
     ROW(TERMINATING, ON_TERMINATE_ACK, FINISH, CLOSED),
     ROW(TERMINATING, AT_DEADLINE, FINISH, CLOSED),
+    ROW(TERMINATING, ON_CLOSED, TAKE_END, CLOSED),
 
     ROW(CLOSED, ON_UNKNOWN, IGNORE, CLOSED),
     ROW(CLOSED, ON_HELLO, IGNORE, CLOSED),
@@ -70,6 +76,7 @@ const struct session_row session_lb_table[] = {
     ROW(CLOSED, ON_ERROR, IGNORE, CLOSED),
     ROW(CLOSED, ON_TERMINATE, IGNORE, CLOSED),
     ROW(CLOSED, ON_TERMINATE_ACK, IGNORE, CLOSED),
+    ROW(CLOSED, ON_CLOSED, IGNORE, CLOSED),
 };
 const size_t session_lb_rows = sizeof session_lb_table / sizeof session_lb_table[0];
 
@@ -105,6 +112,8 @@ const char *session_lb_action_name(unsigned action)
         [SESSION_LB_ABANDON] = "close the connection, send nothing",
         [SESSION_LB_ACKNOWLEDGE] = "send TERMINATE_ACK",
         [SESSION_LB_TIME_OUT] = "send ERROR",
+        [SESSION_LB_TAKE_CLOSE] = "report the code",
+        [SESSION_LB_TAKE_END] = "ended in order, with NO_ERROR; else report the code",
     };
 
     return action < SESSION_LB_ACTIONS ? names[action] : "?";

@@ -191,6 +191,14 @@ static int do_expire_token(struct session_server *s, const struct occasion *o)
     return fail_in_words(s, QHCP_E_TOKEN_EXPIRED, 0, "the token expired and was not renewed");
 }
 
+static int do_take_close(struct session_server *s, const struct occasion *o)
+{
+    (void)o;
+    s->pending = 0;
+    s->deadline = s->token_expires = NSEC_NEVER;
+    return 0;
+}
+
 /* GIVE_ANSWER encodes into the caller's buffer and cannot fail a session: its action is the
  * function session_server_answer itself. */
 static int (*const actions[SESSION_SERVER_ACTIONS])(struct session_server *,
@@ -209,6 +217,8 @@ static int (*const actions[SESSION_SERVER_ACTIONS])(struct session_server *,
     [SESSION_SERVER_TURN_AWAY] = do_turn_away,
     [SESSION_SERVER_TIME_OUT] = do_time_out,
     [SESSION_SERVER_EXPIRE_TOKEN] = do_expire_token,
+    [SESSION_SERVER_TAKE_CLOSE] = do_take_close,
+    [SESSION_SERVER_TAKE_END] = do_take_close,
 };
 
 /* One event through the table: 0, QHCP_E_UNEXPECTED without a row, or what the action refused. */
@@ -264,6 +274,16 @@ int session_server_frame(struct session_server *s, qhcp_nsec now, enum session_c
     if (error == 0)
         error = step(s, session_frame_event(type), &o);
     return error == 0 ? 0 : refuse(s, error, type);
+}
+
+bool session_server_closed(struct session_server *s, uint64_t code)
+{
+    const struct session_row *row =
+        session_find(session_server_table, session_server_rows, s->state, SESSION_ON_CLOSED);
+    bool agreed = row->action == SESSION_SERVER_TAKE_END;
+
+    (void)step(s, SESSION_ON_CLOSED, &(struct occasion){.now = 0});
+    return agreed && code == (uint64_t)-QHCP_E_NO_ERROR;
 }
 
 int session_server_accept(struct session_server *s, qhcp_nsec now, const struct wire_hello *hello,

@@ -41,6 +41,7 @@ struct session_server_self {
     struct slice server_id;
     uint8_t boot_id[LIMIT_BOOT_ID];
     uint64_t processing_us; /* the bound in ACK */
+    qhcp_nsec leeway;       /* how long a token is accepted after its exp: expires_s ends before */
     struct wire_texts services;
     uint64_t status; /* enum qhcp_status */
     uint64_t epoch;  /* from 1, grows by one with each change of status */
@@ -77,6 +78,9 @@ void session_server_init(struct session_server *s, const struct session_server_s
 /* One whole frame.  As session_lb_frame. */
 int session_server_frame(struct session_server *s, qhcp_nsec now, enum session_channel channel,
                          const uint8_t *frame, size_t n, struct session_server_report *ret);
+
+/* As session_lb_closed. */
+bool session_server_closed(struct session_server *s, uint64_t code);
 
 /* The token of HELLO is good until `expires` (monotonic): ACK becomes due, confirming of the
  * metrics wanted those that self has (the two required ones always).  The report must be the one

@@ -20,6 +20,7 @@ const struct session_row session_server_table[] = {
     ROW(WAITING, DO_REFUSE, TURN_AWAY, CLOSED),
     ROW(WAITING, DO_TERMINATE, TURN_AWAY, CLOSED),
     ROW(WAITING, AT_DEADLINE, TIME_OUT, CLOSED),
+    ROW(WAITING, ON_CLOSED, TAKE_CLOSE, CLOSED),
 
     ROW(CHECKING, ON_UNKNOWN, IGNORE, CHECKING),
     ROW(CHECKING, ON_ERROR, TAKE_ERROR, CLOSED),
@@ -27,6 +28,7 @@ const struct session_row session_server_table[] = {
     ROW(CHECKING, DO_REFUSE, TURN_AWAY, CLOSED),
     ROW(CHECKING, DO_TERMINATE, TURN_AWAY, CLOSED),
     ROW(CHECKING, AT_DEADLINE, TIME_OUT, CLOSED),
+    ROW(CHECKING, ON_CLOSED, TAKE_CLOSE, CLOSED),
 
     ROW(ACTIVE, ON_UNKNOWN, IGNORE, ACTIVE),
     ROW(ACTIVE, ON_CONFIG_UPDATE, TAKE_CONFIG, ACTIVE),
@@ -36,6 +38,7 @@ const struct session_row session_server_table[] = {
     ROW(ACTIVE, DO_REFUSE, TURN_AWAY, CLOSED),
     ROW(ACTIVE, DO_TERMINATE, TAKE_LEAVE, TERMINATING),
     ROW(ACTIVE, AT_EXPIRY, EXPIRE_TOKEN, CLOSED),
+    ROW(ACTIVE, ON_CLOSED, TAKE_CLOSE, CLOSED),
 
     ROW(TERMINATING, ON_UNKNOWN, IGNORE, TERMINATING),
     ROW(TERMINATING, ON_HEALTH_REQUEST, TAKE_REQUEST, TERMINATING),
@@ -48,6 +51,7 @@ const struct session_row session_server_table[] = {
     ROW(TERMINATING, DO_REFUSE, TURN_AWAY, CLOSED),
     ROW(TERMINATING, AT_DEADLINE, FINISH, CLOSED),
     ROW(TERMINATING, AT_EXPIRY, EXPIRE_TOKEN, CLOSED),
+    ROW(TERMINATING, ON_CLOSED, TAKE_END, CLOSED),
 
     ROW(CLOSED, ON_UNKNOWN, IGNORE, CLOSED),
     ROW(CLOSED, ON_HELLO, IGNORE, CLOSED),
@@ -59,6 +63,7 @@ const struct session_row session_server_table[] = {
     ROW(CLOSED, ON_ERROR, IGNORE, CLOSED),
     ROW(CLOSED, ON_TERMINATE, IGNORE, CLOSED),
     ROW(CLOSED, ON_TERMINATE_ACK, IGNORE, CLOSED),
+    ROW(CLOSED, ON_CLOSED, IGNORE, CLOSED),
 };
 const size_t session_server_rows = sizeof session_server_table / sizeof session_server_table[0];
 
@@ -90,6 +95,8 @@ const char *session_server_action_name(unsigned action)
         [SESSION_SERVER_TURN_AWAY] = "send ERROR",
         [SESSION_SERVER_TIME_OUT] = "send ERROR",
         [SESSION_SERVER_EXPIRE_TOKEN] = "send ERROR",
+        [SESSION_SERVER_TAKE_CLOSE] = "report the code",
+        [SESSION_SERVER_TAKE_END] = "as TERMINATE_ACK, with NO_ERROR; else report the code",
     };
 
     return action < SESSION_SERVER_ACTIONS ? names[action] : "?";

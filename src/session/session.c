@@ -31,15 +31,16 @@ const char *session_event_name(unsigned event)
         [SESSION_ON_ERROR] = "ERROR",
         [SESSION_ON_TERMINATE] = "TERMINATE",
         [SESSION_ON_TERMINATE_ACK] = "TERMINATE_ACK",
+        [SESSION_ON_CLOSED] = "peer closed",
         [SESSION_DO_OPEN] = "handshake done",
         [SESSION_DO_REQUEST] = "check is due",
         [SESSION_DO_CONFIG] = "configure",
         [SESSION_DO_TERMINATE] = "stop",
-        [SESSION_DO_LEAVE] = "last connection ended",
+        [SESSION_DO_LEAVE] = "last connection ended, or time is up",
         [SESSION_DO_ACCEPT] = "token is good",
         [SESSION_DO_REFUSE] = "refuse",
         [SESSION_DO_ANSWER] = "answer or push",
-        [SESSION_AT_DEADLINE] = "deadline passed",
+        [SESSION_AT_DEADLINE] = "timeout",
         [SESSION_AT_EXPIRY] = "token expired",
     };
 

@@ -30,6 +30,7 @@ enum session_event {
     SESSION_ON_ERROR = WIRE_ERROR,
     SESSION_ON_TERMINATE = WIRE_TERMINATE,
     SESSION_ON_TERMINATE_ACK = WIRE_TERMINATE_ACK,
+    SESSION_ON_CLOSED,    /* the peer closed the connection, or it ended in another way */
     SESSION_DO_OPEN,      /* session_lb_open */
     SESSION_DO_REQUEST,   /* session_lb_request */
     SESSION_DO_CONFIG,    /* session_lb_config, session_server_config */

@@ -24,6 +24,8 @@ enum session_lb_action {
     SESSION_LB_ABANDON,         /* send nothing, finish at the next expiry */
     SESSION_LB_ACKNOWLEDGE,     /* TERMINATE_ACK becomes due */
     SESSION_LB_TIME_OUT,        /* ERROR becomes due */
+    SESSION_LB_TAKE_CLOSE,      /* nothing becomes due any more */
+    SESSION_LB_TAKE_END,        /* the same: with NO_ERROR the session has ended in order */
     SESSION_LB_ACTIONS,
 };
 
@@ -42,6 +44,8 @@ enum session_server_action {
     SESSION_SERVER_TURN_AWAY,      /* ERROR becomes due, with the caller's code and words */
     SESSION_SERVER_TIME_OUT,       /* ERROR becomes due */
     SESSION_SERVER_EXPIRE_TOKEN,   /* ERROR becomes due */
+    SESSION_SERVER_TAKE_CLOSE,     /* nothing becomes due any more */
+    SESSION_SERVER_TAKE_END,       /* the same: with NO_ERROR it stands for TERMINATE_ACK */
     SESSION_SERVER_ACTIONS,
 };
 

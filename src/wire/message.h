@@ -144,7 +144,7 @@ struct wire_config_ack {
     uint64_t interval_us;         /* 0x02 required: in force */
     uint64_t push;                /* 0x04 required */
     struct wire_metrics metrics;  /* 0x05 repeated nested: in force */
-    uint64_t expires_s;           /* 0x06 when the token in force expires: seconds from now */
+    uint64_t expires_s;           /* 0x06 seconds until exp of the token in force */
     struct wire_refusals refused; /* 0x07 repeated nested: any entry means nothing was applied */
 };
 
@@ -156,12 +156,12 @@ struct wire_error {
 };
 
 struct wire_terminate {
-    uint64_t deadline_us; /* 0x00 required: from receipt until the sender goes regardless */
+    uint64_t deadline_us; /* 0x00 required: from its sending until the sender goes regardless */
     struct slice reason;  /* 0x01 text, required */
 };
 
 struct wire_terminate_ack {
-    uint64_t outcome; /* 0x00 required: 0 all connections ended, 1 the deadline passed first */
+    uint64_t outcome; /* 0x00 required: 0 all connections ended, 1 some may be open */
 };
 
 struct wire_message {

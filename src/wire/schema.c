@@ -196,9 +196,11 @@ static const struct schema_field config_update_fields[] = {
      .doc = "A new token, as in HELLO"},
     {NUMBER(0x04, "metrics", 1, METRIC_MAX), ENTRIES(wire_config_update, metrics, LIMIT_METRICS),
      .has = WIRE_HAS_METRICS,
-     .doc = "As in HELLO; this and `metric_names` together replace the list of metrics"},
+     .doc = "Registered metrics that are wanted, beside the required ones; this and `metric_names` "
+            "together replace the list. One that is not there is refused"},
     {NAME(0x05, "metric_names"), ENTRIES(wire_config_update, metric_names, LIMIT_METRICS),
-     .has = WIRE_HAS_METRICS, .doc = "As in HELLO"},
+     .has = WIRE_HAS_METRICS,
+     .doc = "Metrics that are wanted by name. One that is not there is refused"},
     {NUMBER(0x06, "push", 0, 1), AT(wire_config_update, push), .has = WIRE_HAS_PUSH,
      .doc = "1: push changes of status to me; 0: do not; absent: as before"},
 };
@@ -219,7 +221,8 @@ static const struct schema_field config_ack_fields[] = {
     {LIST(0x05, "metrics", &metric_schema), ENTRIES(wire_config_ack, metrics, LIMIT_METRICS),
      .doc = "A metric that answers will carry from now on"},
     {NUMBER(0x06, "expires_s", 0, LIMIT_EXPIRES_MAX_S), AT(wire_config_ack, expires_s),
-     .has = WIRE_HAS_EXPIRES, .unit = "s", .doc = "How long the token in force is still good"},
+     .has = WIRE_HAS_EXPIRES, .unit = "s",
+     .doc = "How long until `exp` of the token in force; the server's leeway is not in it"},
     {LIST(0x07, "refused", &refusal_schema), ENTRIES(wire_config_ack, refused, 8),
      .doc = "An item that was refused; with any, nothing of the update was applied"},
 };
@@ -237,14 +240,14 @@ static const struct schema_field error_fields[] = {
 
 static const struct schema_field terminate_fields[] = {
     {NUMBER(0x00, "deadline_us", 0, LIMIT_DURATION_MAX_US), AT(wire_terminate, deadline_us),
-     REQUIRED, .unit = "µs", .doc = "From receipt until the sender goes regardless"},
+     REQUIRED, .unit = "µs", .doc = "From its sending until the sender goes regardless"},
     {TEXT(0x01, "reason", 0, LIMIT_REASON), AT(wire_terminate, reason), REQUIRED,
      .doc = "Why it leaves"},
 };
 
 static const struct schema_field terminate_ack_fields[] = {
     {NUMBER(0x00, "outcome", 0, 1), AT(wire_terminate_ack, outcome), REQUIRED,
-     .doc = "0: every connection through it has ended; 1: the deadline passed first"},
+     .doc = "0: every connection through it has ended; 1: some are open, or may be"},
 };
 
 static const struct schema schemas[] = {

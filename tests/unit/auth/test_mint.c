@@ -245,6 +245,26 @@ static void a_token_for_one_session_is_refused_in_another(void **state)
     auth_key_free(key);
 }
 
+static void the_sender_of_a_token_can_read_its_scopes(void **state)
+{
+    static const char *const strange[] = {"",       ".",       "a.b",
+                                          "a.!!.c", "a.e30.c", "a.eyJzY29wZSI6MX0.c"};
+    struct auth_claims claims = honest;
+    struct auth_key *key;
+    char *token;
+
+    (void)state;
+    assert_int_equal(auth_key_generate("lb", AUTH_SCOPE_ALL, &key), 0);
+    for (claims.scopes = 1; claims.scopes <= AUTH_SCOPE_ALL; claims.scopes++) {
+        assert_int_equal(auth_mint(key, &claims, &token), 0);
+        assert_int_equal(auth_token_scopes(slice_str(token)), claims.scopes);
+        auth_token_free(token);
+    }
+    auth_key_free(key);
+    for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++)
+        assert_int_equal(auth_token_scopes(slice_str(strange[i])), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +276,7 @@ int main(void)
         cmocka_unit_test(claims_that_make_no_sense_are_not_minted),
         cmocka_unit_test(keys_without_an_issuer_or_scope_are_not_generated),
         cmocka_unit_test(a_token_for_one_session_is_refused_in_another),
+        cmocka_unit_test(the_sender_of_a_token_can_read_its_scopes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -383,6 +383,39 @@ static void a_certificate_that_runs_out_is_looked_at_again_without_a_verdict(voi
     assert_int_equal(pair_state(p, 0), QHCP_UP);
 }
 
+/* A key that may not end sessions: closing is all that is left, and no breach of anything.
+ */
+static void without_the_scope_terminate_it_leaves_by_closing(void **state)
+{
+    static const char scope[] = "health config terminate", less[] = "health config          ";
+    struct pair *p = *state;
+    char path[128], text[4096], *at;
+    unsigned warnings;
+    FILE *f;
+
+    pair_start(p, 0);
+    snprintf(path, sizeof path, "%s/lb/token-key.json", p->dir);
+    f = fopen(path, "r+");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    at = strstr(text, scope);
+    assert_non_null(at);
+    memcpy(at, less, sizeof less - 1);
+    rewind(f);
+    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+    fclose(f);
+    pair_watch(p, 1, NULL);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    warnings = p->warnings;
+    qhcp_lb_stop(p->lb, p->now);
+    assert_true(pair_run(p, SEC / 10, lb_gone));
+    qhcp_lb_free(p->lb);
+    p->lb = NULL;
+    pair_run(p, SEC / 10, NULL);
+    assert_int_equal(qhcp_server_sessions(p->servers[0]), 0);
+    assert_int_equal(p->warnings, warnings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +429,7 @@ int main(void)
         TEST(only_where_a_session_was_is_the_server_s_address),
         TEST(a_load_balancer_that_stops_takes_its_leave),
         TEST(a_load_balancer_waits_a_second_for_silent_servers),
+        TEST(without_the_scope_terminate_it_leaves_by_closing),
         TEST(tokens_are_renewed_on_the_live_session),
         TEST(a_key_that_is_taken_out_ends_its_sessions),
         TEST(a_clock_that_jumps_disturbs_no_session),

@@ -131,6 +131,28 @@ static void a_restarted_server_is_up_within_50_ms_of_listening(void **state)
     }
 }
 
+/* RFC 9000, 10.2.2: nothing is sent on a connection that is draining, which is three probe timeouts
+ * of some 26 ms here. */
+static void nobody_knocks_on_a_connection_that_is_draining(void **state)
+{
+    struct pair *p = *state;
+    uint64_t packets;
+
+    stopped(p);
+    packets = p->packets;
+    pair_run(p, 70 * MSEC, NULL);
+    assert_int_equal(p->packets, packets);
+    pair_run(p, 60 * MSEC, NULL);
+    assert_in_range(p->packets - packets, 1, 4);
+    pair_start(p, 0);
+    assert_true(pair_run(p, 50 * MSEC, pair_all_up));
+    pair_run(p, SEC, NULL);
+    hung(p); /* one that fell silent drains nothing */
+    packets = p->packets;
+    pair_run(p, 70 * MSEC, NULL);
+    assert_in_range(p->packets - packets, 2, 8);
+}
+
 static void a_restart_with_other_keys_is_found_by_a_handshake_beside(void **state)
 {
     struct pair *p = *state;
@@ -222,6 +244,7 @@ int main(void)
         TEST(what_was_answered_late_is_no_round_trip),
         TEST(a_restarted_server_is_up_within_50_ms_of_listening),
         TEST(a_restart_with_other_keys_is_found_by_a_handshake_beside),
+        TEST(nobody_knocks_on_a_connection_that_is_draining),
         TEST(after_a_minute_only_the_reconnect_interval_counts),
         TEST(one_who_only_resets_is_not_dialled_each_time),
         TEST(a_lost_server_can_be_reloaded_removed_and_left),

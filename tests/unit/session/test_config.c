@@ -82,6 +82,23 @@ static void everything_can_change_in_a_live_session(void **state)
     assert_false(k.s.push);
 }
 
+/* Who renews when a quarter of expires_s is left must not come after exp. */
+static void expires_s_does_not_count_the_leeway(void **state)
+{
+    struct kit_server k;
+    struct wire_config_ack ack;
+
+    (void)state;
+    kit_server(&k, SESSION_SERVER_ACTIVE, SESSION_SCOPE_HEALTH);
+    k.self.leeway = 30 * NSEC_PER_SEC;
+    ack = configure(&k, (struct update){0, SESSION_SCOPE_HEALTH, token()});
+    assert_int_equal(ack.expires_s, 870);
+    assert_true(session_server_deadline(&k.s) == LATER);
+    k.self.leeway = 1000 * NSEC_PER_SEC;
+    ack = configure(&k, (struct update){0, SESSION_SCOPE_HEALTH, token()});
+    assert_int_equal(ack.expires_s, 0);
+}
+
 static void a_new_token_alone_needs_no_scope_config(void **state)
 {
     struct kit_server k;
@@ -270,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_can_change_in_a_live_session),
+        cmocka_unit_test(expires_s_does_not_count_the_leeway),
         cmocka_unit_test(a_new_token_alone_needs_no_scope_config),
         cmocka_unit_test(the_new_tokens_scopes_judge_the_other_items),
         cmocka_unit_test(a_bad_token_leaves_the_old_one_and_everything_else_in_force),

@@ -391,9 +391,24 @@ static void what_the_caller_saw_broken_ends_the_session_with_an_error(void **sta
     assert_int_equal(kit_lb_pull(&k).n, 0);
 }
 
+static void an_extension_that_hello_did_not_name_is_refused(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 2; n++) {
+        struct wire_message m = kit_message(WIRE_ACK);
+        struct kit_lb k;
+
+        m.ack.extensions = (struct wire_numbers){.count = n, .at = {0x4000}};
+        kit_lb(&k, SESSION_LB_GREETING, false);
+        assert_int_equal(kit_lb_give(&k, T0, SESSION_STREAM, &m), n == 0 ? 0 : QHCP_E_VALUE);
+        assert_int_equal(k.s.state, n == 0 ? SESSION_LB_ACTIVE : SESSION_LB_CLOSED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_extension_that_hello_did_not_name_is_refused),
         cmocka_unit_test(hello_carries_what_was_configured),
         cmocka_unit_test(hello_wants_the_required_metrics_unless_told_and_goes_without_a_token),
         cmocka_unit_test(a_hello_that_cannot_be_encoded_is_refused_before_anything_happens),

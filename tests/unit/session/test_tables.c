@@ -7,23 +7,24 @@ static const char lb_letters[] = "IGALFTC"; /* in the order of enum session_lb_s
 static const char server_letters[] = "WKATC";
 
 /*  unknown HELLO ACK REQUEST RESPONSE CONFIG_UPDATE CONFIG_ACK ERROR TERMINATE TERMINATE_ACK
- *  | handshake, check, configure, stop, leave | deadline */
+ *  | handshake, check, configure, stop, leave | deadline | peer closed */
 static const char *const lb_matrix[SESSION_LB_STATES] = {
-    [SESSION_LB_IDLE] = "Ixxxxxxxxx GxxTx .",   [SESSION_LB_GREETING] = "GxAxGxxCxx xxxTx C",
-    [SESSION_LB_ACTIVE] = "AxxxAxACLx xAATx C", [SESSION_LB_LEAVING] = "LxxxLxLCxx xLLTF C",
-    [SESSION_LB_LEFT] = "FxxxFxFCxx xFxTx .",   [SESSION_LB_TERMINATING] = "TxTxTxTCTC xxxxx C",
-    [SESSION_LB_CLOSED] = "CCCCCCCCCC xxxxx .",
+    [SESSION_LB_IDLE] = "Ixxxxxxxxx GxxTx . C",   [SESSION_LB_GREETING] = "GxAxGxxCxx xxxTx C C",
+    [SESSION_LB_ACTIVE] = "AxxxAxACLx xAATx C C", [SESSION_LB_LEAVING] = "LxxxLxLCxx xLLTF C C",
+    [SESSION_LB_LEFT] = "FxxxFxFCxx xFxTx . C",   [SESSION_LB_TERMINATING] = "TxTxTxTCTC xxxxx C C",
+    [SESSION_LB_CLOSED] = "CCCCCCCCCC xxxxx . C",
 };
 static const enum session_event lb_calls[] = {
     SESSION_DO_OPEN, SESSION_DO_REQUEST, SESSION_DO_CONFIG, SESSION_DO_TERMINATE, SESSION_DO_LEAVE};
 
-/*  frames as above | accept, refuse, answer, configure, stop | deadline, token's expiry */
+/*  frames as above | accept, refuse, answer, configure, stop | deadline, token's expiry |
+ * peer closed */
 static const char *const server_matrix[SESSION_SERVER_STATES] = {
-    [SESSION_SERVER_WAITING] = "WKxxxxxCxx xCxxC C.",
-    [SESSION_SERVER_CHECKING] = "KxxxxxxCxx ACxxC C.",
-    [SESSION_SERVER_ACTIVE] = "AxxAxAxCCx xCAAT .C",
-    [SESSION_SERVER_TERMINATING] = "TxxTxTxCCC xCTTx CC",
-    [SESSION_SERVER_CLOSED] = "CCCCCCCCCC xxxxx ..",
+    [SESSION_SERVER_WAITING] = "WKxxxxxCxx xCxxC C. C",
+    [SESSION_SERVER_CHECKING] = "KxxxxxxCxx ACxxC C. C",
+    [SESSION_SERVER_ACTIVE] = "AxxAxAxCCx xCAAT .C C",
+    [SESSION_SERVER_TERMINATING] = "TxxTxTxCCC xCTTx CC C",
+    [SESSION_SERVER_CLOSED] = "CCCCCCCCCC xxxxx .. C",
 };
 static const enum session_event server_calls[] = {SESSION_DO_ACCEPT, SESSION_DO_REFUSE,
                                                   SESSION_DO_ANSWER, SESSION_DO_CONFIG,
@@ -227,6 +228,8 @@ static void tables_have_the_rows_of_the_matrices_and_no_others(void **state)
                        expected[11 + i]);
         expect_row(session_lb_table, session_lb_rows, lb_letters, at, SESSION_AT_DEADLINE,
                    expected[17]);
+        expect_row(session_lb_table, session_lb_rows, lb_letters, at, SESSION_ON_CLOSED,
+                   expected[19]);
         for (const char *p = expected; *p; p++)
             rows += *p != 'x' && *p != '.' && *p != ' ';
     }
@@ -241,6 +244,8 @@ static void tables_have_the_rows_of_the_matrices_and_no_others(void **state)
         for (unsigned i = 0; i < 5; i++)
             expect_row(session_server_table, session_server_rows, server_letters, at,
                        server_calls[i], expected[11 + i]);
+        expect_row(session_server_table, session_server_rows, server_letters, at, SESSION_ON_CLOSED,
+                   expected[20]);
         for (const char *p = expected; *p; p++)
             rows += *p != 'x' && *p != '.' && *p != ' ';
     }
