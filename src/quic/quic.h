@@ -182,7 +182,8 @@ void quic_conn_probe(struct quic_conn *c);
 int quic_conn_trace(struct quic_conn *c, void *user, struct quic_trace **ret);
 void quic_trace_free(struct quic_trace *t);
 /* So long after a CONNECTION_CLOSE or a stateless reset the connection is closing or draining, and
- * nothing may be sent on it, a knock neither (RFC 9000, 10.2.1 and 10.2.2): three probe timeouts. */
+ * nothing may be sent on it, a knock neither (RFC 9000, 10.2.1 and 10.2.2): three probe timeouts.
+ */
 qhcp_nsec quic_trace_quiet(const struct quic_trace *t);
 /* Knocks with the next quic_send, whatever the congestion window is; the owner keeps a budget.
  * QHCP_E_FULL. */
