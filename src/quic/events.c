@@ -265,7 +265,9 @@ static int on_remove_id(ngtcp2_conn *ng, const ngtcp2_cid *cid, void *user)
     return 0;
 }
 
-/* The peer's connection IDs come and go with the tokens by which it would reset us. */
+/* The peer's connection IDs come and go with the tokens by which it would reset us.  A client's
+ * first is taken into use when ngtcp2 has left the handshake behind: with the write of the
+ * Finished. */
 static int on_peer_id(ngtcp2_conn *ng, ngtcp2_connection_id_status_type type, uint64_t seq,
                       const ngtcp2_cid *cid, const uint8_t *token, void *user)
 {
@@ -273,6 +275,8 @@ static int on_peer_id(ngtcp2_conn *ng, ngtcp2_connection_id_status_type type, ui
     struct quic_key key;
 
     (void)ng, (void)seq, (void)cid;
+    if (type == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE)
+        c->finished = true;
     if (token == NULL)
         return 0;
     quic_key_set(&key, QUIC_LOOKUP_TOKEN, token, NGTCP2_STATELESS_RESET_TOKENLEN);

@@ -234,7 +234,6 @@ bool quic_conn_send(struct quic_conn *c, qhcp_nsec now, struct qhcp_packet *pack
         if (c->ended && !is_flushing(c))
             return write_close(&w);
         n = write_next(&w);
-        c->finished = c->finished || c->connected;
         if (n > 0) {
             c->drained = is_drained(c, had_queued, n);
             if (had_queued)
