@@ -174,6 +174,8 @@ size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packe
  * suspicion. */
 void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote,
                          int error, const uint8_t *quoted, size_t quoted_len);
+/* For sockets that keep strangers' datagrams apart; it does not change. */
+struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb);
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb);
 /* Call when the deadline has come, after what waits in the sockets was received. */
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now);

@@ -33,6 +33,8 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
                     struct qhcp_server **ret, char *words, size_t words_cap);
 void qhcp_server_free(struct qhcp_server *s);
 
+/* For sockets that keep strangers' datagrams apart; it does not change. */
+struct qhcp_steering qhcp_server_steering(const struct qhcp_server *s);
 void qhcp_server_receive(struct qhcp_server *s, qhcp_nsec now, const struct qhcp_packet *packets,
                          size_t n);
 /* Fills up to n packets; call again until 0, after every other call of this header. */

@@ -31,6 +31,15 @@ struct qhcp_packet {
     uint8_t ecn;            /* the two ECN bits of the IP header */
 };
 
+/* How datagrams for the connections that there are can be told from those of strangers without a
+ * look at the connections: their destination connection ID has this size in a long header, and
+ * begins so.  Strangers can learn it, so it sorts and proves nothing.  With two sockets on one
+ * address a flood then fills only the strangers' receive buffer (docs/decisions/0022-floods.md). */
+struct qhcp_steering {
+    uint8_t prefix[4];
+    uint8_t id_size;
+};
+
 /* States a load balancer gives a server. */
 enum qhcp_state {
     QHCP_CONNECTING = 0,

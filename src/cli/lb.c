@@ -396,6 +396,7 @@ static int serve(struct lb *lb, int to, char *words, size_t words_cap)
     const struct handover_owner owner = {.ctx = lb, .give = on_give, .taken = on_taken};
     int r = forward_start(&lb->forward, words, words_cap);
 
+    listen_steer(lb->loop, qhcp_lb_steering(lb->core));
     if (r == 0 && to >= 0)
         take_udp(lb, to, words, words_cap);
     if (r == 0 && lb->forward.proxy)

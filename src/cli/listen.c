@@ -74,3 +74,13 @@ int listen_any(struct loop *l, uint16_t port, char *words, size_t words_cap)
                 r4 < 0 ? "IPv4" : "IPv6");
     return 0;
 }
+
+void listen_steer(struct loop *l, struct qhcp_steering steering)
+{
+    if (loop_steer(l, &steering) != 0)
+        log_say(
+            QHCP_LOG_WARNING,
+            "strangers' datagrams share a socket with the others (SO_ATTACH_REUSEPORT_CBPF: %s): "
+            "a flood of them delays answers",
+            strerror(errno));
+}

@@ -16,4 +16,8 @@ int listen_one(struct loop *l, const union qhcp_addr *addr, union qhcp_addr *ret
  * A machine without one of the two is told on the log; without both it is QHCP_E_IO. */
 int listen_any(struct loop *l, uint16_t port, char *words, size_t words_cap);
 
+/* Strangers get sockets of their own; a kernel that will not is told on the log, and all goes on.
+ */
+void listen_steer(struct loop *l, struct qhcp_steering steering);
+
 #endif

@@ -295,8 +295,10 @@ static int start(struct server *s, char *words, size_t words_cap)
         r = listen_one(s->loop, &addr, &bound, words, words_cap);
     if (r == 0)
         r = start_core(s, &bound, words, words_cap);
-    if (r == 0)
+    if (r == 0) {
+        listen_steer(s->loop, qhcp_server_steering(s->core));
         r = declare_metrics(s, words, words_cap);
+    }
     if (r == 0)
         r = checks_init(&s->checks, &s->options, s->core, s->loop, words, words_cap);
     if (r == 0)

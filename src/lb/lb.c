@@ -301,6 +301,11 @@ void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union 
         backend_resolved(lb->backends[i], now, addrs, n, words);
 }
 
+struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb)
+{
+    return quic_steering(lb->quic);
+}
+
 void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
 {
     advance(lb, now);

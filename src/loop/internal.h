@@ -1,4 +1,5 @@
-/* What the files of src/loop share: loop.c waits, sockets.c reads and sends. */
+/* What the files of src/loop share: loop.c waits, sockets.c reads and sends, strangers.c reads what
+ * is for no connection of ours. */
 #ifndef QHCP_LOOP_INTERNAL_H
 #define QHCP_LOOP_INTERNAL_H
 
@@ -18,6 +19,14 @@
 #define LOOP_ERRORS 256        /* entries of the error queue per wake-up */
 #define LOOP_STALL (20 * NSEC_PER_MSEC) /* later than this is a stall */
 #define LOOP_BLOCKED NSEC_PER_MSEC      /* between timers while a socket takes nothing */
+#define LOOP_FIRST 1                    /* libev's priorities: connections and deadlines ... */
+#define LOOP_LAST (-1)                  /* ... come before strangers */
+/* A stranger's handshake is 0.5 ms.  These bound a turn, and so what an answer waits for it. */
+#define LOOP_STRANGERS_BATCH 8
+#define LOOP_STRANGERS_SLICE NSEC_PER_MSEC
+/* One CPU's part that strangers get while more of them come, and what they may have in advance. */
+#define LOOP_STRANGERS_PART 4 /* a fourth */
+#define LOOP_STRANGERS_SAVED (50 * NSEC_PER_MSEC)
 
 struct loop_socket {
     struct loop *loop;
@@ -27,6 +36,15 @@ struct loop_socket {
     qhcp_nsec used; /* an extra one's newest packet was sent then */
     size_t filled;  /* packets in its room that are to be sent */
     ev_io readable, writable;
+    int rcvbuf;            /* a bound one's, as it was asked for */
+    struct udp *strangers; /* NULL: udp gets theirs too */
+    ev_io strange;
+};
+
+/* Time that may be spent on strangers: earned with time, in debt after a long turn. */
+struct loop_allowance {
+    qhcp_nsec at;
+    int64_t left;
 };
 
 struct loop_reader {
@@ -40,9 +58,13 @@ struct loop {
     struct ev_loop *ev;
     struct loop_socket sockets[LOOP_SOCKETS]; /* the bound ones first */
     size_t n_bound, n_sockets;
-    bool held;      /* nothing is read */
-    size_t primary; /* the bound socket whose room the core fills first */
-    int timer_fd;   /* CLOCK_MONOTONIC, absolute: epoll's own timeouts are whole milliseconds */
+    bool held;    /* nothing is read */
+    bool steered; /* strangers have sockets of their own, as far as the kernel lets us */
+    struct qhcp_steering steering;
+    struct loop_allowance allowance;
+    ev_timer resume; /* running: strangers wait for it */
+    size_t primary;  /* the bound socket whose room the core fills first */
+    int timer_fd;    /* CLOCK_MONOTONIC, absolute: epoll's own timeouts are whole milliseconds */
     ev_io timer;
     qhcp_nsec armed; /* what timer_fd is set to */
     ev_prepare before_wait;
@@ -68,5 +90,17 @@ bool sockets_pending(const struct loop *l);
 bool sockets_send(struct loop *l);
 /* Tells the core of what could not leave. */
 void sockets_tell_blocked(struct loop *l);
+/* Tells the core what the network says of packets that did not arrive. */
+void sockets_drain_errors(struct loop *l, struct udp *u);
+
+/* strangers.c */
+void strangers_init(struct loop *l);
+void strangers_deinit(struct loop *l);
+/* A bound socket is to be split (QHCP_E_IO with errno: it stays whole), closed, held or goes on. */
+int strangers_split(struct loop_socket *s);
+void strangers_close(struct loop_socket *s);
+void strangers_hold(struct loop_socket *s, bool hold);
+/* One turn's worth, whether or not they are due. */
+void strangers_read(struct loop_socket *s);
 
 #endif

@@ -24,8 +24,11 @@ static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
     (void)ev;
     (void)revents;
     l->armed = 0; /* fired: to be set anew, which also makes it unreadable */
-    for (size_t i = 0; i < l->n_sockets; i++)
+    for (size_t i = 0; i < l->n_sockets; i++) {
         sockets_read(l, &l->sockets[i], stalled ? LOOP_STALL_BATCHES : LOOP_READ_BATCHES, stalled);
+        if (stalled)
+            strangers_read(&l->sockets[i]); /* a reset may be among them */
+    }
     now = loop_now();
     if (l->client.deadline(l->client.ctx) <= now)
         l->client.expire(l->client.ctx, now);
@@ -114,10 +117,12 @@ int loop_new(const struct loop_client *client, struct loop **ret)
     ev_prepare_init(&l->before_wait, on_before_wait);
     ev_idle_init(&l->again, on_again);
     l->timer.data = l->before_wait.data = l;
+    ev_set_priority(&l->timer, LOOP_FIRST);
     ev_io_start(l->ev, &l->timer);
     ev_prepare_start(l->ev, &l->before_wait);
     l->armed = NSEC_NEVER;
     l->route_fd = -1;
+    strangers_init(l);
     *ret = l;
     return 0;
 free_ev:
@@ -132,6 +137,7 @@ void loop_free(struct loop *l)
     if (!l)
         return;
     loop_unbind(l);
+    strangers_deinit(l);
     for (size_t i = 0; i < l->n_signals; i++)
         ev_signal_stop(l->ev, &l->signals[i]);
     for (size_t i = 0; i < l->n_readers; i++)

@@ -49,6 +49,11 @@ void loop_free(struct loop *l);
  * QHCP_E_IO with errno kept; QHCP_E_EXISTS. */
 int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound);
 
+/* From now on datagrams for no connection of the core's come to sockets of their own, those that
+ * are bound and those that will be: they are read last, and no more of them than a bounded part of
+ * one CPU is enough for.  QHCP_E_IO with errno: the kernel will not, and all come to one socket. */
+int loop_steer(struct loop *l, const struct qhcp_steering *steering);
+
 /* Closes the UDP sockets: their ports are free.  From client->turn alone. */
 void loop_unbind(struct loop *l);
 

@@ -10,11 +10,11 @@
 #include "base/address.h"
 #include "loop/internal.h"
 
-static void drain_errors(struct loop *l, struct loop_socket *s)
+void sockets_drain_errors(struct loop *l, struct udp *u)
 {
     struct udp_error e;
 
-    for (size_t i = 0; i < LOOP_ERRORS && udp_next_error(s->udp, &e) == 1; i++)
+    for (size_t i = 0; i < LOOP_ERRORS && udp_next_error(u, &e) == 1; i++)
         if (l->client.unreachable)
             l->client.unreachable(l->client.ctx, loop_now(), &e.remote, e.error, e.quoted,
                                   e.quoted_len);
@@ -37,7 +37,7 @@ void sockets_read(struct loop *l, struct loop_socket *s, size_t batches, bool wo
         }
     }
     if (i == 0 && woken)
-        drain_errors(l, s);
+        sockets_drain_errors(l, s->udp);
     dropped = udp_take_dropped(s->udp);
     if (dropped > 0 && l->client.dropped && s < &l->sockets[l->n_bound])
         l->client.dropped(l->client.ctx, loop_now(), dropped);
@@ -70,6 +70,16 @@ bool sockets_pending(const struct loop *l)
     return false;
 }
 
+static void watch(struct loop *l, struct loop_socket *s)
+{
+    ev_io_init(&s->readable, on_readable, udp_fd(s->udp), EV_READ);
+    ev_io_init(&s->writable, on_socket_writable, udp_fd(s->udp), EV_WRITE);
+    ev_set_priority(&s->readable, LOOP_FIRST);
+    s->readable.data = s->writable.data = s;
+    if (!l->held)
+        ev_io_start(l->ev, &s->readable);
+}
+
 static void use_socket(struct loop *l, struct loop_socket *s, struct udp *udp)
 {
     union qhcp_addr bound;
@@ -77,17 +87,14 @@ static void use_socket(struct loop *l, struct loop_socket *s, struct udp *udp)
     udp_local(udp, &bound);
     *s = (struct loop_socket){.loop = l, .udp = udp, .family = bound.sa.sa_family};
     s->port = ntohs(bound.in.sin_port); /* at the same place in both families */
-    ev_io_init(&s->readable, on_readable, udp_fd(udp), EV_READ);
-    ev_io_init(&s->writable, on_socket_writable, udp_fd(udp), EV_WRITE);
-    s->readable.data = s->writable.data = s;
-    if (!l->held)
-        ev_io_start(l->ev, &s->readable);
+    watch(l, s);
 }
 
 static void close_socket(struct loop *l, struct loop_socket *s)
 {
     ev_io_stop(l->ev, &s->readable);
     ev_io_stop(l->ev, &s->writable);
+    strangers_close(s);
     udp_close(s->udp);
 }
 
@@ -168,7 +175,7 @@ static void send_filled(struct loop *l, struct loop_socket *s)
         return;
     s->used = loop_now();
     if (udp_send(s->udp, n) < (int)n)
-        drain_errors(l, s);
+        sockets_drain_errors(l, s->udp);
     if (udp_pending(s->udp) > 0)
         ev_io_start(l->ev, &s->writable);
 }
@@ -209,6 +216,28 @@ void loop_unbind(struct loop *l)
     l->primary = 0;
 }
 
+static int steer(struct loop *l, struct loop_socket *s)
+{
+    int r;
+
+    ev_io_stop(l->ev, &s->readable);
+    r = strangers_split(s);
+    watch(l, s);
+    return r;
+}
+
+int loop_steer(struct loop *l, const struct qhcp_steering *steering)
+{
+    int r = 0;
+
+    l->steering = *steering;
+    l->steered = true;
+    for (size_t i = 0; i < l->n_bound && r == 0; i++)
+        if (!l->sockets[i].strangers && udp_pending(l->sockets[i].udp) == 0)
+            r = steer(l, &l->sockets[i]);
+    return r;
+}
+
 int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound)
 {
     struct udp *udp;
@@ -221,6 +250,9 @@ int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhc
     if (r < 0)
         return r;
     use_socket(l, &l->sockets[l->n_bound], udp);
+    l->sockets[l->n_bound].rcvbuf = rcvbuf;
+    if (l->steered)
+        (void)steer(l, &l->sockets[l->n_bound]);
     if (ret_bound)
         udp_local(udp, ret_bound);
     l->n_sockets = ++l->n_bound;
@@ -235,5 +267,6 @@ void loop_hold(struct loop *l, bool hold)
             ev_io_stop(l->ev, &l->sockets[i].readable);
         else
             ev_io_start(l->ev, &l->sockets[i].readable);
+        strangers_hold(&l->sockets[i], hold);
     }
 }

@@ -274,6 +274,14 @@ int quic_dial(struct quic_endpoint *e, qhcp_nsec now, const struct quic_dial *di
     return 0;
 }
 
+struct qhcp_steering quic_steering(const struct quic_endpoint *e)
+{
+    struct qhcp_steering steering = {.id_size = (uint8_t)quic_cid_size(e)};
+
+    memcpy(steering.prefix, e->ids.prefix, sizeof(steering.prefix));
+    return steering;
+}
+
 void quic_get_stats(const struct quic_endpoint *e, struct quic_stats *ret)
 {
     *ret = e->stats;

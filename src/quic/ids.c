@@ -20,6 +20,7 @@
 #define MAC 8
 #define DRAWS 100
 _Static_assert(QUIC_PREFIX + RANDOM + MAC == QUIC_SERVER_CID, "a server's connection ID");
+_Static_assert(QUIC_PREFIX == sizeof(((struct qhcp_steering *)0)->prefix), "quic_steering");
 _Static_assert(MAC == sizeof(uint64_t), "SipHash-2-4");
 
 int quic_ids_init(struct quic_ids *ids, bool server, const uint8_t *reset_key)

@@ -7,14 +7,11 @@
 #include "quic/internal.h"
 
 #define SECRET 32
-#define KEY 16
-#define NONCE 12
-#define SAMPLE 16 /* it begins 4 bytes after the packet number does (RFC 9001, 5.4.2) */
+#define KEY QUIC_INITIAL_KEY
+#define NONCE QUIC_INITIAL_NONCE
+#define SAMPLE                                                                                     \
+    QUIC_INITIAL_SAMPLE /* it begins 4 bytes after the packet number does (RFC 9001, 5.4.2) */
 #define PLAIN_MAX 1500
-
-struct keys {
-    uint8_t key[KEY], iv[NONCE], hp[KEY];
-};
 
 static gnutls_datum_t datum(const uint8_t *p, size_t n)
 {
@@ -33,7 +30,7 @@ static int expand(const uint8_t secret[SECRET], const char *label, uint8_t *ret,
     return gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &key, &info, ret, n);
 }
 
-static int derive(const uint8_t *dcid, size_t n, struct keys *ret)
+int quic_initial_derive(const uint8_t *dcid, size_t n, struct quic_initial_keys *ret)
 {
     static const uint8_t salt_v1[] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
                                       0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
@@ -50,7 +47,8 @@ static int derive(const uint8_t *dcid, size_t n, struct keys *ret)
 }
 
 /* One block of AES-128-ECB, which is CBC without a vector (RFC 9001, 5.4.3). */
-static int mask_of(const struct keys *keys, const uint8_t *sample, uint8_t ret[SAMPLE])
+int quic_initial_mask(const struct quic_initial_keys *keys, const uint8_t *sample,
+                      uint8_t ret[SAMPLE])
 {
     static const uint8_t zero[SAMPLE];
     gnutls_datum_t key = datum(keys->hp, KEY), iv = datum(zero, sizeof(zero));
@@ -64,7 +62,7 @@ static int mask_of(const struct keys *keys, const uint8_t *sample, uint8_t ret[S
     return rv;
 }
 
-static int open_aead(const struct keys *keys, const uint8_t *nonce, struct slice head,
+static int open_aead(const struct quic_initial_keys *keys, const uint8_t *nonce, struct slice head,
                      struct slice body)
 {
     gnutls_datum_t key = datum(keys->key, KEY);
@@ -86,13 +84,14 @@ bool quic_initial_opens(const uint8_t *p, size_t n)
     uint8_t mask[SAMPLE], head[PLAIN_MAX], nonce[NONCE];
     ngtcp2_ssize at;
     ngtcp2_pkt_hd hd;
-    struct keys keys;
+    struct quic_initial_keys keys;
     size_t n_number;
 
     at = ngtcp2_pkt_decode_hd_long(&hd, p, n);
     if (at <= 0 || hd.type != NGTCP2_PKT_INITIAL || hd.len < 4 + SAMPLE ||
         hd.len > n - (size_t)at || n > PLAIN_MAX ||
-        derive(hd.dcid.data, hd.dcid.datalen, &keys) != 0 || mask_of(&keys, p + at + 4, mask) != 0)
+        quic_initial_derive(hd.dcid.data, hd.dcid.datalen, &keys) != 0 ||
+        quic_initial_mask(&keys, p + at + 4, mask) != 0)
         return false;
     memcpy(head, p, (size_t)at + 4);
     head[0] ^= mask[0] & 0x0f;

@@ -38,7 +38,7 @@
  * ID + 1, a DATAGRAM frame of 2 + 3, a tag of 16) can provoke a stateless reset. */
 #define QUIC_SERVER_CID 20
 #define QUIC_CLIENT_CID 8
-#define QUIC_PREFIX 4         /* how each of them begins; QHCP_PREFIX */
+#define QUIC_PREFIX 4         /* how each of them begins */
 #define QUIC_RESET_TRIGGER 43 /* RFC 9000, 10.3 */
 _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "probes can provoke");
 /* Unfinished handshakes with a proven address.  One is some 60 kB and 0.5 ms of CPU. */
@@ -233,7 +233,21 @@ void quic_accept(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packe
 /* The handshake is over, or given up. */
 void quic_accept_leave(struct quic_conn *c);
 
-/* initial.c: does its first packet open with the keys that follow from its connection ID? */
+/* initial.c */
+#define QUIC_INITIAL_KEY 16
+#define QUIC_INITIAL_NONCE 12
+#define QUIC_INITIAL_SAMPLE 16
+
+/* Of what a client sends (RFC 9001, 5.2). */
+struct quic_initial_keys {
+    uint8_t key[QUIC_INITIAL_KEY], iv[QUIC_INITIAL_NONCE], hp[QUIC_INITIAL_KEY];
+};
+/* 0 or -1. */
+int quic_initial_derive(const uint8_t *dcid, size_t n, struct quic_initial_keys *ret);
+/* What hides the first byte and the packet number (RFC 9001, 5.4.1). */
+int quic_initial_mask(const struct quic_initial_keys *keys, const uint8_t *sample,
+                      uint8_t ret[QUIC_INITIAL_SAMPLE]);
+/* Does a datagram's first packet open with the keys that follow from its connection ID? */
 bool quic_initial_opens(const uint8_t *p, size_t n);
 
 /* ids.c: QHCP_E_TLS where there is no randomness. */

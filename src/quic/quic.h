@@ -110,6 +110,8 @@ void quic_endpoint_free(struct quic_endpoint *e);
 /* New credentials for connections from now on. */
 void quic_endpoint_set_tls(struct quic_endpoint *e, struct quic_tls *tls);
 
+struct qhcp_steering quic_steering(const struct quic_endpoint *e);
+
 /* Packets that arrived.  Hostile.  local must be set where the owner knows it. */
 void quic_receive(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packets,
                   size_t n);

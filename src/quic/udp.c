@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "quic/steer.h"
 
 #include <qhcp/error.h>
 
@@ -94,7 +95,7 @@ static void wire_up(struct udp *u)
     }
 }
 
-int udp_open(const union qhcp_addr *bind_to, int rcvbuf, struct udp **ret)
+static int open_shared(const union qhcp_addr *bind_to, int rcvbuf, bool share, struct udp **ret)
 {
     sa_family_t family = bind_to->sa.sa_family;
     struct udp *u = calloc(1, sizeof(*u));
@@ -107,6 +108,7 @@ int udp_open(const union qhcp_addr *bind_to, int rcvbuf, struct udp **ret)
     if (u->fd < 0)
         goto free_udp;
     if (configure(u->fd, family, rcvbuf) != 0 ||
+        (share && set_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) ||
         bind(u->fd, &bind_to->sa, address_len(bind_to)) != 0 ||
         getsockname(u->fd, &u->local.sa, &size) != 0)
         goto close_fd;
@@ -121,6 +123,39 @@ close_fd:
 free_udp:
     saved = errno;
     free(u);
+    errno = saved;
+    return QHCP_E_IO;
+}
+
+int udp_open(const union qhcp_addr *bind_to, int rcvbuf, struct udp **ret)
+{
+    return open_shared(bind_to, rcvbuf, false, ret);
+}
+
+/* The first socket is bound before it shares its address, so that nobody's port is shared who does
+ * not know it: another program that wants the port is refused until then, and needs our user and
+ * SO_REUSEPORT from then on. */
+int udp_split(struct udp *u, int rcvbuf, const struct qhcp_steering *steering, struct udp **ret)
+{
+    struct udp *ours;
+    int saved;
+
+    if (set_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0)
+        return QHCP_E_IO;
+    if (open_shared(&u->local, rcvbuf, true, &ours) != 0)
+        goto alone;
+    if (steer_attach(ours->fd, steering) != 0)
+        goto close_ours;
+    *ret = ours;
+    return 0;
+
+close_ours:
+    saved = errno;
+    udp_close(ours);
+    errno = saved;
+alone:
+    saved = errno;
+    (void)set_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 0);
     errno = saved;
     return QHCP_E_IO;
 }
@@ -174,9 +209,9 @@ static void read_control(struct udp *u, struct msghdr *header, struct qhcp_packe
     }
 }
 
-static void prepare_in(struct udp *u)
+static void prepare_in(struct udp *u, size_t n)
 {
-    for (size_t i = 0; i < UDP_BATCH; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct msghdr *header = &u->in_headers[i].msg_hdr;
         struct slot *slot = &u->in_slots[i];
 
@@ -212,11 +247,16 @@ static bool is_pending_error(int error)
 
 int udp_receive(struct udp *u, struct qhcp_packet **ret)
 {
+    return udp_receive_some(u, UDP_BATCH, ret);
+}
+
+int udp_receive_some(struct udp *u, size_t most, struct qhcp_packet **ret)
+{
     int n = -1, kept = 0;
 
-    prepare_in(u);
+    prepare_in(u, most);
     for (unsigned i = 0; n < 0 && i < RETRIES; i++) {
-        n = recvmmsg(u->fd, u->in_headers, UDP_BATCH, MSG_DONTWAIT, NULL);
+        n = recvmmsg(u->fd, u->in_headers, (unsigned)most, MSG_DONTWAIT, NULL);
         if (n < 0 && errno != EINTR && !is_pending_error(errno))
             break;
     }

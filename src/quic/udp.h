@@ -14,6 +14,10 @@ struct udp; /* one socket and its batch buffers */
  * DF whatever the path is said to carry (IP_PMTUDISC_PROBE), and a receive buffer of rcvbuf bytes
  * (0: the system's).  QHCP_E_IO with errno kept (EADDRINUSE, EAFNOSUPPORT, ...). */
 int udp_open(const union qhcp_addr *bind, int rcvbuf, struct udp **ret);
+/* Another socket on the same address: *ret gets the datagrams that steering describes, u from now
+ * on all others, and what either has no room for, the other does not feel.  ICMP errors come to any
+ * of the two.  QHCP_E_IO with errno kept: u is as before. */
+int udp_split(struct udp *u, int rcvbuf, const struct qhcp_steering *steering, struct udp **ret);
 void udp_close(struct udp *u);
 int udp_fd(const struct udp *u);
 void udp_local(const struct udp *u, union qhcp_addr *ret);
@@ -21,6 +25,8 @@ void udp_local(const struct udp *u, union qhcp_addr *ret);
 /* Reads up to UDP_BATCH packets, valid until the next call.  The number, 0 when none waits,
  * QHCP_E_IO.  Pending socket errors (ICMP) are not failures: they are in the error queue. */
 int udp_receive(struct udp *u, struct qhcp_packet **ret);
+/* At most so many (up to UDP_BATCH). */
+int udp_receive_some(struct udp *u, size_t most, struct qhcp_packet **ret);
 
 /* How many datagrams the receive buffer had no room for since the last call, as far as the packets
  * received tell (SO_RXQ_OVFL: each says what was dropped before it). */

@@ -190,6 +190,11 @@ static bool awaited(const struct qhcp_server *s)
     return false;
 }
 
+struct qhcp_steering qhcp_server_steering(const struct qhcp_server *s)
+{
+    return quic_steering(s->quic);
+}
+
 void qhcp_server_receive(struct qhcp_server *s, qhcp_nsec now, const struct qhcp_packet *packets,
                          size_t n)
 {

@@ -12,7 +12,8 @@
  *                     until the end             streams-left BIDIRECTIONAL UNIDIRECTIONAL
  *   pour HEX          the same for the stream   closed END app|quic CODE WORDS
  *   streams           how many more streams     no-connection
- *                     the other side allows
+ *                     the other side allows     answer NUMBER MICROSECONDS
+ *   ask MICROSECONDS  checks, so far apart
  * A flood begins anew on each connection.  It acts on the newest connection, and ends with its
  * input, or 60 s after its start. */
 #include <ctype.h>
@@ -31,6 +32,7 @@
 #include "quic/quic.h"
 #include "quic/udp.h"
 #include "state/state.h"
+#include "wire/wire.h"
 
 #define LIFETIME (60 * NSEC_PER_SEC)
 #define LINE 65536
@@ -44,6 +46,14 @@ struct endless {
     size_t n;
 };
 static struct endless flood, pour;
+
+/* Checks at a steady pace, and when each left. */
+#define ASKED 65536
+static struct {
+    qhcp_nsec every, at; /* 0: none */
+    uint64_t seq;
+    qhcp_nsec left[ASKED];
+} asking;
 
 static qhcp_nsec monotonic(void)
 {
@@ -103,11 +113,45 @@ static void on_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint
     printf("\n");
 }
 
+static bool is_answer(const uint8_t *p, size_t n)
+{
+    struct wire_message m;
+    uint64_t type;
+
+    if (asking.every == 0 || wire_decode(p, n, &m, &type) != 0 || type != WIRE_HEALTH_RESPONSE ||
+        !(m.response.has & WIRE_HAS_SEQ))
+        return false;
+    printf("answer %llu %llu\n", (unsigned long long)m.response.seq,
+           (unsigned long long)(monotonic() - asking.left[m.response.seq % ASKED]) / 1000);
+    return true;
+}
+
+static void ask(void)
+{
+    struct wire_message m = {.type = WIRE_HEALTH_REQUEST};
+    qhcp_nsec now = monotonic();
+    uint8_t buf[64];
+    int n;
+
+    if (asking.every == 0 || !conn || now < asking.at)
+        return;
+    asking.at = now - asking.at > 10 * asking.every ? now : asking.at + asking.every;
+    m.request.seq = ++asking.seq;
+    asking.left[asking.seq % ASKED] = now;
+    n = wire_encode(&m, buf, sizeof buf);
+    if (n > 0)
+        (void)quic_conn_datagram(conn, buf, (size_t)n, 1);
+}
+
 static void on_datagram(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
 {
     (void)ctx;
     (void)c;
     (void)now;
+    if (is_answer(p, n)) {
+        quic_conn_hold_ack(c);
+        return;
+    }
     print_hex("datagram", p, n);
     printf("\n");
 }
@@ -181,6 +225,9 @@ static void command(char *line)
     } else if (strncmp(line, "datagram ", 9) == 0) {
         if (quic_conn_datagram(conn, bytes, n, 1) != 0)
             printf("datagram-refused\n");
+    } else if (strncmp(line, "ask ", 4) == 0) {
+        asking.every = strtoull(arg, NULL, 10) * 1000;
+        asking.at = monotonic();
     } else if (strcmp(line, "streams") == 0) {
         printf("streams-left %llu %llu\n",
                (unsigned long long)ngtcp2_conn_get_streams_bidi_left(conn->ng),
@@ -231,6 +278,7 @@ static void send_all(struct quic_endpoint *e, struct udp *u)
     size_t n;
 
     send_endless();
+    ask();
     while ((n = quic_send(e, monotonic(), udp_room(u), UDP_BATCH)) > 0)
         (void)udp_send(u, n);
     fflush(stdout);
@@ -244,7 +292,8 @@ static void run(struct quic_endpoint *e, struct udp *u)
     while (open && !ended && monotonic() < end) {
         struct pollfd fds[2] = {{.fd = udp_fd(u), .events = POLLIN},
                                 {.fd = STDIN_FILENO, .events = POLLIN}};
-        qhcp_nsec at = quic_deadline(e), now = monotonic();
+        qhcp_nsec due = asking.every > 0 ? asking.at : NSEC_NEVER;
+        qhcp_nsec at = nsec_min(quic_deadline(e), due), now = monotonic();
         struct qhcp_packet *packets;
         struct udp_error error;
         int n, ms = at <= now ? 0 : (int)(nsec_min(at - now, NSEC_PER_SEC) / NSEC_PER_MSEC) + 1;

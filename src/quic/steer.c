@@ -1,0 +1,33 @@
+#include "quic/steer.h"
+
+#include <linux/filter.h>
+#include <sys/socket.h>
+
+#define LONG 0x80 /* the header's form */
+#define LONG_SIZE 5
+#define LONG_ID 6 /* behind the first byte, the version, and the ID's size */
+#define SHORT_ID 1
+#define STRANGERS 0 /* the group's sockets, in the order in which they joined; also what the */
+#define OURS 1      /* kernel takes where a program reads past the datagram's end */
+
+int steer_attach(int fd, const struct qhcp_steering *steering)
+{
+    const uint8_t *p = steering->prefix;
+    const uint32_t prefix =
+        (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), /* of the UDP payload */
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, LONG, 0, 4),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, LONG_SIZE),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, steering->id_size, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LONG_ID),
+        BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SHORT_ID),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, prefix, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, STRANGERS),
+        BPF_STMT(BPF_RET | BPF_K, OURS),
+    };
+    struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+}

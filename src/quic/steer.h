@@ -1,0 +1,13 @@
+/* Which of two sockets at one address gets a datagram: a program for the kernel (classic BPF). */
+#ifndef QHCP_QUIC_STEER_H
+#define QHCP_QUIC_STEER_H
+
+#include <qhcp/types.h>
+
+/* fd is in a group of two that share an address by SO_REUSEPORT: from now on the socket that joined
+ * second gets the datagrams whose destination connection ID, in a long or a short header (RFC 9000,
+ * 17), begins with the prefix; the first gets all others, and those that are too short to tell.
+ * 0, or -1 with errno. */
+int steer_attach(int fd, const struct qhcp_steering *steering);
+
+#endif
