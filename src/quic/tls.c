@@ -28,6 +28,7 @@
 #define TICKET_KEY 64 /* bytes: GnuTLS's size */
 #define TICKET_LIFETIME 86400
 #define ALERT_NO_ALPN 120
+#define EXT_EARLY_DATA 42 /* RFC 8446, 4.2 */
 
 struct quic_tls {
     unsigned refs;
@@ -242,12 +243,6 @@ static int take_ticket(gnutls_session_t session)
     uint8_t *ticket;
     size_t n;
 
-    /* RFC 9001, 4.6.1: early data of any other size is a PROTOCOL_VIOLATION; without a word of it
-     * GnuTLS has this one. */
-    if (gnutls_record_get_max_early_data_size(session) != UINT32_MAX) {
-        ngtcp2_conn_set_tls_error(c->ng, NGTCP2_ERR_PROTO);
-        return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
-    }
     if (c->ticket_seen || config->handlers->ticket == NULL || c->ended ||
         gnutls_session_get_data2(session, &data) != 0)
         return 0;
@@ -312,6 +307,36 @@ static int check_params(gnutls_session_t session, bool from_client, const gnutls
     return 0;
 }
 
+static int see_early_data(void *ctx, unsigned id, const unsigned char *p, unsigned n)
+{
+    if (id == EXT_EARLY_DATA && (n != 4 || memcmp(p, "\xff\xff\xff\xff", 4) != 0))
+        *(bool *)ctx = true;
+    return 0;
+}
+
+/* RFC 9001, 4.6.1: a ticket that offers early data of another size than 2^32 - 1 bytes is a
+ * PROTOCOL_VIOLATION.  Looked for in the message (RFC 8446, 4.6.1), since what GnuTLS says of a
+ * ticket without a word of early data depends on its version. */
+static int check_ticket(gnutls_session_t session, const gnutls_datum_t *ticket)
+{
+    size_t at = 4 + 4; /* behind lifetime and age_add */
+    gnutls_datum_t extensions;
+    bool wrong = false;
+
+    if (ticket->size > at)
+        at += 1u + ticket->data[at]; /* nonce */
+    if (ticket->size > at + 1)
+        at += 2u + ((size_t)ticket->data[at] << 8 | ticket->data[at + 1]);
+    if (ticket->size <= at)
+        return 0; /* cut short: GnuTLS refuses it */
+    extensions = (gnutls_datum_t){.data = ticket->data + at, .size = ticket->size - (unsigned)at};
+    gnutls_ext_raw_parse(&wrong, see_early_data, &extensions, 0);
+    if (!wrong)
+        return 0;
+    ngtcp2_conn_set_tls_error(conn_of(session)->ng, NGTCP2_ERR_PROTO);
+    return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+}
+
 /* GnuTLS has room for one hook in a session. */
 static int on_message(gnutls_session_t session, unsigned htype, unsigned when, unsigned incoming,
                       const gnutls_datum_t *msg)
@@ -324,8 +349,8 @@ static int on_message(gnutls_session_t session, unsigned htype, unsigned when, u
         return check_params(session, false, msg);
     if (htype == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && when == GNUTLS_HOOK_PRE)
         return bound_cost(session);
-    if (htype == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && when == GNUTLS_HOOK_POST)
-        return take_ticket(session);
+    if (htype == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET)
+        return when == GNUTLS_HOOK_PRE ? check_ticket(session, msg) : take_ticket(session);
     return 0;
 }
 
