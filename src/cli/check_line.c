@@ -43,7 +43,7 @@ static void add_words(struct text *t, const struct qhcp_view *v)
         add_reason(t, v->reason);
         text_add(t, v->n_values > 0 ? ", " : "");
     }
-    if (v->n_values > 0) {
+    if (v->n_values > 0 || v->reason[0] == '\0') {
         status_human_percent(v, "cpu_usage_percent", cpu, sizeof cpu);
         status_human_percent(v, "memory_usage_percent", memory, sizeof memory);
         text_printf(t, "cpu %s, memory %s, rtt %.1f ms", cpu, memory, (double)v->rtt_us / 1000);

@@ -52,7 +52,7 @@ enum health_cause {
     HEALTH_CAUSE_REFUSED,      /* certificate or token refused, or a protocol error */
     HEALTH_CAUSE_STOPPED,      /* TERMINATE came and the connection ended */
     HEALTH_CAUSE_CLOSED,       /* connection closed by the peer, redials failed */
-    HEALTH_CAUSE_METRICS,      /* serving, but without the required metrics */
+    HEALTH_CAUSE_METRICS,      /* none: it is up, but without the required metrics */
     HEALTH_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
     HEALTH_CAUSE_HELD,         /* it serves again, but failed too often of late: until flap.until */
 };

@@ -75,12 +75,8 @@ static bool port_denies(struct health *h, qhcp_nsec now, struct health_step *ret
 
 static void serving(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
-    bool waits = h->state == QHCP_CONNECTING || h->state == QHCP_DOWN;
-
-    if (!h->complete)
-        verdict_set(h, now, waits ? h->state : QHCP_DEGRADED, HEALTH_CAUSE_METRICS, ret);
-    else if (may_rise(h, now))
-        verdict_set(h, now, QHCP_UP, HEALTH_CAUSE_NONE, ret);
+    if (may_rise(h, now))
+        verdict_set(h, now, QHCP_UP, h->complete ? HEALTH_CAUSE_NONE : HEALTH_CAUSE_METRICS, ret);
 }
 
 void verdict_status(struct health *h, qhcp_nsec now, unsigned status, struct health_step *ret)

@@ -307,6 +307,8 @@ void talk_renew(struct backend *b, qhcp_nsec now);
 /* The server leaves: it is told that it may once no connection of ours goes to it. */
 void talk_leave(struct backend *b, qhcp_nsec now);
 void talk_expire(struct backend *b, qhcp_nsec now);
+/* Words for a server whose answers lack a required metric. */
+void talk_notice(const struct backend *b, char *ret, size_t cap);
 
 /* told.c */
 void told_free(struct told *t);

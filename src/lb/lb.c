@@ -410,6 +410,8 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     snprintf(ret->server_id, sizeof ret->server_id, "%s", b->server_id);
     snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
     credentials_notice(b, ret->notice, sizeof ret->notice);
+    if (ret->notice[0] == '\0' && b->health.cause == HEALTH_CAUSE_METRICS)
+        talk_notice(b, ret->notice, sizeof ret->notice);
     ret->state = b->health.state;
     ret->remote = b->remote;
     ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;

@@ -124,6 +124,7 @@ void reason_update(struct backend *b, const struct health_step *step)
 {
     switch (b->health.cause) {
     case HEALTH_CAUSE_NONE:
+    case HEALTH_CAUSE_METRICS:
     case HEALTH_CAUSE_STATUS:
         status_words(b);
         break;
@@ -152,10 +153,6 @@ void reason_update(struct backend *b, const struct health_step *step)
         break;
     case HEALTH_CAUSE_HELD:
         held_words(b);
-        break;
-    case HEALTH_CAUSE_METRICS:
-        snprintf(b->reason, sizeof b->reason,
-                 "its answers lack cpu_usage_percent or memory_usage_percent");
         break;
     }
 }

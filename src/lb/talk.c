@@ -94,16 +94,27 @@ void talk_renew(struct backend *b, qhcp_nsec now)
     auth_token_free(token);
 }
 
+static bool has(const struct wire_values *values, uint64_t number)
+{
+    for (size_t i = 0; i < values->count; i++)
+        if (values->at[i].number == number)
+            return true;
+    return false;
+}
+
 /* Both required metrics are among the values. */
 static bool complete(const struct wire_values *values)
 {
-    bool cpu = false, memory = false;
+    return has(values, WIRE_METRIC_CPU) && has(values, WIRE_METRIC_MEMORY);
+}
 
-    for (size_t i = 0; i < values->count; i++) {
-        cpu = cpu || values->at[i].number == WIRE_METRIC_CPU;
-        memory = memory || values->at[i].number == WIRE_METRIC_MEMORY;
-    }
-    return cpu && memory;
+void talk_notice(const struct backend *b, char *ret, size_t cap)
+{
+    bool cpu = has(&b->values, WIRE_METRIC_CPU), memory = has(&b->values, WIRE_METRIC_MEMORY);
+
+    snprintf(ret, cap, "it does not report %s%s%s: the log of `qhcp server` there says why",
+             cpu ? "" : "cpu_usage_percent", cpu || memory ? "" : " and ",
+             memory ? "" : "memory_usage_percent");
 }
 
 static void keep_values(struct backend *b, const struct wire_values *values)

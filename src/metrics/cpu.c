@@ -184,6 +184,7 @@ static void cpu_close(void *self)
 const struct provider cpu_provider = {
     .number = WIRE_METRIC_CPU,
     .difference = true,
+    .from = "the line \"cpu\" in /proc/stat",
     .open = cpu_open,
     .sample = cpu_sample,
     .close = cpu_close,

@@ -45,6 +45,7 @@ static void load_close(void *self)
 
 const struct provider load_provider = {
     .number = 9, /* load_average_1m */
+    .from = "/proc/loadavg",
     .open = load_open,
     .sample = load_sample,
     .close = load_close,

@@ -1,7 +1,7 @@
 /* memory_usage_percent: memory in use that cannot be reclaimed at once, of what may be used.
  *
- * In a cgroup that is usage less the inactive page cache (as container tools count it: the kernel
- * drops those pages before it kills anyone), against the limit.  Every level with a limit counts,
+ * In a cgroup that is usage less what the kernel can take back, against the limit: as MemAvailable
+ * counts for a machine.  Every level with a limit counts,
  * its own and its ancestors', and the fullest one decides, for that is where memory runs out first.
  * Without a limit below the machine's memory: the machine's, MemTotal less MemAvailable. */
 #include <stdlib.h>
@@ -46,16 +46,23 @@ static bool read_limit(const struct level *l, uint64_t *ret)
     return true;
 }
 
-/* Unreadable statistics mean that nothing can be taken off. */
-static uint64_t read_inactive(const struct level *l)
+/* What the kernel drops before it kills anyone: page cache of files, on whichever list, and, where
+ * the group's statistics tell it (v2), slab.  Shared memory and what is locked are on other lists.
+ * Unreadable statistics mean that nothing can be taken off. */
+static uint64_t read_reclaimable(const struct level *l)
 {
+    static const char *const fields[] = {"total_inactive_file", "total_active_file",
+                                         "total_slab_reclaimable"};
+    size_t skip = l->unified ? sizeof "total_" - 1 : 0;
+    uint64_t sum = 0, one;
     char text[STAT_TEXT];
-    uint64_t inactive;
 
-    if (file_text(l->stat, text, sizeof text) &&
-        file_field(text, l->unified ? "inactive_file" : "total_inactive_file", &inactive))
-        return inactive;
-    return 0;
+    if (!file_text(l->stat, text, sizeof text))
+        return 0;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (file_field(text, fields[i] + skip, &one) && one <= UINT64_MAX - sum)
+            sum += one;
+    return sum;
 }
 
 static bool level_open(struct level *l, const struct cgroup *g)
@@ -119,13 +126,13 @@ static bool fullest(const struct memory *m, uint64_t total, uint64_t *ret)
     uint64_t most = 0;
 
     for (size_t i = 0; i < m->n_levels; i++) {
-        uint64_t limit, usage, inactive, here;
+        uint64_t limit, usage, cache, here;
 
         if (!read_limit(&m->levels[i], &limit) || limit >= total ||
             !file_number(m->levels[i].usage, &usage))
             continue;
-        inactive = read_inactive(&m->levels[i]);
-        here = share(usage > inactive ? usage - inactive : 0, limit);
+        cache = read_reclaimable(&m->levels[i]);
+        here = share(usage > cache ? usage - cache : 0, limit);
         most = here > most ? here : most;
         limited = true;
     }
@@ -178,6 +185,7 @@ static void memory_close(void *self)
 
 const struct provider memory_provider = {
     .number = WIRE_METRIC_MEMORY,
+    .from = "MemTotal and MemAvailable in /proc/meminfo",
     .open = memory_open,
     .sample = memory_sample,
     .close = memory_close,

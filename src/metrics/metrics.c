@@ -33,7 +33,8 @@ struct metrics {
     struct metrics_root root;
     void *provider[COUNT(providers)];
     bool sampled;
-    qhcp_nsec at; /* of the last sample */
+    bool missing[COUNT(providers)]; /* at the last sample, told */
+    qhcp_nsec at;                   /* of the last sample */
     size_t count;
     struct row rows[LIMIT_METRICS]; /* ascending numbers; those with a value alone */
     size_t n_names;
@@ -161,6 +162,19 @@ void metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)
         sample_one(m, i, now);
     m->sampled = true;
     m->at = now;
+}
+
+void metrics_changes(struct metrics *m,
+                     void (*fn)(void *ctx, const char *name, const char *missing), void *ctx)
+{
+    for (size_t i = 0; i < COUNT(providers); i++) {
+        uint64_t number = providers[i]->number;
+        bool missing = !stands(m, place(m, number), number);
+
+        if (missing != m->missing[i])
+            fn(ctx, wire_metric_by_number(number)->name, missing ? providers[i]->from : NULL);
+        m->missing[i] = missing;
+    }
 }
 
 void metrics_values(const struct metrics *m, struct wire_values *ret)

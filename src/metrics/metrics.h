@@ -29,6 +29,12 @@ void metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age);
 void metrics_values(const struct metrics *m, struct wire_values *ret);
 void metrics_names(const struct metrics *m, struct wire_metrics *ret);
 
+/* Calls fn for each metric of our own that could be read at the last sample and not at the one
+ * before, or the other way round (before the first all could).  missing: what could not be read, or
+ * NULL when it can again. */
+void metrics_changes(struct metrics *m,
+                     void (*fn)(void *ctx, const char *name, const char *missing), void *ctx);
+
 /* An application's own value.  A registered name that no provider measures ("requests_in_flight")
  * keeps its number; any other is made at its first use with the next number from
  * WIRE_METRIC_APPLICATION_FIRST.  QHCP_E_FULL; QHCP_E_ARG for a bad name (1 to LIMIT_NAME of a-z,

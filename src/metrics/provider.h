@@ -11,8 +11,9 @@
 #include "metrics/metrics.h"
 
 struct provider {
-    uint64_t number; /* of the metric, enum wire_metric_number */
-    bool difference; /* a value takes two readings some time apart */
+    uint64_t number;  /* of the metric, enum wire_metric_number */
+    bool difference;  /* a value takes two readings some time apart */
+    const char *from; /* where it comes from on every machine, for words */
 
     /* The members of root are set and outlive the provider.  NULL: out of memory. */
     void *(*open)(const struct metrics_root *root);

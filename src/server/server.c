@@ -153,6 +153,18 @@ void qhcp_server_free(struct qhcp_server *s)
     free(s);
 }
 
+static void on_metric(void *ctx, const char *name, const char *missing)
+{
+    struct qhcp_server *s = ctx;
+
+    if (missing)
+        server_log(s, QHCP_LOG_WARNING,
+                   "%s cannot be measured: cannot read %s; load balancers do not see it", name,
+                   missing);
+    else
+        server_log(s, QHCP_LOG_INFO, "%s can be measured again", name);
+}
+
 void server_measure(struct qhcp_server *s, qhcp_nsec now)
 {
     if (s->measured && now - s->measured_at < SERVER_METRICS_AGE)
@@ -162,6 +174,7 @@ void server_measure(struct qhcp_server *s, qhcp_nsec now)
     metrics_sample(s->metrics, now, SERVER_METRICS_AGE);
     metrics_values(s->metrics, &s->self.values);
     metrics_names(s->metrics, &s->self.metrics);
+    metrics_changes(s->metrics, on_metric, s);
     condition_measured(s, now);
 }
 

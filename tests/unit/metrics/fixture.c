@@ -49,7 +49,7 @@ void fixture_second(struct fixture *f)
 }
 
 void fixture_v2(const struct tree *t, const char *path, const char *cpu_max, uint64_t usec,
-                const char *memory_max, uint64_t current, uint64_t inactive)
+                const char *memory_max, uint64_t current, uint64_t cache)
 {
     char name[128];
 
@@ -62,8 +62,11 @@ void fixture_v2(const struct tree *t, const char *path, const char *cpu_max, uin
     snprintf(name, sizeof name, "cgroup%s/memory.current", path);
     tree_write(t, name, "%llu\n", (unsigned long long)current);
     snprintf(name, sizeof name, "cgroup%s/memory.stat", path);
-    tree_write(t, name, "anon 5\ninactive_file %llu\nactive_file 7\n",
-               (unsigned long long)inactive);
+    tree_write(t, name,
+               "anon 5\ninactive_anon 9\ninactive_file %llu\nactive_file %llu\n"
+               "slab_reclaimable %llu\nslab 9\n",
+               (unsigned long long)(cache / 2), (unsigned long long)(cache / 4),
+               (unsigned long long)(cache - cache / 2 - cache / 4));
 }
 
 void fixture_v2_here(const struct tree *t, const char *path)

@@ -31,9 +31,10 @@ void fixture_start(struct fixture *f);
 /* Samples a second after the last time: what was used within that second counts. */
 void fixture_second(struct fixture *f);
 
-/* A v2 group's files: cpu.max, usage_usec, memory.max, memory.current, inactive_file. */
+/* A v2 group's files: cpu.max, usage_usec, memory.max, memory.current, and what of that can be
+ * reclaimed, spread over the fields that say so. */
 void fixture_v2(const struct tree *t, const char *path, const char *cpu_max, uint64_t usec,
-                const char *memory_max, uint64_t current, uint64_t inactive);
+                const char *memory_max, uint64_t current, uint64_t cache);
 /* v2 is mounted and this process is in that group. */
 void fixture_v2_here(const struct tree *t, const char *path);
 

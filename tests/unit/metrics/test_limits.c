@@ -159,7 +159,7 @@ static void a_cpuset_is_a_limit(void **state)
 }
 
 static void v1_group(const struct tree *t, const char *path, const char *quota, uint64_t nsec,
-                     uint64_t limit, uint64_t usage, uint64_t inactive)
+                     uint64_t limit, uint64_t usage, uint64_t cache)
 {
     char name[128];
 
@@ -174,8 +174,10 @@ static void v1_group(const struct tree *t, const char *path, const char *quota, 
     snprintf(name, sizeof name, "cgroup/memory%s/memory.usage_in_bytes", path);
     tree_write(t, name, "%llu\n", (unsigned long long)usage);
     snprintf(name, sizeof name, "cgroup/memory%s/memory.stat", path);
-    tree_write(t, name, "inactive_file 1\ntotal_inactive_file %llu\n",
-               (unsigned long long)inactive);
+    tree_write(t, name,
+               "inactive_file 1\nactive_file 1\ntotal_inactive_file %llu\n"
+               "total_active_file %llu\n",
+               (unsigned long long)(cache / 3), (unsigned long long)(cache - cache / 3));
 }
 
 static void v1_limits_count_at_every_level(void **state)

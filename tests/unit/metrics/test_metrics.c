@@ -262,6 +262,43 @@ static void an_application_cannot_crowd_out_what_is_required(void **state)
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_MEMORY), 2500);
 }
 
+struct change {
+    unsigned calls;
+    const char *name, *missing;
+};
+
+static void on_change(void *ctx, const char *name, const char *missing)
+{
+    struct change *c = ctx;
+
+    *c = (struct change){.calls = c->calls + 1, .name = name, .missing = missing};
+}
+
+static void what_cannot_be_read_is_told_once_and_again_when_it_can(void **state)
+{
+    struct fixture *f = *state;
+    struct change c = {0};
+
+    fixture_machine(&f->tree, 0, 0);
+    fixture_start(f);
+    metrics_changes(f->m, on_change, &c);
+    assert_int_equal(c.calls, 0);
+    tree_write(&f->tree, "proc/meminfo", "MemTotal: 16777216 kB\n"); /* before Linux 3.14 */
+    fixture_second(f);
+    metrics_changes(f->m, on_change, &c);
+    assert_int_equal(c.calls, 1);
+    assert_string_equal(c.name, "memory_usage_percent");
+    assert_string_equal(c.missing, "MemTotal and MemAvailable in /proc/meminfo");
+    fixture_second(f);
+    metrics_changes(f->m, on_change, &c);
+    assert_int_equal(c.calls, 1);
+    fixture_machine(&f->tree, 0, 0);
+    fixture_second(f);
+    metrics_changes(f->m, on_change, &c);
+    assert_int_equal(c.calls, 2);
+    assert_null(c.missing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +310,7 @@ int main(void)
         TEST(an_empty_tree_has_no_values_and_no_crash),
         TEST(a_sample_too_soon_changes_nothing),
         TEST(descriptors_are_kept_while_sampling_and_given_back),
+        TEST(what_cannot_be_read_is_told_once_and_again_when_it_can),
         TEST(an_applications_own_metrics_are_numbered_as_they_come),
         TEST(a_bad_metric_of_the_application_is_refused),
         TEST(an_application_cannot_crowd_out_what_is_required),
