@@ -10,6 +10,7 @@
 
 enum {
     LEEWAY_MAX = 60, /* seconds; a clock that is further off wants repair, not patience */
+    SPAN = 32,       /* bytes of a time in words */
 };
 
 /* What every check below looks at. */
@@ -144,6 +145,48 @@ static int check_audience(const struct trial *t)
                           verdict_text(audience_at(aud, 0), shown));
 }
 
+/* Does the token name this connection?  Then it was made for it, a moment ago. */
+static bool is_bound(const struct trial *t, const json_t *cnf)
+{
+    const char *text = json_string_value(json_object_get(cnf, "tls-exporter"));
+    uint8_t bound[AUTH_BINDING];
+    size_t n = 0;
+
+    return text != NULL && t->demand->binding != NULL &&
+           b64url_decode(slice_str(text), bound, sizeof bound, &n) == 0 && n == sizeof bound &&
+           gnutls_memcmp(bound, t->demand->binding, sizeof bound) == 0;
+}
+
+static void say_span(int64_t s, char ret[SPAN])
+{
+    if (s < 3 * 60)
+        snprintf(ret, SPAN, "%lld s", (long long)s);
+    else if (s < 3 * 3600)
+        snprintf(ret, SPAN, "%lld min", (long long)(s + 30) / 60);
+    else if (s < 3 * 86400)
+        snprintf(ret, SPAN, "%lld h", (long long)(s + 1800) / 3600);
+    else
+        snprintf(ret, SPAN, "%lld days", (long long)(s + 43200) / 86400);
+}
+
+/* "expired 23 h ago: the two clocks differ by 24 h, the server's is ahead".  What is bound to this
+ * connection was issued just now by the other clock; of another token we can only ask. */
+static int refuse_time(const struct trial *t, int error, const char *format, int64_t span,
+                       int64_t iat)
+{
+    bool bound = iat > 0 && is_bound(t, json_object_get(t->claims, "cnf"));
+    int64_t off = t->now > iat ? t->now - iat : iat - t->now;
+    char what[2 * SPAN + 64], text[SPAN];
+
+    say_span(span, text);
+    snprintf(what, sizeof what, format, text);
+    if (!bound || off <= LEEWAY_MAX)
+        return verdict_refuse(t->v, error, "%s", what);
+    say_span(off, text);
+    return verdict_refuse(t->v, error, "%s: the two clocks differ by %s, the %s's is ahead", what,
+                          text, t->now > iat ? "server" : "load balancer");
+}
+
 static int check_lifetime(const struct trial *t, int64_t *ret_expires)
 {
     int64_t exp = 0, nbf = 0, iat = 0;
@@ -156,15 +199,11 @@ static int check_lifetime(const struct trial *t, int64_t *ret_expires)
     if (error != 0)
         return error;
     if (t->now - t->leeway >= exp)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_EXPIRED, "expired %lld s ago",
-                              (long long)(t->now - exp));
+        return refuse_time(t, QHCP_E_TOKEN_EXPIRED, "expired %s ago", t->now - exp, iat);
     if (t->now + t->leeway < nbf)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_EARLY, "not valid for another %lld s",
-                              (long long)(nbf - t->now));
+        return refuse_time(t, QHCP_E_TOKEN_EARLY, "not valid for another %s", nbf - t->now, iat);
     if (t->now + t->leeway < iat)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_EARLY,
-                              "issued %lld s in the future: compare the two clocks",
-                              (long long)(iat - t->now));
+        return refuse_time(t, QHCP_E_TOKEN_EARLY, "issued %s in the future", iat - t->now, iat);
     if (t->demand->lifetime_max > 0 && exp - t->now - t->leeway > t->demand->lifetime_max)
         return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "valid for %lld s, at most %lld s allowed",
                               (long long)(exp - t->now), (long long)t->demand->lifetime_max);
@@ -207,7 +246,7 @@ static int check_binding(const struct trial *t)
         b64url_decode(slice_str(text), bound, sizeof bound, &n) != 0 || n != sizeof bound)
         return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING,
                               "token is bound to something other than a connection");
-    if (t->demand->binding == NULL || gnutls_memcmp(bound, t->demand->binding, sizeof bound) != 0)
+    if (!is_bound(t, cnf))
         return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING, "token is bound to another connection");
     return 0;
 }

@@ -288,7 +288,8 @@ struct slice credentials_ticket(struct backend *b)
     if (!b->ticket_loaded)
         load_ticket(b);
     memcpy(b->ticket_print, now_print, sizeof now_print);
-    if (b->ticket && (b->peer_expires <= wall || wall - b->ticket_time > LB_TICKET_AGE))
+    if (b->ticket && (b->peer_expires <= wall || wall < b->ticket_time || /* the clock was set */
+                      wall - b->ticket_time > LB_TICKET_AGE))
         credentials_drop_ticket(b);
     return slice_of(b->ticket, b->ticket_len);
 }

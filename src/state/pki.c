@@ -120,7 +120,7 @@ int pki_ca_new(gnutls_x509_privkey_t key, const char *host, gnutls_x509_crt_t re
 
     if (rc < 0)
         return words_fail(w, QHCP_E_NOMEM, "out of memory");
-    step(&rc, gnutls_x509_crt_set_activation_time(crt, now - PKI_SLACK));
+    step(&rc, gnutls_x509_crt_set_activation_time(crt, PKI_BEGIN));
     step(&rc, gnutls_x509_crt_set_expiration_time(crt, now + PKI_CA_LIFETIME));
     step(&rc, set_ca_name(crt, host, renews));
     step(&rc, set_common(crt, key));
@@ -170,7 +170,7 @@ static int build_server(gnutls_x509_crt_t crt, const struct pki_issue *i)
 {
     int64_t ca_end = gnutls_x509_crt_get_expiration_time(i->ca);
     int64_t ca_begin = gnutls_x509_crt_get_activation_time(i->ca);
-    int64_t end = i->now + i->lifetime, begin = i->now - PKI_SLACK;
+    int64_t end = i->now + i->lifetime, begin = PKI_BEGIN;
     int rc = 0;
 
     step(&rc, gnutls_x509_crt_set_activation_time(crt, begin > ca_begin ? begin : ca_begin));

@@ -19,7 +19,9 @@
 #define PKI_RENEW_BEFORE (30LL * PKI_DAY)
 /* The CA is renewed (same key, same name) while every certificate that it exports still fits. */
 #define PKI_CA_RENEW_BEFORE (PKI_EXPORT_LIFETIME + 60LL * PKI_DAY)
-#define PKI_SLACK 3600     /* notBefore lies this far back: clocks differ */
+/* Where every certificate begins: clocks may be ahead when a machine starts for the first time, and
+ * an early beginning gives nothing away, since the key did not exist then. */
+#define PKI_BEGIN 0
 #define PKI_FINGERPRINT 72 /* "sha256:", 64 hex digits and a NUL */
 #define PKI_PEM_MAX 65536  /* largest PEM file that is read: a long chain is a tenth of it */
 

@@ -161,22 +161,35 @@ void pki_date(int64_t t, char ret[16])
         snprintf(ret, 16, "unknown");
 }
 
+/* To the minute: two dates that differ by hours would look the same. */
+static void date_and_time(int64_t t, char ret[32])
+{
+    time_t tt = (time_t)t;
+    struct tm tm;
+
+    if (!gmtime_r(&tt, &tm) || strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+        snprintf(ret, 32, "an unknown time");
+}
+
 int pki_check_time(gnutls_x509_crt_t crt, const char *what, int64_t now, const struct words *w)
 {
     int64_t begin = gnutls_x509_crt_get_activation_time(crt);
     int64_t end = gnutls_x509_crt_get_expiration_time(crt);
-    char a[16], b[16];
+    char a[32], b[32];
 
-    pki_date(now, a);
+    date_and_time(now, a);
     if (now < begin) {
-        pki_date(begin, b);
+        date_and_time(begin, b);
         return words_fail(w, QHCP_E_CERT,
-                          "%s is valid from %s only, and the clock says %s: set the clock", what, b,
-                          a);
+                          "%s is valid from %s only, and this machine's clock says %s: set the "
+                          "clock; if it is right, it was ahead when that was made: move it away "
+                          "(the CA: the whole state directory) and make it anew",
+                          what, b, a);
     }
     if (now > end) {
-        pki_date(end, b);
-        return words_fail(w, QHCP_E_CERT, "%s expired on %s (the clock says %s)", what, b, a);
+        date_and_time(end, b);
+        return words_fail(w, QHCP_E_CERT, "%s expired on %s (this machine's clock says %s)", what,
+                          b, a);
     }
     return 0;
 }

@@ -75,11 +75,47 @@ static void the_automatic_certificate_is_what_the_design_says(void **state)
     assert_int_equal(usage, GNUTLS_KEY_DIGITAL_SIGNATURE);
     assert_int_equal(gnutls_x509_crt_get_expiration_time(ca), PLACE_NOW + PKI_CA_LIFETIME);
     assert_int_equal(gnutls_x509_crt_get_expiration_time(leaf), PLACE_NOW + PKI_AUTO_LIFETIME);
-    assert_int_equal(gnutls_x509_crt_get_activation_time(leaf), PLACE_NOW - 3600);
+    assert_int_equal(gnutls_x509_crt_get_activation_time(leaf), PKI_BEGIN);
+    assert_int_equal(gnutls_x509_crt_get_activation_time(ca), PKI_BEGIN);
     gnutls_x509_crt_deinit(ca);
     gnutls_x509_crt_deinit(leaf);
     assert_int_equal(verify_status(place_path(p, "a"), "localhost", PLACE_NOW), 0);
     assert_int_not_equal(verify_status(place_path(p, "a"), "other.example", PLACE_NOW), 0);
+}
+
+/* The firmware's clock was hours or years ahead at the first start. */
+static void a_clock_that_was_wrong_at_the_first_start_is_no_matter_later(void **state)
+{
+    static const int64_t first[] = {PLACE_NOW + 7200, PLACE_NOW + 3000 * PLACE_DAY};
+    struct place *p = *state;
+
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "c%zu", i);
+        place_make(p, name, first[i]);
+        assert_int_equal(verify_status(place_path(p, name), "localhost", first[i]), 0);
+        place_make(p, name, PLACE_NOW); /* the next start */
+        assert_int_equal(verify_status(place_path(p, name), "localhost", PLACE_NOW), 0);
+    }
+}
+
+static void a_certificate_of_tomorrow_is_refused_with_times_and_a_way_out(void **state)
+{
+    char text[512];
+    const struct words w = {text, sizeof text};
+    gnutls_x509_crt_t crt;
+
+    (void)state;
+    assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+    gnutls_x509_crt_set_activation_time(crt, PLACE_NOW);
+    gnutls_x509_crt_set_expiration_time(crt, PLACE_NOW + PLACE_DAY);
+    assert_int_equal(pki_check_time(crt, "the CA", PLACE_NOW, &w), 0);
+    assert_int_equal(pki_check_time(crt, "the CA", PLACE_NOW - 7200, &w), QHCP_E_CERT);
+    assert_non_null(strstr(text, "from 2027-01-15 08:00 UTC only"));
+    assert_non_null(strstr(text, "clock says 2027-01-15 06:00 UTC: set the clock"));
+    assert_non_null(strstr(text, "move it away"));
+    gnutls_x509_crt_deinit(crt);
 }
 
 static void the_certificate_covers_localhost_the_host_and_all_its_addresses(void **state)
@@ -356,6 +392,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(the_automatic_certificate_is_what_the_design_says),
+        ROW(a_clock_that_was_wrong_at_the_first_start_is_no_matter_later),
+        ROW(a_certificate_of_tomorrow_is_refused_with_times_and_a_way_out),
         ROW(the_certificate_covers_localhost_the_host_and_all_its_addresses),
         ROW(two_cas_of_one_host_have_different_names),
         ROW(the_certificate_is_renewed_in_its_last_thirty_days_with_the_same_key),
