@@ -15,6 +15,7 @@
  *   send.c       what a connection writes, in which order
  *   why.c        why a connection ended, in words
  *   tls.c        credentials and TLS sessions; ticket.c wraps tickets
+ *   chain.c      is a chain of certificates small enough to be read
  *   verify.c     is this certificate acceptable, in words
  *   lookup.c     connection ID, reset token or address -> connection
  *   used.c       which Retry tokens were used

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "quic/chain.h"
 #include "quic/internal.h"
 #include "quic/ticket.h"
 
@@ -54,6 +55,27 @@ static int fail(char *words, size_t cap, const char *what, int error)
     return error == GNUTLS_E_MEMORY_ERROR ? QHCP_E_NOMEM : QHCP_E_TLS;
 }
 
+/* Peers refuse what we would refuse. */
+static int check_own(const struct quic_tls *tls, char *words, size_t cap)
+{
+    enum chain_verdict verdict = tls->n_own > CHAIN_CERTS ? CHAIN_TOO_LONG : CHAIN_FITS;
+    size_t size = 0;
+
+    for (unsigned i = 0; i < tls->n_own && verdict == CHAIN_FITS; i++) {
+        gnutls_datum_t der = {0};
+
+        if (gnutls_x509_crt_export2(tls->own[i], GNUTLS_X509_FMT_DER, &der) != 0)
+            return QHCP_E_NOMEM;
+        size += der.size + CHAIN_FRAME;
+        verdict = size > CHAIN_BYTES ? CHAIN_TOO_LARGE : chain_judge_der(der.data, der.size);
+        gnutls_free(der.data);
+    }
+    if (verdict == CHAIN_FITS)
+        return 0;
+    snprintf(words, cap, "certificate: %s: the other side would refuse it", chain_words(verdict));
+    return QHCP_E_TLS;
+}
+
 static int load_own(struct quic_tls *tls, const struct quic_tls_config *config, char *words,
                     size_t cap)
 {
@@ -70,6 +92,9 @@ static int load_own(struct quic_tls *tls, const struct quic_tls_config *config, 
     rv = gnutls_x509_crt_list_import2(&tls->own, &tls->n_own, &cert, GNUTLS_X509_FMT_PEM, 0);
     if (rv < 0)
         return fail(words, cap, "certificate", rv);
+    rv = check_own(tls, words, cap);
+    if (rv != 0)
+        return rv;
     if (gnutls_x509_privkey_init(&alone) != 0)
         return QHCP_E_NOMEM;
     rv = gnutls_x509_privkey_import2(alone, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
@@ -257,6 +282,19 @@ static int take_ticket(gnutls_session_t session)
     return 0;
 }
 
+/* GnuTLS reads every certificate before it asks anybody. */
+static int bound_chain(gnutls_session_t session, const gnutls_datum_t *message)
+{
+    struct quic_judgement *why = &conn_of(session)->judgement;
+    const char *words = chain_words(chain_judge(message->data, message->size));
+
+    if (words == NULL)
+        return 0;
+    *why = (struct quic_judgement){.alert = GNUTLS_A_BAD_CERTIFICATE, .for_peer = words};
+    snprintf(why->words, sizeof(why->words), "%s", words);
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
 /* GnuTLS verifies the peer's signature before it asks on_verify, and with any key that is shown. */
 static int bound_cost(gnutls_session_t session)
 {
@@ -347,6 +385,8 @@ static int on_message(gnutls_session_t session, unsigned htype, unsigned when, u
         return check_params(session, true, msg);
     if (htype == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && when == GNUTLS_HOOK_PRE)
         return check_params(session, false, msg);
+    if (htype == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && when == GNUTLS_HOOK_PRE)
+        return bound_chain(session, msg);
     if (htype == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && when == GNUTLS_HOOK_PRE)
         return bound_cost(session);
     if (htype == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET)

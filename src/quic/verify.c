@@ -12,9 +12,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "quic/chain.h"
+
 #include <qhcp/error.h>
 
-#define CHAIN_MAX 8
 #define RSA_BITS 8192 /* a signature of 65536 bits takes 20 s to verify */
 #define RSA_EXPONENT_BITS 64
 
@@ -423,7 +424,7 @@ int quic_verify_cost(const gnutls_datum_t *chain, unsigned n, struct quic_judgem
     gnutls_x509_crt_t cert;
     int rv = 0;
 
-    for (unsigned i = 0; rv == 0 && i < n && i < CHAIN_MAX; i++) {
+    for (unsigned i = 0; rv == 0 && i < n && i < CHAIN_CERTS; i++) {
         if (gnutls_x509_crt_init(&cert) != 0) {
             snprintf(why.words, sizeof(why.words), "out of memory");
             rv = refuse(&why, ALERT_INTERNAL_ERROR, "out of memory");
@@ -443,12 +444,12 @@ int quic_verify_chain(const struct quic_trust *t, const gnutls_datum_t *chain, u
                       const char *name, time_t now, int64_t *ret_expires,
                       struct quic_judgement *ret_why)
 {
-    gnutls_x509_crt_t certs[CHAIN_MAX];
+    gnutls_x509_crt_t certs[CHAIN_CERTS];
     struct quic_judgement why = {0};
     unsigned have = 0;
     int rv = QHCP_E_CERT;
 
-    for (; have < n && have < CHAIN_MAX; have++) {
+    for (; have < n && have < CHAIN_CERTS; have++) {
         if (gnutls_x509_crt_init(&certs[have]) != 0)
             break;
         if (gnutls_x509_crt_import(certs[have], &chain[have], GNUTLS_X509_FMT_DER) != 0) {
