@@ -44,6 +44,7 @@ struct qhcp_view {
     unsigned share;         /* permille that new traffic is to give it now: its weight, unless there
                              * is panic.  In panic 0 for all, or 1000 for each that may be used */
     char evidence[QHCP_EVIDENCE]; /* why it was last down: checks, signals, times; or "" */
+    int64_t certificate_expires;  /* unix seconds of the server's verified one; 0: unknown */
     uint64_t rtt_us;              /* smoothed; 0: unknown */
     uint64_t checks_sent, checks_ok;
     uint64_t reports; /* answers with values, ever: these are of the last one */

@@ -8,7 +8,7 @@
 #include "cli/config.h"
 #include "cli/value.h"
 
-#define ARGS_KEY 0x1000 /* first key of our options: none has a short name */
+#define ARGS_KEY 0x1000 /* first key of our options without a letter */
 #define ARGS_DOC 700    /* longest text of one option in --help, defaults included */
 #define ARGS_WORDS 900
 
@@ -18,15 +18,21 @@ struct parse {
     struct options *options;
     const struct options *old; /* of a reload: what was in force; else NULL */
     const char *positional;
-    int error; /* of the first refusal, with its words */
+    const char *wrong; /* the argument that argp could not parse */
+    int error;         /* of the first refusal, with its words */
     char words[ARGS_WORDS];
 };
 
 /* The argp options of one command; the texts live as long. */
 struct table {
-    struct argp_option at[OPTIONS_COUNT + 1];
+    struct argp_option at[OPTIONS_COUNT + 2];
     char doc[OPTIONS_COUNT][ARGS_DOC];
 };
+
+static int key_of(enum options_id id)
+{
+    return options_letter(id) ? options_letter(id) : ARGS_KEY + (int)id;
+}
 
 static void make_table(enum options_command command, struct table *ret)
 {
@@ -40,11 +46,12 @@ static void make_table(enum options_command command, struct table *ret)
         snprintf(ret->doc[i], ARGS_DOC, "%s%s%s%s", rows[i].doc, rows[i].def ? " Default: " : "",
                  rows[i].def ? rows[i].def : "", rows[i].def ? "." : "");
         ret->at[n].name = rows[i].name;
-        ret->at[n].key = ARGS_KEY + (int)i;
+        ret->at[n].key = key_of(rows[i].id);
         ret->at[n].arg = rows[i].arg;
         ret->at[n].doc = ret->doc[i];
         n++;
     }
+    ret->at[n] = (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN}; /* as -?, --help */
 }
 
 static void refuse(struct parse *p, int error)
@@ -85,12 +92,28 @@ static void set_positional(struct parse *p, const char *arg)
     p->positional = arg;
 }
 
+/* The option of this command that a key of argp's means; -1: none. */
+static int option_of(enum options_command command, int key)
+{
+    const struct options_row *rows = options_rows();
+
+    for (int i = 0; i < OPTIONS_COUNT; i++)
+        if ((rows[i].commands & command) && key_of(rows[i].id) == key)
+            return i;
+    return -1;
+}
+
 static error_t on_option(int key, char *arg, struct argp_state *state)
 {
     struct parse *p = state->input;
+    int option = option_of(p->spec->command, key);
 
-    if (key >= ARGS_KEY && key < ARGS_KEY + OPTIONS_COUNT)
-        set_option(p, key - ARGS_KEY, arg);
+    if (option >= 0)
+        set_option(p, option, arg);
+    else if (key == 'h')
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+    else if (key == ARGP_KEY_ERROR)
+        p->wrong = state->argv[state->next - (state->next > 1)];
     else if (key == ARGP_KEY_ARG)
         set_positional(p, arg);
     else
@@ -98,11 +121,23 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
+/* argp shows no help where it is told to show no errors. */
+static bool asks_for_help(int argc, char **argv)
+{
+    static const char *const words[] = {"--help", "--usage", "-?", "-h"};
+
+    for (int i = 1; i < argc; i++)
+        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
+            if (strcmp(argv[i], words[k]) == 0)
+                return true;
+    return false;
+}
+
 static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsigned flags,
                       struct parse *p)
 {
     struct table *table = malloc(sizeof *table);
-    char *saved = argv[0], args_doc[64], doc[1200], name[32];
+    char *saved = argv[0], args_doc[64], doc[1200], name[32], quote[VALUE_QUOTE + 8];
 
     if (!table)
         return QHCP_E_NOMEM;
@@ -112,16 +147,19 @@ static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsig
              "%s\vA duration is a number of seconds, or has a unit: 250ms, 1.5s, 2m.", spec->doc);
     snprintf(name, sizeof name, "%s", spec->name);
     const struct argp argp = {table->at, on_option, args_doc, doc};
+    if (spec->plugin && !asks_for_help(argc, argv))
+        flags |= ARGP_NO_ERRS;
     argp_err_exit_status = spec->usage_status;
     argv[0] = name;
     error_t e = argp_parse(&argp, argc, argv, flags, NULL, p);
     argv[0] = saved;
     free(table);
     if (e != 0 && p->error == 0) {
-        snprintf(p->words, sizeof p->words, "the command line does not parse: %s", strerror(e));
+        snprintf(p->words, sizeof p->words, "%s is not an option, or its value is missing",
+                 value_quote(p->wrong ? p->wrong : "", quote));
         p->error = QHCP_E_ARG;
     }
-    if (p->error == 0 && spec->positional && !p->positional) {
+    if (p->error == 0 && spec->positional && !p->positional && !spec->optional) {
         snprintf(p->words, sizeof p->words, "%s is missing", spec->positional);
         p->error = QHCP_E_ARG;
     }
@@ -151,6 +189,14 @@ static int complete(struct options *o, char *words, size_t words_cap)
     return r;
 }
 
+void args_refuse(const struct args_spec *spec, const char *words)
+{
+    if (spec->plugin)
+        printf("%s%s (see %s --help)\n", spec->plugin, words, spec->name);
+    else
+        fprintf(stderr, "%s: %s\nTry '%s --help'.\n", spec->name, words, spec->name);
+}
+
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
                 const char **ret_positional)
 {
@@ -161,8 +207,7 @@ void args_parse(const struct args_spec *spec, int argc, char **argv, struct opti
     if (r == 0)
         r = complete(ret, p.words, sizeof p.words);
     if (r < 0) {
-        fprintf(stderr, "%s: %s\n", spec->name, p.words[0] ? p.words : qhcp_strerror(r));
-        fprintf(stderr, "Try '%s --help'.\n", spec->name);
+        args_refuse(spec, p.words[0] ? p.words : qhcp_strerror(r));
         options_deinit(ret);
         exit(spec->usage_status);
     }

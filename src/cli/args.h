@@ -10,7 +10,10 @@ struct args_spec {
     const char *name;       /* "qhcp lb", before every message */
     const char *doc;        /* for --help: what it does */
     const char *positional; /* "HOST:PORT": exactly one is wanted; NULL: none */
+    bool optional;          /* or none */
     int usage_status;       /* exit status of a bad command line */
+    const char *plugin;     /* "QHCP UNKNOWN - ": what is wrong is told on standard output, in one
+                             * line behind this; NULL: on standard error */
 };
 
 /* Parses argv (argv[0] is the subcommand) into *ret.  Wrong input is told on standard error and
@@ -18,6 +21,9 @@ struct args_spec {
  * from argv; NULL where the spec has none. */
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
                 const char **ret_positional);
+
+/* Tells what is wrong with the command line, where and how the command does that. */
+void args_refuse(const struct args_spec *spec, const char *words);
 
 /* Reads the configuration file again and puts the command line of argv over it, into *ret (fresh).
  * A list that came from standard input is taken from old.  Nothing is printed; on failure words say

@@ -3,8 +3,10 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/check_rules.h"
 #include "cli/cli.h"
 #include "cli/clock.h"
 #include "cli/listen.h"
@@ -21,17 +23,21 @@ const struct args_spec cli_check_spec = {
     .doc = "One health check of one server. Exit status: 0 healthy, 1 degraded, draining or in "
            "maintenance, 2 down, 3 wrong usage or a matter of trust.",
     .positional = "HOST:PORT",
+    .optional = true,
     .usage_status = CHECK_LINE_UNKNOWN,
+    .plugin = "QHCP UNKNOWN - ",
 };
 
 struct check {
     struct options options;
-    const char *address;
+    char address[QHCP_TEXT];
     struct qhcp_lb *core;
     struct loop *loop;
     struct resolve *resolve;
     qhcp_nsec give_up; /* when no verdict means down */
     bool done;         /* there is one: what is left is to take leave */
+    bool unresolved;   /* a matter of this machine, not of the server */
+    struct check_rules rules;
     struct qhcp_view view;
 };
 
@@ -61,6 +67,8 @@ static qhcp_nsec on_deadline(void *ctx)
 {
     const struct check *c = ctx;
 
+    if (c->done && qhcp_lb_stopped(c->core)) /* with what has just been sent */
+        return 0;
     return nsec_min(qhcp_lb_deadline(c->core), c->done ? NSEC_NEVER : c->give_up);
 }
 
@@ -115,6 +123,7 @@ static void on_resolved(void *ctx, const struct resolve_answer *answer)
 {
     struct check *c = ctx;
 
+    c->unresolved = answer->n == 0;
     qhcp_lb_resolved(c->core, loop_now(), answer->index, answer->addrs, answer->n, answer->words);
 }
 
@@ -128,6 +137,9 @@ static void on_resolve(void *ctx, size_t id, const char *host, uint16_t port)
 
 static int start_core(struct check *c, char *words, size_t words_cap)
 {
+    char names[LIMIT_METRICS - 2][LIMIT_NAME + 1];
+    const char *metrics[LIMIT_METRICS - 2];
+    size_t n = check_rules_metrics(&c->rules, names, LIMIT_METRICS - 2);
     const struct options *o = &c->options;
     const struct qhcp_lb_config config = {
         .liveness_interval = NSEC_PER_SEC,
@@ -137,13 +149,18 @@ static int start_core(struct check *c, char *words, size_t words_cap)
         .token_file = options_text(o, OPTION_TOKEN),
         .insecure = options_number(o, OPTION_INSECURE) != 0,
         .once = true,
+        .metrics = metrics,
+        .n_metrics = n,
         .ctx = c,
         .wall_clock = clock_unix,
         .resolve = on_resolve,
         .log = log_callback,
     };
-    int r = qhcp_lb_new(&config, loop_now(), &c->core, words, words_cap);
+    int r;
 
+    for (size_t i = 0; i < n; i++)
+        metrics[i] = names[i];
+    r = qhcp_lb_new(&config, loop_now(), &c->core, words, words_cap);
     return r == 0 ? qhcp_lb_add(c->core, loop_now(), c->address, words, words_cap) : r;
 }
 
@@ -166,7 +183,8 @@ static int start(struct check *c, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
-    r = listen_any(c->loop, 0, words, words_cap);
+    r = listen_any(c->loop, (uint16_t)options_number(&c->options, OPTION_SOURCE_PORT), words,
+                   words_cap);
     if (r == 0)
         r = start_core(c, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
@@ -175,26 +193,78 @@ static int start(struct check *c, char *words, size_t words_cap)
     return r;
 }
 
+/* HOST:PORT, or --hostname and --port, which is put together to the same. */
+static void take_address(struct check *c, const char *positional)
+{
+    const char *host = options_text(&c->options, OPTION_HOSTNAME), *wrong = NULL;
+    bool six = host && strchr(host, ':') && host[0] != '[';
+
+    if (!host && !positional)
+        wrong = "HOST:PORT is missing";
+    else if (host && positional)
+        wrong = "give HOST:PORT or --hostname, not both";
+    else if (!host && c->options.at[OPTION_HOST_PORT].set)
+        wrong = "--port goes with --hostname; HOST:PORT has one already";
+    if (wrong) {
+        args_refuse(&cli_check_spec, wrong);
+        exit(cli_check_spec.usage_status);
+    }
+    if (positional)
+        snprintf(c->address, sizeof c->address, "%s", positional);
+    else
+        snprintf(c->address, sizeof c->address, "%s%s%s:%llu", six ? "[" : "", host, six ? "]" : "",
+                 (unsigned long long)options_number(&c->options, OPTION_HOST_PORT));
+}
+
+/* What the view, and then the rules, say of the server. */
+static enum check_line_status judge(struct check *c, char *said, size_t said_cap)
+{
+    enum check_line_status status =
+        check_line_verdict(&c->view, options_number(&c->options, OPTION_ALIVE) != 0);
+    enum check_line_status ruled = CHECK_LINE_OK;
+
+    said[0] = '\0';
+    if (status == CHECK_LINE_CRITICAL && c->unresolved)
+        return CHECK_LINE_UNKNOWN;
+    if (status == CHECK_LINE_OK || status == CHECK_LINE_WARNING)
+        ruled = check_rules_judge(&c->rules, &c->view, said, said_cap);
+    return ruled > status ? ruled : status;
+}
+
+static enum check_line_status run(struct check *c, char *line, size_t line_cap)
+{
+    bool insecure = options_number(&c->options, OPTION_INSECURE) != 0;
+    enum check_line_status status;
+    char said[CHECK_WORDS];
+
+    if (insecure)
+        log_say(QHCP_LOG_ERROR, "--insecure: the server's certificate is NOT verified");
+    loop_run(c->loop);
+    c->rules.wall = clock_unix(NULL);
+    status = judge(c, said, sizeof said);
+    if (insecure)
+        snprintf(c->view.notice, sizeof c->view.notice,
+                 "the certificate was NOT verified (--insecure)");
+    check_line_text(&c->view, status, said, &c->rules, line, line_cap);
+    return status;
+}
+
 int cli_check(int argc, char **argv)
 {
     struct check c = {.done = false};
-    char words[CHECK_WORDS] = "cannot start: out of memory", line[2 * CHECK_WORDS];
+    char words[CHECK_WORDS] = "cannot start: out of memory", line[3 * CHECK_WORDS];
     enum check_line_status status = CHECK_LINE_UNKNOWN;
+    const char *positional;
 
-    args_parse(&cli_check_spec, argc, argv, &c.options, &c.address);
+    args_parse(&cli_check_spec, argc, argv, &c.options, &positional);
+    take_address(&c, positional);
+    c.rules = (struct check_rules){.warning = &c.options.at[OPTION_WARNING].list,
+                                   .critical = &c.options.at[OPTION_CRITICAL].list};
     log_init((enum qhcp_log_level)options_number(&c.options, OPTION_CHECK_LOG_LEVEL));
-    if (start(&c, words, sizeof words) == 0) {
-        if (options_number(&c.options, OPTION_INSECURE))
-            log_say(QHCP_LOG_ERROR, "--insecure: the server's certificate is NOT verified");
-        loop_run(c.loop);
-        status = check_line_verdict(&c.view, options_number(&c.options, OPTION_ALIVE) != 0);
-        if (options_number(&c.options, OPTION_INSECURE) != 0)
-            snprintf(c.view.notice, sizeof c.view.notice,
-                     "the certificate was NOT verified (--insecure)");
-        check_line_text(&c.view, status, line, sizeof line);
-    } else {
+    if (start(&c, words, sizeof words) == 0)
+        status = run(&c, line, sizeof line);
+    else
         snprintf(line, sizeof line, "QHCP UNKNOWN - %s\n", words);
-    }
     if (fputs(line, stdout) == EOF || fflush(stdout) == EOF)
         fprintf(stderr, "qhcp check: standard output: %s", line);
     resolve_free(c.resolve);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/check_rules.h"
 #include "cli/status_human.h"
 #include "cli/status_json.h"
 
@@ -33,12 +34,18 @@ static void add_reason(struct text *t, const char *words)
             t->at[i] = '/';
 }
 
-static void add_words(struct text *t, const struct qhcp_view *v)
+static void add_words(struct text *t, const struct qhcp_view *v, enum check_line_status status,
+                      const char *said)
 {
+    bool down = v->state == QHCP_CONNECTING || v->state == QHCP_DOWN;
     char cpu[32], memory[32];
 
     text_plain(t, v->address);
-    text_printf(t, " is %s: ", v->state == QHCP_CONNECTING ? "down" : qhcp_state_name(v->state));
+    if (!down || status != CHECK_LINE_UNKNOWN) /* of which nothing is known, not even that */
+        text_printf(t, " is %s", down ? "down" : qhcp_state_name(v->state));
+    text_add(t, ": ");
+    if (said[0] != '\0')
+        text_printf(t, "%s, ", said);
     if (v->reason[0] != '\0') {
         add_reason(t, v->reason);
         text_add(t, v->n_values > 0 ? ", " : "");
@@ -55,8 +62,10 @@ static void add_words(struct text *t, const struct qhcp_view *v)
 }
 
 /* label=value[unit];warn;crit;min;max (Monitoring Plugins guidelines, "Performance data"). */
-static void add_figures(struct text *t, const struct qhcp_view *v)
+static void add_figures(struct text *t, const struct qhcp_view *v, const struct check_rules *rules)
 {
+    char ranges[100];
+
     text_add(t, " |");
     for (size_t i = 0; i < v->n_values; i++) {
         const struct qhcp_value *value = &v->values[i];
@@ -67,24 +76,35 @@ static void add_figures(struct text *t, const struct qhcp_view *v)
         else
             text_printf(t, " %s=", value->name);
         status_json_value(t, value);
-        text_add(t, value->unit == 1   ? "%;;;0;100"
-                    : value->unit == 2 ? "B;;;0"
-                    : value->unit == 3 ? "us;;;0"
-                                       : ";;;0");
+        check_rules_ranges(rules, value->name, ranges, sizeof ranges);
+        text_printf(t, "%s;%s;%s",
+                    value->unit == 1   ? "%"
+                    : value->unit == 2 ? "B"
+                    : value->unit == 3 ? "us"
+                                       : "",
+                    ranges, value->unit == 1 ? "0;100" : "0");
     }
-    text_printf(t, " rtt=%lluus;;;0", (unsigned long long)v->rtt_us);
+    check_rules_ranges(rules, "rtt_us", ranges, sizeof ranges);
+    text_printf(t, " rtt=%lluus;%s;0", (unsigned long long)v->rtt_us, ranges);
+    if (v->certificate_expires != 0) {
+        int64_t left = v->certificate_expires - rules->wall;
+
+        check_rules_ranges(rules, "certificate_days", ranges, sizeof ranges);
+        text_printf(t, " certificate_days=%lld;%s;0", (long long)(left > 0 ? left / 86400 : 0),
+                    ranges);
+    }
 }
 
-void check_line_text(const struct qhcp_view *view, enum check_line_status status, char *ret,
-                     size_t cap)
+void check_line_text(const struct qhcp_view *view, enum check_line_status status, const char *said,
+                     const struct check_rules *rules, char *ret, size_t cap)
 {
     static const char *const names[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
     struct text t = {0};
 
     text_printf(&t, "QHCP %s - ", names[status]);
-    add_words(&t, view);
+    add_words(&t, view, status, said);
     if (view->n_values > 0)
-        add_figures(&t, view);
+        add_figures(&t, view, rules);
     snprintf(ret, cap, "%s\n", t.failed || !t.at ? "QHCP UNKNOWN - out of memory" : t.at);
     text_deinit(&t);
 }

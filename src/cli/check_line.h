@@ -14,11 +14,14 @@ enum check_line_status {
     CHECK_LINE_UNKNOWN = 3,
 };
 
+struct check_rules;
+
 /* The verdict on a server: down for want of trust is UNKNOWN, since nothing was learnt about it. */
 enum check_line_status check_line_verdict(const struct qhcp_view *view, bool alive);
 
-/* "QHCP OK - localhost:4243 is up: cpu 3.1 %, ... | cpu=3.10%;;;0;100 ..." and a newline. */
-void check_line_text(const struct qhcp_view *view, enum check_line_status status, char *ret,
-                     size_t cap);
+/* "QHCP OK - localhost:4243 is up: cpu 3.1 %, ... | cpu=3.10%;80;90;0;100 ..." and a newline. said:
+ * what the rules say ("": nothing), which are rules' ranges behind each figure. */
+void check_line_text(const struct qhcp_view *view, enum check_line_status status, const char *said,
+                     const struct check_rules *rules, char *ret, size_t cap);
 
 #endif

@@ -17,7 +17,8 @@
 #define __has_feature(x) 0
 #endif
 
-const char *argp_program_version = "qhcp " CLI_VERSION;
+/* argp finds it only where it can be seen from its library. */
+__attribute__((visibility("default"))) const char *argp_program_version = "qhcp " CLI_VERSION;
 
 static const struct {
     const char *name;

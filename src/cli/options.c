@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check/spec.h"
+#include "cli/check_rules.h"
 #include "cli/report.h"
 #include "cli/route.h"
 #include "cli/servers.h"
@@ -29,6 +30,16 @@ static const struct options_row rows[] = {
     OPTIONS(OPTIONS_ROW)
 #undef OPTIONS_ROW
 };
+
+char options_letter(enum options_id id)
+{
+    static const char letters[OPTIONS_COUNT] = {
+        [OPTION_HOSTNAME] = 'H', [OPTION_HOST_PORT] = 'p', [OPTION_TIMEOUT] = 't',
+        [OPTION_WARNING] = 'w',  [OPTION_CRITICAL] = 'c',
+    };
+
+    return letters[id];
+}
 
 const struct options_row *options_rows(void)
 {
@@ -162,6 +173,8 @@ static int set_item(const struct options_row *row, const char *text, bool no_fil
         r = threshold_parse(text, any_metric, NULL, &rule, words, words_cap);
     else if (row->id == OPTION_METRIC)
         r = report_parse(text, &value, words, words_cap);
+    else if (row->id == OPTION_WARNING || row->id == OPTION_CRITICAL)
+        r = check_rules_parse(text, &rule, words, words_cap);
     if (r == 0)
         r = list_add(l, text, strlen(text));
     return r;

@@ -177,6 +177,18 @@ enum options_kind {
     X(ID, "id", TEXT, OPTIONS_LB | OPTIONS_SERVER, "TEXT", NULL, 1, LIMIT_ID, false,               \
       "The name by which the other side knows this one. By default the host's name (a server "     \
       "adds its port).")                                                                           \
+    X(HOSTNAME, "hostname", TEXT, OPTIONS_CHECK, "HOST", NULL, 1, 255, false,                      \
+      "The server: a name or an address. HOST:PORT behind the options says the same.")             \
+    X(HOST_PORT, "port", NUMBER, OPTIONS_CHECK, "PORT", "4243", 1, 65535, false,                   \
+      "The server's UDP port, with --hostname.")                                                   \
+    X(SOURCE_PORT, "source-port", NUMBER, OPTIONS_CHECK, "PORT", NULL, 1, 65535, false,            \
+      "Leave from this UDP port, for a firewall that lets one port pass. By default from one of "  \
+      "the system's choice.")                                                                      \
+    X(WARNING, "warning", ITEM, OPTIONS_CHECK, "RULE", NULL, 0, 16, false,                         \
+      "Exit with 1 when this is so of a healthy server, as in 'cpu_usage_percent>80'; see RULES. " \
+      "Repeatable.")                                                                               \
+    X(CRITICAL, "critical", ITEM, OPTIONS_CHECK, "RULE", NULL, 0, 16, false,                       \
+      "Exit with 2 when this is so, as in 'certificate_days<7'; see RULES. Repeatable.")           \
     X(ALIVE, "alive", SWITCH, OPTIONS_CHECK, NULL, NULL, 0, 0, false,                              \
       "Ask only whether it lives: degraded, draining and maintenance exit with 0.")                \
     X(TIMEOUT, "timeout", DURATION, OPTIONS_CHECK, "DURATION", "5s", NSEC_PER_MSEC,                \
@@ -222,6 +234,10 @@ struct options {
 
 /* The rows, OPTIONS_COUNT of them, in the order of their ids. */
 const struct options_row *options_rows(void);
+
+/* The option's letter as well, as plugins of monitoring systems have them ("-t" for --timeout); 0:
+ * none. */
+char options_letter(enum options_id id);
 
 /* Does a value of this row grow when it is given again? */
 bool options_repeatable(const struct options_row *row);

@@ -40,7 +40,10 @@ void options_doc_mdoc(FILE *out, enum options_command command)
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
         if (!(rows[i].commands & command))
             continue;
-        fprintf(out, ".It Fl \\-%s", rows[i].name);
+        fputs(".It Fl ", out);
+        if (options_letter(rows[i].id))
+            fprintf(out, "%c , Fl ", options_letter(rows[i].id));
+        fprintf(out, "\\-%s", rows[i].name);
         if (rows[i].arg)
             fprintf(out, " Ar %s", rows[i].arg);
         fputc('\n', out);

@@ -412,6 +412,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     credentials_notice(b, ret->notice, sizeof ret->notice);
     if (ret->notice[0] == '\0' && b->health.cause == HEALTH_CAUSE_METRICS)
         talk_notice(b, ret->notice, sizeof ret->notice);
+    ret->certificate_expires = b->peer_expires;
     ret->state = b->health.state;
     ret->remote = b->remote;
     ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;

@@ -245,8 +245,7 @@ qhcp_nsec threshold_deadline(const struct threshold *t)
     return t->beyond && !t->holds ? nsec_add(t->since, t->hold) : NSEC_NEVER;
 }
 
-/* A value as people write it. */
-static void value_text(unsigned unit, uint64_t value, char *ret, size_t cap)
+void threshold_value_text(unsigned unit, uint64_t value, char *ret, size_t cap)
 {
     uint64_t scale = unit == WIRE_UNIT_PERCENT ? 100 : unit == WIRE_UNIT_MILLI ? 1000 : 1;
     unsigned long long whole = value / scale, part = value % scale;
@@ -263,8 +262,8 @@ void threshold_words(const struct threshold *t, char *ret, size_t cap)
 {
     char seen[32], limit[32], hold[32] = "";
 
-    value_text(t->unit, t->seen, seen, sizeof seen);
-    value_text(t->unit, t->limit, limit, sizeof limit);
+    threshold_value_text(t->unit, t->seen, seen, sizeof seen);
+    threshold_value_text(t->unit, t->limit, limit, sizeof limit);
     if (t->hold >= NSEC_PER_SEC && t->hold % NSEC_PER_SEC == 0)
         snprintf(hold, sizeof hold, " for %llus", (unsigned long long)(t->hold / NSEC_PER_SEC));
     else if (t->hold > 0)

@@ -49,6 +49,9 @@ void threshold_value(struct threshold *t, qhcp_nsec now, bool known, uint64_t va
 /* When it will hold unless a value comes that is not beyond; NSEC_NEVER: not by waiting alone. */
 qhcp_nsec threshold_deadline(const struct threshold *t);
 
+/* A value as people write it: hundredths of a percent as "12.5", thousandths as "0.25". */
+void threshold_value_text(unsigned unit, uint64_t value, char *ret, size_t cap);
+
 /* Why it holds: "cpu_usage_percent is 97.2: over 90 for 5s".  Stable while it holds. */
 void threshold_words(const struct threshold *t, char *ret, size_t cap);
 

@@ -105,7 +105,8 @@ static void hello(struct peer *p, qhcp_nsec now, const struct wire_hello *m)
     }
     snprintf(p->kid, sizeof p->kid, "%s", grant.kid);
     roster_admit(p);
-    server_log(p->server, QHCP_LOG_INFO,
+    /* A check's token has no other right, and it comes each minute. */
+    server_log(p->server, grant.scopes == AUTH_SCOPE_HEALTH ? QHCP_LOG_DEBUG : QHCP_LOG_INFO,
                "load balancer \"%s\" watches this server (token of %s, key %s)", p->lb_id,
                grant.issuer, grant.kid);
 }

@@ -3,7 +3,6 @@
 
 #include <jansson.h>
 
-#include "cli/check_line.h"
 #include "cli/clock.h"
 #include "cli/status_human.h"
 #include "cli/status_json.h"
@@ -381,58 +380,6 @@ static void the_terminal_never_gets_control_characters_of_others(void **state)
     assert_string_equal(text.at, "15:43:17  a?]0;x?:1  up -> down: x?y??\n");
 }
 
-static void nagios_gets_its_line_and_its_status(void **state)
-{
-    struct qhcp_view *v = fake_add(&fake, "localhost:4243");
-    char line[700];
-
-    (void)state;
-    assert_int_equal(check_line_verdict(v, false), CHECK_LINE_OK);
-    check_line_text(v, CHECK_LINE_OK, line, sizeof line);
-    assert_string_equal(line,
-                        "QHCP OK - localhost:4243 is up: cpu 3.1 %, memory 40.2 %, rtt 0.4 ms "
-                        "| cpu=3.14%;;;0;100 memory=40.20%;;;0;100 rtt=412us;;;0\n");
-    fake_change(v, QHCP_DRAINING, "server is draining: a|b");
-    check_line_text(v, CHECK_LINE_WARNING, line, sizeof line);
-    assert_says(line, "QHCP WARNING - localhost:4243 is draining: server is draining: a/b, cpu");
-    strcpy(v->notice, "c|d\n");
-    check_line_text(v, CHECK_LINE_WARNING, line, sizeof line);
-    assert_says(line, "; c/d? | cpu=3.14%");
-    v->notice[0] = '\0';
-    fake_change(v, QHCP_DOWN, "port unreachable (ICMP)");
-    v->n_values = 0;
-    check_line_text(v, CHECK_LINE_CRITICAL, line, sizeof line);
-    assert_string_equal(line, "QHCP CRITICAL - localhost:4243 is down: port unreachable (ICMP)\n");
-}
-
-static void exit_statuses_follow_the_state(void **state)
-{
-    static const struct {
-        enum qhcp_state state;
-        const char *reason;
-        bool refused;
-        int status, alive;
-    } rows[] = {
-        {QHCP_UP, "", false, 0, 0},
-        {QHCP_DEGRADED, "", false, 1, 0},
-        {QHCP_DRAINING, "", false, 1, 0},
-        {QHCP_MAINTENANCE, "", false, 1, 0},
-        {QHCP_DOWN, "no answer to 3 checks in 214 ms", false, 2, 2},
-        {QHCP_DOWN, "server is not serving: certificate store is gone", false, 2, 2},
-        {QHCP_DOWN, "certificate is for b.example, not a.example", true, 3, 3},
-        {QHCP_CONNECTING, "", false, 2, 2},
-    };
-    struct qhcp_view *v = fake_add(&fake, "a:1");
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        fake_change(v, rows[i].state, rows[i].reason);
-        v->refused = rows[i].refused;
-        assert_int_equal(check_line_verdict(v, false), rows[i].status);
-        assert_int_equal(check_line_verdict(v, true), rows[i].alive);
-    }
-}
-
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -454,8 +401,6 @@ int main(void)
         T(no_line_is_wider_than_the_terminal),
         T(on_a_narrow_terminal_the_reason_takes_the_place_of_figures),
         T(the_terminal_never_gets_control_characters_of_others),
-        T(nagios_gets_its_line_and_its_status),
-        T(exit_statuses_follow_the_state),
     };
 
     return cmocka_run_group_tests_name("cli-status", tests, NULL, NULL);
