@@ -17,6 +17,7 @@
  *   tls.c        credentials and TLS sessions; ticket.c wraps tickets
  *   chain.c      is a chain of certificates small enough to be read
  *   verify.c     is this certificate acceptable, in words
+ *   message.c    what the peer's TLS messages say, before TLS acts on them
  *   lookup.c     connection ID, reset token or address -> connection
  *   used.c       which Retry tokens were used
  *   trace.c      what is kept of a connection whose peer may be gone */
@@ -354,5 +355,10 @@ int quic_tls_session(struct quic_conn *c, const struct quic_dial *dial);
  * has ended. */
 int quic_tls_finish(struct quic_conn *c);
 void quic_tls_release(struct quic_conn *c);
+struct quic_conn *quic_tls_conn(gnutls_session_t session);
+
+/* message.c: a gnutls_handshake_hook_func, of which a session has one. */
+int quic_message(gnutls_session_t session, unsigned htype, unsigned when, unsigned incoming,
+                 const gnutls_datum_t *msg);
 
 #endif
