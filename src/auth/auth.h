@@ -62,6 +62,10 @@ int auth_keys_parse(struct slice json, struct auth_keys **ret, char *words, size
 size_t auth_keys_count(const struct auth_keys *keys);
 /* A key of that kid is in the set. */
 bool auth_keys_know(const struct auth_keys *keys, const char *kid);
+/* The key of that kid is accepted no more: auth_keys_know is false of it, and a token of it is
+ * QHCP_E_TOKEN_KEY with words that say so.  Nothing where the set has no such key. */
+void auth_keys_revoke(struct auth_keys *keys, const char *kid);
+bool auth_keys_revoked(const struct auth_keys *keys, const char *kid);
 /* The set holds a shared secret (HS256): its file must be private. */
 bool auth_keys_secret(const struct auth_keys *keys);
 void auth_keys_free(struct auth_keys *keys);

@@ -104,8 +104,23 @@ bool auth_keys_know(const struct auth_keys *keys, const char *kid)
 {
     for (size_t i = 0; i < keys->count; i++)
         if (strcmp(keys->at[i].kid, kid) == 0)
-            return true;
+            return !keys->at[i].revoked;
     return false;
+}
+
+bool auth_keys_revoked(const struct auth_keys *keys, const char *kid)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->at[i].kid, kid) == 0)
+            return keys->at[i].revoked;
+    return false;
+}
+
+void auth_keys_revoke(struct auth_keys *keys, const char *kid)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->at[i].kid, kid) == 0)
+            keys->at[i].revoked = true;
 }
 
 bool auth_keys_secret(const struct auth_keys *keys)

@@ -122,7 +122,8 @@ static int find_key(const struct auth_keys *keys, const json_t *header, const st
         return verdict_refuse(v, QHCP_E_TOKEN_KEY, "token's header names no key (kid)");
     error = verdict_refuse(v, QHCP_E_TOKEN_KEY,
                            "signed with a key that this server does not know: give it the load "
-                           "balancer's public key");
+                           "balancer's public key by a new bundle (qhcp keys export, qhcp keys "
+                           "import)");
     log_known(keys, kid, v);
     return error;
 }
@@ -159,6 +160,8 @@ static int choose_key(const struct auth_keys *keys, struct slice token, const st
     error = check_header(header, v);
     if (error == 0)
         error = find_key(keys, header, v, &key);
+    if (error == 0 && key->revoked)
+        error = verdict_refuse(v, QHCP_E_TOKEN_KEY, "its key was revoked");
     if (error == 0)
         error = check_algorithm(header, key, v);
     if (error == 0 && signature != key->signature)

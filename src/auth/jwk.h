@@ -27,6 +27,7 @@ struct jwk {
     enum jwk_alg alg;
     size_t signature; /* bytes of its signatures */
     unsigned scopes;  /* AUTH_SCOPE_*: the greatest rights it gives */
+    bool revoked;     /* in a set: accepted no more */
     bool unbound;     /* tokens without the session binding are accepted */
     int64_t nbf, exp; /* unix seconds; 0 and INT64_MAX where absent */
     json_t *aud;      /* a string or an array of strings; NULL: any audience */

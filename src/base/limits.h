@@ -8,7 +8,9 @@
 /* One frame in a datagram: what fits a QUIC packet of 1,200 bytes, the least that every path
  * carries (RFC 9000, 14), after short header, AEAD tag, ACK and DATAGRAM frame headers. */
 #define LIMIT_DATAGRAM 1100
-#define LIMIT_TOKEN 8192       /* bytes of a JWT */
+#define LIMIT_TOKEN 8192 /* bytes of a JWT */
+/* Bytes of a signed list of revocations: 350 keys or 190 certificates; in one frame. */
+#define LIMIT_REVOCATIONS 12288
 #define LIMIT_KEYS 256         /* keys in an accepted set: load balancers, twice in a rotation */
 #define LIMIT_KEY_AUDIENCES 20 /* names one key may ask for: 16, and those of the own machine */
 #define LIMIT_UNIX_SECONDS 253402300799 /* the year 9999: sums of two times never overflow */

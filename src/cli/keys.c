@@ -22,7 +22,8 @@ enum given {
     OPTION_FORMAT = 1 << 5,
     OPTION_ALL = 1 << 6,
     OPTION_DIR = 1 << 7,
-    OPTION_LAST = OPTION_DIR,
+    OPTION_REVOKED = 1 << 8,
+    OPTION_LAST = OPTION_REVOKED,
 };
 
 struct request {
@@ -66,6 +67,8 @@ static int run_show(const struct request *r, const struct state *s, char *words,
 
 static int run_export(const struct request *r, const struct state *s, char *words, size_t cap)
 {
+    if (r->given & OPTION_REVOKED)
+        return keys_export_revoked(s, r->out, r->given & OPTION_FORCE, time(NULL), words, cap);
     const struct keys_export what = {.names = r->server,
                                      .out = r->given & OPTION_ALL ? r->dir : r->out,
                                      .force = r->given & OPTION_FORCE};
@@ -93,14 +96,20 @@ static int run_rotate(const struct request *r, const struct state *s, char *word
     return keys_rotate(s, r->grace, r->given & OPTION_FORCE, time(NULL), words, cap);
 }
 
+static int run_revoke(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    return keys_revoke(s, r->file, r->given & OPTION_FORCE, time(NULL), words, cap);
+}
+
 static const struct action actions[] = {
     {"show", OPTION_FORMAT, 0, false, false, run_show},
-    {"export", OPTION_SERVER | OPTION_OUT | OPTION_ALL | OPTION_DIR | OPTION_FORCE, 0, false, true,
-     run_export},
+    {"export", OPTION_SERVER | OPTION_OUT | OPTION_ALL | OPTION_DIR | OPTION_REVOKED | OPTION_FORCE,
+     0, false, true, run_export},
     {"import", OPTION_FORCE, 0, true, true, run_import},
     {"request", OPTION_LB | OPTION_OUT, OPTION_LB | OPTION_OUT, false, true, run_request},
     {"accept", OPTION_OUT, OPTION_OUT, true, true, run_accept},
     {"rotate", OPTION_GRACE | OPTION_FORCE, 0, false, true, run_rotate},
+    {"revoke", OPTION_FORCE, 0, true, true, run_revoke},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -112,22 +121,26 @@ static const struct argp_option options[] = {
     {"lb", 'l', NULL, 0, "request: for this machine's load balancers", 0},
     {"force", 'f', NULL, 0,
      "import: also in the place of an imported CA, of one that others use, or of a newer bundle; "
-     "export: replace files that exist; rotate: though servers are lost by it",
+     "export: replace files that exist; rotate, revoke: though servers are lost by it; revoke: "
+     "also what is not listed",
      0},
     {"grace", 'g', "DURATION", 0,
      "rotate: how long the old key stays accepted: 90m, 36h, 14d (default: 7d; 0: not at all)", 0},
     {"format", 'F', "text|json", 0, "show: a table (default), or JSON", 0},
     {"all", 'a', NULL, 0, "export: for every server that has a bundle", 0},
     {"dir", 'd', "DIR", 0, "export --all: the directory for the files", 0},
+    {"revoked", 'r', NULL, 0, "export: the list of what was revoked", 0},
     {0}};
 
 static const char usage[] = "show [--format text|json]\n"
                             "export --server NAME[,NAME] --out FILE [--force]\n"
                             "export --all --dir DIR [--force]\n"
+                            "export --revoked --out FILE [--force]\n"
                             "import FILE [--force]\n"
                             "request --lb --out FILE\n"
                             "accept FILE --out FILE\n"
-                            "rotate [--grace DURATION] [--force]";
+                            "rotate [--grace DURATION] [--force]\n"
+                            "revoke NAME|KID|FINGERPRINT [--force]";
 
 static const char doc[] =
     "Certificates and keys of this machine, and their way to others.\v"
@@ -138,7 +151,9 @@ static const char doc[] =
     "  second machine:           qhcp keys request --lb --out r.qhcp\n"
     "  first machine:            qhcp keys accept r.qhcp --out a.qhcp\n"
     "  second machine:           qhcp keys import a.qhcp\n"
-    "and a new export for each server, which brings it the second one's public key.\n\n"
+    "and a new export for each server, which brings it the second one's public key.\n"
+    "Something was lost, stolen or given away:\n"
+    "  machine with the CA:      qhcp keys revoke b.example\n\n"
     "Exit status: 0 done, 1 refused or failed (nothing was changed), 2 wrong command line.";
 
 /* As everywhere, and days, which a rotation is usually told in. */
@@ -192,15 +207,17 @@ static const char *option_name(unsigned bit)
 /* One server into a file, or all of them into a directory. */
 static void check_export(const struct request *r, struct argp_state *state)
 {
-    bool all = r->given & OPTION_ALL;
+    bool all = r->given & OPTION_ALL, revoked = r->given & OPTION_REVOKED;
 
+    if (revoked && r->given & (OPTION_SERVER | OPTION_ALL | OPTION_DIR))
+        argp_error(state, "export --revoked takes --out only");
     if (all && r->given & (OPTION_SERVER | OPTION_OUT))
         argp_error(state, "export takes --all with --dir, or --server with --out");
     if (all && !(r->given & OPTION_DIR))
         argp_error(state, "export --all needs --dir");
     if (!all && r->given & OPTION_DIR)
         argp_error(state, "--dir is for export --all");
-    if (!all && !(r->given & OPTION_SERVER))
+    if (!all && !revoked && !(r->given & OPTION_SERVER))
         argp_error(state, "export needs --server, or --all");
     if (!all && !(r->given & OPTION_OUT))
         argp_error(state, "export needs --out");
@@ -209,7 +226,8 @@ static void check_export(const struct request *r, struct argp_state *state)
 static void check_request(const struct request *r, struct argp_state *state)
 {
     if (!r->action)
-        argp_error(state, "what is to be done? show, export, import, request, accept or rotate");
+        argp_error(state, "what is to be done? show, export, import, request, accept, rotate or "
+                          "revoke");
     for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1) {
         if (r->given & bit & ~r->action->may)
             argp_error(state, "%s takes no --%s", r->action->name, option_name(bit));
@@ -217,7 +235,11 @@ static void check_request(const struct request *r, struct argp_state *state)
             argp_error(state, "%s needs --%s", r->action->name, option_name(bit));
     }
     if (r->action->file && !r->file)
-        argp_error(state, "%s needs a file", r->action->name);
+        argp_error(state,
+                   r->action->run == run_revoke
+                       ? "%s needs what to revoke: a name, a kid or a fingerprint"
+                       : "%s needs a file",
+                   r->action->name);
     if (r->action->run == run_export)
         check_export(r, state);
 }

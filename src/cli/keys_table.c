@@ -40,6 +40,21 @@ static void print_names(const json_t *names, FILE *out)
         fprintf(out, "%s%s", i ? ", " : "", json_string_value(json_array_get(names, i)));
 }
 
+static void print_revoked(const json_t *row, FILE *out)
+{
+    const json_t *at = json_object_get(row, "revoked");
+    char date[16];
+
+    if (!at)
+        return;
+    if (!json_is_integer(at)) {
+        fputs(" (revoked)", out);
+        return;
+    }
+    pki_date(json_integer_value(at), date);
+    fprintf(out, " (revoked %s)", date);
+}
+
 static void begin(const char *what, const json_t *row, FILE *out)
 {
     fprintf(out, "%-*s", WHAT_WIDTH, what);
@@ -56,6 +71,7 @@ static void print_cert(const char *what, const json_t *row, FILE *out)
         print_names(json_object_get(row, "names"), out);
     else
         fputs(text(row, "subject"), out);
+    print_revoked(row, out);
     if (json_is_true(json_object_get(row, "lacks_keys")))
         fputs(" (has not the newest keys: export again)", out);
     fputc('\n', out);
@@ -75,7 +91,15 @@ static void print_key(const char *what, const json_t *row, FILE *out)
         print_names(aud, out);
         fputc(')', out);
     }
+    print_revoked(row, out);
     fputc('\n', out);
+}
+
+static void print_list(const char *what, const json_t *list, FILE *out)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        fprintf(out, "%-*s%-*s%-*s-\n", WHAT_WIDTH, what, EXPIRES_WIDTH, "-", PRINT_WIDTH,
+                json_string_value(json_array_get(list, i)));
 }
 
 void keys_table_print(const json_t *shown, FILE *out)
@@ -106,6 +130,9 @@ void keys_table_print(const json_t *shown, FILE *out)
         else
             print_key("accepted lb", row, out);
     }
+    print_list("revoked cert", json_object_get(json_object_get(shown, "revoked"), "certificates"),
+               out);
+    print_list("revoked key", json_object_get(json_object_get(shown, "revoked"), "keys"), out);
     json_array_foreach(json_object_get(shown, "problems"), i, row)
     {
         fprintf(out, "%sproblem: %s\n", i == 0 ? "\n" : "", json_string_value(row));

@@ -10,23 +10,29 @@
 
 #define PEM_MAX (1 << 20)
 
-static int load_tls(struct qhcp_lb *lb, struct quic_tls **ret, char *words, size_t cap)
+static int load_tls(struct qhcp_lb *lb, const struct revoked *revoked, struct quic_tls **ret,
+                    char *words, size_t cap)
 {
     const struct qhcp_lb_config *config = lb->config;
     struct quic_tls_config tls = {.trust_name = lb->trust_path, .insecure = config->insecure};
     char *trust = NULL, *cert = NULL, *key = NULL;
+    uint8_t *prints = NULL;
     int err = state_read_file(lb->trust_path, false, PEM_MAX, &trust, NULL, words, cap);
 
     if (err == 0 && config->client_cert_file)
         err = state_read_file(config->client_cert_file, false, PEM_MAX, &cert, NULL, words, cap);
     if (err == 0 && config->client_key_file)
         err = state_read_file(config->client_key_file, true, PEM_MAX, &key, NULL, words, cap);
+    if (err == 0)
+        err = revoked_prints(revoked, &prints, &tls.n_revoked);
     if (err == 0) {
+        tls.revoked = prints;
         tls.trust_pem = trust;
         tls.cert_pem = cert;
         tls.key_pem = key;
         err = quic_tls_new(&tls, ret, words, cap);
     }
+    free(prints);
     free(trust);
     free(cert);
     if (key)
@@ -105,6 +111,7 @@ void credentials_free(struct qhcp_lb *lb)
     quic_tls_unref(lb->tls);
     auth_key_free(lb->key);
     free_old_keys(lb);
+    revoked_deinit(&lb->revoked);
 }
 
 /* `qhcp check` on a server's machine has a key of its own, for that server alone. */
@@ -125,11 +132,16 @@ static void choose_paths(struct qhcp_lb *lb)
 
 static void mark_files(const struct qhcp_lb *lb, struct watch ret[LB_FILES])
 {
-    char old[STATE_PATH];
-    const char *const paths[LB_FILES] = {lb->trust_path, lb->key_path, lb->config->client_cert_file,
-                                         lb->config->client_key_file, old};
+    char old[STATE_PATH], revoked[STATE_PATH];
+    const char *const paths[LB_FILES] = {lb->trust_path,
+                                         lb->key_path,
+                                         lb->config->client_cert_file,
+                                         lb->config->client_key_file,
+                                         old,
+                                         revoked};
 
     state_path(&lb->state, STATE_TOKEN_KEY_OLD, old, sizeof old);
+    state_path(&lb->state, STATE_REVOKED, revoked, sizeof revoked);
     for (size_t i = 0; i < LB_FILES; i++)
         watch_mark(paths[i] ? paths[i] : "", &ret[i]);
 }
@@ -147,20 +159,26 @@ static bool files_changed(const struct qhcp_lb *lb)
 
 int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
 {
+    const struct words w = {words, words_cap};
     struct quic_tls *tls = NULL;
     struct auth_key *key = NULL;
+    struct revoked revoked = {NULL};
     int err;
 
     choose_paths(lb);
     mark_files(lb, lb->marks);
-    err = load_tls(lb, &tls, words, words_cap);
-    if (err != 0)
-        return err;
-    err = load_key(lb, &key, words, words_cap);
+    err = revoked_load(lb->state.dir, &revoked, &w);
+    if (err == 0)
+        err = load_tls(lb, &revoked, &tls, words, words_cap);
+    if (err == 0)
+        err = load_key(lb, &key, words, words_cap);
     if (err != 0) {
+        revoked_deinit(&revoked);
         quic_tls_unref(tls);
         return err;
     }
+    revoked_deinit(&lb->revoked);
+    lb->revoked = revoked;
     quic_tls_unref(lb->tls);
     auth_key_free(lb->key);
     lb->tls = tls;
@@ -180,10 +198,12 @@ void credentials_refresh(struct qhcp_lb *lb, qhcp_nsec now)
     lb->credentials_checked = now;
     if (!files_changed(lb))
         return;
-    if (credentials_load(lb, words, sizeof words) == 0)
-        lb_log(lb, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
-    else
+    if (credentials_load(lb, words, sizeof words) != 0) {
         lb_log(lb, QHCP_LOG_ERROR, "changed files are not taken, the old stay in force: %s", words);
+        return;
+    }
+    lb_log(lb, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
+    revoked_changed(lb, now);
 }
 
 /* A token of an outside issuer: the file's text, without the white space around it. */
@@ -375,6 +395,8 @@ qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now)
 void credentials_notice(const struct backend *b, char *ret, size_t cap)
 {
     ret[0] = '\0';
+    if (revoked_notice(b, ret, cap))
+        return;
     if (state_expiry_words(b->address.host, b->peer_expires,
                            b->lb->config->wall_clock(b->lb->config->ctx), ret, cap))
         return;

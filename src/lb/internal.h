@@ -9,7 +9,8 @@
  *
  * Files: lb.c the public functions; backend.c dialling and verdicts; link.c quic's handlers; talk.c
  * messages; told.c what a server tells of itself; lost.c servers that may come back; paths.c
- * networks that change; credentials.c trust, tokens and tickets; reason.c the words of a verdict.
+ * networks that change; credentials.c trust, tokens and tickets; revoked.c what is trusted no
+ * more; reason.c the words of a verdict.
  */
 #ifndef QHCP_LB_INTERNAL_H
 #define QHCP_LB_INTERNAL_H
@@ -27,6 +28,7 @@
 #include "health/panic.h"
 #include "quic/quic.h"
 #include "session/lb.h"
+#include "state/revoked.h"
 #include "state/state.h"
 #include "state/watch.h"
 
@@ -34,7 +36,8 @@
 #define LB_STOP_WAIT (900 * NSEC_PER_MSEC) /* for TERMINATE_ACKs */
 #define LB_STOP_MAX NSEC_PER_SEC           /* from the stop to the end of all */
 #define LB_TOKEN_LIFETIME 3600             /* seconds, unless the configuration says otherwise */
-#define LB_CREDENTIALS_CHECK NSEC_PER_SEC  /* the files are looked at no more often */
+#define LB_CREDENTIALS_CHECK NSEC_PER_SEC  /* the files are looked at no more often ... */
+#define LB_CREDENTIALS_LOOK (2 * NSEC_PER_SEC) /* ... and at least this often, with a check */
 #define LB_NOTICE_DAYS 30 /* before a certificate's end it is looked at again ... */
 #define LB_REVERIFY (86400 * NSEC_PER_SEC)    /* ... once a day, should the server have a newer */
 #define LB_FAR ((int64_t)100 * 365 * 86400)   /* seconds; a certificate's end beyond is no matter */
@@ -42,6 +45,7 @@
 #define LB_UNASKED 64                         /* frames nobody asked for in an interval ... */
 #define LB_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and a push so often, before EXCESSIVE */
 #define LB_TICKET_AGE 86400                   /* seconds a TLS ticket is used */
+#define LB_KEY_REVOCATIONS 0x07               /* of CONFIG_UPDATE, in a refusal */
 #define LB_STRINGS 5
 #define LB_CROSS 24                          /* servers that are asked in a cross-check */
 #define LB_CROSS_TRIES 64                    /* of which so many are looked at */
@@ -156,11 +160,15 @@ struct backend {
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
     bool update_metrics;  /* the metric list is owed */
     bool update_token;
-    size_t key_at;         /* the token key in use: 0 the newest, else one of lb->old_keys */
-    size_t key_tries;      /* keys that the server has refused, one after the other */
-    size_t key_told;       /* key_at of which the log has told */
-    qhcp_nsec reverify_at; /* when its certificate is looked at again, by a new handshake */
-    uint8_t *ticket;       /* the newest TLS ticket, LB_TICKET_MAX at most */
+    bool token_sent;        /* the CONFIG_UPDATE on its way has the token */
+    size_t key_at;          /* the token key in use: 0 the newest, else one of lb->old_keys */
+    uint64_t revoked;       /* number of the newest list of revocations that the server has */
+    uint64_t revoked_sent;  /* and of the one that it got in this session */
+    char revoked_words[96]; /* why it refused that; or "" */
+    size_t key_tries;       /* keys that the server has refused, one after the other */
+    size_t key_told;        /* key_at of which the log has told */
+    qhcp_nsec reverify_at;  /* when its certificate is looked at again, by a new handshake */
+    uint8_t *ticket;        /* the newest TLS ticket, LB_TICKET_MAX at most */
     size_t ticket_len;
     bool ticket_loaded;       /* the state directory was asked */
     bool ticket_fresh;        /* newer than the state directory's */
@@ -184,8 +192,8 @@ struct backend {
     struct told told;
 };
 
-/* Trust, token key, those before it, client certificate and its key. */
-#define LB_FILES 5
+/* Trust, token key, those before it, client certificate and its key, revocations. */
+#define LB_FILES 6
 
 struct qhcp_lb {
     struct lb_config *owned;       /* the configuration's storage */
@@ -200,6 +208,7 @@ struct qhcp_lb {
     /* Those before rotations, the newest first, for servers that know no newer one. */
     struct auth_key *old_keys[STATE_OLD_KEYS];
     size_t n_old_keys;
+    struct revoked revoked; /* what is trusted no more */
     struct quic_endpoint *quic;
 
     struct backend **backends; /* ascending ids */
@@ -334,6 +343,20 @@ void credentials_free(struct qhcp_lb *lb);
 /* When a new handshake is to look at the certificate again. */
 qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now);
 void credentials_notice(const struct backend *b, char *ret, size_t cap);
+
+/* revoked.c */
+/* The SHA-256s of the certificates, one after the other; free() them.  QHCP_E_NOMEM. */
+int revoked_prints(const struct revoked *list, uint8_t **ret, size_t *ret_n);
+/* Sends the list to a server that has it not, where its session takes it now. */
+void revoked_tell(struct backend *b, qhcp_nsec now);
+/* The number in an ACK, and in a CONFIG_ACK. */
+void revoked_established(struct backend *b, qhcp_nsec now, uint64_t number);
+void revoked_heard(struct backend *b, qhcp_nsec now, uint64_t number);
+void revoked_refused(struct backend *b, const struct wire_refusal *refusal);
+/* The list was read again. */
+void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now);
+/* Words where the server has it not; false where there is nothing to say. */
+bool revoked_notice(const struct backend *b, char *ret, size_t cap);
 
 /* reason.c */
 /* Words for the present verdict, into b->reason; "" for up. */

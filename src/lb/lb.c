@@ -278,6 +278,7 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
         config_free(fresh);
         return err;
     }
+    revoked_changed(lb, now);
     metrics = !config_same_metrics(old, fresh);
     for (size_t i = 0; i < lb->count; i++) {
         lb->backends[i]->session.config = &fresh->session;

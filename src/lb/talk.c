@@ -36,6 +36,8 @@ void talk_probe(struct backend *b, qhcp_nsec now)
 {
     uint64_t seq;
 
+    if (now - b->lb->credentials_checked >= LB_CREDENTIALS_LOOK)
+        credentials_refresh(b->lb, now);
     if (session_lb_request(&b->session, now, &seq) != 0) {
         health_not_sent(&b->health, now);
         return;
@@ -88,8 +90,10 @@ void talk_renew(struct backend *b, qhcp_nsec now)
             update.token = slice_str(token);
         }
     }
-    if (session_lb_config(&b->session, now, &update) == 0)
+    if (session_lb_config(&b->session, now, &update) == 0) {
         b->update_interval = b->update_metrics = false;
+        b->token_sent = update.has & WIRE_HAS_TOKEN;
+    }
     talk_flush(b, now);
     auth_token_free(token);
 }
@@ -156,6 +160,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     credentials_accepted(b);
     b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
     b->reverify_at = credentials_reverify(b, now);
+    revoked_established(b, now, ack->revoked);
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
     if (b->lb->config->session)
         b->lb->config->session(b->lb->config->ctx, lb_index(b->lb, b->id));
@@ -219,6 +224,8 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
         /* CONFIG_UPDATE insists, HELLO only asks: a new session gets what there is. */
         if (ack->refused.at[i].code == (uint64_t)-QHCP_E_CONFIG)
             b->reverify_at = 0;
+        if (ack->refused.at[i].key == LB_KEY_REVOCATIONS)
+            revoked_refused(b, &ack->refused.at[i]);
         if (credentials_fall_back(b, ack->refused.at[i].code))
             b->renew_at = 0; /* at once, with the old key */
     }
@@ -227,15 +234,17 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
 /* The renewed token is in force; the next renewal is as far off as its minting said. */
 static void configured(struct backend *b, qhcp_nsec now, const struct wire_config_ack *ack)
 {
-    if (b->update_token && (ack->has & WIRE_HAS_EXPIRES)) {
+    if (b->token_sent && (ack->has & WIRE_HAS_EXPIRES)) {
         b->update_token = false;
         b->renew_at = b->renew_next;
         credentials_accepted(b);
         lb_log(b->lb, QHCP_LOG_DEBUG, "%s: token renewed", b->text);
     }
     keep_metrics(b, &ack->metrics);
-    if (b->update_interval || b->update_metrics)
+    b->token_sent = false;
+    if (b->update_interval || b->update_metrics || b->update_token)
         talk_renew(b, now);
+    revoked_heard(b, now, ack->revoked);
 }
 
 /* A little before the server goes regardless, so that it hears of it. */

@@ -159,6 +159,8 @@ struct quic_conn {
     uint64_t tx_end, tx_acked; /* offsets in the control stream */
 
     int64_t peer_expires;
+    bool peer_known;                 /* client: the peer's certificate was verified ... */
+    uint8_t peer_print[32];          /* ... and this is its SHA-256 */
     struct quic_judgement judgement; /* why the peer's certificate was refused */
     struct quic_close why;
     ngtcp2_ccerr_type close_type;

@@ -80,6 +80,9 @@ struct quic_tls_config {
     bool insecure;                  /* client: the certificate is not verified */
     bool require_client_cert;       /* server */
     const uint8_t *ticket_key;      /* server: 32 bytes or NULL for a random one (64 derived) */
+    /* Certificates that are refused, whoever signed them: SHA-256 of each, one after the other. */
+    const uint8_t *revoked;
+    size_t n_revoked;
 };
 int quic_tls_new(const struct quic_tls_config *config, struct quic_tls **ret, char *words,
                  size_t words_cap);
@@ -89,6 +92,10 @@ void quic_tls_unref(struct quic_tls *tls);
 /* Fingerprint (SHA-256) over trust, own certificate and verification policy: part of a ticket's
  * key, so that a ticket never outlives the trust it was made under. */
 void quic_tls_fingerprint(const struct quic_tls *tls, uint8_t ret[32]);
+
+/* Is the certificate that this connection's peer showed among those refused by `tls` (which may be
+ * newer than the connection)?  False for --insecure and before the handshake's end. */
+bool quic_conn_peer_revoked(const struct quic_conn *c, const struct quic_tls *tls);
 
 /* Server: does our certificate cover this name or address literal? */
 bool quic_tls_covers(const struct quic_tls *tls, const char *name);

@@ -19,6 +19,7 @@
 
 #include "quic/chain.h"
 #include "quic/internal.h"
+#include "quic/revoked.h"
 #include "quic/ticket.h"
 
 #include <qhcp/error.h>
@@ -38,6 +39,7 @@ struct quic_tls {
     gnutls_x509_crt_t *own; /* our chain, leaf first */
     unsigned n_own;
     struct quic_trust trust;
+    struct quic_revoked revoked;
     uint8_t fingerprint[32];
     uint8_t ticket_key[TICKET_KEY];
 };
@@ -124,6 +126,8 @@ static int set_fingerprint(struct quic_tls *tls, const struct quic_tls_config *c
         if (n > 0)
             gnutls_hash(hash, texts[i], n);
     }
+    if (config->n_revoked > 0)
+        gnutls_hash(hash, config->revoked, config->n_revoked * QUIC_PRINT);
     gnutls_hash_deinit(hash, tls->fingerprint);
     return 0;
 }
@@ -152,6 +156,7 @@ static int set_ticket_key(struct quic_tls *tls, const uint8_t *secret)
 static void tls_free(struct quic_tls *tls)
 {
     quic_trust_deinit(&tls->trust);
+    quic_revoked_deinit(&tls->revoked);
     for (unsigned i = 0; i < tls->n_own; i++)
         gnutls_x509_crt_deinit(tls->own[i]);
     gnutls_free(tls->own);
@@ -195,7 +200,9 @@ int quic_tls_new(const struct quic_tls_config *config, struct quic_tls **ret, ch
     }
     if (rv != 0)
         goto free_tls;
-    rv = set_fingerprint(tls, config);
+    rv = quic_revoked_init(&tls->revoked, config->revoked, config->n_revoked);
+    if (rv == 0)
+        rv = set_fingerprint(tls, config);
     if (rv == 0)
         rv = set_ticket_key(tls, config->ticket_key);
     if (rv != 0) {
@@ -249,9 +256,21 @@ static int judge_peer(struct quic_conn *c)
 {
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(c->session, &n);
+    int rv = quic_verify_chain(&c->tls->trust, chain, chain ? n : 0, c->name, time(NULL),
+                               &c->peer_expires, &c->judgement);
 
-    return quic_verify_chain(&c->tls->trust, chain, chain ? n : 0, c->name, time(NULL),
-                             &c->peer_expires, &c->judgement);
+    if (rv != 0)
+        return rv;
+    c->peer_known = quic_revoked_print(&chain[0], c->peer_print);
+    if (c->tls->revoked.n == 0 ||
+        (c->peer_known && !quic_revoked_has(&c->tls->revoked, c->peer_print)))
+        return 0;
+    return quic_revoked_refuse(&c->judgement);
+}
+
+bool quic_conn_peer_revoked(const struct quic_conn *c, const struct quic_tls *tls)
+{
+    return c->peer_known && quic_revoked_has(&tls->revoked, c->peer_print);
 }
 
 static int on_verify(gnutls_session_t session)

@@ -83,7 +83,8 @@ struct qhcp_server {
     struct state state;
     bool state_open;
     char cert_path[STATE_PATH], key_path[STATE_PATH], keys_path[STATE_PATH];
-    struct watch cert_mark, key_mark, keys_mark;
+    char revoked_path[STATE_PATH];
+    struct watch cert_mark, key_mark, keys_mark, revoked_mark;
     qhcp_nsec files_at, renew_at; /* when files are looked at, certificates renewed */
     qhcp_nsec notice_at;          /* when the log is told of what runs out */
     struct quic_tls *tls;
@@ -131,6 +132,9 @@ void roster_warn(struct peer *p, const char *format, ...) __attribute__((format(
 int trust_load(struct qhcp_server *s, char *words, size_t words_cap);
 /* Looks at the files and the state directory when it is time. */
 void trust_refresh(struct qhcp_server *s, qhcp_nsec now);
+/* Takes a signed list of revocations that a load balancer brought, and keeps it.  0, or a QHCP_E_*
+ * for CONFIG_ACK with words. */
+int trust_revoke(struct peer *p, struct slice list, char *words, size_t words_cap);
 /* Verifies a token on this peer's connection.  0, or QHCP_E_TOKEN_* with words for the peer
  * (and for the log, where it is told). */
 int trust_verify(struct peer *p, struct slice token, struct auth_grant *ret, char *words,

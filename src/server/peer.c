@@ -125,6 +125,8 @@ static void config_update(struct peer *p, qhcp_nsec now, const struct wire_confi
             snprintf(p->kid, sizeof p->kid, "%s", grant.kid);
         }
     }
+    if (m->has & WIRE_HAS_REVOCATIONS && grant.scopes & AUTH_SCOPE_CONFIG)
+        err = trust_revoke(p, m->revocations, words, sizeof words);
     session_server_config(&p->session, now, m, err, words, grant.scopes, expires);
 }
 
@@ -302,7 +304,9 @@ static void peer_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
 void peer_revoke(struct peer *p, qhcp_nsec now)
 {
     session_server_refuse(&p->session, now, QHCP_E_TOKEN_KEY,
-                          "the key of its token is accepted no more");
+                          auth_keys_revoked(p->server->keys, p->kid)
+                              ? "the key of its token was revoked"
+                              : "the key of its token is accepted no more");
     roster_warn(p, "load balancer \"%s\" is cut off: %s", p->lb_id, p->session.words);
     peer_close(p, QHCP_E_TOKEN_KEY, p->session.words);
 }

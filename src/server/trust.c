@@ -7,6 +7,7 @@
 #include <gnutls/gnutls.h>
 
 #include "server/internal.h"
+#include "state/revoked.h"
 
 #define PEM_MAX (1 << 20)
 
@@ -105,6 +106,30 @@ static int load_keys(struct qhcp_server *s, struct auth_keys **ret, char *words,
     return 0;
 }
 
+/* What was revoked is taken out of the set; our own certificate may be among it. */
+static int apply_revoked(struct qhcp_server *s, struct auth_keys *keys, char *words, size_t cap)
+{
+    const struct words w = {words, cap};
+    char ignored[QHCP_TEXT * 2], *cert = NULL;
+    struct revoked list;
+    int err = revoked_load(s->state.dir, &list, &w);
+
+    if (err != 0)
+        return err;
+    for (size_t i = 0; revoked_key_at(&list, i); i++)
+        auth_keys_revoke(keys, revoked_key_at(&list, i));
+    if (state_read_file(s->cert_path, false, PEM_MAX, &cert, NULL, ignored, sizeof ignored) == 0 &&
+        revoked_has_pem(&list, cert))
+        server_log(s, QHCP_LOG_ERROR,
+                   "%s was revoked, and load balancers refuse it: run `qhcp keys export` on the "
+                   "machine with the CA, and `qhcp keys import F` here",
+                   s->cert_path);
+    free(cert);
+    s->self.revoked = revoked_number(&list);
+    revoked_deinit(&list);
+    return 0;
+}
+
 int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
 {
     struct quic_tls *tls = NULL;
@@ -117,10 +142,15 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
     watch_mark(s->cert_path, &s->cert_mark);
     watch_mark(s->key_path, &s->key_mark);
     watch_mark(s->keys_path, &s->keys_mark);
+    state_path(&s->state, STATE_REVOKED, s->revoked_path, sizeof s->revoked_path);
+    watch_mark(s->revoked_path, &s->revoked_mark);
     err = load_tls(s, &tls, words, words_cap);
     if (err == 0)
         err = load_keys(s, &keys, words, words_cap);
+    if (err == 0)
+        err = apply_revoked(s, keys, words, words_cap);
     if (err != 0) {
+        auth_keys_free(keys);
         quic_tls_unref(tls);
         return err;
     }
@@ -138,13 +168,14 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
 
 static bool files_changed(const struct qhcp_server *s)
 {
-    struct watch cert, key, keys;
+    struct watch cert, key, keys, revoked;
 
     watch_mark(s->cert_path, &cert);
     watch_mark(s->key_path, &key);
     watch_mark(s->keys_path, &keys);
+    watch_mark(s->revoked_path, &revoked);
     return !watch_equal(&cert, &s->cert_mark) || !watch_equal(&key, &s->key_mark) ||
-           !watch_equal(&keys, &s->keys_mark);
+           !watch_equal(&keys, &s->keys_mark) || !watch_equal(&revoked, &s->revoked_mark);
 }
 
 static void renew_state(struct qhcp_server *s)
@@ -189,6 +220,25 @@ void trust_refresh(struct qhcp_server *s, qhcp_nsec now)
     else
         server_log(s, QHCP_LOG_ERROR, "changed files are not taken, the old stay in force: %s",
                    words);
+}
+
+int trust_revoke(struct peer *p, struct slice list, char *words, size_t words_cap)
+{
+    struct qhcp_server *s = p->server;
+    char why[QHCP_TEXT * 2] = "";
+    int err = revoked_take(&s->state, list, &s->self.revoked, why, sizeof why);
+
+    if (err == 0) {
+        s->files_at = s->now; /* taken up at once */
+        return 0;
+    }
+    roster_warn(p, "revocations of \"%s\" refused: %s", p->lb_id, why);
+    if (err == QHCP_E_TOKEN_MALFORMED || err == QHCP_E_TOKEN_SIGNATURE) {
+        snprintf(words, words_cap, "%s", why);
+        return err;
+    }
+    snprintf(words, words_cap, "the list of revocations could not be kept: see the server's log");
+    return QHCP_E_INTERNAL;
 }
 
 static bool covers(const char *aud, void *ctx)

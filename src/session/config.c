@@ -31,7 +31,8 @@ enum {
     KEY_TOKEN = 0x03,
     KEY_METRICS = 0x04,
     KEY_NAMES = 0x05,
-    KEY_PUSH = 0x06
+    KEY_PUSH = 0x06,
+    KEY_REVOCATIONS = 0x07
 };
 
 static void judge_token(struct session_server *s, const struct session_token *token)
@@ -49,7 +50,8 @@ static bool judge_scope(struct session_server *s, const struct wire_config_updat
     uint64_t key = u->has & WIRE_HAS_INTERVAL  ? KEY_INTERVAL
                    : u->metrics.count > 0      ? KEY_METRICS
                    : u->has & WIRE_HAS_METRICS ? KEY_NAMES
-                                               : KEY_PUSH;
+                   : u->has & WIRE_HAS_PUSH    ? KEY_PUSH
+                                               : KEY_REVOCATIONS;
 
     if (!(u->has & ~WIRE_HAS_TOKEN) || scopes & SESSION_SCOPE_CONFIG)
         return true;
@@ -95,6 +97,7 @@ static void describe(struct session_server *s, qhcp_nsec now)
     ack->id = s->config_id;
     ack->interval_us = s->interval_us;
     ack->push = s->push;
+    ack->revoked = s->self->revoked;
     ack->expires_s = s->token_expires > end ? (s->token_expires - end) / NSEC_PER_SEC : 0;
 }
 
@@ -127,6 +130,8 @@ void session_config_apply(struct session_server *s, qhcp_nsec now,
             judge_interval(s, u->interval_us);
         if (u->has & WIRE_HAS_METRICS)
             judge_metrics(s, u, &metrics);
+        if (u->has & WIRE_HAS_REVOCATIONS && token->error)
+            refuse_item(s, KEY_REVOCATIONS, token->error, token->words);
     }
     if (s->config_ack.refused.count == 0)
         apply(s, u, &metrics, token);

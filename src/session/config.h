@@ -4,7 +4,7 @@
 
 #include "session/server.h"
 
-/* What the caller found out about a token. */
+/* What the caller found out about a token, or about a list of revocations. */
 struct session_token {
     int error;         /* 0: good; else QHCP_E_* */
     const char *words; /* of the error */

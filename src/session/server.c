@@ -300,12 +300,12 @@ void session_server_refuse(struct session_server *s, qhcp_nsec now, int error, c
 }
 
 void session_server_config(struct session_server *s, qhcp_nsec now,
-                           const struct wire_config_update *update, int token_error,
-                           const char *words, unsigned scopes, qhcp_nsec expires)
+                           const struct wire_config_update *update, int error, const char *words,
+                           unsigned scopes, qhcp_nsec expires)
 {
-    step(s, SESSION_DO_CONFIG,
-         &(struct occasion){
-             .now = now, .update = update, .token = {token_error, words, scopes, expires}});
+    step(
+        s, SESSION_DO_CONFIG,
+        &(struct occasion){.now = now, .update = update, .token = {error, words, scopes, expires}});
 }
 
 int session_server_terminate(struct session_server *s, qhcp_nsec now, qhcp_nsec wait,
@@ -348,7 +348,8 @@ static void fill_ack(const struct session_server *s, struct wire_ack *ret)
                              .processing_us = self->processing_us,
                              .boot_id = slice_of(self->boot_id, LIMIT_BOOT_ID),
                              .push = s->push,
-                             .services = self->services};
+                             .services = self->services,
+                             .revoked = self->revoked};
     session_metrics_describe(self, &s->metrics, &ret->metrics);
 }
 

@@ -42,6 +42,7 @@ struct session_server_self {
     uint8_t boot_id[LIMIT_BOOT_ID];
     uint64_t processing_us; /* the bound in ACK */
     qhcp_nsec leeway;       /* how long a token is accepted after its exp: expires_s ends before */
+    uint64_t revoked;       /* number of the newest list of revocations; 0: none */
     struct wire_texts services;
     uint64_t status; /* enum qhcp_status */
     uint64_t epoch;  /* from 1, grows by one with each change of status */
@@ -103,13 +104,14 @@ size_t session_server_answer(struct session_server *s, uint64_t seq, uint64_t pr
 /* True while the load balancer wants pushes and has not acknowledged self's newest epoch. */
 bool session_server_push_due(const struct session_server *s);
 
-/* Answers the CONFIG_UPDATE of the report.  token_error 0: the token (where there is one) is good,
- * with these scopes until `expires`; else that QHCP_E_* and its words.  Applies all items or none;
+/* Answers the CONFIG_UPDATE of the report.  error 0: the token (where there is one) is good, with
+ * these scopes until `expires`, or the list of revocations was taken; else that QHCP_E_* and its
+ * words.  Applies all items or none;
  * CONFIG_ACK becomes due.  An unknown metric number, an interval out of range or a missing scope is
  * a refusal of that item. */
 void session_server_config(struct session_server *s, qhcp_nsec now,
-                           const struct wire_config_update *update, int token_error,
-                           const char *words, unsigned scopes, qhcp_nsec expires);
+                           const struct wire_config_update *update, int error, const char *words,
+                           unsigned scopes, qhcp_nsec expires);
 
 /* We stop: TERMINATE with this deadline becomes due.  To a peer whose HELLO is not accepted yet,
  * ERROR (QHCP_E_STOPPING) goes instead and the session is CLOSED.  QHCP_E_UNEXPECTED when

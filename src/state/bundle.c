@@ -14,15 +14,31 @@
 struct member {
     const char *name;
     json_type type;
+    bool optional;
 };
 
 static const struct member server_members[] = {
-    {"qhcp_bundle", JSON_INTEGER}, {"type", JSON_STRING},        {"created", JSON_INTEGER},
-    {"ca", JSON_STRING},           {"certificate", JSON_STRING}, {"key", JSON_STRING},
-    {"keys", JSON_OBJECT},         {"check_key", JSON_OBJECT},   {NULL, JSON_NULL}};
-static const struct member lb_members[] = {{"qhcp_bundle", JSON_INTEGER}, {"type", JSON_STRING},
-                                           {"created", JSON_INTEGER},     {"ca", JSON_STRING},
-                                           {"kid", JSON_STRING},          {NULL, JSON_NULL}};
+    {"qhcp_bundle", JSON_INTEGER},  {"type", JSON_STRING},
+    {"created", JSON_INTEGER},      {"ca", JSON_STRING},
+    {"certificate", JSON_STRING},   {"key", JSON_STRING},
+    {"keys", JSON_OBJECT},          {"check_key", JSON_OBJECT},
+    {"revoked", JSON_STRING, true}, {NULL, JSON_NULL}};
+static const struct member lb_members[] = {{"qhcp_bundle", JSON_INTEGER},
+                                           {"type", JSON_STRING},
+                                           {"created", JSON_INTEGER},
+                                           {"ca", JSON_STRING},
+                                           {"kid", JSON_STRING},
+                                           {"revoked", JSON_STRING, true},
+                                           {NULL, JSON_NULL}};
+static const struct member revoked_members[] = {
+    {"qhcp_bundle", JSON_INTEGER}, {"type", JSON_STRING},    {"created", JSON_INTEGER},
+    {"ca", JSON_STRING},           {"revoked", JSON_STRING}, {NULL, JSON_NULL}};
+static const struct {
+    const char *name;
+    const struct member *members;
+} bundle_types[] = {[BUNDLE_SERVER] = {"server", server_members},
+                    [BUNDLE_LB] = {"lb", lb_members},
+                    [BUNDLE_REVOKED] = {"revoked", revoked_members}};
 static const struct member request_members[] = {
     {"qhcp_request", JSON_INTEGER}, {"type", JSON_STRING},  {"created", JSON_INTEGER},
     {"jwk", JSON_OBJECT},           {"proof", JSON_STRING}, {NULL, JSON_NULL}};
@@ -64,7 +80,7 @@ static int check_members(const json_t *doc, const struct member *table, const ch
                               type_names[m->type]);
     }
     for (const struct member *m = table; m->name; m++)
-        if (!json_object_get(doc, m->name))
+        if (!m->optional && !json_object_get(doc, m->name))
             return words_fail(w, QHCP_E_PARSE, "%s: member \"%s\" is missing", where, m->name);
     return 0;
 }
@@ -144,24 +160,25 @@ static int read_bundle(const json_t *doc, const char *where, struct bundle *b,
                        const struct words *w)
 {
     const char *type;
+    size_t i = 0;
     int error = check_kind(doc, "qhcp_bundle", where, w);
 
     if (error)
         return error;
     type = text_of(doc, "type");
-    if (type && strcmp(type, "server") == 0)
-        b->type = BUNDLE_SERVER;
-    else if (type && strcmp(type, "lb") == 0)
-        b->type = BUNDLE_LB;
-    else
-        return words_fail(w, QHCP_E_PARSE, "%s: member \"type\" is neither \"server\" nor \"lb\"",
-                          where);
-    error = check_members(doc, b->type == BUNDLE_SERVER ? server_members : lb_members, where, w);
+    while (i < 3 && (!type || strcmp(bundle_types[i].name, type) != 0))
+        i++;
+    if (i == 3)
+        return words_fail(w, QHCP_E_PARSE,
+                          "%s: member \"type\" is not \"server\", \"lb\" or \"revoked\"", where);
+    b->type = (enum bundle_type)i;
+    error = check_members(doc, bundle_types[i].members, where, w);
     b->created = json_integer_value(json_object_get(doc, "created"));
     b->ca = text_of(doc, "ca");
     b->cert = text_of(doc, "certificate");
     b->key = text_of(doc, "key");
     b->kid = text_of(doc, "kid");
+    b->revoked = text_of(doc, "revoked");
     b->keys = json_object_get(doc, "keys");
     b->check_key = json_object_get(doc, "check_key");
     return error;

@@ -1,6 +1,7 @@
 /* What travels from one machine to another by `qhcp keys`: one JSON document a file.
  *
- * A bundle, version 1, for a server (every member is required, no other is allowed):
+ * A bundle, version 1, for a server (every member is required, and no other is allowed but
+ * "revoked"):
  *   {"qhcp_bundle": 1, "type": "server", "created": UNIX SECONDS,
  *    "ca": PEM, "certificate": PEM, "key": PEM (PKCS #8),
  *    "keys": JWK Set of the load balancers' public keys,
@@ -8,6 +9,8 @@
  * A bundle for a load balancer:
  *   {"qhcp_bundle": 1, "type": "lb", "created": UNIX SECONDS, "ca": PEM, "kid": which token key was
  *    accepted}
+ * Both may have "revoked", a signed list of revocations (revoked.h); a bundle with nothing but it:
+ *   {"qhcp_bundle": 1, "type": "revoked", "created": UNIX SECONDS, "ca": PEM, "revoked": JWS}
  * A request of a load balancer:
  *   {"qhcp_request": 1, "type": "lb", "created": UNIX SECONDS, "jwk": public JWK,
  *    "proof": JWT that this key signed}
@@ -28,7 +31,7 @@
 #define BUNDLE_MAX 524288 /* a full JWK Set and three PEM texts */
 #define BUNDLE_VERSION 1
 
-enum bundle_type { BUNDLE_SERVER, BUNDLE_LB };
+enum bundle_type { BUNDLE_SERVER, BUNDLE_LB, BUNDLE_REVOKED };
 
 /* Texts point into doc. */
 struct bundle {
@@ -37,6 +40,7 @@ struct bundle {
     int64_t created;                   /* unix seconds */
     const char *ca, *cert, *key, *kid; /* cert, key: server; kid: lb */
     const json_t *keys, *check_key;    /* server */
+    const char *revoked;               /* or NULL */
 };
 
 /* Parses and checks the shape: JSON without duplicates, version, type, exactly the members of that

@@ -95,6 +95,15 @@ int jwks_add_key(json_t *set, const struct auth_key *key, const struct words *w)
     return error;
 }
 
+void jwks_remove(json_t *set, const char *kid)
+{
+    json_t *list = list_of(set);
+
+    for (size_t i = json_array_size(list); i-- > 0;)
+        if (strcmp(member(json_array_get(list, i), "kid"), kid) == 0)
+            json_array_remove(list, i);
+}
+
 static void end_at(json_t *jwk, int64_t exp)
 {
     const json_t *old = json_object_get(jwk, "exp");

@@ -26,6 +26,7 @@ int jwks_add(json_t *set, json_t *jwk, const struct words *w);
 const json_t *jwks_find(const json_t *set, const char *kid);
 /* Keys of that issuer, other than `kid`, end at `exp` (unix seconds) at the latest. */
 void jwks_retire(json_t *set, const char *iss, const char *kid, int64_t exp);
+void jwks_remove(json_t *set, const char *kid);
 /* The key of that kid ends at `exp`, or earlier where it had an end. */
 void jwks_end(json_t *set, const char *kid, int64_t exp);
 /* Takes out what has ended; tells how many. */

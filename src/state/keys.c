@@ -19,6 +19,7 @@
 #include "state/names.h"
 #include "state/out.h"
 #include "state/pki.h"
+#include "state/revoked.h"
 
 /* What all bundles of one export come from. */
 struct source {
@@ -28,6 +29,7 @@ struct source {
     struct load_pair ca;
     json_t *public; /* the load balancers' keys */
     json_t *issued;
+    struct revoked revoked;
 };
 
 /* One server's bundle. */
@@ -131,6 +133,7 @@ static json_t *issued_row(const struct source *from, const char *cert, const jso
 
 static void source_deinit(struct source *from)
 {
+    revoked_deinit(&from->revoked);
     json_decref(from->issued);
     json_decref(from->public);
     load_pair_deinit(&from->ca);
@@ -145,6 +148,8 @@ static int source_init(struct source *from)
         error = keys_own_trust(from->s, &trust, from->w);
     if (!error)
         error = issued_load(from->s->dir, &from->issued, from->w);
+    if (!error)
+        error = revoked_load(from->s->dir, &from->revoked, from->w);
     if (!error) {
         jwks_prune(trust, from->now);
         from->public = jwks_public(trust);
@@ -177,8 +182,8 @@ static int make_bundle(struct source *from, struct made *m)
                            BUNDLE_VERSION, "type", "server", "created", (json_int_t)from->now, "ca",
                            from->ca.pem, "certificate", leaf.cert, "key", leaf.key, "keys",
                            from->public, "check_key", check);
-        if (!m->doc)
-            error = words_fail(from->w, QHCP_E_NOMEM, "out of memory");
+        error = m->doc ? keys_own_add_list(m->doc, &from->revoked, from->w)
+                       : words_fail(from->w, QHCP_E_NOMEM, "out of memory");
     }
     if (m->doc)
         json_decref(check); /* the document holds it */

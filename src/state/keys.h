@@ -59,6 +59,18 @@ int keys_accept(const struct state *s, const char *request, const char *out, int
 int keys_rotate(const struct state *s, int64_t grace, bool force, int64_t now, char *words,
                 size_t words_cap);
 
+/* Revokes what has this name: a server (every certificate that was exported for the name, and their
+ * check keys), a load balancer ("lb:..."), a key (its kid), or a certificate ("sha256:...").  A
+ * revocation is never taken back.  QHCP_E_NOT_FOUND: nothing has the name, or the CA's key is on
+ * another machine; QHCP_E_EXISTS without `force`: our own load balancers would lose servers.
+ * force: also what is not listed. */
+int keys_revoke(const struct state *s, const char *what, bool force, int64_t now, char *words,
+                size_t words_cap);
+
+/* The list of revocations as a file for `qhcp keys import`; nothing in it is secret. */
+int keys_export_revoked(const struct state *s, const char *out, bool force, int64_t now,
+                        char *words, size_t words_cap);
+
 /* What there is, as JSON without secrets (docs/keys.md lists the members); a piece that cannot be
  * read stands under "problems" with its reason.  json_decref it. */
 int keys_show(const struct state *s, int64_t now, json_t **ret, char *words, size_t words_cap);

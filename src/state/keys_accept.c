@@ -135,10 +135,22 @@ static int check_newcomer(const struct state *s, const struct bundle_request *r,
     return 0;
 }
 
+static int check_revoked(const struct revoked *list, const struct bundle_request *r,
+                         const struct words *w)
+{
+    return !revoked_has_key(list, r->kid)
+               ? 0
+               : words_fail(w, QHCP_E_TOKEN_KEY,
+                            "the key %s of %s was revoked: run `qhcp keys rotate` there, then "
+                            "`qhcp keys request` again",
+                            r->kid, r->iss);
+}
+
 static int accept_locked(const struct state *s, const struct bundle_request *r, const char *out,
                          int64_t now, const struct words *w)
 {
     struct load_pair ca = {0};
+    struct revoked list = {NULL};
     json_t *trust = NULL, *issued = NULL, *doc = NULL;
     struct change c;
     char *text = NULL;
@@ -150,6 +162,10 @@ static int accept_locked(const struct state *s, const struct bundle_request *r, 
         error = check_newcomer(s, r, trust, w);
     if (!error)
         error = issued_load(s->dir, &issued, w);
+    if (!error)
+        error = revoked_load(s->dir, &list, w);
+    if (!error)
+        error = check_revoked(&list, r, w);
     if (error)
         goto out;
     jwks_prune(trust, now);
@@ -162,6 +178,8 @@ static int accept_locked(const struct state *s, const struct bundle_request *r, 
                            now, w);
     doc = json_pack("{s:i, s:s, s:I, s:s, s:s}", "qhcp_bundle", BUNDLE_VERSION, "type", "lb",
                     "created", (json_int_t)now, "ca", ca.pem, "kid", r->kid);
+    if (doc && !error)
+        error = keys_own_add_list(doc, &list, w);
     text = doc ? jwks_text(doc) : NULL;
     if (!error && !text)
         error = words_fail(w, QHCP_E_NOMEM, "out of memory");
@@ -179,6 +197,7 @@ static int accept_locked(const struct state *s, const struct bundle_request *r, 
                    out, r->iss, r->kid);
 out:
     free(text);
+    revoked_deinit(&list);
     json_decref(doc);
     json_decref(issued);
     json_decref(trust);

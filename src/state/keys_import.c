@@ -20,6 +20,7 @@
 #include "state/lock.h"
 #include "state/names.h"
 #include "state/pki.h"
+#include "state/revoked.h"
 
 struct import {
     const struct state *s;
@@ -29,6 +30,7 @@ struct import {
     const struct words *w;
     struct load_origin before;
     bool same_ca;
+    struct revoked list; /* what is trusted no more, from now on */
 };
 
 /* The bundle's CA and ours: the same key?  A CA here that cannot be read is another one. */
@@ -99,7 +101,11 @@ static int check_replace(struct import *i, bool force)
                           "this machine made %s: it has the CA itself, and its components need no "
                           "bundle. Import it on the machine it is for",
                           i->path);
-    if (force)
+    if (i->b->type == BUNDLE_REVOKED && !i->same_ca)
+        return words_fail(i->w, QHCP_E_CERT,
+                          "%s is a list of revocations of another CA than this machine's (%s)",
+                          i->path, subject);
+    if (force || i->b->type == BUNDLE_REVOKED)
         return 0;
     if (i->same_ca)
         return check_age(i);
@@ -205,6 +211,12 @@ static int apply(const struct import *i)
     struct change c;
 
     change_begin(&c, i->s->dir, i->w);
+    if (revoked_number(&i->list) > 0)
+        revoked_put(&c, &i->list);
+    else
+        change_remove(&c, STATE_REVOKED);
+    if (i->b->type == BUNDLE_REVOKED)
+        return change_commit(&c);
     change_put(&c, STATE_CA, slice_str(i->b->ca), 0644);
     if (i->b->type == BUNDLE_SERVER) {
         put_server(&c, i);
@@ -220,13 +232,55 @@ static int apply(const struct import *i)
     return change_commit(&c);
 }
 
+/* The bundle's list joins that of this machine, whatever their order: it only grows.  That of
+ * another CA means nothing. */
+static int join_lists(struct import *i, gnutls_x509_crt_t ca)
+{
+    bool news;
+    int error = i->same_ca ? revoked_load(i->s->dir, &i->list, i->w) : revoked_init(&i->list, i->w);
+
+    if (!error && i->b->revoked)
+        error = revoked_merge(&i->list, slice_str(i->b->revoked), ca, &news, i->w);
+    return error;
+}
+
+static int check_lists(struct import *i)
+{
+    uint8_t print[REVOKED_CERT];
+    gnutls_x509_crt_t ca, leaf;
+    size_t n = sizeof print;
+    int error = pki_cert_load(slice_str(i->b->ca), i->path, true, &ca, i->w);
+
+    if (error)
+        return error;
+    error = join_lists(i, ca);
+    gnutls_x509_crt_deinit(ca);
+    if (error || i->b->type != BUNDLE_SERVER)
+        return error;
+    error = pki_cert_load(slice_str(i->b->cert), i->path, true, &leaf, i->w);
+    if (error)
+        return error;
+    if (gnutls_x509_crt_get_fingerprint(leaf, GNUTLS_DIG_SHA256, print, &n) != 0 ||
+        revoked_has_cert(&i->list, print))
+        error = words_fail(i->w, QHCP_E_CERT,
+                           "the certificate in %s was revoked: run `qhcp keys export` again on the "
+                           "machine with the CA",
+                           i->path);
+    gnutls_x509_crt_deinit(leaf);
+    return error;
+}
+
 static int import_locked(struct import *i, bool force)
 {
     int error = check_replace(i, force);
 
+    if (!error)
+        error = check_lists(i);
     if (!error && i->b->type == BUNDLE_LB)
         error = check_own_kid(i);
-    return error ? error : apply(i);
+    if (!error)
+        error = apply(i);
+    return error;
 }
 
 /* What was done, in words. */
@@ -241,7 +295,12 @@ static void report(const struct import *i)
         pki_subject(crt, subject, sizeof subject);
         gnutls_x509_crt_deinit(crt);
     }
-    if (i->b->type == BUNDLE_LB) {
+    if (i->b->type == BUNDLE_REVOKED) {
+        words_fail(i->w, 0,
+                   "imported: the list of revocations of the CA \"%s\" is known here; components "
+                   "that run take it up within 10 s",
+                   subject);
+    } else if (i->b->type == BUNDLE_LB) {
         words_fail(i->w, 0, "imported: load balancers of this machine trust the CA \"%s\"",
                    subject);
     } else if (names && pki_cert_load(slice_str(i->b->cert), "", true, &crt,
@@ -318,6 +377,7 @@ int keys_import(const struct state *s, const char *path, bool force, int64_t now
     }
     if (!error)
         report(&i);
+    revoked_deinit(&i.list);
     bundle_deinit(&b);
     return error;
 }

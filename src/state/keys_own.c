@@ -55,6 +55,15 @@ void keys_own_put(struct change *c, const char *name, const json_t *doc)
     free(text);
 }
 
+int keys_own_add_list(json_t *bundle, const struct revoked *list, const struct words *w)
+{
+    const char *text = revoked_list(list);
+
+    if (!text || json_object_set_new(bundle, "revoked", json_string(text)) == 0)
+        return 0;
+    return words_fail(w, QHCP_E_NOMEM, "out of memory");
+}
+
 void keys_own_digest(const json_t *jwk, uint8_t ret[32])
 {
     char *text = json_dumps(jwk, JSON_COMPACT | JSON_SORT_KEYS);

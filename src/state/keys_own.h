@@ -6,6 +6,7 @@
 
 #include "state/change.h"
 #include "state/load.h"
+#include "state/revoked.h"
 #include "state/state.h"
 #include "state/words.h"
 
@@ -16,6 +17,8 @@ int keys_own_ca(const struct state *s, const char *what, struct load_pair *ret,
 int keys_own_trust(const struct state *s, json_t **ret, const struct words *w);
 /* Puts a JSON document into a change, mode 0600. */
 void keys_own_put(struct change *c, const char *name, const json_t *doc);
+/* Adds "revoked" to a bundle, where anything is. */
+int keys_own_add_list(json_t *bundle, const struct revoked *list, const struct words *w);
 /* SHA-256 of a JWK in one spelling: binds a request's proof to what it asks for. */
 void keys_own_digest(const json_t *jwk, uint8_t ret[32]);
 

@@ -18,6 +18,7 @@
 #include "state/lock.h"
 #include "state/old_keys.h"
 #include "state/pki.h"
+#include "state/revoked.h"
 
 struct rotation {
     const struct state *s;
@@ -28,6 +29,7 @@ struct rotation {
     json_t *trust, *issued;
     json_t *kept;                  /* old keys that load balancers keep */
     char oldest_kid[LIMIT_ID + 1]; /* before anything was dropped */
+    bool own_revoked;              /* the key that goes was revoked: there is nothing to keep */
     bool dropped;                  /* some key is kept no more */
 };
 
@@ -56,6 +58,8 @@ static int choose_kept(struct rotation *r)
     for (size_t i = n; i-- > 0;)
         if (json_integer_value(json_object_get(json_array_get(r->kept, i), "exp")) <= r->now)
             drop(r, i);
+    if (r->own_revoked)
+        return 0;
     if (r->grace > 0)
         error = old_keys_add(r->kept, r->old, r->now + r->grace, r->w);
     else
@@ -128,7 +132,7 @@ static int commit(const struct rotation *r)
     struct change c;
 
     change_begin(&c, r->s->dir, r->w);
-    if (jwks_find(r->trust, auth_key_kid(r->old))) {
+    if (r->own_revoked || jwks_find(r->trust, auth_key_kid(r->old))) {
         c.error = jwks_add_key(r->trust, r->new, r->w);
         jwks_end(r->trust, auth_key_kid(r->old), r->now + r->grace);
         jwks_prune(r->trust, r->now);
@@ -173,13 +177,27 @@ static int check_use(const struct rotation *r)
     struct load_origin origin;
     int error = load_origin(r->s->dir, &origin, r->w);
 
-    if (error || r->force || !origin.server || origin.lb ||
+    if (error || r->force || r->own_revoked || !origin.server || origin.lb ||
         jwks_find(r->trust, auth_key_kid(r->old)))
         return error;
     return words_fail(r->w, QHCP_E_ARG,
                       "no server accepts this machine's token key: it imported a bundle for a "
                       "server. Rotate on the machine with the CA; --force rotates here all the "
                       "same");
+}
+
+static int look_at_revoked(struct rotation *r)
+{
+    struct revoked list;
+    int error = revoked_load(r->s->dir, &list, r->w);
+
+    if (error)
+        return error;
+    r->own_revoked = revoked_has_key(&list, auth_key_kid(r->old));
+    if (r->own_revoked)
+        r->grace = 0;
+    revoked_deinit(&list);
+    return 0;
 }
 
 static int rotate_locked(struct rotation *r)
@@ -192,6 +210,8 @@ static int rotate_locked(struct rotation *r)
         error = old_keys_load(r->s->dir, &r->kept, r->w);
     if (!error)
         error = issued_load(r->s->dir, &r->issued, r->w);
+    if (!error)
+        error = look_at_revoked(r);
     if (!error)
         error = check_use(r);
     if (!error)

@@ -14,10 +14,12 @@
 #include "state/names.h"
 #include "state/old_keys.h"
 #include "state/pki.h"
+#include "state/revoked.h"
 
 struct show {
     const struct state *s;
     json_t *doc, *problems;
+    struct revoked revoked;
     json_t *public; /* the load balancers' keys that are accepted now; NULL: cannot be read */
     int64_t now;
     const struct words *w;
@@ -150,7 +152,11 @@ static void show_trust(struct show *v)
         v->public = jwks_public(trust);
         json_array_foreach(json_object_get(trust, "keys"), i, jwk)
         {
-            json_array_append_new(rows, key_row(jwk, v->now));
+            json_t *row = key_row(jwk, v->now);
+
+            if (revoked_has_key(&v->revoked, json_string_value(json_object_get(jwk, "kid"))))
+                json_object_set_new(row, "revoked", json_true());
+            json_array_append_new(rows, row);
         }
         json_decref(trust);
     } else {
@@ -198,6 +204,26 @@ static void show_issued(const struct show *v)
     json_object_set_new(v->doc, "exported", issued);
 }
 
+static void show_revoked(const struct show *v)
+{
+    json_t *keys = json_array(), *certs = json_array();
+    uint8_t print[REVOKED_CERT];
+    char text[PKI_FINGERPRINT];
+
+    for (size_t i = 0; revoked_key_at(&v->revoked, i); i++)
+        json_array_append_new(keys, json_string(revoked_key_at(&v->revoked, i)));
+    for (size_t i = 0; revoked_cert_at(&v->revoked, i, print); i++) {
+        memcpy(text, "sha256:", 8);
+        for (size_t k = 0; k < sizeof print; k++)
+            snprintf(text + 7 + 2 * k, 3, "%02x", print[k]);
+        json_array_append_new(certs, json_string(text));
+    }
+    json_object_set_new(v->doc, "revoked",
+                        json_pack("{s:I, s:o, s:o}", "number",
+                                  (json_int_t)revoked_number(&v->revoked), "keys", keys,
+                                  "certificates", certs));
+}
+
 int keys_show(const struct state *s, int64_t now, json_t **ret, char *words, size_t words_cap)
 {
     const struct words w = {words, words_cap};
@@ -210,6 +236,8 @@ int keys_show(const struct state *s, int64_t now, json_t **ret, char *words, siz
         return error;
     v.doc = json_pack("{s:s}", "directory", s->dir);
     v.problems = json_array();
+    if (revoked_load(s->dir, &v.revoked, v.w) != 0)
+        problem(&v); /* and no key is shown as revoked */
     show_ca(&v);
     show_server(&v);
     show_private_key(&v, STATE_TOKEN_KEY, "token_key");
@@ -217,7 +245,9 @@ int keys_show(const struct state *s, int64_t now, json_t **ret, char *words, siz
     show_private_key(&v, STATE_CHECK_KEY, "check_key");
     show_trust(&v);
     show_issued(&v);
+    show_revoked(&v);
     lock_drop(fd);
+    revoked_deinit(&v.revoked);
     json_decref(v.public);
     json_object_set_new(v.doc, "problems", v.problems);
     *ret = v.doc;

@@ -58,6 +58,12 @@ bool pki_issued_by(gnutls_x509_crt_t crt, gnutls_x509_crt_t ca);
 bool pki_is_ca(gnutls_x509_crt_t crt);
 bool pki_is_server(gnutls_x509_crt_t crt);
 
+/* A signature as ES256 has it (RFC 7518, 3.4): r and s, 32 bytes each.  The key is EC P-256. */
+#define PKI_SIGNATURE 64
+int pki_sign(gnutls_x509_privkey_t key, struct slice text, uint8_t ret[PKI_SIGNATURE],
+             const struct words *w);
+bool pki_verify(gnutls_x509_crt_t crt, struct slice text, const uint8_t signature[PKI_SIGNATURE]);
+
 void pki_names(gnutls_x509_crt_t crt, struct names *ret);
 void pki_subject(gnutls_x509_crt_t crt, char *ret, size_t cap);
 void pki_fingerprint(gnutls_x509_crt_t crt, char ret[PKI_FINGERPRINT]);

@@ -14,6 +14,7 @@
  *   check/token-key.json imported: a private JWK for `qhcp check` of this server only, 0600
  *   trust/keys.json      JWK Set: the token keys that this machine's servers accept; 0600, since an
  *                        owner may add a shared secret (HS256)
+ *   trust/revoked.json   keys and certificates that are trusted no more (revoked.h), 0600
  *   imported.json        what was imported here: {"server": bool, "lb": bool, "at": T,
  *                        "server_created": T, "lb_created": T}, the bundles' own times
  *   secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
@@ -46,6 +47,7 @@
 #define STATE_TOKEN_KEY_OLD "lb/token-key-old.json"
 #define STATE_CHECK_KEY "check/token-key.json"
 #define STATE_TRUST "trust/keys.json"
+#define STATE_REVOKED "trust/revoked.json"
 #define STATE_IMPORTED "imported.json"
 
 struct state {

@@ -88,6 +88,7 @@ struct wire_refusals {
 #define WIRE_HAS_REASON 0x20u
 #define WIRE_HAS_EXPIRES 0x40u
 #define WIRE_HAS_REFERS 0x80u
+#define WIRE_HAS_REVOCATIONS 0x100u
 
 struct wire_hello {
     uint32_t has;                   /* TOKEN */
@@ -109,6 +110,7 @@ struct wire_ack {
     struct wire_metrics metrics;    /* 0x05 repeated nested: metrics confirmed */
     struct wire_numbers extensions; /* 0x06 repeated */
     struct wire_texts services;     /* 0x07 repeated text: "tcp:8080", "tcp:HOST:PORT" */
+    uint64_t revoked;               /* 0x08 the newest list of revocations it has; 0: none */
 };
 
 struct wire_health_request {
@@ -129,13 +131,14 @@ struct wire_health_response {
 };
 
 struct wire_config_update {
-    uint32_t has;                   /* INTERVAL, TOKEN, METRICS, PUSH */
+    uint32_t has;                   /* INTERVAL, TOKEN, METRICS, PUSH, REVOCATIONS */
     uint64_t id;                    /* 0x00 required: from 1, ascending in a session */
     uint64_t interval_us;           /* 0x02 */
     struct slice token;             /* 0x03 */
     struct wire_numbers metrics;    /* 0x04 repeated; METRICS is set when 0x04 or 0x05 stands */
     struct wire_texts metric_names; /* 0x05 repeated text */
     uint64_t push;                  /* 0x06 */
+    struct slice revocations;       /* 0x07 a signed list; then nothing else stands beside it */
 };
 
 struct wire_config_ack {
@@ -146,6 +149,7 @@ struct wire_config_ack {
     struct wire_metrics metrics;  /* 0x05 repeated nested: in force */
     uint64_t expires_s;           /* 0x06 seconds until exp of the token in force */
     struct wire_refusals refused; /* 0x07 repeated nested: any entry means nothing was applied */
+    uint64_t revoked;             /* 0x08 as in ACK */
 };
 
 struct wire_error {

@@ -132,6 +132,8 @@ static const struct schema_field ack_fields[] = {
      .doc = "Extensions of HELLO's that are in use in this session"},
     {TEXT(0x07, "services", 1, LIMIT_SERVICE), ENTRIES(wire_ack, services, LIMIT_SERVICES),
      .doc = "A service this server stands for: `tcp:PORT` or `tcp:HOST:PORT`"},
+    {NUMBER(0x08, "revoked", 1, NUMBER_MAX), AT(wire_ack, revoked),
+     .doc = "The number of the newest list of revocations that it has; absent: none"},
 };
 
 /* Health. */
@@ -181,6 +183,8 @@ static int config_update_rule(const void *message)
 {
     const struct wire_config_update *u = message;
 
+    if (u->has & WIRE_HAS_REVOCATIONS && u->has != WIRE_HAS_REVOCATIONS)
+        return QHCP_E_VALUE;
     if (!(u->has & WIRE_HAS_METRICS))
         return 0;
     return u->metrics.count + u->metric_names.count == 0 ? QHCP_E_VALUE : 0;
@@ -203,6 +207,8 @@ static const struct schema_field config_update_fields[] = {
      .doc = "Metrics that are wanted by name. One that is not there is refused"},
     {NUMBER(0x06, "push", 0, 1), AT(wire_config_update, push), .has = WIRE_HAS_PUSH,
      .doc = "1: push changes of status to me; 0: do not; absent: as before"},
+    {BYTES(0x07, "revocations", 1, LIMIT_REVOCATIONS), AT(wire_config_update, revocations),
+     .has = WIRE_HAS_REVOCATIONS, .doc = "A signed list of what is trusted no more"},
 };
 
 static int config_ack_rule(const void *message)
@@ -225,6 +231,7 @@ static const struct schema_field config_ack_fields[] = {
      .doc = "How long until `exp` of the token in force; the server's leeway is not in it"},
     {LIST(0x07, "refused", &refusal_schema), ENTRIES(wire_config_ack, refused, 8),
      .doc = "An item that was refused; with any, nothing of the update was applied"},
+    {NUMBER(0x08, "revoked", 1, NUMBER_MAX), AT(wire_config_ack, revoked), .doc = "As in ACK"},
 };
 
 /* Errors and leaving. */
@@ -285,6 +292,7 @@ static const struct schema schemas[] = {
      .has = true,
      .rule = config_update_rule,
      .doc = "Changes the live session; what is absent stays as it is.",
+     .rule_doc = "`revocations` stands with `id` alone: else `VALUE`.",
      FIELDS(config_update_fields)},
     {.type = WIRE_CONFIG_ACK,
      .name = "CONFIG_ACK",

@@ -100,6 +100,8 @@ class Keys(Case):
                 (("export", "--out", "f"), "needs --server, or --all"),
                 (("export", "--all", "--out", "f"), "takes --all with --dir"),
                 (("export", "--all"), "needs --dir"),
+                (("export", "--revoked", "--all", "--dir", "d"), "takes --out only"),
+                (("revoke",), "needs what to revoke"),
                 (("export", "--server", "b", "--out", "f", "--dir", "d"), "for export --all"),
                 (("export", "--server", "b"), "needs --out"),
                 (("request", "--out", "f"), "needs --lb"),
@@ -133,7 +135,7 @@ class Keys(Case):
 
     def test_help_names_every_command(self):
         out = self.done("--help")
-        for word in ("show", "export", "import", "request", "accept", "rotate", "--grace"):
+        for word in ("show", "export", "import", "request", "accept", "rotate", "revoke", "--grace"):
             self.assertIn(word, out)
 
     def test_after_a_rotation_all_bundles_are_made_anew_by_one_command(self):
@@ -147,6 +149,33 @@ class Keys(Case):
         self.assertEqual(stat.S_IMODE(os.stat(self.dir / "all").st_mode), 0o700)
         self.assertNotIn("has not the newest keys", self.done("show"))
         self.done("import", self.dir / "all" / "b.example.bundle", machine="b")
+
+    def test_whatever_happens_at_once_the_directory_stays_whole(self):
+        self.done("export", "--server", "s0.example", "--out", self.dir / "f0")
+        commands = [("export", "--server", f"s{i}.example", "--out", self.dir / f"f{i}")
+                    for i in range(1, 7)]
+        commands += [("rotate", "--grace", "1h")] * 4 + [("revoke", "s0.example"), ("show",)]
+        commands += [("export", "--revoked", "--force", "--out", self.dir / "list")]
+        running = [subprocess.Popen([QHCP, "keys", *map(str, command)], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, env=self.env(self.dir / "a"))
+                   for command in commands]
+        for command, process in zip(commands, running):
+            err = process.communicate(timeout=60)[1]
+            if command[-1] != self.dir / "list":  # which may come before anything was revoked
+                self.assertEqual((process.returncode, err), (0, b""), command)
+        shown = json.loads(self.done("show", "--format", "json"))
+        self.assertEqual(shown["problems"], [])
+        self.assertEqual(len(shown["exported"]), 7)
+        self.assertEqual(len(shown["old_token_keys"]), 4)
+        self.assertEqual(len(shown["revoked"]["certificates"]), 1)
+        known = {key["kid"] for key in shown["accepted_keys"]}
+        self.assertTrue({key["kid"] for key in shown["old_token_keys"]} < known)
+        imports = [subprocess.Popen([QHCP, "keys", "import", self.dir / f"f{i}"],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                    env=self.env(self.dir / "b")) for i in range(1, 7)]
+        self.assertIn(0, [process.wait(60) for process in imports])  # an older one is refused
+        self.assertEqual(json.loads(self.done("show", "--format", "json", machine="b"))["problems"],
+                         [])
 
     def test_twenty_first_exports_at_once_come_from_one_ca(self):
         running = [subprocess.Popen([QHCP, "keys", "export", "--server", f"s{i}.example", "--out",

@@ -99,6 +99,57 @@ class Machines(Case):
                                      namespace=lb_ns)
         self.assertEqual(status, 0, out + err)
 
+    def shown(self, machine):
+        return json.loads(self.keys(machine, "show", "--format", "json"))
+
+    def test_a_load_balancer_that_was_revoked_is_cut_off_from_every_server_that_is_watched(self):
+        server_ns, lb_ns = self.linked()
+        bundle, request, answer = (self.dir / n for n in ("bundle", "request", "answer"))
+        self.keys("lb2", "request", "--lb", "--out", request)
+        self.keys("lb", "accept", request, "--out", answer)
+        self.keys("lb2", "import", answer)
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle)
+        self.keys("server", "import", bundle)
+        self.server(4243, state=self.machines["server"], namespace=server_ns)
+        second = self.lb(["10.77.0.2:4243"], state=self.machines["lb2"], namespace=lb_ns)
+        second.wait_event("up", within=10)
+        given_away = self.shown("lb2")["token_key"]
+        self.keys("lb", "revoke", given_away["id"])
+        first = self.lb(["10.77.0.2:4243", "10.77.0.3:4243"], state=self.machines["lb"],
+                        namespace=lb_ns)
+        first.wait_event("up", within=10)
+        _, down = second.wait_event("down", within=10)
+        self.assertIn("revoked", down["reason"])
+        self.assertEqual(self.shown("server")["revoked"]["keys"], [given_away["kid"]])
+        _, status = first.wait_status(
+            lambda s: sorted(row["state"] for row in s["servers"]) == ["down", "up"], within=10)
+        told, not_reached = sorted(status["servers"], key=lambda s: s["address"])
+        self.assertNotIn("notice", told)
+        self.assertIn("does not know what was revoked", not_reached["notice"])
+
+    def test_a_lost_bundle_is_refused_by_a_load_balancer_that_runs(self):
+        server_ns, lb_ns = self.linked()
+        bundle = self.dir / "bundle"
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle)
+        self.keys("server", "import", bundle)
+        server = self.server(4243, state=self.machines["server"], namespace=server_ns)
+        lb = self.lb(["10.77.0.2:4243"], state=self.machines["lb"], namespace=lb_ns)
+        lb.wait_event("up", within=10)
+        self.keys("lb", "revoke", "10.77.0.2")
+        _, down = lb.wait_event("down", within=10)
+        self.assertIn("certificate was revoked", down["reason"])
+        status, out, err = self.qhcp("check", "10.77.0.2:4243", state=self.machines["lb"],
+                                     namespace=lb_ns)
+        self.assertEqual(status, 3, out + err)
+        self.assertIn("certificate was revoked", out)
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", self.dir / "new")
+        self.keys("server", "import", self.dir / "new")
+        server.stop()
+        self.server(4243, state=self.machines["server"], namespace=server_ns)
+        status, out, err = self.qhcp("check", "10.77.0.2:4243", state=self.machines["lb"],
+                                     namespace=lb_ns)
+        self.assertEqual(status, 0, out + err)
+
     def test_show_names_what_exists_and_no_secret(self):
         self.keys("lb", "export", "--server", "web1.example", "--out", self.dir / "bundle")
         out = self.keys("lb", "show")

@@ -90,6 +90,11 @@ def response_rule(fields):
         raise WireError("KEY_MISSING")
 
 
+def update_rule(fields):
+    if "revocations" in fields and len(fields) > 2:
+        raise WireError("VALUE")
+
+
 INTERVAL = (1000, 3600 * 10**6)
 REQUIRED = {"required": True}
 
@@ -106,7 +111,8 @@ MESSAGES = {
         number(0, "interval_us", *INTERVAL, **REQUIRED), text(1, "server_id", 1, 128, **REQUIRED),
         number(2, "processing_us", 0, 60 * 10**6, **REQUIRED), octets(3, "boot_id", 8, 8, **REQUIRED),
         number(4, "push", 0, 1, **REQUIRED), a_list(5, "metrics", METRIC, 32),
-        number(6, "extensions", most=16), text(7, "services", 1, 280, most=16)]),
+        number(6, "extensions", most=16), text(7, "services", 1, 280, most=16),
+        number(8, "revoked", 1)]),
     HEALTH_REQUEST: ("HEALTH_REQUEST", None, [
         number(0, "seq", 1, **REQUIRED), number(2, "epoch", **REQUIRED)]),
     HEALTH_RESPONSE: ("HEALTH_RESPONSE", response_rule, [
@@ -114,14 +120,16 @@ MESSAGES = {
         Row(3, "values", "values"), number(4, "status", 0, 4, **REQUIRED), text(5, "reason", 1, 255),
         number(6, "processing_us", 0, DURATION_MAX, **REQUIRED),
         a_list(7, "checks", CHECK, 16, check_rule)]),
-    CONFIG_UPDATE: ("CONFIG_UPDATE", None, [
+    CONFIG_UPDATE: ("CONFIG_UPDATE", update_rule, [
         number(0, "id", 1, **REQUIRED), number(2, "interval_us", 0, DURATION_MAX),
         octets(3, "token", 1, 8192), number(4, "metrics", 1, METRIC_MAX, most=32),
-        a_name(5, "metric_names", most=32), number(6, "push", 0, 1)]),
+        a_name(5, "metric_names", most=32), number(6, "push", 0, 1),
+        octets(7, "revocations", 1, 12288)]),
     CONFIG_ACK: ("CONFIG_ACK", metrics_rule, [
         number(0, "id", 1, **REQUIRED), number(2, "interval_us", *INTERVAL, **REQUIRED),
         number(4, "push", 0, 1, **REQUIRED), a_list(5, "metrics", METRIC, 32),
-        number(6, "expires_s", 0, 10**10), a_list(7, "refused", REFUSAL, 8)]),
+        number(6, "expires_s", 0, 10**10), a_list(7, "refused", REFUSAL, 8),
+        number(8, "revoked", 1)]),
     ERROR: ("ERROR", None, [
         number(0, "code", 0x100, **REQUIRED), text(1, "words", 0, 255, **REQUIRED),
         number(2, "refers")]),
@@ -430,6 +438,8 @@ def random_message(rng):
     if frame_type in (ACK, CONFIG_ACK) and "metrics" in fields:
         by_number = {m["number"]: m for m in fields["metrics"]}
         fields["metrics"] = [by_number[n] for n in sorted(by_number)]
+    if frame_type == CONFIG_UPDATE and "revocations" in fields:
+        fields = {name: fields[name] for name in ("id", "revocations")}
     if frame_type == HEALTH_RESPONSE and fields["status"] != 0 and "reason" not in fields:
         fields["reason"] = b"because"
     return Message(frame_type, fields)

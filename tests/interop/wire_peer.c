@@ -191,6 +191,7 @@ static void ack(struct wire_ack *m)
     m->services.count = some(LIMIT_SERVICES);
     for (size_t i = 0; i < m->services.count; i++)
         m->services.at[i] = text(1, LIMIT_SERVICE);
+    m->revoked = below(2) ? between(1, NUMBER_MAX) : 0;
 }
 
 static void values(struct wire_values *list)
@@ -240,6 +241,9 @@ static void config_update(struct wire_config_update *m)
     if (m->metrics.count + m->metric_names.count == 0)
         m->has &= ~WIRE_HAS_METRICS;
     m->push = below(2);
+    m->revocations = text(1, LIMIT_TOKEN);
+    if (below(4) == 0)
+        m->has = WIRE_HAS_REVOCATIONS;
 }
 
 static void config_ack(struct wire_config_ack *m)
@@ -254,6 +258,7 @@ static void config_ack(struct wire_config_ack *m)
     for (size_t i = 0; i < m->refused.count; i++)
         m->refused.at[i] = (struct wire_refusal){between(0, NUMBER_MAX), text(0, LIMIT_REASON),
                                                  between(0x100, NUMBER_MAX)};
+    m->revoked = below(2) ? between(1, NUMBER_MAX) : 0;
 }
 
 static void error(struct wire_error *m)

@@ -94,6 +94,8 @@ static void ack(struct dump *d, const struct wire_ack *m)
     metrics(d, &m->metrics);
     numbers(d, "extensions", &m->extensions);
     texts(d, "services", &m->services);
+    if (m->revoked)
+        number(d, "revoked", m->revoked);
 }
 
 static void request(struct dump *d, const struct wire_health_request *m)
@@ -136,6 +138,8 @@ static void config_update(struct dump *d, const struct wire_config_update *m)
     }
     if (m->has & WIRE_HAS_PUSH)
         number(d, "push", m->push);
+    if (m->has & WIRE_HAS_REVOCATIONS)
+        bytes(d, "revocations", m->revocations);
 }
 
 static void config_ack(struct dump *d, const struct wire_config_ack *m)
@@ -151,6 +155,8 @@ static void config_ack(struct dump *d, const struct wire_config_ack *m)
         text_entry(d, "refused", i, ".words", m->refused.at[i].words);
         entry(d, "refused", i, ".code", m->refused.at[i].code);
     }
+    if (m->revoked)
+        number(d, "revoked", m->revoked);
 }
 
 static void error(struct dump *d, const struct wire_error *m)

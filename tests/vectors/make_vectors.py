@@ -366,6 +366,10 @@ def config_rules(book):
                      + b(5, "queue_depth") + n(6, 0)), "CONFIG_UPDATE",
                ["id = 2", "interval_us = 500000", "token = 61612e62622e6363", "metrics[0] = 1",
                 "metrics[1] = 2", 'metric_names[0] = "queue_depth"', "push = 0"])
+    for name, other in (("interval", n(2, 500000)), ("token", b(3, "aa.bb.cc")), ("metrics", n(4, 1)),
+                        ("push", n(6, 0))):
+        book.invalid(f"CONFIG_UPDATE.revocations.with-{name}", "revocations stand alone",
+                     frame(5, n(0, 2) + other + b(7, "aa.bb.cc")), "CONFIG_UPDATE", "VALUE")
 
 
 def config_ack_rules(book):

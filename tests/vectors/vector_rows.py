@@ -57,7 +57,7 @@ MESSAGES = {
         ("server_id", b(1, "web-1"), "t", 1, 128), ("processing_us", n(2, 5000), "n", 0, 60 * SECOND),
         ("boot_id", b(3, BOOT), "b", 8, 8), ("push", n(4, 0), "n", 0, 1),
         ("metrics", None, "list", METRIC, None, 32), ("extensions", None, "n", 0, MAX, 16),
-        ("services", None, "t", 1, 280, 16)],
+        ("services", None, "t", 1, 280, 16), ("revoked", None, "n", 1, MAX)],
     "HEALTH_REQUEST": [("seq", n(0, 1), "n", 1, MAX), None, ("epoch", n(2, 0), "n", 0, MAX)],
     "HEALTH_RESPONSE": [
         ("seq", None, "n", 1, MAX), ("boot_id", b(1, BOOT), "b", 8, 8), ("epoch", n(2, 1), "n", 1, MAX),
@@ -67,11 +67,13 @@ MESSAGES = {
     "CONFIG_UPDATE": [
         ("id", n(0, 1), "n", 1, MAX), None, ("interval_us", None, "n", 0, DURATION),
         ("token", None, "b", 1, 8192), ("metrics", None, "n", 1, MAX // 2, 32),
-        ("metric_names", None, "name", 1, 64, 32), ("push", None, "n", 0, 1)],
+        ("metric_names", None, "name", 1, 64, 32), ("push", None, "n", 0, 1),
+        ("revocations", None, "b", 1, 12288)],
     "CONFIG_ACK": [
         ("id", n(0, 1), "n", 1, MAX), None, ("interval_us", n(2, SECOND), "n", 1000, 3600 * SECOND),
         None, ("push", n(4, 0), "n", 0, 1), ("metrics", None, "list", METRIC, None, 32),
-        ("expires_s", None, "n", 0, 10**10), ("refused", None, "list", REFUSAL, None, 8)],
+        ("expires_s", None, "n", 0, 10**10), ("refused", None, "list", REFUSAL, None, 8),
+        ("revoked", None, "n", 1, MAX)],
     "ERROR": [("code", n(0, 0x100), "n", 256, MAX), ("words", b(1, "no error"), "t", 0, 255),
               ("refers", None, "n", 0, MAX)],
     "TERMINATE": [("deadline_us", n(0, 30 * SECOND), "n", 0, DURATION),

@@ -283,9 +283,33 @@ static void an_update_is_answered_while_the_server_leaves(void **state)
     assert_true(session_server_deadline(&k.s) == T0 + 30 * NSEC_PER_SEC);
 }
 
+static void a_list_of_revocations_is_taken_or_refused_with_its_words(void **state)
+{
+    const struct wire_config_update list = {.has = WIRE_HAS_REVOCATIONS,
+                                            .revocations = slice_str("l.i.st")};
+    struct wire_config_ack ack;
+    struct kit_server k;
+
+    (void)state;
+    kit_server(&k, SESSION_SERVER_ACTIVE, HEALTH_CONFIG);
+    ack = configure(&k, (struct update){0, HEALTH_CONFIG, list});
+    assert_int_equal(ack.refused.count, 0);
+    assert_int_equal(ack.revoked, 0);
+    k.self.revoked = 7;
+    ack = configure(&k, (struct update){0, HEALTH_CONFIG, list});
+    assert_int_equal(ack.revoked, 7);
+    ack = configure(&k, (struct update){QHCP_E_TOKEN_SIGNATURE, HEALTH_CONFIG, list});
+    assert_int_equal(ack.refused.count, 1);
+    expect_refusal(&ack, 0, 0x07, QHCP_E_TOKEN_SIGNATURE, "bad token");
+    kit_server(&k, SESSION_SERVER_ACTIVE, SESSION_SCOPE_HEALTH);
+    ack = configure(&k, (struct update){0, SESSION_SCOPE_HEALTH, list});
+    expect_refusal(&ack, 0, 0x07, QHCP_E_TOKEN_SCOPE, "the token lacks the scope config");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_of_revocations_is_taken_or_refused_with_its_words),
         cmocka_unit_test(everything_can_change_in_a_live_session),
         cmocka_unit_test(expires_s_does_not_count_the_leeway),
         cmocka_unit_test(a_new_token_alone_needs_no_scope_config),

@@ -320,7 +320,8 @@ static size_t largest(const struct schema *s)
                          : f->kind == SCHEMA_VALUES ? LIMIT_METRICS * 16
                                                     : (size_t)f->max;
 
-        sum += (f->most ? f->most : 1u) * (1 + 8 + content);
+        if (f->has != WIRE_HAS_REVOCATIONS) /* which stands alone: the_longest_list_fits_a_frame */
+            sum += (f->most ? f->most : 1u) * (1 + 8 + content);
     }
     return sum;
 }
@@ -330,6 +331,22 @@ static void the_largest_of_each_message_fits_a_frame(void **state)
     (void)state;
     for (uint64_t type = WIRE_HELLO; type <= WIRE_TERMINATE_ACK; type++)
         assert_in_range(largest(schema_by_type(type)), 1, LIMIT_FRAME_PAYLOAD);
+}
+
+static void the_longest_list_fits_a_frame(void **state)
+{
+    static uint8_t list[LIMIT_REVOCATIONS];
+    int n;
+
+    (void)state;
+    make(WIRE_CONFIG_UPDATE);
+    in.config_update.id = UINT64_C(1) << 61;
+    in.config_update.has = WIRE_HAS_REVOCATIONS;
+    in.config_update.revocations = slice_of(list, sizeof list);
+    n = encode();
+    assert_true(n > LIMIT_REVOCATIONS);
+    assert_int_equal(wire_decode(buf, (size_t)n, &out, NULL), 0);
+    assert_int_equal(out.config_update.revocations.n, sizeof list);
 }
 
 static void rows_are_in_order_and_keys_fit_their_kind(void **state)
@@ -364,6 +381,7 @@ int main(void)
         cmocka_unit_test(numbers_that_are_no_varints_are_refused),
         cmocka_unit_test(the_largest_hello_fits_a_frame),
         cmocka_unit_test(the_largest_of_each_message_fits_a_frame),
+        cmocka_unit_test(the_longest_list_fits_a_frame),
         cmocka_unit_test(the_metrics_that_fit_a_session_fit_a_datagram),
         cmocka_unit_test(rows_are_in_order_and_keys_fit_their_kind),
     };

@@ -1,0 +1,105 @@
+/* What the CA has revoked: refused here, and brought to every server that is watched.
+ *
+ * The list comes from the state directory (src/state/revoked.h).  A server says in ACK and
+ * CONFIG_ACK which list it has; one that has an older gets ours in a CONFIG_UPDATE of its own.  A
+ * server that does not get it has a notice in the status. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lb/internal.h"
+
+int revoked_prints(const struct revoked *list, uint8_t **ret, size_t *ret_n)
+{
+    uint8_t *prints, one[REVOKED_CERT];
+    size_t n = 0;
+
+    while (revoked_cert_at(list, n, one))
+        n++;
+    prints = malloc(n * REVOKED_CERT + 1);
+    if (!prints)
+        return QHCP_E_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        (void)revoked_cert_at(list, i, prints + i * REVOKED_CERT);
+    *ret = prints;
+    *ret_n = n;
+    return 0;
+}
+
+/* Its server has not our list. */
+static bool behind(const struct backend *b)
+{
+    const struct qhcp_lb *lb = b->lb;
+
+    return !lb->config->once && revoked_list(&lb->revoked) &&
+           revoked_number(&lb->revoked) > b->revoked;
+}
+
+void revoked_tell(struct backend *b, qhcp_nsec now)
+{
+    struct wire_config_update update;
+
+    if (!behind(b) || b->revoked_sent == revoked_number(&b->lb->revoked) ||
+        (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING))
+        return;
+    memset(&update, 0, sizeof update);
+    update.has = WIRE_HAS_REVOCATIONS;
+    update.revocations = slice_str(revoked_list(&b->lb->revoked));
+    if (session_lb_config(&b->session, now, &update) != 0)
+        return; /* another update is on its way: after its answer */
+    b->revoked_sent = revoked_number(&b->lb->revoked);
+    b->revoked_words[0] = '\0';
+    talk_flush(b, now);
+}
+
+void revoked_heard(struct backend *b, qhcp_nsec now, uint64_t number)
+{
+    if (number > b->revoked)
+        lb_log(b->lb, QHCP_LOG_INFO, "%s knows what was revoked until now (list %llu)", b->text,
+               (unsigned long long)number);
+    b->revoked = number;
+    revoked_tell(b, now);
+}
+
+void revoked_established(struct backend *b, qhcp_nsec now, uint64_t number)
+{
+    b->revoked_sent = 0;
+    b->revoked_words[0] = '\0';
+    revoked_heard(b, now, number);
+}
+
+void revoked_refused(struct backend *b, const struct wire_refusal *refusal)
+{
+    slice_to_cstr(refusal->words, b->revoked_words, sizeof b->revoked_words);
+}
+
+void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    for (size_t i = 0; i < lb->count; i++) {
+        struct backend *b = lb->backends[i];
+
+        if (b->lost && b->lost->conn && quic_conn_peer_revoked(b->lost->conn, lb->tls))
+            lost_end(b);
+        if (b->conn && quic_conn_peer_revoked(b->conn, lb->tls))
+            b->reverify_at = now; /* the new handshake refuses it, and says why */
+        revoked_tell(b, now);
+        backend_rearm(b);
+    }
+}
+
+bool revoked_notice(const struct backend *b, char *ret, size_t cap)
+{
+    const char *why = "it could not be reached";
+
+    if (!behind(b) || b->health.state == QHCP_CONNECTING)
+        return false;
+    if (b->revoked_words[0] != '\0')
+        why = b->revoked_words;
+    else if (b->revoked_sent == revoked_number(&b->lb->revoked))
+        why = "it has not taken the list (its version may not know of it)";
+    snprintf(ret, cap,
+             "does not know what was revoked: %.90s; `qhcp keys export --revoked --out F` here, "
+             "`qhcp keys import F` there",
+             why);
+    return true;
+}
