@@ -1,47 +1,131 @@
-/* The one with the fewest requests in flight for its weight; of two that have as few, the one that
- * answers faster.  Where there are many servers only a run of them is looked at, from a random
- * place on: the best of 128 is among the best hundredth of all, and two threads do not run to the
- * same one.  More than two are not compared, or whoever answers a trifle faster would get all. */
+/* The one with the fewest requests in flight for its weight; those that are equal in that take
+ * turns by weight, as HAProxy's leastconn and nginx's least_conn have it.  Where there are many
+ * servers only a run of them is looked at, from a random place on: the best of 128 is among the
+ * best hundredth of all, and two threads do not run to the same one.
+ *
+ * Equal are the best one and those that could take the next request instead: they have no more in
+ * flight than the best, and less for their weight than it is to have then.  So of two idle servers
+ * the one of a third of the weight gets a quarter of all, not nothing.  Latency has no say in it:
+ * one slow answer would cost a server every turn for as long as it is remembered. */
 #include "balance/algorithm.h"
 
 #define RUN 128
 
-/* One whose latency nobody knows is tried first. */
-static float latency(const struct balance *b, size_t place, qhcp_nsec now)
-{
-    const struct fleet_server *s = balance_server(b, (uint32_t)place);
-    bool known = s->latency_us != FLEET_UNKNOWN || load_latency_known(s->load);
+struct turn {
+    double at;     /* the earliest is next */
+    float apart;   /* from its last turn to the next: 1 / weight */
+    uint32_t slot; /* to find it again once the fleet that this was made for is gone */
+};
 
-    return known ? fleet_latency_us(s, now) : 0.0f;
+struct turns {
+    double now; /* the time of the newest turn */
+    size_t n;
+    float *phase;       /* by slot: parts of a turn until its next one; scratch of own_init */
+    struct turn turn[]; /* by place */
+};
+
+static size_t own_size(const struct balance *b)
+{
+    return sizeof(struct turns) + b->n * sizeof(struct turn) + b->fleet->slots * sizeof(float);
+}
+
+/* Goes on from the turns before; whoever is new begins at a random part of a turn, so that threads
+ * do not all begin with the same server. */
+static void own_init(struct balance_worker *w, const struct balance_worker *before)
+{
+    const struct turns *old = before ? before->own : NULL;
+    const struct balance *b = w->balance;
+    struct turns *t = w->own;
+
+    t->now = 0;
+    t->n = b->n;
+    t->phase = (float *)(t->turn + b->n);
+    for (uint32_t i = 0; i < b->fleet->slots; i++)
+        t->phase[i] = (float)random_unit(&w->random);
+    for (size_t i = 0; old && i < old->n; i++)
+        if (old->turn[i].slot < b->fleet->slots)
+            t->phase[old->turn[i].slot] =
+                (float)((old->turn[i].at - old->now) / (double)old->turn[i].apart);
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t slot = balance_server(b, i)->slot;
+        float apart = 1.0f / b->weight[i];
+
+        t->turn[i] = (struct turn){(double)(t->phase[slot] * apart), apart, slot};
+    }
+}
+
+/* A run of the plan's places, once round at most. */
+struct run {
+    size_t first, n;
+};
+
+static size_t place_of(const struct balance *b, const struct run *run, size_t i)
+{
+    size_t place = run->first + i;
+
+    return place < b->n ? place : place - b->n;
+}
+
+static float in_flight(const struct balance *b, size_t place)
+{
+    return (float)fleet_in_flight(balance_server(b, (uint32_t)place));
+}
+
+/* The place with the least in flight for its weight once it has the next request too; b->n: all
+ * were tried.  ret_load: what that is; ret_most: what it has now. */
+static size_t find_best(const struct balance *b, const struct run *run,
+                        const struct balance_request *r, float *ret_load, float *ret_most)
+{
+    size_t best = b->n;
+
+    for (size_t i = 0; i < run->n; i++) {
+        size_t place = place_of(b, run, i);
+        float has = in_flight(b, place), load = (has + 1.0f) / b->weight[place];
+
+        if (balance_tried(r, b->at[place]) || (best < b->n && load >= *ret_load))
+            continue;
+        best = place;
+        *ret_load = load;
+        *ret_most = has;
+    }
+    return best;
+}
+
+/* Whoever waited long while it was busy gets one turn for that, not all that it missed. */
+static uint32_t take_turn(struct turns *t, size_t place)
+{
+    struct turn *turn = &t->turn[place];
+
+    t->now = turn->at > t->now ? turn->at : t->now;
+    turn->at = t->now + (double)turn->apart;
+    return (uint32_t)place;
 }
 
 static uint32_t pick(struct balance_worker *w, const struct balance_request *r)
 {
     const struct balance *b = w->balance;
-    size_t look = b->n < RUN ? b->n : RUN, place = random_below(&w->random, b->n);
-    size_t best = place, other = b->n;
-    float least = 0.0f;
+    struct run run = {random_below(&w->random, b->n), b->n < RUN ? b->n : RUN};
+    struct turns *t = w->own;
+    float load = 0.0f, most = 0.0f;
+    size_t best = find_best(b, &run, r, &load, &most), next = best;
 
-    for (size_t i = 0; i < look; i++) {
-        const struct fleet_server *s = balance_server(b, (uint32_t)place);
-        float load = (float)(fleet_in_flight(s) + 1) / b->weight[place];
+    if (best == b->n)
+        return (uint32_t)run.first; /* and it is asked again */
+    for (size_t i = 0; i < run.n; i++) {
+        size_t place = place_of(b, &run, i);
+        float has = in_flight(b, place);
 
-        if (other == b->n && i > 0 && load == least && !balance_tried(r, b->at[place])) {
-            other = place;
-        } else if ((i == 0 || load < least) && !balance_tried(r, b->at[place])) {
-            least = load;
-            best = place;
-            other = b->n;
-        }
-        place = place + 1 < b->n ? place + 1 : 0;
+        if (t->turn[place].at < t->turn[next].at && has <= most && has / b->weight[place] < load &&
+            !balance_tried(r, b->at[place]))
+            next = place;
     }
-    if (other < b->n && latency(b, other, r->now) < latency(b, best, r->now))
-        best = other;
-    return (uint32_t)best;
+    return take_turn(t, next);
 }
 
 const struct balance_algorithm least_connections_algorithm = {
     .name = "least-connections",
-    .doc = "the fewest requests in flight for its weight; of two that have as few, the faster one",
+    .doc = "the fewest requests in flight for its weight; those that have as few in turn",
+    .own_size = own_size,
+    .own_init = own_init,
     .pick = pick,
 };

@@ -52,16 +52,12 @@ int ports_new(const struct ports_config *config, struct ports **ret)
     return 0;
 }
 
-/* Closing takes it out of the epoll set.  By a reset: a fleet's closed connections would wait for a
- * minute each (TIME-WAIT). */
+/* Closing takes it out of the epoll set. */
 static void end_probe(struct ports *p, struct port *port)
 {
-    const struct linger at_once = {.l_onoff = 1};
-
     if (port->fd < 0)
         return;
-    setsockopt(port->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close(port->fd);
+    connect_close(port->fd);
     port->fd = -1;
     p->under_way--;
 }
@@ -202,6 +198,8 @@ static void ended(struct ports *p, struct port *port, qhcp_nsec now)
 {
     int error = connect_end(port->fd);
 
+    if (error == 0 && p->config.local_header)
+        connect_say_local(port->fd);
     result(p, port, now, error == 0 ? "" : connect_words(error));
 }
 

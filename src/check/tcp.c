@@ -39,7 +39,7 @@ static void tcp_stop(struct check *c)
 
     check_unwatch(c, &t->watch);
     if (t->fd >= 0)
-        close(t->fd);
+        connect_close(t->fd);
     t->fd = -1;
 }
 

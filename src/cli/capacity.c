@@ -5,28 +5,41 @@
 
 #include "cli/log.h"
 
-#define RESERVED 128  /* connections\' worth of descriptors for everything else */
-#define DESCRIPTORS 2 /* of a connection; pipes of bulk come on top */
+#define RESERVED 256  /* descriptors for everything else: sockets, probes of data ports, files */
+#define SMALL 4       /* where there are few in all, a part of them */
+#define DESCRIPTORS 2 /* of a connection, and of a pipe */
+#define PIPES 2       /* of a connection, at most: one a direction */
 
-size_t capacity_connections(size_t wanted)
+/* Connections come first, but for a quarter, without which all bulk would be copied. */
+struct capacity capacity_of(size_t descriptors, size_t wanted)
 {
+    size_t reserved = descriptors / SMALL < RESERVED ? descriptors / SMALL : RESERVED;
+    size_t room = (descriptors - reserved) / DESCRIPTORS, left;
+    struct capacity c = {.connections = room - room / 4};
+
+    c.connections = c.connections < wanted ? c.connections : wanted;
+    left = room - c.connections;
+    c.pipes = left < PIPES * c.connections ? left : PIPES * c.connections;
+    return c;
+}
+
+struct capacity capacity_find(const struct options *o)
+{
+    size_t wanted = options_number(o, OPTION_MAX_CONNECTIONS);
     struct rlimit limit;
-    rlim_t enough;
+    struct capacity c;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return wanted;
+        return (struct capacity){wanted, wanted};
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    enough = limit.rlim_cur > 2 * DESCRIPTORS * RESERVED ? limit.rlim_cur / DESCRIPTORS - RESERVED
-                                                         : limit.rlim_cur / (2 * DESCRIPTORS);
-    if (limit.rlim_cur == RLIM_INFINITY || enough >= wanted)
-        return wanted;
-    log_say(
-        QHCP_LOG_WARNING,
-        "%llu descriptors are allowed (ulimit -n), which is enough for %llu connections and not "
-        "for the %zu of --max-connections",
-        (unsigned long long)limit.rlim_cur, (unsigned long long)enough, wanted);
-    return enough;
+    c = capacity_of(limit.rlim_cur, wanted);
+    if (c.connections < wanted)
+        log_say(o->at[OPTION_MAX_CONNECTIONS].set ? QHCP_LOG_WARNING : QHCP_LOG_INFO,
+                "%zu connections at once, not the %zu of --max-connections: %llu descriptors are "
+                "allowed (ulimit -n, LimitNOFILE=)",
+                c.connections, wanted, (unsigned long long)limit.rlim_cur);
+    return c;
 }
 
 unsigned capacity_threads(const struct options *o)

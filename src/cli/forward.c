@@ -11,10 +11,12 @@
 #include "balance/balance.h"
 #include "base/address.h"
 #include "check/ports.h"
-#include "cli/capacity.h"
+#include "cli/conn_log.h"
+#include "cli/forward_config.h"
 #include "cli/handover.h"
 #include "cli/inherit.h"
 #include "cli/log.h"
+#include "cli/reported.h"
 #include "cli/route.h"
 #include "cli/servers.h"
 #include "fleet/fleet.h"
@@ -24,7 +26,6 @@
 #define REFRESH NSEC_PER_SEC          /* from table to table, when nothing happens */
 #define PUBLISH_PART 20               /* parts of our time, of which tables take one at most */
 #define SOON (5 * NSEC_PER_MSEC)      /* after an event: several of a moment make one table */
-#define TELL (10 * NSEC_PER_SEC)      /* between two lines about clients without a server */
 #define INHERITED (10 * NSEC_PER_SEC) /* what another load balancer knew counts so long */
 
 struct target {
@@ -34,6 +35,7 @@ struct target {
     bool probed; /* connections to it have failed: the prober looks */
     bool shut;   /* and has found it so */
     bool told;   /* that a service of its was refused */
+    bool down;   /* as published last */
     struct listed listed;
     union qhcp_addr address; /* of its data port; AF_UNSPEC: none is known */
     char key[ADDRESS_KEY];
@@ -72,6 +74,11 @@ static void on_server(void *ctx, size_t id, int error)
 
     if (!t || t->address.sa.sa_family == AF_UNSPEC)
         return;
+    if (error == EADDRNOTAVAIL) { /* which says nothing of the server */
+        f->turned_away.waiting[TURNED_AWAY_NO_PORT]++;
+        memcpy(f->turned_away.where, t->listed.address, sizeof f->turned_away.where);
+        return;
+    }
     if (error == 0 && t->probed && !t->shut) {
         ports_forget(f->ports, t->slot);
         t->probed = false;
@@ -84,37 +91,16 @@ static void on_nobody(void *ctx, uint64_t clients)
 {
     struct forward *f = ctx;
 
-    f->nobody += clients;
+    f->turned_away.waiting[TURNED_AWAY_NOBODY] += clients;
 }
 
-static void tell_nobody(struct forward *f, qhcp_nsec now)
+static void say_turned_away(struct forward *f, qhcp_nsec now)
 {
-    size_t services = 0, n = qhcp_lb_count(f->core);
+    size_t services = 0;
 
-    if (f->nobody == 0 || now < f->nobody_told)
-        return;
     for (const struct target *t = f->table; t; t = t->hh.next)
         services += t->address.sa.sa_family != AF_UNSPEC;
-    log_say(QHCP_LOG_WARNING, "%llu clients were closed at once: %s", (unsigned long long)f->nobody,
-            n == 0          ? "no servers are watched"
-            : services == 0 ? "no server offers a service: start the agents with --service tcp:PORT"
-                            : "no server that offers a service may be used now");
-    f->nobody = 0;
-    f->nobody_told = nsec_add(now, TELL);
-}
-
-static void tell_crowded(struct forward *f, qhcp_nsec now)
-{
-    uint64_t crowded = proxy_crowded(f->proxy);
-
-    if (crowded == f->crowded || now < f->crowded_told)
-        return;
-    log_say(QHCP_LOG_WARNING,
-            "%llu clients were closed at once: their address has as many connections as "
-            "--max-per-source allows",
-            (unsigned long long)(crowded - f->crowded));
-    f->crowded = crowded;
-    f->crowded_told = nsec_add(now, TELL);
+    turned_away_say(&f->turned_away, now, f->proxy, f->core, services);
 }
 
 static void on_reports(void *ctx, qhcp_nsec now)
@@ -122,7 +108,13 @@ static void on_reports(void *ctx, qhcp_nsec now)
     struct forward *f = ctx;
 
     proxy_ready(f->proxy);
-    tell_nobody(f, now);
+    say_turned_away(f, now);
+}
+
+static void on_ended_ready(void *ctx, qhcp_nsec now)
+{
+    (void)now;
+    proxy_ended_ready(((struct forward *)ctx)->proxy);
 }
 
 static void on_ports(void *ctx, qhcp_nsec now)
@@ -143,6 +135,17 @@ static void inherit(struct forward *f, const struct handover_gift *gift, struct 
     free(left);
 }
 
+static int watch(struct forward *f, struct loop *loop)
+{
+    int r = loop_watch_readable(loop, ports_fd(f->ports), on_ports, f);
+
+    if (r == 0)
+        r = loop_watch_readable(loop, proxy_fd(f->proxy), on_reports, f);
+    if (r == 0 && proxy_ended_fd(f->proxy) >= 0)
+        r = loop_watch_readable(loop, proxy_ended_fd(f->proxy), on_ended_ready, f);
+    return r;
+}
+
 int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
                  struct loop *loop, const struct handover_gift *gift, char *words, size_t words_cap)
 {
@@ -150,26 +153,22 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
                                        .timeout = options_number(o, OPTION_CONNECT_TIMEOUT),
                                        .fall = 2,
                                        .rise = 1,
+                                       .local_header = options_number(o, OPTION_SEND_PROXY_V2) != 0,
                                        .ctx = ret,
                                        .verdict = on_port};
-    struct proxy_config proxy = {.port = (uint16_t)options_number(o, OPTION_PORT),
-                                 .threads = capacity_threads(o),
-                                 .connect_timeout = options_number(o, OPTION_CONNECT_TIMEOUT),
-                                 .idle_timeout = options_number(o, OPTION_IDLE_TIMEOUT),
-                                 .send_proxy_v2 = options_number(o, OPTION_SEND_PROXY_V2) != 0,
-                                 .algorithm = balance_at(options_number(o, OPTION_BALANCE)),
-                                 .ctx = ret,
-                                 .server = on_server,
-                                 .nobody = on_nobody};
+    struct proxy_config proxy;
     int r;
 
-    *ret = (struct forward){.core = core, .port = proxy.port, .publish_at = NSEC_NEVER};
+    *ret = (struct forward){
+        .core = core, .port = (uint16_t)options_number(o, OPTION_PORT), .publish_at = NSEC_NEVER};
     if (options_number(o, OPTION_NO_FORWARD))
         return 0;
-    proxy.max_connections = capacity_connections(options_number(o, OPTION_MAX_CONNECTIONS));
-    proxy.max_per_source = options_number(o, OPTION_MAX_PER_SOURCE);
-    if (proxy.max_per_source == 0)
-        proxy.max_per_source = proxy.max_connections / 2 + 1;
+    proxy = forward_config(o);
+    proxy.ctx = ret;
+    proxy.server = on_server;
+    proxy.nobody = on_nobody;
+    proxy.ended = options_number(o, OPTION_LOG_CONNECTIONS) ? conn_log_say : NULL;
+    memcpy(ret->bind, proxy.bind, sizeof ret->bind);
     known_init(&ret->known, proxy.port);
     inherit(ret, gift, &proxy);
     r = proxy_new(&proxy, &ret->proxy, words, words_cap);
@@ -177,9 +176,7 @@ int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *c
         return r;
     r = ports_new(&ports, &ret->ports);
     if (r == 0)
-        r = loop_watch_readable(loop, ports_fd(ret->ports), on_ports, ret);
-    if (r == 0)
-        r = loop_watch_readable(loop, proxy_fd(ret->proxy), on_reports, ret);
+        r = watch(ret, loop);
     if (r < 0)
         snprintf(words, words_cap, "cannot start to forward: %s", qhcp_strerror(r));
     if (r == 0)
@@ -274,8 +271,7 @@ static void find_address(struct forward *f, qhcp_nsec now, size_t index,
 
     route_find(&t->listed, &view->remote, services, n, &f->options->at[OPTION_ALLOW_SERVICE].list,
                &address, refused, sizeof refused);
-    if (address.sa.sa_family != AF_UNSPEC && ntohs(address.in.sin_port) == f->port &&
-        !address_equal(&address, &t->address) && route_is_local(&address)) {
+    if (!address_equal(&address, &t->address) && route_is_own(f->bind, f->port, &address)) {
         snprintf(refused, sizeof refused, "port %u is this load balancer's own: it would be a loop",
                  f->port);
         address = (union qhcp_addr){0};
@@ -289,26 +285,6 @@ static void find_address(struct forward *f, qhcp_nsec now, size_t index,
         ports_forget(f->ports, t->slot);
     t->probed = t->shut = false;
     t->address = address;
-}
-
-static uint32_t value_of(const struct qhcp_view *view, const char *name)
-{
-    for (size_t i = 0; i < view->n_values; i++)
-        if (strcmp(view->values[i].name, name) == 0)
-            return view->values[i].value < FLEET_UNKNOWN ? (uint32_t)view->values[i].value
-                                                         : FLEET_UNKNOWN - 1;
-    return FLEET_UNKNOWN;
-}
-
-/* The application's own word where --metrics asks for it and there is one, else its CPU's. */
-static uint32_t utilization_of(const struct qhcp_view *view)
-{
-    uint32_t used =
-        value_of(view, "application_utilization_percent"); /* hundredths of a per cent */
-
-    if (used == FLEET_UNKNOWN)
-        used = value_of(view, "cpu_usage_percent");
-    return used == FLEET_UNKNOWN ? used : used / 10;
 }
 
 /* What the load balancer before us knew counts until we have a verdict of our own. */
@@ -332,11 +308,11 @@ static struct proxy_server make_server(const struct forward *f, qhcp_nsec now,
                              .priority = t->listed.priority,
                              .share = t->address.sa.sa_family == AF_UNSPEC ? 0 : view->share,
                              .degraded = view->state == QHCP_DEGRADED && !panic,
-                             .utilization = utilization_of(view),
-                             .rate = value_of(view, "requests_per_second"),
-                             .in_flight = value_of(view, "requests_in_flight"),
+                             .utilization = reported_utilization(view),
+                             .rate = reported_value(view, "requests_per_second"),
+                             .in_flight = reported_value(view, "requests_in_flight"),
                              .report = view->reports,
-                             .latency_us = value_of(view, "request_latency_p50_us")};
+                             .latency_us = reported_value(view, "request_latency_p50_us")};
 
     if (old) {
         s.share = old->share;
@@ -362,10 +338,27 @@ static bool make_room(struct forward *f, size_t n)
     return true;
 }
 
+/* --on-down reset: once, when it goes down.  In panic it may get connections all the same. */
+static void notice_down(struct forward *f, const struct qhcp_view *view, struct target *t)
+{
+    bool was = t->down;
+    size_t n;
+
+    t->down = view->state == QHCP_DOWN;
+    if (was || !t->down || !options_number(f->options, OPTION_ON_DOWN))
+        return;
+    n = proxy_in_flight(f->proxy, t->id);
+    if (n > 0)
+        log_say(QHCP_LOG_INFO, "%s is down: %zu %s reset (--on-down)", view->address, n,
+                n == 1 ? "connection to it is" : "connections to it are");
+    proxy_evict(f->proxy, t->id, PROXY_DOWN);
+}
+
 static void publish(struct forward *f, qhcp_nsec now)
 {
     size_t n = qhcp_lb_count(f->core), used = 0;
     qhcp_nsec begun = loop_now(), took;
+    bool undecided = false;
     struct qhcp_view view;
     struct qhcp_self self;
 
@@ -377,8 +370,10 @@ static void publish(struct forward *f, qhcp_nsec now)
             continue;
         find_address(f, now, i, &view, t);
         f->servers[used++] = make_server(f, now, &view, t, self.panic.on);
+        undecided = undecided || view.state == QHCP_CONNECTING;
+        notice_down(f, &view, t);
     }
-    if (proxy_publish(f->proxy, now, f->servers, used) != 0)
+    if (proxy_publish(f->proxy, now, f->servers, used, undecided) != 0)
         log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
     known_keep(&f->known, now, f->servers, used);
     took = loop_now() - begun;
@@ -425,8 +420,7 @@ void forward_expire(struct forward *f, qhcp_nsec now)
         ports_expire(f->ports, now);
     if (f->publish_at <= now)
         publish(f, now);
-    tell_nobody(f, now);
-    tell_crowded(f, now);
+    say_turned_away(f, now);
 }
 
 size_t forward_leaving(struct forward *f, const char *address, bool over)
@@ -435,9 +429,9 @@ size_t forward_leaving(struct forward *f, const char *address, bool over)
     size_t n = t ? proxy_in_flight(f->proxy, t->id) : 0;
 
     if (over && n > 0) {
-        log_say(QHCP_LOG_WARNING, "%s leaves, and its time is over: %zu connections are ended",
-                address, n);
-        proxy_evict(f->proxy, t->id);
+        log_say(QHCP_LOG_WARNING, "%s leaves, and its time is over: %zu %s reset", address, n,
+                n == 1 ? "connection is" : "connections are");
+        proxy_evict(f->proxy, t->id, PROXY_DRAINED);
     }
     return n;
 }

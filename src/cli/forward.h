@@ -7,6 +7,7 @@
 #include "base/slots.h"
 #include "cli/known.h"
 #include "cli/options.h"
+#include "cli/turned_away.h"
 #include "proxy/proxy.h"
 
 #include <qhcp/lb.h>
@@ -33,13 +34,11 @@ struct forward {
     size_t next_id;
     struct proxy_server *servers; /* room for cap */
     size_t cap;
-    uint16_t port;        /* our own */
-    qhcp_nsec not_before; /* no table earlier, whatever happens */
-    qhcp_nsec publish_at; /* the next table */
-    uint64_t nobody;      /* clients that found no server, not told yet */
-    qhcp_nsec nobody_told;
-    uint64_t crowded; /* clients whose source had too many, and were told of */
-    qhcp_nsec crowded_told;
+    uint16_t port;           /* our own */
+    union qhcp_addr bind[2]; /* its addresses; none: all */
+    qhcp_nsec not_before;    /* no table earlier, whatever happens */
+    qhcp_nsec publish_at;    /* the next table */
+    struct turned_away turned_away;
 };
 
 /* Opens the port, or takes over the gift's sockets, which are ours then, also on failure (NULL:

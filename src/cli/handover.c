@@ -15,18 +15,47 @@
 
 #include "cli/log.h"
 #include "loop/loop.h"
+#include "state/state.h"
 
 #include <qhcp/error.h>
 
 #define GREETING "qhcp hand-over 1" /* another version of it is another word */
 #define PATIENCE_MS 2000
+#define WORDS 400
 #define KNOWN_MAX (64l << 20) /* bytes of knowledge that are believed */
 
-static socklen_t name_of(uint16_t port, struct sockaddr_un *ret)
+/* 0: never the number of one. */
+static unsigned long namespace_number(void)
 {
-    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(ret->sun_path + 1, sizeof ret->sun_path - 1, "qhcp-lb-%u", port); /* abstract */
-    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(ret->sun_path + 1));
+    struct stat st;
+
+    return stat("/proc/self/ns/net", &st) == 0 ? (unsigned long)st.st_ino : 0;
+}
+
+/* Where load balancers of this port meet. */
+static int find_path(uint16_t port, char ret[HANDOVER_PATH], char *words, size_t words_cap)
+{
+    struct state found;
+    int r = state_find(&found, words, words_cap), n;
+
+    if (r < 0)
+        return r;
+    n = snprintf(ret, HANDOVER_PATH, "%s/lb-%u-%lu.sock", found.dir, port, namespace_number());
+    if (n >= HANDOVER_PATH) {
+        snprintf(words, words_cap, "%s: the name of the state directory is too long for a socket",
+                 found.dir);
+        r = QHCP_E_FULL;
+    }
+    state_close(&found);
+    return r;
+}
+
+static struct sockaddr_un name_of(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+
+    snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    return name;
 }
 
 /* Root, or our own user. */
@@ -157,30 +186,50 @@ static void on_ready(void *ctx, qhcp_nsec now)
     }
 }
 
+/* What is at the path is left there by one that was killed, or by one that is about to go: the port
+ * is ours. */
+static int bind_at(struct handover *h)
+{
+    const struct sockaddr_un name = name_of(h->path);
+    struct stat st;
+
+    if (unlink(h->path) < 0 && errno != ENOENT)
+        return -1;
+    if (bind(h->listener, (const struct sockaddr *)&name, sizeof name) < 0 ||
+        listen(h->listener, 1) < 0 || stat(h->path, &st) < 0)
+        return -1;
+    h->inode = st.st_ino;
+    return 0;
+}
+
 void handover_offer(struct handover *ret, uint16_t port, const struct handover_owner *owner,
                     struct loop *loop)
 {
-    struct sockaddr_un name;
-    socklen_t len = name_of(port, &name);
     struct epoll_event e = {.events = EPOLLIN | EPOLLET}; /* no turning round one we cannot take */
     struct handover *h = ret;
+    char words[WORDS] = "";
 
     *h = (struct handover){.owner = *owner, .client = -1};
     h->epoll = epoll_create1(EPOLL_CLOEXEC);
     h->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     e.data.fd = h->listener;
-    if (h->epoll >= 0 && h->listener >= 0 &&
-        bind(h->listener, (struct sockaddr *)&name, len) == 0 && listen(h->listener, 1) == 0 &&
-        epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->listener, &e) == 0 &&
+    if (find_path(port, h->path, words, sizeof words) == 0 && h->epoll >= 0 && h->listener >= 0 &&
+        bind_at(h) == 0 && epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->listener, &e) == 0 &&
         loop_watch_readable(loop, h->epoll, on_ready, h) == 0)
         return;
-    log_say(QHCP_LOG_WARNING, "this load balancer cannot be replaced by --take-over: %s",
-            strerror(errno));
+    if (words[0] == '\0')
+        snprintf(words, sizeof words, "%s: %s", h->path, strerror(errno));
+    log_say(QHCP_LOG_WARNING, "this load balancer cannot be replaced by --take-over: %s", words);
     handover_deinit(h);
 }
 
 void handover_end(struct handover *h)
 {
+    struct stat st;
+
+    if (h->inode != 0 && stat(h->path, &st) == 0 && st.st_ino == h->inode)
+        (void)unlink(h->path); /* unless another one's is there by now */
+    h->inode = 0;
     if (h->listener > 0)
         close(h->listener);
     if (h->client > 0)
@@ -241,33 +290,46 @@ static int receive_gift(int from, struct handover_gift *ret)
     return ret->known ? 0 : QHCP_E_IO;
 }
 
+/* Connected to whoever is at the path; -1, with errno. */
+static int call(const char *path)
+{
+    const struct timeval wait = {.tv_sec = PATIENCE_MS / 1000};
+    const struct sockaddr_un name = name_of(path);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), error;
+
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait); /* of connect, too */
+    if (connect(fd, (const struct sockaddr *)&name, sizeof name) == 0 && is_ours(fd))
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
 int handover_ask(uint16_t port, struct handover_gift *ret, int *ret_to, char *words,
                  size_t words_cap)
 {
-    struct sockaddr_un name;
-    socklen_t len = name_of(port, &name);
-    const struct timeval wait = {.tv_sec = PATIENCE_MS / 1000};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r = QHCP_E_IO;
+    char path[HANDOVER_PATH];
+    int fd, r = find_path(port, path, words, words_cap);
 
     *ret = (struct handover_gift){.n_listeners = 0};
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait); /* of connect, too */
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&name, len) < 0) {
-        r = errno == ECONNREFUSED ? QHCP_E_NOT_FOUND : QHCP_E_IO;
-    } else if (fd >= 0 && !is_ours(fd)) {
-        log_say(QHCP_LOG_WARNING,
-                "--take-over: a process of another user answers for port %u; it is not asked",
-                port);
-        r = QHCP_E_NOT_FOUND;
-    } else if (fd >= 0) {
-        r = receive_gift(fd, ret);
+    *ret_to = -1;
+    if (r < 0)
+        return r;
+    fd = call(path);
+    if (fd < 0 && (errno == ECONNREFUSED || errno == ENOENT))
+        return QHCP_E_NOT_FOUND;
+    r = fd >= 0 ? receive_gift(fd, ret) : QHCP_E_IO;
+    if (r == 0) {
+        *ret_to = fd;
+        return 0;
     }
-    if (r == QHCP_E_IO && words[0] == '\0')
-        snprintf(words, words_cap,
-                 "--take-over: the load balancer on port %u does not give it: its log says why",
-                 port);
-    if (r < 0 && fd >= 0)
+    snprintf(words, words_cap,
+             "--take-over: the load balancer on port %u does not give it: its log says why", port);
+    if (fd >= 0)
         close(fd);
-    *ret_to = r == 0 ? fd : -1;
     return r;
 }
 

@@ -1,8 +1,9 @@
 /* One load balancer takes the place of another without a connection refused: the new process asks
  * the one that has the port for its listening sockets, and for what it knows of its servers.
  *
- * They meet at an abstract unix socket that is named after the port, in the port's own network
- * namespace; each looks at the other's user (SO_PEERCRED), since anybody may take such a name.
+ * They meet at a unix socket in the state directory, which no other user can enter; its name has
+ * the port and the network namespace that the port is in.  Each looks at the other's user too
+ * (SO_PEERCRED).
  *
  *   new                          old
  *    |--- connects -------------->|
@@ -19,10 +20,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/time.h"
 
 #define HANDOVER_LISTENERS 128 /* two families for each of PROXY_THREADS */
+#define HANDOVER_PATH 108      /* of struct sockaddr_un */
 
 struct loop;
 
@@ -41,13 +44,15 @@ struct handover_owner {
 };
 
 struct handover {
+    char path[HANDOVER_PATH]; /* "": there is none */
+    ino_t inode;              /* of the socket that is ours at this path */
     struct handover_owner owner;
     int listener, client, epoll; /* -1: none */
     bool taken;
 };
 
-/* Offers what the owner has.  Where the name is somebody else's, it only says so in the log: all
- * else goes on.  *ret must stay where it is. */
+/* Offers what the owner has.  Where that cannot be, it only says so in the log: all else goes on.
+ * *ret must stay where it is. */
 void handover_offer(struct handover *ret, uint16_t port, const struct handover_owner *owner,
                     struct loop *loop);
 /* Nobody is offered anything any more; who has taken it is told that all is his. */

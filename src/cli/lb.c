@@ -133,7 +133,8 @@ static void leave_when_drained(struct lb *lb, qhcp_nsec now)
     if (left > 0 && now < lb->drained_by)
         return;
     if (left > 0)
-        log_say(QHCP_LOG_WARNING, "%zu connections are ended: --max-drain is over", left);
+        log_say(QHCP_LOG_WARNING, "--max-drain is over: %zu %s reset", left,
+                left == 1 ? "connection is" : "connections are");
     lb->drained_by = 0;
     qhcp_lb_stop(lb->core, now);
 }

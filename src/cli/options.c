@@ -9,6 +9,7 @@
 
 #include "check/spec.h"
 #include "cli/check_rules.h"
+#include "cli/forward_config.h"
 #include "cli/report.h"
 #include "cli/route.h"
 #include "cli/servers.h"
@@ -330,6 +331,7 @@ static int check_networks(const struct list *networks, char *words, size_t words
 static int check_lb(const struct options *o, char *words, size_t words_cap)
 {
     const struct list *servers = &o->at[OPTION_SERVERS].list;
+    union qhcp_addr bind[2];
     char why[600];
 
     if (servers->n == 0) {
@@ -346,6 +348,8 @@ static int check_lb(const struct options *o, char *words, size_t words_cap)
         snprintf(words, words_cap, "--servers: %s", why);
     if (r == 0)
         r = check_networks(&o->at[OPTION_ALLOW_SERVICE].list, words, words_cap);
+    if (r == 0)
+        r = forward_config_bind(o, bind, words, words_cap);
     return r == 0 ? check_metrics(&o->at[OPTION_METRICS].list, words, words_cap) : r;
 }
 

@@ -36,6 +36,7 @@ enum options_kind {
 #define OPTIONS_INTERVAL_MIN (LIMIT_INTERVAL_MIN_US * NSEC_PER_USEC)
 #define OPTIONS_INTERVAL_MAX (LIMIT_INTERVAL_MAX_US * NSEC_PER_USEC)
 #define OPTIONS_DAY (24 * 3600 * NSEC_PER_SEC)
+#define OPTIONS_KEEP_ALIVE_MAX (9 * 3600 * NSEC_PER_SEC) /* the kernel's is 32767 s */
 #define OPTIONS_BALANCE BALANCE_NAMES
 #define OPTIONS_LEVELS "error|warning|info|debug"
 
@@ -91,6 +92,12 @@ enum options_kind {
     X(MAX_PER_SOURCE, "max-per-source", NUMBER, OPTIONS_LB, "COUNT", NULL, 1, 10000000, false,     \
       "Client connections at once from one address (IPv6: one /64); more are closed at once. By "  \
       "default half of what is allowed in all.")                                                   \
+    X(BIND, "bind", LIST, OPTIONS_LB, "LIST", NULL, 0, 2, false,                                   \
+      "The addresses whose TCP port is forwarded: at most one of IPv4 and one of IPv6. By "        \
+      "default every address of this machine.")                                                    \
+    X(HOLD, "hold", DURATION, OPTIONS_LB, "DURATION", "5s", 0, OPTIONS_DAY, false,                 \
+      "How long a client waits for a server, while nothing is known of some and no other can be "  \
+      "used: after a start. 0: it is closed at once.")                                             \
     X(TAKE_OVER, "take-over", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                         \
       "Take the place of the load balancer that has --port, with no connection refused: its "      \
       "listening sockets and what it knows of the servers. It ends when its connections have. "    \
@@ -102,7 +109,22 @@ enum options_kind {
       60 * NSEC_PER_SEC, false,                                                                    \
       "How long a server may take to accept a connection before another one is tried.")            \
     X(IDLE_TIMEOUT, "idle-timeout", DURATION, OPTIONS_LB, "DURATION", "5m", NSEC_PER_MSEC,         \
-      OPTIONS_DAY, false, "A connection on which nothing moves for so long is ended.")             \
+      OPTIONS_DAY, false, "A connection on which nothing moves for so long is reset.")             \
+    X(HALF_CLOSE_TIMEOUT, "half-close-timeout", DURATION, OPTIONS_LB, "DURATION", "30s",           \
+      NSEC_PER_MSEC, OPTIONS_DAY, false,                                                           \
+      "The same for a connection that one side has ended and the other has not.")                  \
+    X(CLIENT_KEEP_ALIVE, "client-keep-alive", DURATION, OPTIONS_LB, "DURATION", "0", 0,            \
+      OPTIONS_KEEP_ALIVE_MAX, false,                                                               \
+      "TCP keep-alive: a client that was silent for so long is asked whether it is still there. "  \
+      "0: never.")                                                                                 \
+    X(SERVER_KEEP_ALIVE, "server-keep-alive", DURATION, OPTIONS_LB, "DURATION", "0", 0,            \
+      OPTIONS_KEEP_ALIVE_MAX, false, "The same for the connections to servers.")                   \
+    X(ON_DOWN, "on-down", CHOICE, OPTIONS_LB, "keep|reset", "keep", 0, 0, true,                    \
+      "What happens to the connections of a server that goes down. keep: they go on as far as "    \
+      "they can. reset: they are reset, so that clients try again.")                               \
+    X(LOG_CONNECTIONS, "log-connections", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,             \
+      "Log each client's connection when it ends: from where to where, bytes, times, and how it "  \
+      "ended.")                                                                                    \
     X(MAX_DRAIN, "max-drain", DURATION, OPTIONS_LB, "DURATION", "60s", NSEC_PER_MSEC, OPTIONS_DAY, \
       true,                                                                                        \
       "How long connections may go on when their server, or the load balancer, stops; a server's " \

@@ -66,6 +66,7 @@ int probes_init(struct probes *ret, const struct options *o, struct qhcp_lb *cor
     config.timeout = spec.timeout;
     config.fall = spec.fall;
     config.rise = spec.rise;
+    config.local_header = options_number(o, OPTION_SEND_PROXY_V2) != 0;
     r = ports_new(&config, &ret->ports);
     if (r == 0)
         r = loop_watch_readable(loop, ports_fd(ret->ports), on_ready, ret);

@@ -146,3 +146,19 @@ bool route_is_local(const union qhcp_addr *address)
         close(fd);
     return local;
 }
+
+bool route_is_own(const union qhcp_addr bind[2], uint16_t port, const union qhcp_addr *address)
+{
+    bool own = false;
+
+    if (address->sa.sa_family == AF_UNSPEC || ntohs(address->in.sin_port) != port)
+        return false;
+    for (unsigned i = 0; i < 2; i++) {
+        union qhcp_addr a = bind[i], any = {.sa = {.sa_family = address->sa.sa_family}};
+
+        any.in.sin_port = a.in.sin_port = address->in.sin_port; /* at one place in both families */
+        own = own || address_equal(&a, address) || (i == 0 && bind[0].sa.sa_family == AF_UNSPEC) ||
+              address_equal(&a, &any);
+    }
+    return own && route_is_local(address);
+}

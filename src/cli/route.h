@@ -22,6 +22,10 @@ bool route_net_has(const struct route_net *net, const union qhcp_addr *address);
 /* An address of this machine's own: one can be bound. */
 bool route_is_local(const union qhcp_addr *address);
 
+/* Connections to there would come back to this load balancer: it listens on this port, at these
+ * addresses (AF_UNSPEC: at every one of this machine's). */
+bool route_is_own(const union qhcp_addr bind[2], uint16_t port, const union qhcp_addr *address);
+
 /* remote: where the server was verified; AF_UNSPEC: it was not yet.  services: the n that it
  * offers.  allowed: texts that route_net_parse takes.  *ret is AF_UNSPEC where there is none; then
  * refused says what was refused and why, or is "". */

@@ -79,6 +79,10 @@ static void add_forward(struct text *t, const struct status_fleet *fleet, const 
     for (unsigned i = 0; i < PROXY_FAILURES; i++)
         text_printf(t, "%s\"%s\":%llu", i > 0 ? "," : "", proxy_failure_name((enum proxy_failure)i),
                     (unsigned long long)c.failures[i]);
+    text_add(t, "},\"ends\":{");
+    for (unsigned i = 0; i < PROXY_NOBODY; i++) /* which are of no server */
+        text_printf(t, "%s\"%s\":%llu", i > 0 ? "," : "", proxy_end_name((enum proxy_end)i),
+                    (unsigned long long)c.ends[i]);
     text_add(t, "},\"connect_time\":[");
     add_numbers(t, c.connect_time, PROXY_BUCKETS);
     text_add(t, "]},");

@@ -26,27 +26,68 @@ enum proxy_failure {
     PROXY_REFUSED,     /* by the server: nobody listens */
     PROXY_TIMED_OUT,   /* no answer in the connect timeout */
     PROXY_UNREACHABLE, /* the network says so */
-    PROXY_RESET,       /* by the server, after it was connected */
+    PROXY_RESET,       /* by the server, before it answered */
+    PROXY_NO_ANSWER,   /* the server ended it and had not answered a byte */
+    PROXY_NO_PORT,     /* this machine has no source port left towards that server */
     PROXY_FAILURES
 };
 const char *proxy_failure_name(enum proxy_failure f);
 
+/* How a client's connection ended. */
+enum proxy_end {
+    PROXY_BY_CLIENT, /* both sides have ended it: the client first */
+    PROXY_BY_SERVER,
+    PROXY_CLIENT_RESET,
+    PROXY_SERVER_RESET,
+    PROXY_CLIENT_LOST, /* no answer any more, by TCP's own timers */
+    PROXY_SERVER_LOST,
+    PROXY_IDLE,        /* these are ended by us, and by a reset: nothing moved for too long, */
+    PROXY_HALF_CLOSED, /* the same after one side had ended, */
+    PROXY_DRAINED,     /* its server leaves and its time is over, */
+    PROXY_DOWN,        /* its server is down, */
+    PROXY_STOPPED,     /* the load balancer stops, */
+    PROXY_OURS,        /* this machine lacks something */
+    PROXY_NOBODY,      /* there was no server for it */
+    PROXY_ENDS
+};
+/* "half_closed", for programs; "half-closed for too long", for people. */
+const char *proxy_end_name(enum proxy_end e);
+const char *proxy_end_words(enum proxy_end e);
+
+/* One connection that has ended. */
+struct proxy_ended {
+    union qhcp_addr from, to; /* to: the data port; AF_UNSPEC: it reached none */
+    enum proxy_end how;
+    unsigned tries;               /* servers */
+    uint64_t bytes_in, bytes_out; /* in: from the client */
+    qhcp_nsec connected_after,
+        lasted; /* since it was accepted; the first is 0 where it never was */
+};
+
 struct proxy_config {
-    uint16_t port;             /* TCP, every address of both families */
+    uint16_t port;             /* TCP */
+    union qhcp_addr bind[2];   /* the addresses; none (AF_UNSPEC): every one of both families */
     const int *listeners;      /* sockets of that port that another process opened: ours from now */
     unsigned n_listeners;      /* on; 0: the port is opened */
     unsigned threads;          /* 1 to PROXY_THREADS */
     size_t max_connections;    /* in all; more wait in the kernel's backlog */
     size_t max_per_source;     /* of one address, or one /64 of IPv6; more are closed at once */
+    size_t max_pipes;          /* of bulk: two descriptors each; without one bytes are copied */
     bool send_proxy_v2;        /* servers are told who the client is (header.h) */
     qhcp_nsec connect_timeout; /* to one server */
     qhcp_nsec idle_timeout;    /* nothing in either direction */
+    qhcp_nsec half_close_timeout; /* the same, once one side has ended */
+    qhcp_nsec hold; /* so long a client waits where nothing is known of some servers, and no other
+                       is there */
+    qhcp_nsec client_keep_alive, server_keep_alive; /* TCP's, after so much silence; 0: none */
     const struct balance_algorithm *algorithm;
     void *ctx;
     /* A connection to this server failed (error: errno) or, after failures, succeeded (error 0). */
     void (*server)(void *ctx, size_t id, int error);
-    /* So many clients more were closed at once, since there was no server to give them to. */
+    /* So many clients more were closed, since there was no server to give them to. */
     void (*nobody)(void *ctx, uint64_t clients);
+    /* NULL, or: a connection has ended. */
+    void (*ended)(void *ctx, const struct proxy_ended *e);
 };
 
 struct proxy_server {
@@ -66,6 +107,7 @@ struct proxy_counts {
     unsigned weight, priority;
     uint32_t in_flight;
     uint64_t connects, failures[PROXY_FAILURES], bytes_in, bytes_out; /* in: from clients */
+    uint64_t ends[PROXY_ENDS];
     uint64_t connect_time[PROXY_BUCKETS];
     unsigned latency_us; /* of requests, of late; 0: none was seen */
     unsigned errors;     /* permille of the newest connections that failed */
@@ -80,18 +122,24 @@ unsigned proxy_listeners(const struct proxy *p, int *ret, unsigned n);
 /* Ends every connection and every thread. */
 void proxy_free(struct proxy *p);
 
-/* The fleet is this one from now on; connections that there are stay.  QHCP_E_NOMEM: the one before
- * stays. */
-int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *servers, size_t n);
+/* The fleet is this one from now on; connections that there are stay.  undecided: nothing is known
+ * of some of the servers yet.  QHCP_E_NOMEM: the fleet before stays. */
+int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *servers, size_t n,
+                  bool undecided);
 /* Another algorithm, from the next proxy_publish on. */
 void proxy_algorithm(struct proxy *p, const struct balance_algorithm *a);
 
 /* Readable: call proxy_ready. */
 int proxy_fd(const struct proxy *p);
 void proxy_ready(struct proxy *p);
+/* The same for connections that have ended; -1: config.ended is NULL. */
+int proxy_ended_fd(const struct proxy *p);
+void proxy_ended_ready(struct proxy *p);
+/* Connections ever that config.ended was not told of: it did not keep up. */
+uint64_t proxy_ended_lost(const struct proxy *p);
 
-/* Ends the connections that go to this server. */
-void proxy_evict(struct proxy *p, size_t id);
+/* Resets the connections that go to this server now, for this reason. */
+void proxy_evict(struct proxy *p, size_t id, enum proxy_end how);
 
 /* Accepts nothing more; connections that there are go on.  handed_over: another process has the
  * listening sockets; else those who wait in them are taken first. */

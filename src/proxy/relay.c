@@ -9,11 +9,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/tune.h"
+
 #define PIPES_KEPT 64 /* more are closed when they are given back */
 
 void relay_init(struct relay *r)
 {
     *r = (struct relay){.pipe = {-1, -1}};
+}
+
+static void close_pipe(const int pipe[2], struct pipes *pipes)
+{
+    close(pipe[0]);
+    close(pipe[1]);
+    atomic_fetch_add_explicit(pipes->left, 1, memory_order_relaxed);
 }
 
 /* A pipe that is empty can serve another connection; one that is not must go. */
@@ -25,8 +34,7 @@ static void give_back(struct relay *r, struct pipes *pipes)
         pipes->at[pipes->n][0] = r->pipe[0];
         pipes->at[pipes->n++][1] = r->pipe[1];
     } else {
-        close(r->pipe[0]);
-        close(r->pipe[1]);
+        close_pipe(r->pipe, pipes);
     }
     r->pipe[0] = r->pipe[1] = -1;
     r->piped = 0;
@@ -41,10 +49,8 @@ void relay_deinit(struct relay *r, struct pipes *pipes)
 
 void pipes_deinit(struct pipes *p)
 {
-    for (size_t i = 0; i < p->n; i++) {
-        close(p->at[i][0]);
-        close(p->at[i][1]);
-    }
+    for (size_t i = 0; i < p->n; i++)
+        close_pipe(p->at[i], p);
     free(p->at);
     *p = (struct pipes){0};
 }
@@ -62,8 +68,11 @@ static void take_pipe(struct relay *r, struct pipes *pipes)
         r->pipe[1] = pipes->at[pipes->n][1];
         return;
     }
-    if (pipe2(r->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
+    if (atomic_fetch_sub_explicit(pipes->left, 1, memory_order_relaxed) <= 0 ||
+        pipe2(r->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
+        atomic_fetch_add_explicit(pipes->left, 1, memory_order_relaxed);
         r->pipe[0] = r->pipe[1] = -1;
+        r->full = 0; /* asked for again after as much again */
         return;
     }
     (void)fcntl(r->pipe[1], F_SETPIPE_SZ, RELAY_PIPE);
@@ -260,8 +269,10 @@ enum relay_end relay_run(struct relay *r, struct side *from, struct side *to, ch
             return RELAY_WAITS;
         if (turn >= RELAY_TURN)
             return RELAY_GOES_ON;
-        if (r->full == RELAY_BULK && r->pipe[0] < 0)
+        if (r->full == RELAY_BULK && r->pipe[0] < 0) {
+            tune_unsent(to->fd);
             take_pipe(r, pipes);
+        }
         n = r->pipe[0] >= 0 ? move(r, from, to, pipes, ret_at_sender)
                             : copy(r, from, to, scratch, ret_at_sender);
         if (n < 0)

@@ -9,6 +9,7 @@
 #ifndef QHCP_PROXY_RELAY_H
 #define QHCP_PROXY_RELAY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,7 @@ struct side {
 struct pipes {
     int (*at)[2];
     size_t n, cap;
+    _Atomic int64_t *left; /* so many more may be opened, by all threads */
 };
 
 struct relay {

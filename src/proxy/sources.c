@@ -4,7 +4,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include <qhcp/error.h>
+#define BITS_MIN 8 /* as many lists as locks */
+
+struct source {
+    struct source *next;
+    uint64_t key;
+    uint32_t count;
+};
 
 uint64_t sources_key(const union qhcp_addr *from)
 {
@@ -20,58 +26,83 @@ int sources_init(struct sources *s, size_t connections)
 {
     if (getrandom(&s->seed, sizeof s->seed, 0) < 0)
         s->seed = 0;
-    s->bits = 4;
-    while (((size_t)1 << s->bits) < 2 * connections)
+    s->bits = BITS_MIN;
+    while (((size_t)1 << s->bits) < connections)
         s->bits++;
-    s->at = calloc((size_t)1 << s->bits, sizeof *s->at);
+    for (size_t i = 0; i < SOURCES_LOCKS; i++)
+        pthread_mutex_init(&s->locks[i], NULL);
+    s->at = calloc((size_t)1 << s->bits, sizeof(struct source *));
     return s->at ? 0 : QHCP_E_NOMEM;
 }
 
 void sources_deinit(struct sources *s)
 {
+    for (size_t i = 0; s->at && i < (size_t)1 << s->bits; i++) {
+        while (s->at[i]) {
+            struct source *next = s->at[i]->next;
+
+            free(s->at[i]);
+            s->at[i] = next;
+        }
+    }
     free(s->at);
     s->at = NULL;
 }
 
-static uint32_t home(const struct sources *s, uint64_t key)
+static uint32_t list_of(const struct sources *s, uint64_t key)
 {
     key = (key ^ s->seed) * UINT64_C(0x9e3779b97f4a7c15);
     return (uint32_t)(((key ^ (key >> 32)) * UINT64_C(0xd6e8feb86659fd93)) >> (64 - s->bits));
 }
 
-static uint32_t find(const struct sources *s, uint64_t key)
+/* Where the source hangs, or would. */
+static struct source **find(struct sources *s, uint32_t list, uint64_t key)
 {
-    uint32_t mask = (1u << s->bits) - 1, i = home(s, key);
+    struct source **at = &s->at[list];
 
-    while (s->at[i].count > 0 && s->at[i].key != key)
-        i = (i + 1) & mask;
-    return i;
+    while (*at && (*at)->key != key)
+        at = &(*at)->next;
+    return at;
 }
 
-bool sources_add(struct sources *s, uint64_t key, uint32_t most)
+static int count_one(struct source **at, uint64_t key, uint32_t most)
 {
-    struct source *e = &s->at[find(s, key)];
-
-    if (e->count >= most)
-        return false;
-    e->key = key;
-    e->count++;
-    return true;
+    if (!*at) {
+        *at = calloc(1, sizeof **at);
+        if (!*at)
+            return QHCP_E_NOMEM;
+        (*at)->key = key;
+    }
+    if ((*at)->count >= most)
+        return QHCP_E_FULL;
+    (*at)->count++;
+    return 0;
 }
 
-/* The places behind it move up, so that none is searched in vain (Knuth, TAOCP 3, 6.4, algorithm
- * R). */
+int sources_add(struct sources *s, uint64_t key, uint32_t most)
+{
+    uint32_t list = list_of(s, key);
+    pthread_mutex_t *lock = &s->locks[list % SOURCES_LOCKS];
+    int r;
+
+    pthread_mutex_lock(lock);
+    r = count_one(find(s, list, key), key, most);
+    pthread_mutex_unlock(lock);
+    return r;
+}
+
 void sources_remove(struct sources *s, uint64_t key)
 {
-    uint32_t mask = (1u << s->bits) - 1, free_place = find(s, key);
+    uint32_t list = list_of(s, key);
+    pthread_mutex_t *lock = &s->locks[list % SOURCES_LOCKS];
+    struct source **at, *last = NULL;
 
-    if (s->at[free_place].count == 0 || --s->at[free_place].count > 0)
-        return;
-    for (uint32_t i = (free_place + 1) & mask; s->at[i].count > 0; i = (i + 1) & mask) {
-        if (((i - home(s, s->at[i].key)) & mask) < ((i - free_place) & mask))
-            continue;
-        s->at[free_place] = s->at[i];
-        s->at[i].count = 0;
-        free_place = i;
+    pthread_mutex_lock(lock);
+    at = find(s, list, key);
+    if (*at && --(*at)->count == 0) {
+        last = *at;
+        *at = last->next;
     }
+    pthread_mutex_unlock(lock);
+    free(last);
 }

@@ -1,36 +1,40 @@
-/* How many connections each source has at one thread, so that no one source takes all places.
+/* How many connections each source has, among all threads, so that no one source takes all places.
  *
- * A table of fixed size with open addresses; a source is there while it has a connection. */
+ * A hash table that all threads share: a source is there while it has a connection.  Each lock is
+ * for one part of it, and held for a few instructions. */
 #ifndef QHCP_PROXY_SOURCES_H
 #define QHCP_PROXY_SOURCES_H
 
-#include <stdbool.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <qhcp/error.h>
 #include <qhcp/types.h>
 
-struct source {
-    uint64_t key;
-    uint32_t count; /* 0: the place is free */
-};
+#define SOURCES_LOCKS 256
+
+struct source;
 
 struct sources {
-    struct source *at;
-    uint32_t bits; /* of the size, which is twice as many as there can be sources at least */
-    uint64_t seed; /* keys are chosen by strangers */
+    struct source **at; /* lists */
+    uint32_t bits;      /* of their number */
+    uint64_t seed;      /* keys are chosen by strangers */
+    pthread_mutex_t locks[SOURCES_LOCKS];
 };
 
 /* An IPv4 address, or the 64 bits of an IPv6 address that one customer has. */
 uint64_t sources_key(const union qhcp_addr *from);
 
-/* For as many connections at once.  QHCP_E_NOMEM. */
+/* For about so many connections at once.  QHCP_E_NOMEM. */
 int sources_init(struct sources *s, size_t connections);
+/* No thread uses it any more. */
 void sources_deinit(struct sources *s);
 
-/* Counts one more.  False, and none is counted, where the source has `most` already. */
-bool sources_add(struct sources *s, uint64_t key, uint32_t most);
-/* One that was counted has gone. */
+/* Counts one more.  QHCP_E_FULL: the source has `most` already; QHCP_E_NOMEM.  Then none is
+ * counted. Any thread. */
+int sources_add(struct sources *s, uint64_t key, uint32_t most);
+/* One that was counted has gone.  Any thread. */
 void sources_remove(struct sources *s, uint64_t key);
 
 #endif

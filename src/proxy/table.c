@@ -159,15 +159,12 @@ static void look_at_report(struct entry *e, uint64_t report)
     e->reported_ours = load_in_flight(&e->load);
 }
 
-/* One that may be used again is evicted no more. */
 static void fill_server(struct fleet_server *f, struct entry *e, const struct proxy_server *s,
                         float kept)
 {
     uint32_t errors = look_at_counts(e, kept);
 
     look_at_report(e, s->report);
-    if (s->share > 0)
-        atomic_store_explicit(&e->evicted, false, memory_order_relaxed);
     *f = (struct fleet_server){.load = &e->load,
                                .key = fleet_key(s->name),
                                .slot = (uint32_t)e->slot,
@@ -184,7 +181,7 @@ static void fill_server(struct fleet_server *f, struct entry *e, const struct pr
 }
 
 int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm *a,
-                  const struct proxy_server *servers, size_t n)
+                  const struct proxy_server *servers, size_t n, bool undecided)
 {
     float passed = (float)(now - t->looked) / (float)FADE, kept = 1.0f / (1.0f + passed);
     struct snapshot *s = make_snapshot(n, a);
@@ -207,6 +204,7 @@ int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm
     }
     t->looked = now;
     s->fleet.made = now;
+    s->undecided = undecided;
     put_in_force(t, s, a);
     let_go(t);
     return 0;

@@ -22,7 +22,9 @@ struct entry {
     _Atomic uint64_t connects, failures[PROXY_FAILURES], bytes_in, bytes_out;
     _Atomic uint64_t connect_time[PROXY_BUCKETS]; /* how many took up to 2^i x 100 us */
     _Atomic uint32_t refused;                     /* connects that failed, since one succeeded */
-    _Atomic bool evicted;                         /* its connections are to end */
+    _Atomic uint64_t ends[PROXY_ENDS];            /* of its connections */
+    _Atomic uint32_t epoch; /* connections that were given to it in another one are to end ... */
+    _Atomic int evicted;    /* ... for this reason: enum proxy_end */
 
     /* The main thread's. */
     UT_hash_handle hh;
@@ -43,6 +45,7 @@ struct snapshot {
     struct entry **entries;         /* by the fleet's index */
     const union qhcp_addr *targets; /* the same */
     struct balance *balance;
+    bool undecided; /* nothing is known of some servers yet */
     uint64_t version;
     _Atomic uint64_t *freed; /* where its version goes once no thread holds it */
 };
@@ -64,7 +67,7 @@ void table_deinit(struct table *t);
 
 /* A new snapshot.  QHCP_E_NOMEM: the old one stays. */
 int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm *a,
-                  const struct proxy_server *servers, size_t n);
+                  const struct proxy_server *servers, size_t n, bool undecided);
 /* The entry of that server; NULL: there is none. */
 struct entry *table_find(const struct table *t, size_t id);
 

@@ -56,6 +56,12 @@ void worker_report(struct worker *w, size_t id, int error)
     (void)!write(w->reports, &r, sizeof r);
 }
 
+void worker_ended(struct worker *w, const struct proxy_ended *e)
+{
+    if (write(w->ended, e, sizeof *e) != (ssize_t)sizeof *e)
+        atomic_fetch_add_explicit(w->lost, 1, memory_order_relaxed);
+}
+
 /* The newest, and what this thread remembers for it. */
 const struct snapshot *worker_snapshot(struct worker *w)
 {
@@ -98,18 +104,22 @@ static bool accept_some(struct worker *w, int listener)
         socklen_t len = sizeof from;
         int fd;
 
-        if (atomic_load_explicit(&w->connections, memory_order_relaxed) >= w->most) {
+        if (!places_take(w->places, w->index)) {
             listen_on(w, false); /* until one has ended */
             return false;
         }
         fd = accept4(listener, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             conn_accepted(w, fd, &from);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            continue;
+        }
+        places_give_back(w->places);
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             listen_on(w, false);
             w->accept_again = nsec_add(w->now, ACCEPT_PAUSE);
             return false;
-        } else if (errno == EAGAIN) {
+        }
+        if (errno == EAGAIN) {
             w->accepts = i > 0 ? i : 1;
             return false;
         }
@@ -119,51 +129,93 @@ static bool accept_some(struct worker *w, int listener)
 
 static void evict(struct worker *w)
 {
-    struct queue *queues[] = {&w->connecting, &w->idle, &w->busy};
+    struct queue *queues[] = {&w->connecting, &w->idle, &w->half, &w->busy};
+    enum proxy_end how;
 
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) {
         for (struct conn *c = queues[i]->first, *next; c; c = next) {
             next = c->after;
-            if (c->entry && atomic_load_explicit(&c->entry->evicted, memory_order_relaxed))
-                conn_close(c, false);
+            if (conn_evicted(c, &how))
+                conn_close(c, how);
         }
+    }
+}
+
+/* Each of a queue once, though it may queue there again. */
+static void each(struct queue *q, void (*f)(struct conn *c))
+{
+    struct conn *c = q->first, *next;
+
+    *q = (struct queue){NULL, NULL};
+    for (; c; c = next) {
+        next = c->after;
+        c->queue = NULL;
+        f(c);
+    }
+}
+
+/* Where there is another table; and those that waited for too long, which conn_retry closes then.
+ */
+static void retry_held(struct worker *w)
+{
+    const struct snapshot *s = atomic_load_explicit(&w->table->current, memory_order_acquire);
+    struct conn *c;
+
+    if (!w->held.first)
+        return;
+    if (s->version != w->held_version) {
+        w->held_version = s->version;
+        each(&w->held, conn_retry);
+    }
+    while ((c = w->held.first) && nsec_add(c->since, w->config->hold) <= w->now) {
+        queue_remove(&w->held, c);
+        conn_retry(c);
+    }
+    atomic_store_explicit(&w->holding, w->held.first != NULL, memory_order_relaxed);
+}
+
+static void free_dead(struct worker *w)
+{
+    struct conn *c;
+
+    while ((c = w->dead)) {
+        w->dead = c->after;
+        free(c);
     }
 }
 
 static void expire(struct worker *w)
 {
-    struct queue busy = w->busy;
-    struct conn *c, *next;
+    struct conn *c;
 
-    w->busy = (struct queue){NULL, NULL};
-    for (c = busy.first; c; c = next) { /* they queue again at our own list */
-        next = c->after;
-        c->queue = NULL;
-        conn_continue(c);
-    }
+    each(&w->busy, conn_continue);
     while ((c = w->connecting.first) && nsec_add(c->since, w->config->connect_timeout) <= w->now)
         conn_timed_out(c);
     while ((c = w->idle.first) && nsec_add(c->since, w->config->idle_timeout) <= w->now)
-        conn_close(c, false);
-    while ((c = w->dead)) {
-        w->dead = c->after;
-        free(c);
-    }
+        conn_close(c, PROXY_IDLE);
+    while ((c = w->half.first) && nsec_add(c->since, w->config->half_close_timeout) <= w->now)
+        conn_close(c, PROXY_HALF_CLOSED);
+    retry_held(w);
+    free_dead(w);
     if (!w->accepting && w->accept_again <= w->now && w->n_listeners > 0 &&
-        atomic_load_explicit(&w->connections, memory_order_relaxed) < w->most)
+        !places_waits(w->places, w->index))
         listen_on(w, true);
+}
+
+static qhcp_nsec end_of(const struct queue *q, qhcp_nsec timeout)
+{
+    return q->first ? nsec_add(q->first->since, timeout) : NSEC_NEVER;
 }
 
 static int wait_ms(const struct worker *w)
 {
-    qhcp_nsec at = NSEC_NEVER;
+    const struct proxy_config *c = w->config;
+    qhcp_nsec at = nsec_min(end_of(&w->connecting, c->connect_timeout), end_of(&w->held, c->hold));
 
     if (w->busy.first)
         return 0;
-    if (w->connecting.first)
-        at = nsec_add(w->connecting.first->since, w->config->connect_timeout);
-    if (w->idle.first)
-        at = nsec_min(at, nsec_add(w->idle.first->since, w->config->idle_timeout));
+    at = nsec_min(at, end_of(&w->idle, c->idle_timeout));
+    at = nsec_min(at, end_of(&w->half, c->half_close_timeout));
     if (!w->accepting && w->accept_again > w->now)
         at = nsec_min(at, w->accept_again);
     if (at == NSEC_NEVER)
@@ -236,17 +288,12 @@ static void *run(void *arg)
 
 static void close_all(struct worker *w)
 {
-    struct queue *queues[] = {&w->connecting, &w->idle, &w->busy};
+    struct queue *queues[] = {&w->connecting, &w->idle, &w->half, &w->held, &w->busy};
 
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++)
         while (queues[i]->first)
-            conn_close(queues[i]->first, false);
-    while (w->dead) {
-        struct conn *c = w->dead;
-
-        w->dead = c->after;
-        free(c);
-    }
+            conn_close(queues[i]->first, PROXY_STOPPED);
+    free_dead(w);
 }
 
 int worker_start(struct worker *w)
@@ -258,8 +305,7 @@ int worker_start(struct worker *w)
     w->scratch = malloc(RELAY_SCRATCH);
     if (w->epoll < 0 || w->wake < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->wake, &e) < 0)
         return QHCP_E_IO;
-    if (!w->scratch || sources_init(&w->sources, w->most) < 0 ||
-        pthread_create(&w->thread, NULL, run, w) != 0)
+    if (!w->scratch || pthread_create(&w->thread, NULL, run, w) != 0)
         return QHCP_E_NOMEM;
     w->running = true;
     return 0;
@@ -279,16 +325,21 @@ void worker_end(struct worker *w)
     if (w->running) {
         worker_order(w, WORKER_END);
         pthread_join(w->thread, NULL);
+        w->running = false;
     }
+}
+
+void worker_deinit(struct worker *w)
+{
     close_all(w);
     while (w->n_listeners > 0)
         close(w->listeners[--w->n_listeners]);
     pipes_deinit(&w->pipes);
-    sources_deinit(&w->sources);
     free(w->scratch);
     free(w->balance);
     if (w->epoll >= 0)
         close(w->epoll);
     if (w->wake >= 0)
         close(w->wake);
+    w->wake = -1; /* a place that another one gives back wakes nobody here */
 }

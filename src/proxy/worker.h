@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "proxy/conn.h"
+#include "proxy/places.h"
 #include "proxy/proxy.h"
 #include "proxy/relay.h"
 #include "proxy/sources.h"
@@ -25,29 +26,32 @@ struct report {
 #define WORKER_NOBODY SIZE_MAX
 
 struct worker {
+    unsigned index; /* among the threads */
     const struct proxy_config *config;
     struct table *table;
+    struct places *places;
+    struct sources *sources;
     pthread_t thread;
     bool running;
-    int epoll, wake, reports; /* wake: an eventfd; reports: the owner's pipe */
+    int epoll, wake, reports, ended; /* wake: an eventfd; the others: pipes of the owner's, or -1 */
+    _Atomic uint64_t *lost;          /* what did not fit into `ended` */
     int listeners[WORKER_LISTENERS];
     unsigned n_listeners;
     bool accepting;         /* the listeners are in the epoll set */
     unsigned accepts;       /* so many are asked for when a client waits */
     qhcp_nsec accept_again; /* no descriptors were left: when it tries again */
-    size_t most;            /* connections of this thread at once */
-    struct sources sources; /* who has them */
-    uint32_t most_of_source;
-    qhcp_nsec now; /* of this turn */
+    qhcp_nsec now;          /* of this turn */
     uint64_t seed;
     struct balance_worker *balance; /* for `version` */
     uint64_t version;
-    struct queue connecting, idle; /* by the time of their last step */
-    struct queue busy;             /* their turn was over before their data */
-    struct conn *dead;             /* freed at the end of the turn */
+    struct queue connecting, idle, half; /* by the time of their last step; half: one side ended */
+    struct queue held;                   /* by the time when they came: there is no server yet */
+    uint64_t held_version;               /* of the table that they all were tried with */
+    struct queue busy;                   /* their turn was over before their data */
+    struct conn *dead;                   /* freed at the end of the turn */
     struct pipes pipes;
     char *scratch;
-    _Atomic size_t connections;
+    _Atomic bool holding;     /* some are held: a new table is news */
     _Atomic uint64_t crowded; /* clients ever whose source had its most */
     _Atomic bool deaf;        /* it has let go of its listening sockets */
     _Atomic int order;        /* enum worker_order: the owner's word */
@@ -65,11 +69,14 @@ enum worker_order {
 /* listeners are the worker's from now on. */
 int worker_start(struct worker *w);
 void worker_order(struct worker *w, enum worker_order order);
-/* Waits for the thread's end and frees what it had. */
+/* Waits for the thread's end. */
 void worker_end(struct worker *w);
+/* Frees what it had; no thread of the same proxy runs any more. */
+void worker_deinit(struct worker *w);
 
 /* conn.c's: */
 void worker_report(struct worker *w, size_t id, int error);
+void worker_ended(struct worker *w, const struct proxy_ended *e);
 /* The server for one connection: the snapshot's index, or BALANCE_NONE. */
 const struct snapshot *worker_snapshot(struct worker *w);
 void queue_add(struct queue *q, struct conn *c);

@@ -126,10 +126,11 @@ class Forward(ForwardCase):
         self.assertEqual(read_line(held), "a")
         begun = time.monotonic()
         agent.send(signal.SIGTERM)
-        self.assertEqual(read_all(held), b"")
+        with self.assertRaises(ConnectionResetError):  # half an answer must not look whole
+            read_all(held)
         self.assertEqual(agent.wait(5 * SLOW), 0)
         self.assertGreater(time.monotonic() - begun, 0.8)
-        self.assertIn("its time is over: 1 connections are ended", lb.errors())
+        self.assertIn("its time is over: 1 connection is reset", lb.errors())
 
     def test_a_load_balancer_that_stops_lets_connections_finish_and_takes_no_new_ones(self):
         lb, _ = self.fleet("a")
@@ -304,6 +305,115 @@ class Forward(ForwardCase):
         for _ in range(10):
             time.sleep(0.1)
             busy.sendall(b"x")
-        self.assertEqual(read_all(idle), b"")
+        with self.assertRaises(ConnectionResetError):
+            read_all(idle)
         busy.shutdown(socket.SHUT_WR)
         self.assertEqual(read_all(busy), b"x" * 10 + b"\n10")
+
+    def test_one_that_is_half_closed_has_a_time_of_its_own_and_is_counted(self):
+        lb, _ = self.fleet("a", arguments=("--half-close-timeout", "300ms"))
+
+        class Ends(socketserver.BaseRequestHandler):
+            def handle(self):
+                self.request.sendall(b"bye")
+                self.request.shutdown(socket.SHUT_WR)
+                self.request.recv(1)
+
+        half, whole = self.connect(), self.connect()
+        self.assertEqual(read_line(whole), "a")
+        self.backends[0].RequestHandlerClass = Ends
+        half.close()
+        half = self.connect()
+        begun = time.monotonic()
+        self.assertEqual(read_all(half), b"bye")
+        lb.wait_status(lambda s: s["servers"][0]["forward"]["ends"]["half_closed"] == 1, 5, len(lb.lines))
+        self.assertGreater(time.monotonic() - begun, 0.25)
+        with self.assertRaises(OSError):
+            half.sendall(b"x")
+            half.recv(1)
+        whole.shutdown(socket.SHUT_WR)
+        self.assertEqual(read_all(whole), b"\n0")
+
+    def test_limits_are_those_of_all_threads_together(self):
+        for most, source, clients in ((4, 4, 4), (1000, 6, 6)):
+            with self.subTest(most=most, source=source):
+                lb, _ = self.fleet("a", arguments=("--threads", "4", "--max-connections", str(most),
+                                                   "--max-per-source", str(source)))
+                lb.wait_status(lambda s: s["servers"][0]["forward"]["in_flight"] == 0, 5, len(lb.lines))
+                held = [self.connect() for _ in range(clients)]
+                self.assertEqual([read_line(s) for s in held], ["a"] * clients)
+                more = [self.connect() for _ in range(4)]
+                if most == clients:  # they wait, at whichever thread, until one ends
+                    more[0].settimeout(0.2)
+                    with self.assertRaises(TimeoutError):
+                        more[0].recv(1)
+                    for s in held:
+                        s.close()
+                    more[0].settimeout(5 * SLOW)
+                    self.assertEqual([read_line(s) for s in more], ["a"] * 4)
+                else:
+                    self.assertEqual([s.recv(1) for s in more], [b""] * 4)
+                for s in (*held, *more):
+                    s.close()
+                for process in (lb, *self.servers):
+                    self.assert_stops(process)
+
+    def test_equal_servers_take_turns_when_connections_come_one_after_another(self):
+        self.fleet("a", "b", arguments=("--threads", "1"))
+        names = [self.ask() for _ in range(100)]
+        self.assertIn(names.count("a"), range(35, 66), names)
+
+    def test_a_server_that_answers_and_then_resets_keeps_its_part_and_one_that_never_answers_does_not(self):
+        class Answers(socketserver.BaseRequestHandler):
+            def handle(self):
+                self.request.recv(1)
+                self.request.sendall(b"b\n")  # the rest stays unread: the kernel resets
+
+        class Closes(socketserver.BaseRequestHandler):
+            def handle(self):
+                self.request.recv(100)
+
+        lb, _ = self.fleet("a", "b", arguments=("--balance", "round-robin"))
+        address = f"127.0.0.1:{self.agents[1]}"
+
+        def ask(n):
+            names = []
+            for _ in range(n):
+                with self.connect() as s:
+                    s.sendall(b"hello")
+                    try:
+                        names.append(read_line(s))
+                    except ConnectionResetError:
+                        names.append("")
+                time.sleep(0.002)
+            return names
+
+        self.backends[1].RequestHandlerClass = Answers
+        ask(100)
+        time.sleep(1.1)  # a table
+        names = ask(60)
+        self.assertIn(names.count("b"), range(20, 41), names)
+        forward = self.counts(lb)[address]
+        self.assertEqual((forward["errors_permille"], sum(forward["failures"].values())), (0, 0))
+        self.backends[1].RequestHandlerClass = Closes
+        ask(150)
+        lb.wait_status(lambda s: s["servers"][1]["forward"]["errors_permille"] > 300, 5, len(lb.lines))
+        self.assertLess(ask(100).count(""), 20)
+        self.assertGreater(self.counts(lb)[address]["failures"]["no_answer"], 10)
+
+    def test_connections_of_a_server_that_goes_down_are_kept_or_reset_as_it_is_said(self):
+        for way in ("keep", "reset"):
+            with self.subTest(way=way):
+                lb, at = self.fleet("a", arguments=("--on-down", way))
+                held = self.connect()
+                self.assertEqual(read_line(held), "a")
+                self.servers[0].kill()
+                lb.wait_event("down", within=5, since=at)
+                if way == "keep":
+                    held.shutdown(socket.SHUT_WR)
+                    self.assertEqual(read_all(held), b"\n0")
+                else:
+                    with self.assertRaises(ConnectionResetError):
+                        held.recv(1)
+                    wait_log(lb, "is down: 1 connection to it is reset", 5)
+                self.assert_stops(lb)

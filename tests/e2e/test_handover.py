@@ -78,8 +78,9 @@ class Handover(ForwardCase):
         old = self.take_over()
         old.wait_status(lambda s: s["up"] == 1, 10)
         self.assertIn("there is nothing to take over", old.errors())
+        path, = self.state.glob(f"lb-{self.port}-*.sock")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
-            s.connect(f"\0qhcp-lb-{self.port}")
+            s.connect(str(path))
             _, fds, _, _ = socket.recv_fds(s, 100, 200)
             for fd in fds:
                 os.close(fd)
@@ -88,3 +89,26 @@ class Handover(ForwardCase):
         new = self.take_over()
         new.wait_status(lambda s: s["up"] == 1, 10)
         self.assertEqual(old.wait(10 * SLOW), 0)
+        self.assertTrue(path.is_socket())
+        self.assert_stops(new)
+        self.assertFalse(path.exists())
+
+    def test_a_name_that_another_user_can_take_means_nothing_and_what_a_killed_one_left_is_in_nobody_s_way(self):
+        self.backends = [self.backend("a")]
+        self.agents = [free_port()]
+        self.server(self.agents[0], "--service", f"tcp:{self.backends[0].port}", ip="127.0.0.1")
+        self.port = free_port(socket.SOCK_STREAM)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as squatter:
+            squatter.bind(f"\0qhcp-lb-{self.port}")
+            squatter.listen()
+            killed = self.take_over()
+            killed.wait_status(lambda s: s["up"] == 1, 10)
+            killed.kill()
+            self.assertEqual(len(list(self.state.glob("lb-*.sock"))), 1)
+            old = self.take_over()
+            old.wait_status(lambda s: s["up"] == 1, 10)
+            self.assertIn("there is nothing to take over", old.errors())
+            new = self.take_over()
+            self.assertEqual(old.wait(10 * SLOW), 0)
+            new.wait_status(lambda s: s["up"] == 1, 10)
+            self.wait_served(1)

@@ -1,7 +1,11 @@
-/* How many connections each source has, against a plain array; and the PROXY protocol's header. */
+/* How many connections each source has, against a plain array, and among threads; and the PROXY
+ * protocol's header. */
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +30,10 @@ static void counts_are_those_of_a_plain_array_whatever_comes_and_goes(void **sta
         random = random * 1664525 + 1013904223;
         key = (random >> 16) % KEYS;
         if (random >> 31 && held < PLACES) {
-            added = sources_add(&s, key * 7, MOST);
-            assert_int_equal(added, plain[key] < MOST);
+            int r = sources_add(&s, key * 7, MOST);
+
+            added = r == 0;
+            assert_int_equal(r, plain[key] < MOST ? 0 : QHCP_E_FULL);
             plain[key] += added;
             held += added;
         } else if (plain[key] > 0) {
@@ -37,6 +43,42 @@ static void counts_are_those_of_a_plain_array_whatever_comes_and_goes(void **sta
         }
     }
     sources_deinit(&s);
+}
+
+static struct sources shared;
+static _Atomic int held, above;
+
+enum { THREADS = 4, ROUNDS = 50000, SHARED_MOST = 2 };
+
+static void *come_and_go(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (sources_add(&shared, 1, SHARED_MOST) != 0)
+            continue;
+        if (atomic_fetch_add(&held, 1) >= SHARED_MOST)
+            atomic_store(&above, 1);
+        atomic_fetch_sub(&held, 1);
+        sources_remove(&shared, 1);
+    }
+    return NULL;
+}
+
+static void threads_together_count_no_more_than_its_most(void **state)
+{
+    pthread_t threads[THREADS];
+
+    (void)state;
+    assert_int_equal(sources_init(&shared, 10), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, NULL), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(above, 0);
+    for (unsigned i = 0; i < SHARED_MOST; i++) /* and none is left behind */
+        assert_int_equal(sources_add(&shared, 1, SHARED_MOST), 0);
+    assert_int_equal(sources_add(&shared, 1, SHARED_MOST), QHCP_E_FULL);
+    sources_deinit(&shared);
 }
 
 static void a_customer_s_ipv6_addresses_are_one_source(void **state)
@@ -80,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_those_of_a_plain_array_whatever_comes_and_goes),
+        cmocka_unit_test(threads_together_count_no_more_than_its_most),
         cmocka_unit_test(a_customer_s_ipv6_addresses_are_one_source),
         cmocka_unit_test(the_header_is_that_of_the_specification),
     };

@@ -40,7 +40,7 @@ static int teardown(void **state)
 
 static void publish(qhcp_nsec now, const struct proxy_server *servers, size_t n)
 {
-    assert_int_equal(table_publish(&t, now, balance_find("utilization"), servers, n), 0);
+    assert_int_equal(table_publish(&t, now, balance_find("utilization"), servers, n, false), 0);
 }
 
 /* One that reports its utilization and no rate has the rate of what we give it. */
