@@ -92,6 +92,25 @@ class Probe(Case):
         self.server(port, "--service", f"tcp:{new.number}", ip="127.0.0.1")
         lb.wait_event("up", within=5, since=at)
 
+    def test_the_application_does_not_see_probes_and_checks_unless_it_expects_the_proxy_protocol(self):
+        data = self.data_port()
+        for arguments in ((), ("--send-proxy-v2",)):
+            with self.subTest(arguments=arguments):
+                port = free_port()
+                agent = self.server(port, "--service", f"tcp:{data.number}", "--check",
+                                    f"tcp:{data.number} every=20ms", ip="127.0.0.1")
+                lb = self.lb([f"127.0.0.1:{port}"], "--probe", "tcp every=20ms timeout=300ms", *arguments)
+                lb.wait_event("up", within=10)
+                if arguments:
+                    data.socket.settimeout(5)
+                    with data.socket.accept()[0] as seen:
+                        self.assertEqual(seen.recv(100), b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0")
+                else:
+                    self.assertFalse(data.connected(within=0.6))  # in the time of 30 probes and 30 checks
+                self.assertEqual([e["to"] for e in lb.events()], ["up"])
+                for process in (lb, agent):
+                    self.assert_stops(process)
+
     def test_without_a_probe_the_agent_is_believed(self):
         data = self.data_port()
         lb, at = self.watch(f"tcp:{data.number}")
@@ -125,6 +144,7 @@ class Probe(Case):
         def servers(*names):
             path.write_text("servers:\n" + "".join(f"  - {n}\n" for n in names) +
                             f"port: {free}\nprobe:\n  - tcp:{data.number} every=20ms\n"
+                            "send-proxy-v2: true\n"  # which makes probes connections that can be seen
                             "status-format: json\ncheck-interval: 1\n", encoding="utf-8")
 
         free = free_port()

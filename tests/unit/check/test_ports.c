@@ -1,6 +1,7 @@
 /* The prober of data ports, against real sockets of this machine and a clock of the test's. */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -244,6 +246,50 @@ static void a_fleet_has_no_more_connections_than_it_may(void **state)
     assert_int_equal(seen.verdicts, 3 * PORTS_AT_ONCE); /* every one had its turn */
 }
 
+/* How many connections the application was given, and what the last one said. */
+static unsigned accepted(int fd, char *ret, size_t cap, ssize_t *ret_n)
+{
+    unsigned n = 0;
+    int client;
+
+    while ((client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        *ret_n = recv(client, ret, cap, 0);
+        close(client);
+        n++;
+    }
+    return n;
+}
+
+static void the_application_does_not_see_a_probe_unless_a_header_is_wanted(void **state)
+{
+    struct ports_config config = {.every = EVERY,
+                                  .timeout = TIMEOUT,
+                                  .fall = 3,
+                                  .rise = 2,
+                                  .ctx = &seen,
+                                  .verdict = on_verdict};
+    union qhcp_addr a = loopback();
+    int fd = listen_at(&a, 64);
+    char said[100];
+    ssize_t n = 0;
+
+    (void)state;
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(ports_watch(ports, now, 0, &a), 0);
+    run(10 * EVERY);
+    assert_int_equal(accepted(fd, said, sizeof said, &n), 0);
+    ports_free(ports);
+    config.local_header = true;
+    assert_int_equal(ports_new(&config, &ports), 0);
+    assert_int_equal(ports_watch(ports, now, 0, &a), 0);
+    run(10 * EVERY);
+    assert_in_range(accepted(fd, said, sizeof said, &n), 9, 12);
+    assert_int_equal(n, 16);
+    assert_memory_equal(said, "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
+    assert_int_equal(seen.verdicts, 0);
+    close(fd);
+}
+
 static void a_port_may_be_forgotten_in_its_own_verdict_and_moved(void **state)
 {
     union qhcp_addr a = loopback(), b = loopback();
@@ -279,6 +325,7 @@ int main(void)
         TEST(a_late_call_is_no_ports_fault),
         TEST(what_we_cannot_do_is_not_held_against_a_port),
         TEST(a_fleet_has_no_more_connections_than_it_may),
+        TEST(the_application_does_not_see_a_probe_unless_a_header_is_wanted),
         TEST(a_port_may_be_forgotten_in_its_own_verdict_and_moved),
     };
 
