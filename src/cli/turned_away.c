@@ -29,11 +29,6 @@ static struct states count(const struct qhcp_lb *core)
     return s;
 }
 
-static const char *servers(size_t n)
-{
-    return n == 1 ? "server" : "servers";
-}
-
 /* Why there was no server for a client: the first of these that is true. */
 static void explain(const struct qhcp_lb *core, size_t services, char *ret, size_t cap)
 {
@@ -41,13 +36,16 @@ static void explain(const struct qhcp_lb *core, size_t services, char *ret, size
 
     if (s.all == 0)
         snprintf(ret, cap, "no servers are watched");
+    else if (s.all == 1 && s.serving == 0)
+        snprintf(ret, cap,
+                 s.unknown ? "nothing is known yet of the server" : "the server is not up");
     else if (s.unknown == s.all)
-        snprintf(ret, cap, "nothing is known yet of the %zu %s", s.all, servers(s.all));
+        snprintf(ret, cap, "nothing is known yet of the %zu servers", s.all);
     else if (s.serving == 0)
-        snprintf(ret, cap, "none of the %zu %s is up", s.all, servers(s.all));
+        snprintf(ret, cap, "none of the %zu servers is up", s.all);
     else if (s.usable == 0)
         snprintf(ret, cap, "%zu of %zu %s are up, and none may be used (--panic-mode none)",
-                 s.serving, s.all, servers(s.all));
+                 s.serving, s.all, s.all == 1 ? "server" : "servers");
     else if (services == 0)
         snprintf(ret, cap, "no server offers a service: start the agents with --service tcp:PORT");
     else

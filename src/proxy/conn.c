@@ -230,8 +230,7 @@ static void hold(struct conn *c)
 {
     c->since = c->accepted;
     queue_add(&c->worker->held, c);
-    atomic_store_explicit(&c->worker->holding, true, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store(&c->worker->holding, true);
 }
 
 /* No server is left to try.  Where some may come, it waits for them: a load balancer that has just
@@ -428,6 +427,13 @@ static void server_connects(struct conn *c, bool failed)
     relay(c);
 }
 
+/* A reset after the end of a side's data is seen by nobody who reads or writes.  The server's
+ * leaves the client with all that it is to get, and nobody to talk to. */
+static bool is_over(const struct conn *c, bool of_server)
+{
+    return of_server ? c->server.ended && c->client.shut : c->client.ended;
+}
+
 void conn_event(struct conn *c, bool of_server, uint32_t events)
 {
     struct side *s = of_server ? &c->server : &c->client;
@@ -437,7 +443,9 @@ void conn_event(struct conn *c, bool of_server, uint32_t events)
     s->readable = s->readable || (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     s->writable = s->writable || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
     s->hangup = s->hangup || (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
-    if (c->connected)
+    if (c->connected && (events & EPOLLERR) && is_over(c, of_server))
+        conn_close(c, of_server ? PROXY_BY_SERVER : PROXY_CLIENT_RESET);
+    else if (c->connected)
         relay(c);
     else if (of_server)
         server_connects(c, events & (EPOLLERR | EPOLLHUP));

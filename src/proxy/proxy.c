@@ -137,12 +137,13 @@ void proxy_free(struct proxy *p)
     free(p);
 }
 
-/* Whoever holds clients looks at the new table.  The fence is the other half of hold's. */
+/* Whoever holds clients looks at the new table.  A thread that is about to say so looks at the
+ * table after that (both in one order: memory_order_seq_cst), so that one of the two sees the
+ * other. */
 static void wake_holders(struct proxy *p)
 {
-    atomic_thread_fence(memory_order_seq_cst);
     for (unsigned i = 0; i < p->n; i++)
-        if (atomic_load_explicit(&p->workers[i].holding, memory_order_relaxed))
+        if (atomic_load(&p->workers[i].holding))
             wake(p, i);
 }
 

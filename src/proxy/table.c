@@ -52,7 +52,7 @@ static void put_in_force(struct table *t, struct snapshot *s, const struct balan
     s->version = ++t->version;
     s->freed = &t->freed;
     s->balance = balance_init(s->balance, a, &s->fleet);
-    atomic_store_explicit(&t->current, s, memory_order_release);
+    atomic_store(&t->current, s);
     if (old)
         call_rcu(&old->rcu, free_snapshot);
 }

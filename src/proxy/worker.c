@@ -158,7 +158,7 @@ static void each(struct queue *q, void (*f)(struct conn *c))
  */
 static void retry_held(struct worker *w)
 {
-    const struct snapshot *s = atomic_load_explicit(&w->table->current, memory_order_acquire);
+    const struct snapshot *s = atomic_load(&w->table->current);
     struct conn *c;
 
     if (!w->held.first)
