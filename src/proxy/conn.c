@@ -347,6 +347,12 @@ static void wait_on(struct conn *c, enum relay_end up, enum relay_end down)
         conn_close(c, c->client_first ? PROXY_BY_CLIENT : PROXY_BY_SERVER);
         return;
     }
+    /* A reset after the end of a side's data is seen by nobody who reads or writes.  The server's
+     * leaves the client with all that it is to get, and nobody to talk to. */
+    if ((c->server.error && down == RELAY_ENDED) || (c->client.error && c->client.ended)) {
+        conn_close(c, c->client.error ? PROXY_CLIENT_RESET : PROXY_BY_SERVER);
+        return;
+    }
     if (c->up.bytes - c->counted_up + c->down.bytes - c->counted_down >= COUNT_EVERY)
         count_bytes(c);
     if (up == RELAY_GOES_ON || down == RELAY_GOES_ON)
@@ -427,13 +433,6 @@ static void server_connects(struct conn *c, bool failed)
     relay(c);
 }
 
-/* A reset after the end of a side's data is seen by nobody who reads or writes.  The server's
- * leaves the client with all that it is to get, and nobody to talk to. */
-static bool is_over(const struct conn *c, bool of_server)
-{
-    return of_server ? c->server.ended && c->client.shut : c->client.ended;
-}
-
 void conn_event(struct conn *c, bool of_server, uint32_t events)
 {
     struct side *s = of_server ? &c->server : &c->client;
@@ -443,9 +442,8 @@ void conn_event(struct conn *c, bool of_server, uint32_t events)
     s->readable = s->readable || (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     s->writable = s->writable || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
     s->hangup = s->hangup || (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
-    if (c->connected && (events & EPOLLERR) && is_over(c, of_server))
-        conn_close(c, of_server ? PROXY_BY_SERVER : PROXY_CLIENT_RESET);
-    else if (c->connected)
+    s->error = s->error || (events & EPOLLERR);
+    if (c->connected)
         relay(c);
     else if (of_server)
         server_connects(c, events & (EPOLLERR | EPOLLHUP));

@@ -24,6 +24,7 @@ struct side {
     bool readable, writable; /* until EAGAIN */
     bool hangup;             /* the kernel said that its data ends, that it is broken, or that some
                                 is urgent, where reads stop short */
+    bool error;              /* the kernel said that it is broken */
     bool ended;              /* all its data was read */
     bool shut;               /* nothing more is sent to it */
     bool nagle;              /* TCP_NODELAY is not set yet: the first bytes need none */

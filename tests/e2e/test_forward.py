@@ -398,7 +398,7 @@ class Forward(ForwardCase):
         self.backends[1].RequestHandlerClass = Closes
         ask(150)
         lb.wait_status(lambda s: s["servers"][1]["forward"]["errors_permille"] > 300, 5, len(lb.lines))
-        self.assertLess(ask(100).count(""), 20)
+        self.assertLess(ask(100).count(""), 35)
         self.assertGreater(self.counts(lb)[address]["failures"]["no_answer"], 10)
 
     def test_connections_of_a_server_that_goes_down_are_kept_or_reset_as_it_is_said(self):
