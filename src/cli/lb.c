@@ -133,8 +133,7 @@ static void leave_when_drained(struct lb *lb, qhcp_nsec now)
     if (left > 0 && now < lb->drained_by)
         return;
     if (left > 0)
-        log_say(QHCP_LOG_WARNING, "--max-drain is over: %zu %s reset", left,
-                left == 1 ? "connection is" : "connections are");
+        log_say(QHCP_LOG_WARNING, "--max-drain is over: connections reset: %zu", left);
     lb->drained_by = 0;
     qhcp_lb_stop(lb->core, now);
 }
