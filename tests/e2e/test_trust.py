@@ -161,6 +161,14 @@ class Tokens(RawCase):
         owner.send(request(2))
         self.assertEqual(owner.message(wire.HEALTH_RESPONSE).fields["seq"], 2)
 
+    def test_what_a_hostile_server_hears_opens_no_session_elsewhere(self):
+        thief = self.listen(name="thief")
+        self.lb([f"localhost:{thief.port}"])
+        stolen = thief.message(wire.HELLO, 10)  # the token is for "localhost", which is the other's name too
+        self.assert_refused(stolen.fields["token"], raw.TOKEN_BINDING, "bound to another connection",
+                            hello_bytes=lambda token: raw.frame(wire.HELLO, **stolen.fields))
+        self.assert_accepted(self.good())
+
     def test_a_token_without_the_binding_is_refused(self):
         self.assert_refused(self.good(cnf=None), raw.TOKEN_BINDING, "not bound to this connection")
         for cnf in ({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}, {}, "x",
