@@ -133,6 +133,9 @@ static const struct duel_case cases[] = {
      DUEL_AT(ROGUE_HANDSHAKE, "\x06\x00\x00")},
     {"EndOfEarlyData in 1-RTT", DUEL_UNEXPECTED_MESSAGE, DUEL_APP("\x06\x00\x04\x05\x00\x00\x00"),
      DUEL_APP("\x06\x00\x00")},
+    {"a certificate that nobody asked for", DUEL_UNEXPECTED_MESSAGE,
+     DUEL_AT(ROGUE_HANDSHAKE, "\x06\x00\x08\x0b\x00\x00\x04\x00\x00\x00\x00"),
+     DUEL_AT(ROGUE_HANDSHAKE, "\x06\x00\x00")},
     {"NewSessionTicket from a client", DUEL_UNEXPECTED_MESSAGE,
      DUEL_APP(
          "\x06\x00\x15\x04\x00\x00\x11\x00\x00\x00\x01\x00\x00\x00\x00\x01n\x00\x03tkt\x00\x00"),
