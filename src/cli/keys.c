@@ -23,7 +23,8 @@ enum given {
     OPTION_ALL = 1 << 6,
     OPTION_DIR = 1 << 7,
     OPTION_REVOKED = 1 << 8,
-    OPTION_LAST = OPTION_REVOKED,
+    OPTION_CHECK = 1 << 9,
+    OPTION_LAST = OPTION_CHECK,
 };
 
 struct request {
@@ -83,7 +84,7 @@ static int run_import(const struct request *r, const struct state *s, char *word
 
 static int run_request(const struct request *r, const struct state *s, char *words, size_t cap)
 {
-    return keys_request(s, r->out, time(NULL), words, cap);
+    return keys_request(s, r->given & OPTION_CHECK, r->out, time(NULL), words, cap);
 }
 
 static int run_accept(const struct request *r, const struct state *s, char *words, size_t cap)
@@ -106,7 +107,7 @@ static const struct action actions[] = {
     {"export", OPTION_SERVER | OPTION_OUT | OPTION_ALL | OPTION_DIR | OPTION_REVOKED | OPTION_FORCE,
      0, false, true, run_export},
     {"import", OPTION_FORCE, 0, true, true, run_import},
-    {"request", OPTION_LB | OPTION_OUT, OPTION_LB | OPTION_OUT, false, true, run_request},
+    {"request", OPTION_LB | OPTION_CHECK | OPTION_OUT, OPTION_OUT, false, true, run_request},
     {"accept", OPTION_OUT, OPTION_OUT, true, true, run_accept},
     {"rotate", OPTION_GRACE | OPTION_FORCE, 0, false, true, run_rotate},
     {"revoke", OPTION_FORCE, 0, true, true, run_revoke},
@@ -130,6 +131,7 @@ static const struct argp_option options[] = {
     {"all", 'a', NULL, 0, "export: for every server that has a bundle", 0},
     {"dir", 'd', "DIR", 0, "export --all: the directory for the files", 0},
     {"revoked", 'r', NULL, 0, "export: the list of what was revoked", 0},
+    {"check", 'c', NULL, 0, "request: for `qhcp check`, which may do nothing else", 0},
     {0}};
 
 static const char usage[] = "show [--format text|json]\n"
@@ -137,7 +139,7 @@ static const char usage[] = "show [--format text|json]\n"
                             "export --all --dir DIR [--force]\n"
                             "export --revoked --out FILE [--force]\n"
                             "import FILE [--force]\n"
-                            "request --lb --out FILE\n"
+                            "request --lb|--check --out FILE\n"
                             "accept FILE --out FILE\n"
                             "rotate [--grace DURATION] [--force]\n"
                             "revoke NAME|KID|FINGERPRINT [--force]";
@@ -152,6 +154,7 @@ static const char doc[] =
     "  first machine:            qhcp keys accept r.qhcp --out a.qhcp\n"
     "  second machine:           qhcp keys import a.qhcp\n"
     "and a new export for each server, which brings it the second one's public key.\n"
+    "A monitoring host, or a user of its own: the same with --check in the place of --lb.\n"
     "Something was lost, stolen or given away:\n"
     "  machine with the CA:      qhcp keys revoke b.example\n\n"
     "Exit status: 0 done, 1 refused or failed (nothing was changed), 2 wrong command line.";
@@ -242,6 +245,8 @@ static void check_request(const struct request *r, struct argp_state *state)
                    r->action->name);
     if (r->action->run == run_export)
         check_export(r, state);
+    if (r->action->run == run_request && !(r->given & OPTION_LB) == !(r->given & OPTION_CHECK))
+        argp_error(state, "request needs --lb or --check");
 }
 
 static void take_value(struct request *r, int key, char *arg, struct argp_state *state)

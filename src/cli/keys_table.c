@@ -128,7 +128,8 @@ void keys_table_print(const json_t *shown, FILE *out)
         if (json_object_get(row, "names"))
             print_cert("exported", row, out);
         else
-            print_key("accepted lb", row, out);
+            print_key(strcmp(text(row, "type"), "check") == 0 ? "accepted check" : "accepted lb",
+                      row, out);
     }
     print_list("revoked cert", json_object_get(json_object_get(shown, "revoked"), "certificates"),
                out);

@@ -307,6 +307,17 @@ static int check_request_key(const struct bundle_request *r, const char *where,
     return error;
 }
 
+static int read_request_type(struct bundle_request *r, const char *where, const struct words *w)
+{
+    const char *type = text_of(r->doc, "type");
+
+    r->check_only = strcmp(type, "check") == 0;
+    return r->check_only || strcmp(type, "lb") == 0
+               ? 0
+               : words_fail(w, QHCP_E_PARSE, "%s: member \"type\" is not \"lb\" or \"check\"",
+                            where);
+}
+
 int bundle_request_parse(struct slice text, const char *where, struct bundle_request *ret,
                          const struct words *w)
 {
@@ -317,13 +328,15 @@ int bundle_request_parse(struct slice text, const char *where, struct bundle_req
         error = check_kind(r.doc, "qhcp_request", where, w);
     if (!error)
         error = check_members(r.doc, request_members, where, w);
-    if (!error && strcmp(text_of(r.doc, "type"), "lb") != 0)
-        error = words_fail(w, QHCP_E_PARSE, "%s: member \"type\" is not \"lb\"", where);
+    if (!error)
+        error = read_request_type(&r, where, w);
     r.jwk = json_object_get(r.doc, "jwk");
     r.proof = text_of(r.doc, "proof");
     r.created = json_integer_value(json_object_get(r.doc, "created"));
     if (!error)
         error = check_request_key(&r, where, w);
+    if (!error && r.check_only && strcmp(text_of(r.jwk, "scope"), "health") != 0)
+        error = words_fail(w, QHCP_E_PARSE, "%s: \"jwk\" may do more than check", where);
     if (error) {
         json_decref(r.doc);
         return error;

@@ -14,6 +14,7 @@
  * A request of a load balancer:
  *   {"qhcp_request": 1, "type": "lb", "created": UNIX SECONDS, "jwk": public JWK,
  *    "proof": JWT that this key signed}
+ * or of who only checks: the same with "type": "check", and the JWK's scope is "health".
  *
  * Never in any of them: a CA's private key, or a token key that more than one server accepts.
  * docs/keys.md tells the same to users. */
@@ -54,6 +55,7 @@ void bundle_deinit(struct bundle *b); /* wipes */
 
 struct bundle_request {
     json_t *doc, *jwk; /* jwk is doc's */
+    bool check_only;
     const char *iss, *kid, *proof;
     int64_t created;
 };

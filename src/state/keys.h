@@ -44,12 +44,13 @@ int keys_export(const struct state *s, const struct keys_export *what, int64_t n
 int keys_import(const struct state *s, const char *path, bool force, int64_t now, char *words,
                 size_t words_cap);
 
-/* This machine's load balancers ask to be accepted. */
-int keys_request(const struct state *s, const char *out, int64_t now, char *words,
+/* This machine's load balancers ask to be accepted; check_only: its `qhcp check` does, which may
+ * ask every server for its health and nothing else. */
+int keys_request(const struct state *s, bool check_only, const char *out, int64_t now, char *words,
                  size_t words_cap);
 
-/* Accepts a request: the key joins those that exports hand out; an older key of the same load
- * balancer ends after KEYS_GRACE.  Writes the bundle to give back. */
+/* Accepts a request of either kind: the key joins those that exports hand out; an older key of the
+ * same load balancer ends after KEYS_GRACE.  Writes the bundle to give back. */
 int keys_accept(const struct state *s, const char *request, const char *out, int64_t now,
                 char *words, size_t words_cap);
 

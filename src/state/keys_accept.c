@@ -34,7 +34,8 @@ static int make_proof(const struct auth_key *key, const json_t *jwk, int64_t now
     return auth_mint(key, &claims, ret);
 }
 
-int keys_request(const struct state *s, const char *out, int64_t now, char *words, size_t words_cap)
+int keys_request(const struct state *s, bool check_only, const char *out, int64_t now, char *words,
+                 size_t words_cap)
 {
     const struct words w = {words, words_cap};
     struct auth_key *key = NULL;
@@ -48,11 +49,14 @@ int keys_request(const struct state *s, const char *out, int64_t now, char *word
         return error;
     public = auth_key_json(key, false);
     jwk = public ? json_loads(public, 0, NULL) : NULL;
+    if (jwk && check_only)
+        json_object_set_new(jwk, "scope", json_string("health"));
     if (!jwk || make_proof(key, jwk, now, &proof) != 0)
         error = words_fail(&w, QHCP_E_INTERNAL, "cannot sign the request");
     if (!error) {
-        doc = json_pack("{s:i, s:s, s:I, s:O, s:s}", "qhcp_request", BUNDLE_VERSION, "type", "lb",
-                        "created", (json_int_t)now, "jwk", jwk, "proof", proof);
+        doc = json_pack("{s:i, s:s, s:I, s:O, s:s}", "qhcp_request", BUNDLE_VERSION, "type",
+                        check_only ? "check" : "lb", "created", (json_int_t)now, "jwk", jwk,
+                        "proof", proof);
         text = doc ? jwks_text(doc) : NULL;
         error = text ? out_write(out, slice_str(text), 0644, &w)
                      : words_fail(&w, QHCP_E_NOMEM, "out of memory");
@@ -173,8 +177,8 @@ static int accept_locked(const struct state *s, const struct bundle_request *r, 
     jwks_retire(trust, r->iss, r->kid, now + KEYS_GRACE);
     if (!error)
         error = issued_add(issued,
-                           json_pack("{s:s, s:s, s:s, s:I}", "type", "lb", "id", r->iss, "kid",
-                                     r->kid, "at", (json_int_t)now),
+                           json_pack("{s:s, s:s, s:s, s:I}", "type", r->check_only ? "check" : "lb",
+                                     "id", r->iss, "kid", r->kid, "at", (json_int_t)now),
                            now, w);
     doc = json_pack("{s:i, s:s, s:I, s:s, s:s}", "qhcp_bundle", BUNDLE_VERSION, "type", "lb",
                     "created", (json_int_t)now, "ca", ca.pem, "kid", r->kid);
@@ -190,11 +194,13 @@ static int accept_locked(const struct state *s, const struct bundle_request *r, 
     keys_own_put(&c, STATE_ISSUED, issued);
     error = out_publish(&c, out, slice_str(text), w);
     if (!error)
-        words_fail(w, 0,
-                   "%s: the bundle for %s (key %s): run `qhcp keys import` on it there. Servers of "
-                   "this machine accept it from now on; for each other server's machine run `qhcp "
-                   "keys export` again.",
-                   out, r->iss, r->kid);
+        words_fail(
+            w, 0,
+            "%s: the bundle for %s (key %s), which may %s: run `qhcp keys import` on it there. "
+            "Servers of this machine accept it from now on; for those on other machines run "
+            "`qhcp keys export --all --dir D` here and `qhcp keys import` there.",
+            out, r->iss, r->kid,
+            r->check_only ? "check servers and do nothing else" : "do all that load balancers do");
 out:
     free(text);
     revoked_deinit(&list);

@@ -5,8 +5,10 @@ import os
 import resource
 import signal
 import subprocess
+import time
+from pathlib import Path
 
-from lib.case import Case, free_port
+from lib.case import QHCP, Case, free_port
 from lib.raw import wait_log
 
 
@@ -19,6 +21,19 @@ class Crashes(Case):
         os.chdir(self.dir)  # where core files go
         resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
 
+    def wait_for(self, what):
+        end = time.monotonic() + 10
+        while not what():
+            self.assertLess(time.monotonic(), end, "the program does not come so far")
+
+    @staticmethod
+    def has_socket(pid):
+        return any(os.readlink(fd).startswith("socket:") for fd in Path(f"/proc/{pid}/fd").iterdir())
+
+    def other(self, *command):
+        return subprocess.Popen([QHCP, *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, env=self.env(self.dir / "other"))
+
     def leaves_core(self, pid):
         os.kill(pid, signal.SIGSEGV)
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT).si_code == os.CLD_DUMPED
@@ -29,4 +44,16 @@ class Crashes(Case):
                 self.skipTest("nothing leaves a core file on this machine")
         server = self.server(free_port())
         wait_log(server, "listening on UDP", 10)
-        self.assertFalse(self.leaves_core(server.pid))
+        lb = self.lb([f"127.0.0.1:{free_port()}"])
+        lb.wait_event("down", within=10)
+        self.qhcp("keys", "export", "--server", "b.example", "--out", self.dir / "bundle")
+        for process in (server, lb):
+            self.assertFalse(self.leaves_core(process.pid), process.name)
+        with self.other("keys", "import", "-") as keys, \
+                self.other("check", "192.0.2.1:4243", "--timeout", "30s") as check:
+            keys.stdin.write((self.dir / "bundle").read_bytes()[:-2])  # it waits for the rest
+            keys.stdin.flush()
+            self.wait_for((self.dir / "other" / "lock").exists)
+            self.wait_for(lambda: self.has_socket(check.pid))
+            for process in (keys, check):
+                self.assertFalse(self.leaves_core(process.pid), process.args)

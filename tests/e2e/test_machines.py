@@ -99,6 +99,29 @@ class Machines(Case):
                                      namespace=lb_ns)
         self.assertEqual(status, 0, out + err)
 
+    def test_a_monitoring_host_checks_every_server_from_a_directory_of_its_own(self):
+        server_ns, lb_ns = self.linked()
+        bundle, request, answer = (self.dir / n for n in ("bundle", "request", "answer"))
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle)
+        self.keys("server", "import", bundle)
+        self.keys("lb2", "request", "--check", "--out", request)
+        self.keys("lb", "accept", request, "--out", answer)
+        self.keys("lb2", "import", answer)
+        server = self.server(4243, state=self.machines["server"], namespace=server_ns)
+        check = ("check", "10.77.0.2:4243")
+        status, out, _ = self.qhcp(*check, state=self.machines["lb2"], namespace=lb_ns)
+        self.assertEqual(status, 3, out)
+        self.assertIn("signed with a key that this server does not know", out)
+        self.keys("lb", "export", "--server", "10.77.0.2", "--out", bundle, "--force")
+        self.keys("server", "import", bundle)
+        server.stop()
+        self.server(4243, state=self.machines["server"], namespace=server_ns)
+        status, out, err = self.qhcp(*check, state=self.machines["lb2"], namespace=lb_ns)
+        self.assertEqual(status, 0, out + err)
+        accepted = [key for key in self.shown("server")["accepted_keys"]
+                    if key["id"] == self.shown("lb2")["token_key"]["id"]]
+        self.assertEqual([key["scope"] for key in accepted], ["health"])
+
     def shown(self, machine):
         return json.loads(self.keys(machine, "show", "--format", "json"))
 

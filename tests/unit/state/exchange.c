@@ -34,7 +34,14 @@ int exchange_request(struct place *p, const char *machine, const char *file, int
 {
     struct state s = place_make(p, machine, now);
 
-    return keys_request(&s, place_path(p, file), now, p->words, sizeof p->words);
+    return keys_request(&s, false, place_path(p, file), now, p->words, sizeof p->words);
+}
+
+int exchange_request_check(struct place *p, const char *machine, const char *file, int64_t now)
+{
+    struct state s = place_make(p, machine, now);
+
+    return keys_request(&s, true, place_path(p, file), now, p->words, sizeof p->words);
 }
 
 int exchange_accept(struct place *p, const char *machine, const char *request, const char *file,

@@ -15,6 +15,7 @@ int exchange_export(struct place *p, const char *machine, const char *names, con
 int exchange_import(struct place *p, const char *machine, const char *file, bool force,
                     int64_t now);
 int exchange_request(struct place *p, const char *machine, const char *file, int64_t now);
+int exchange_request_check(struct place *p, const char *machine, const char *file, int64_t now);
 int exchange_accept(struct place *p, const char *machine, const char *request, const char *file,
                     int64_t now);
 int exchange_rotate(struct place *p, const char *machine, int64_t grace, int64_t now);

@@ -279,6 +279,33 @@ static void an_import_judges_the_content_before_the_mode(void **state)
     MUST(exchange_import(p, "b", "f", false, NOW));
 }
 
+static void who_only_checks_gets_no_other_right(void **state)
+{
+    struct place *p = *state;
+    unsigned scopes = 0;
+    json_t *request, *jwk;
+
+    MUST(exchange_request_check(p, "c", "r", NOW));
+    MUST(exchange_accept(p, "a", "r", "h", NOW));
+    place_says(p, "check servers and do nothing else");
+    MUST(exchange_import(p, "c", "h", false, NOW));
+    MUST(exchange_export(p, "a", "b.example", "f", NOW));
+    MUST(exchange_import(p, "b", "f", false, NOW));
+    assert_int_equal(exchange_ask(p, "b", "c/" STATE_TOKEN_KEY, "b.example", NOW, &scopes), 0);
+    assert_int_equal(scopes, AUTH_SCOPE_HEALTH);
+    request = exchange_load(p, "r");
+    jwk = json_object_get(request, "jwk");
+    json_object_set_new(jwk, "scope", json_string("health config"));
+    exchange_save(p, "more", request);
+    assert_int_equal(exchange_accept(p, "a", "more", "i", NOW), QHCP_E_PARSE);
+    place_says(p, "may do more than check");
+    MUST(exchange_request(p, "c", "r", NOW)); /* the twin: a load balancer's request */
+    MUST(exchange_accept(p, "a", "r", "h", NOW));
+    place_says(p, "do all that load balancers do");
+    assert_int_equal(exchange_ask(p, "a", "c/" STATE_TOKEN_KEY, "localhost", NOW, &scopes), 0);
+    assert_int_equal(scopes, AUTH_SCOPE_ALL);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
 
 int main(void)
@@ -297,6 +324,7 @@ int main(void)
         ROW(a_file_is_replaced_only_when_told),
         ROW(all_servers_are_exported_into_a_directory),
         ROW(what_is_shown_tells_who_needs_a_new_bundle),
+        ROW(who_only_checks_gets_no_other_right),
         ROW(an_import_judges_the_content_before_the_mode),
     };
 
