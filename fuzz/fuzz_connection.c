@@ -98,8 +98,7 @@ static size_t seal(unsigned how, unsigned id, const uint8_t *p, size_t n, uint8_
                                  .n = n};
     struct quic_conn *c = victim_conn();
 
-    if (how % 4 == 3)
-        packet.level = LIAR_SHORT;
+    packet.early = how % 4 == 3;
     packet.dcid_size = key->size ? key->size - 1u : 0;
     memcpy(packet.dcid, key->bytes + 1, packet.dcid_size);
     if (c != NULL) {

@@ -97,6 +97,7 @@ void liar_hide_acks(uint8_t *frames, size_t size);
 /* liar_seal.c */
 struct liar_packet {
     unsigned level;
+    bool early;       /* a 0-RTT packet, with the Initial keys: nobody has others */
     uint32_t back;    /* so much below the next packet number; 0: the next one */
     uint8_t bits;     /* turned in the first byte, before it is protected */
     uint8_t dcid[20]; /* the victim's */

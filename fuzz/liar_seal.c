@@ -19,7 +19,8 @@ static size_t put_header(const struct liar_packet *packet, uint32_t number, size
         memcpy(p, packet->dcid, packet->dcid_size);
         p += packet->dcid_size;
     } else {
-        *p++ = (uint8_t)((0xc0 | types[packet->level] << 4 | (NUMBER - 1)) ^ packet->bits);
+        *p++ = (uint8_t)((0xc0 | (packet->early ? 1 : types[packet->level]) << 4 | (NUMBER - 1)) ^
+                         packet->bits);
         memcpy(p, "\0\0\0\1", 4);
         p += 4;
         *p++ = (uint8_t)packet->dcid_size;
@@ -28,7 +29,7 @@ static size_t put_header(const struct liar_packet *packet, uint32_t number, size
         *p++ = (uint8_t)packet->scid_size;
         memcpy(p, packet->scid, packet->scid_size);
         p += packet->scid_size;
-        if (packet->level == LIAR_INITIAL)
+        if (packet->level == LIAR_INITIAL && !packet->early)
             *p++ = 0; /* no token */
         *p++ = (uint8_t)(0x40 | length >> 8);
         *p++ = (uint8_t)length;
