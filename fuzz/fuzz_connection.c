@@ -3,24 +3,24 @@
  * open, paths, stateless packets and time belong to the input.  ngtcp2 and GnuTLS are the real
  * ones.
  *
- * Input: two bytes of options, then commands of one byte, an argument byte, a length byte, and that
+ * Input: a byte of options, then commands of one byte, an argument byte, a length byte, and that
  * many bytes.  What is looked for: crashes, and connections of the victim that never end. */
-#include <arpa/inet.h>
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/address.h"
+#include "base/limits.h"
 #include "fuzz_connection.h"
 #include "quic/internal.h"
 
 enum option {
     SERVER_LIES = 1,
-    BY_HAND = 2,
+    BY_HAND = 2, /* packets are delivered by commands alone */
     RESUME = 4,
     RETRY_ALWAYS = 8,
     IPV6 = 16,
-    WANT_CERT = 32
+    WANT_CERT = 32,
+    THEN_BY_HAND = 64, /* ... once the handshake is done */
 };
 
 enum command {
@@ -36,7 +36,6 @@ enum command {
     /* lies that are prepared before the handshake, or before a second one */
     MESSAGE,
     PARAMS,
-    LAST_PREPARED = PARAMS,
     /* lies that are told now */
     SAY,
     FRAMES,
@@ -213,15 +212,18 @@ static void swap_frames(unsigned how, const struct input *in)
         quic_conn_probe(c);
 }
 
-/* Bits 0-4: the message (RFC 8446, 4); 5: its type is the first byte; 6, 7: at which level. */
+/* Bits 0-3: the message (RFC 8446, 4); 5: its type is the first byte; 6, 7: at which level. */
 static void say(unsigned how, const struct input *in)
 {
-    static const uint8_t types[32] = {0, 1, 2, 4, 5, 8, 11, 13, 15, 20, 24, 254, 3, 6, 12, 14, 16};
+    static const uint8_t types[16] = {0, 1, 2, 4, 5, 8, 11, 13, 15, 20, 24, 254, 3, 6, 12, 14};
+    static const uint8_t zero[1];
     unsigned level = how >> 6 == 0 ? LIAR_SHORT : (how >> 6) - 1;
 
-    if (!(how & 0x20))
-        liar_say(level, types[how & 31], in->p, in->n);
-    else if (in->n > 0)
+    if (in->n == 0)
+        liar_say(level, types[how & 15], zero, 1);
+    else if (!(how & 0x20))
+        liar_say(level, types[how & 15], in->p, in->n);
+    else
         liar_say(level, in->p[0], in->p + 1, in->n - 1);
     if (w.sides[LIAR].endpoint->conns != NULL)
         quic_conn_wake(w.sides[LIAR].endpoint->conns);
@@ -389,7 +391,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             met = true;
         }
         run(command, arg, &in);
-        if (!(options & BY_HAND) && command != MESSAGE && command != PARAMS)
+        if (!(options & (BY_HAND | THEN_BY_HAND)) && command != MESSAGE && command != PARAMS)
             run_turns(WORLD_TURNS, 0);
     }
     run_turns(WORLD_TURNS, 0);
