@@ -5,6 +5,7 @@
  *   noise     short headers, garbage          garbage   Initials that do not open
  *   initials  valid Initials, each of a new   honest    the same; each Retry is answered with its
  *             connection, answers ignored               token, and no more
+ *   crowd     the same from 1,000 addresses
  *   burst     tokens are collected; all are used at once when the time is over
  *   forged    noise from SOURCE:PORT, which is not ours (needs CAP_NET_RAW)
  *
@@ -165,9 +166,9 @@ static void make_hello(const union qhcp_addr *to)
     quic_tls_unref(tls);
 }
 
-enum kind { NOISE, GARBAGE, INITIALS, HONEST, BURST, FORGED, KINDS };
-static const char *const kinds[KINDS] = {"noise",  "garbage", "initials",
-                                         "honest", "burst",   "forged"};
+enum kind { NOISE, GARBAGE, INITIALS, HONEST, CROWD, BURST, FORGED, KINDS };
+static const char *const kinds[KINDS] = {"noise", "garbage", "initials", "honest",
+                                         "crowd", "burst",   "forged"};
 
 struct flood {
     enum kind kind;
@@ -176,8 +177,30 @@ struct flood {
     uint8_t data[BATCH][SIZE];
     struct iovec bytes[BATCH];
     struct mmsghdr headers[BATCH];
+    uint8_t control[BATCH][CMSG_SPACE(sizeof(struct in_pktinfo))];
+    uint32_t from; /* the address of the next packet, in IPv4 and the host's order; 0: any */
     size_t n;
 };
+
+#define SOURCE 0x7f000042 /* 127.0.0.66: none of those who are measured */
+#define CROWD_SOURCES 1000
+
+static void set_source(struct flood *f, struct msghdr *header)
+{
+    struct in_pktinfo info = {.ipi_spec_dst.s_addr = htonl(f->from)};
+    struct cmsghdr *c;
+
+    if (f->from == 0)
+        return;
+    header->msg_control = f->control[f->n];
+    header->msg_controllen = sizeof f->control[f->n];
+    memset(header->msg_control, 0, header->msg_controllen);
+    c = CMSG_FIRSTHDR(header);
+    c->cmsg_level = IPPROTO_IP;
+    c->cmsg_type = IP_PKTINFO;
+    c->cmsg_len = CMSG_LEN(sizeof info);
+    memcpy(CMSG_DATA(c), &info, sizeof info);
+}
 
 static uint8_t *next_packet(struct flood *f, size_t size)
 {
@@ -186,6 +209,7 @@ static uint8_t *next_packet(struct flood *f, size_t size)
                                                .msg_namelen = address_len(&f->to),
                                                .msg_iov = &f->bytes[f->n],
                                                .msg_iovlen = 1};
+    set_source(f, &f->headers[f->n].msg_hdr);
     return f->data[f->n++];
 }
 
@@ -242,6 +266,8 @@ static void make(struct flood *f)
         memcpy(p + 35, "\0\x44\x8a", 3); /* no token; what is left: 1162 */
         return;
     default:
+        if (f->kind == CROWD)
+            f->from = SOURCE + (f->from - SOURCE + 1) % CROWD_SOURCES;
         random_bytes(id, sizeof id);
         seal(id, sizeof id, NULL, 0, next_packet(f, SIZE));
     }
@@ -254,7 +280,8 @@ static void take_answer(struct flood *f, const uint8_t *p, size_t n)
     ngtcp2_ssize at;
 
     received++;
-    if (n < 40 || (p[0] & 0xf0) != 0xf0 || (f->kind != HONEST && f->kind != BURST))
+    if (n < 40 || (p[0] & 0xf0) != 0xf0 ||
+        (f->kind != HONEST && f->kind != CROWD && f->kind != BURST))
         return;
     at = ngtcp2_pkt_decode_hd_long(&hd, p, n);
     if (at <= 0 || hd.type != NGTCP2_PKT_RETRY || n <= (size_t)at + TAG)
@@ -272,14 +299,32 @@ static void take_answer(struct flood *f, const uint8_t *p, size_t n)
 
 static void take_answers(struct flood *f)
 {
-    uint8_t data[2048];
-    ssize_t n;
+    uint8_t data[2048], control[256];
+    struct iovec bytes = {.iov_base = data, .iov_len = sizeof data};
+    uint32_t from = f->from;
 
     if (f->kind == FORGED)
         return;
-    while ((n = recv(f->fd, data, sizeof data, MSG_DONTWAIT)) > 0)
+    for (;;) {
+        struct msghdr header = {.msg_iov = &bytes,
+                                .msg_iovlen = 1,
+                                .msg_control = control,
+                                .msg_controllen = sizeof control};
+        ssize_t n = recvmsg(f->fd, &header, MSG_DONTWAIT);
+        struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+
+        if (n <= 0)
+            break;
+        if (c != NULL && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            f->from = ntohl(info.ipi_addr.s_addr); /* what it was sent to answers */
+        }
         take_answer(f, data, (size_t)n);
+    }
     flush(f);
+    f->from = from;
 }
 
 static void run(struct flood *f, unsigned long long rate, unsigned seconds)
@@ -345,6 +390,10 @@ int main(int argc, char **argv)
     if (f.fd < 0 || kept == NULL)
         die("no socket");
     (void)setsockopt(f.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    if (f.kind != FORGED && f.to.sa.sa_family == AF_INET) {
+        (void)setsockopt(f.fd, IPPROTO_IP, IP_PKTINFO, &(int){1}, sizeof(int));
+        f.from = SOURCE;
+    }
     make_hello(&f.to);
     run(&f, rate, seconds);
     printf("{\"sent\":%llu,\"received\":%llu,\"retries\":%llu,\"kept\":%zu}\n", sent, received,

@@ -49,10 +49,10 @@ class Server:
 class Flood:
     """A flood under way; result() waits for its end."""
 
-    def __init__(self, kind, port, rate, seconds, *source):
+    def __init__(self, kind, port, rate, seconds, *source, cpu=FLOOD_CPU):
         self.seconds = seconds
         self.popen = subprocess.Popen(
-            ["taskset", "-c", str(FLOOD_CPU), HELPERS / "flood", kind, f"127.0.0.1:{port}", str(rate), str(seconds),
+            ["taskset", "-c", str(cpu), HELPERS / "flood", kind, f"127.0.0.1:{port}", str(rate), str(seconds),
              *source], stdout=subprocess.PIPE, text=True, preexec_fn=lambda: die_with_parent(9))
 
     def running(self):

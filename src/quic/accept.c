@@ -3,8 +3,9 @@
  * What a stranger sends is dropped as early as it shows that it is not.  Bounded are the unfinished
  * handshakes: without a proven address up to retry_above (then a Retry asks for the proof), with
  * one up to QUIC_PROVEN_HOST of a host and QUIC_PROVEN_MAX of all, where the oldest makes room once
- * it has had its time.  A Retry's token is good for one connection.  Whatever is not let in is not
- * answered: its client sends it again, and finds room when others have finished. */
+ * it has had its time; hosts that were welcome before have some places to themselves.  A Retry's
+ * token is good for one connection.  Whatever is not let in is not answered: its client sends it
+ * again, and finds room when others have finished. */
 #include <string.h>
 
 #include "quic/internal.h"
@@ -19,7 +20,7 @@ static uint64_t hash_of(const struct quic_endpoint *e, const ngtcp2_cid *id)
     return quic_lookup_hash(&e->lookup, &key);
 }
 
-static unsigned *host_of(struct quic_endpoint *e, const union qhcp_addr *remote)
+static struct quic_host *host_of(struct quic_endpoint *e, const union qhcp_addr *remote)
 {
     struct quic_key key;
 
@@ -41,10 +42,12 @@ static void make_room(struct quic_endpoint *e, qhcp_nsec now)
 
 static bool has_room(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
 {
-    if (*host_of(e, &packet->remote) >= QUIC_PROVEN_HOST)
+    const struct quic_host *host = host_of(e, &packet->remote);
+
+    if (host->proven >= QUIC_PROVEN_HOST)
         return false;
     make_room(e, now);
-    return e->n_proven < QUIC_PROVEN_MAX;
+    return e->n_proven < QUIC_PROVEN_MAX + (host->known ? QUIC_PROVEN_KNOWN : 0);
 }
 
 static void enter(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
@@ -53,7 +56,7 @@ static void enter(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *
 
     c->proven_at = now;
     c->proven_host = host_of(e, &packet->remote);
-    ++*c->proven_host;
+    c->proven_host->proven++;
     c->proven_prev = e->proven_last;
     if (e->proven_last)
         e->proven_last->proven_next = c;
@@ -69,7 +72,7 @@ void quic_accept_leave(struct quic_conn *c)
 
     if (c->proven_host == NULL)
         return;
-    --*c->proven_host;
+    c->proven_host->proven--;
     c->proven_host = NULL;
     if (c->proven_prev)
         c->proven_prev->proven_next = c->proven_next;
@@ -80,6 +83,11 @@ void quic_accept_leave(struct quic_conn *c)
     else
         e->proven_last = c->proven_prev;
     e->n_proven--;
+}
+
+void quic_conn_welcome(struct quic_conn *c)
+{
+    host_of(c->endpoint, &c->remote)->known = true;
 }
 
 /* May a token of ours begin a connection?  Fills in *ret, the ID before the Retry. */

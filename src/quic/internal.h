@@ -46,6 +46,9 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
 /* Unfinished handshakes with a proven address.  One is some 60 kB and 0.5 ms of CPU. */
 #define QUIC_PROVEN_MAX 256
 #define QUIC_PROVEN_HOST 64
+#define QUIC_PROVEN_KNOWN                                                                          \
+    64 /* more than QUIC_PROVEN_MAX, for hosts that quic_conn_welcome named                        \
+        */
 #define QUIC_PROVEN_AGE NSEC_PER_SEC /* from then on it makes room for another, if need be */
 #define QUIC_HOSTS 1024              /* are counted apart, but for chance meetings */
 #define QUIC_CLOSING_MAX 512 /* ended connections that are remembered, some 500 bytes each */
@@ -132,7 +135,7 @@ struct quic_conn {
     /* A server's, while its handshake is under way and came with a Retry's token. */
     struct quic_conn *proven_next, *proven_prev;
     qhcp_nsec proven_at;
-    unsigned *proven_host; /* its host's count; NULL: it is none of these */
+    struct quic_host *proven_host; /* NULL: it is none of these */
 
     qhcp_nsec last; /* ngtcp2 aborts where time runs backwards (trap 5): never below this */
     qhcp_nsec connected_at;
@@ -197,6 +200,12 @@ struct quic_bucket {
     unsigned tokens;
 };
 
+/* A host's unfinished proven handshakes; and was it welcome once? */
+struct quic_host {
+    unsigned proven;
+    bool known;
+};
+
 struct quic_ids {
     uint8_t prefix[QUIC_PREFIX];
     uint64_t secret[2];
@@ -219,7 +228,7 @@ struct quic_endpoint {
     struct used used;                                       /* Retry tokens, by connection ID */
     struct quic_conn *proven_first, *proven_last;           /* oldest first */
     size_t n_proven;
-    unsigned hosts[QUIC_HOSTS]; /* how many of them each has */
+    struct quic_host hosts[QUIC_HOSTS];
     struct quic_closing *closing_first, *closing_last;
     size_t n_closing;
     struct quic_answer answers[QUIC_ANSWERS];

@@ -151,6 +151,10 @@ struct quic_dial {
 int quic_dial(struct quic_endpoint *e, qhcp_nsec now, const struct quic_dial *dial,
               struct quic_conn **ret);
 
+/* Server: this peer has shown that it belongs here: its host finds room for handshakes when
+ * strangers' have taken all other. */
+void quic_conn_welcome(struct quic_conn *c);
+
 void quic_conn_set_user(struct quic_conn *c, void *user);
 void *quic_conn_user(const struct quic_conn *c);
 void quic_conn_remote(const struct quic_conn *c, union qhcp_addr *ret);

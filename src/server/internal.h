@@ -34,9 +34,14 @@
 #define SERVER_FILES_CHECK (10 * NSEC_PER_SEC)   /* the files are looked at this often */
 #define SERVER_STATE_CHECK (3600 * NSEC_PER_SEC) /* certificates that run out are renewed */
 #define SERVER_NOTICE (86400 * NSEC_PER_SEC)
-#define SERVER_MAX_MEMBERS 2048    /* sessions; 8 for each of LIMIT_KEYS keys, whatever others do */
-#define SERVER_MAX_STRANGERS 1024  /* of them without an accepted HELLO; the oldest makes room */
-#define SERVER_WARNINGS 10         /* log lines a second about peers */
+#define SERVER_MAX_MEMBERS 2048 /* sessions; 8 for each of LIMIT_KEYS keys, whatever others do */
+/* Of them without an accepted HELLO, some 70 kB each; the oldest makes room.  More than handshakes
+ * can be under way (SERVER_RETRY_ABOVE, quic's 256 and 64). */
+#define SERVER_MAX_STRANGERS 512
+#define SERVER_GIVE_BACK                                                                           \
+    32                     /* connections fewer than there were: memory goes back to the system    \
+                            */
+#define SERVER_WARNINGS 10 /* log lines a second about peers */
 #define SERVER_UPDATES_PER_SEC 10  /* CONFIG_UPDATEs of one peer: each costs a signature's check */
 #define SERVER_FRAMES_PER_SEC 4000 /* of one peer; its checks come 1 ms apart at most */
 
@@ -101,6 +106,7 @@ struct qhcp_server {
     size_t max_members; /* SERVER_MAX_MEMBERS */
     unsigned warned;    /* about peers since warned_since */
     qhcp_nsec warned_since;
+    size_t most; /* connections at once since memory was last given back */
     struct heap heap;
     bool stopping;
     bool finished; /* stopping, and nobody is waited for any more: all are closed */

@@ -105,6 +105,7 @@ static void hello(struct peer *p, qhcp_nsec now, const struct wire_hello *m)
     }
     snprintf(p->kid, sizeof p->kid, "%s", grant.kid);
     roster_admit(p);
+    quic_conn_welcome(p->conn);
     /* A check's token has no other right, and it comes each minute. */
     server_log(p->server, grant.scopes == AUTH_SCOPE_HEALTH ? QHCP_LOG_DEBUG : QHCP_LOG_INFO,
                "load balancer \"%s\" watches this server (token of %s, key %s)", p->lb_id,
@@ -214,6 +215,7 @@ static int peer_accepted(void *ctx, struct quic_conn *c)
     snprintf(p->lb_id, sizeof p->lb_id, "?");
     session_server_init(&p->session, &s->self, s->now);
     roster_add(s, p);
+    s->most = count + 1 > s->most ? count + 1 : s->most;
     quic_conn_set_user(c, p);
     peer_rearm(p);
     return 0;

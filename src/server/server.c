@@ -1,4 +1,5 @@
 /* The server's public functions: configuration, packets, time, the end. */
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,6 +233,16 @@ qhcp_nsec qhcp_server_deadline(const struct qhcp_server *s)
     return s->stopping ? nsec_min(at, s->stop_at) : at;
 }
 
+/* What a crowd of strangers took, the C library would keep for the next one. */
+static void give_back(struct qhcp_server *s)
+{
+    size_t count = s->strangers.count + s->members.count;
+
+    if (s->most >= count + SERVER_GIVE_BACK)
+        malloc_trim(0);
+    s->most = count;
+}
+
 void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now)
 {
     size_t most = s->heap.count; /* each at most once a call */
@@ -244,6 +255,8 @@ void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now)
         server_measure(s, now);
         condition_measured(s, now);
     }
+    if (s->files_at <= now)
+        give_back(s);
     if (s->files_at <= now || s->renew_at <= now)
         trust_refresh(s, now);
     if (s->stopping && s->stop_at <= now)

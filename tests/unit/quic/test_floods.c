@@ -72,7 +72,41 @@ static void unfinished_handshakes_are_bounded_by_host_and_in_all(void **state)
     assert_int_equal(p.server.endpoint->n_proven, 0);
     assert_null(p.server.endpoint->proven_first);
     for (size_t i = 0; i < QUIC_HOSTS; i++)
-        assert_int_equal(p.server.endpoint->hosts[i], 0);
+        assert_int_equal(p.server.endpoint->hosts[i].proven, 0);
+    pair_deinit(&p);
+}
+
+/* The proof of an address is no proof of good will; a session is. */
+static void a_host_that_was_welcome_finds_room(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    restart(&p, 0);
+    p.client.addr.in.sin_addr.s_addr = htonl(0x0c000000);
+    pair_connect(&p);
+    quic_conn_welcome(p.server.conn);
+    quic_conn_close(p.server.conn, 0, "");
+    world_run(&p.world, NSEC_PER_MSEC, NULL);
+    p.world.tap = only_retries;
+    for (uint32_t host = 0; host < 8; host++) {
+        p.client.addr.in.sin_addr.s_addr = htonl(0x0b000000 + host);
+        for (unsigned i = 0; i < QUIC_PROVEN_HOST; i++)
+            world_dial(&p.client, &p.server, "a.example");
+        world_run(&p.world, 2 * NSEC_PER_MSEC, NULL);
+    }
+    assert_int_equal(p.server.endpoint->n_proven, QUIC_PROVEN_MAX);
+    p.world.tap = NULL;
+    p.client.connected = 0;
+    p.client.addr.in.sin_addr.s_addr = htonl(0x0d000000); /* the twin, a host as any other */
+    world_dial(&p.client, &p.server, "a.example");
+    world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
+    assert_int_equal(p.client.connected, 0);
+    p.client.addr.in.sin_addr.s_addr = htonl(0x0c000000);
+    world_dial(&p.client, &p.server, "a.example");
+    world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
+    assert_int_equal(p.client.connected, 1);
     pair_deinit(&p);
 }
 
@@ -255,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unfinished_handshakes_are_bounded_by_host_and_in_all),
+        cmocka_unit_test(a_host_that_was_welcome_finds_room),
         cmocka_unit_test(a_retry_token_is_good_for_one_connection),
         cmocka_unit_test(a_proven_initial_that_is_sent_again_goes_on),
         cmocka_unit_test(used_tokens_are_remembered_for_their_lifetime_and_bounded),
