@@ -58,33 +58,53 @@ static bool is_name(const char *host)
     return host[0] != '\0' && !digits;
 }
 
-static int parse_v6(struct address *a)
+int address_find_zone(struct address *a)
 {
-    char *scope = strchr(a->host, '%');
+    const char *zone = strchr(a->host, '%');
+
+    if (!zone || a->addr.sa.sa_family != AF_INET6)
+        return 0;
+    a->addr.in6.sin6_scope_id = if_nametoindex(zone + 1);
+    return a->addr.in6.sin6_scope_id != 0 ? 0 : QHCP_E_NOT_FOUND;
+}
+
+/* NULL, or why not. */
+static const char *parse_v6(struct address *a)
+{
+    char *zone = strchr(a->host, '%');
     struct sockaddr_in6 *in6 = &a->addr.in6;
     int ok;
 
-    if (scope)
-        *scope = '\0';
+    if (zone)
+        *zone = '\0';
     ok = inet_pton(AF_INET6, a->host, &in6->sin6_addr);
-    if (scope) {
-        *scope = '%';
-        in6->sin6_scope_id = if_nametoindex(scope + 1);
-        if (in6->sin6_scope_id == 0)
-            return QHCP_E_PARSE;
-    }
+    if (zone)
+        *zone = '%';
     if (ok != 1)
-        return QHCP_E_PARSE;
+        return "not an IPv6 address between the brackets";
     in6->sin6_family = AF_INET6;
     in6->sin6_port = htons(a->port);
     a->literal = true;
-    return 0;
+    if (address_find_zone(a) != 0)
+        return "this machine has no interface of that name";
+    if (!zone && IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+        return "a link-local address needs its interface, as in [fe80::1%eth0]:4243";
+    return NULL;
+}
+
+/* Addresses that no single host has. */
+static bool is_many(const union qhcp_addr *a)
+{
+    if (a->sa.sa_family == AF_INET6)
+        return IN6_IS_ADDR_MULTICAST(&a->in6.sin6_addr);
+    return a->sa.sa_family == AF_INET && (IN_MULTICAST(ntohl(a->in.sin_addr.s_addr)) ||
+                                          a->in.sin_addr.s_addr == INADDR_BROADCAST);
 }
 
 int address_parse(const char *text, struct address *ret, char *words, size_t words_cap)
 {
     struct address a = {0};
-    const char *host = text, *colon = strrchr(text, ':');
+    const char *host = text, *colon = strrchr(text, ':'), *why;
     size_t n;
     bool bracket = text[0] == '[';
 
@@ -111,8 +131,9 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
     if (parse_port(colon + 1, &a.port) != 0)
         return refuse(words, words_cap, text, "the port must be a number from 1 to 65535");
     if (bracket) {
-        if (parse_v6(&a) != 0)
-            return refuse(words, words_cap, text, "not an IPv6 address between the brackets");
+        why = parse_v6(&a);
+        if (why)
+            return refuse(words, words_cap, text, why);
     } else if (inet_pton(AF_INET, a.host, &a.addr.in.sin_addr) == 1) {
         a.addr.in.sin_family = AF_INET;
         a.addr.in.sin_port = htons(a.port);
@@ -120,13 +141,15 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
     } else if (!is_name(a.host)) {
         return refuse(words, words_cap, text, "the host is neither a name nor an address");
     }
+    if (is_many(&a.addr))
+        return refuse(words, words_cap, text, "a multicast or broadcast address is no host's");
     *ret = a;
     return 0;
 }
 
 void address_format(const union qhcp_addr *addr, char *ret, size_t cap)
 {
-    char host[INET6_ADDRSTRLEN], scope[16] = "";
+    char host[INET6_ADDRSTRLEN], name[IF_NAMESIZE], scope[IF_NAMESIZE + 1] = "";
 
     switch (addr->sa.sa_family) {
     case AF_INET:
@@ -135,7 +158,9 @@ void address_format(const union qhcp_addr *addr, char *ret, size_t cap)
         break;
     case AF_INET6:
         inet_ntop(AF_INET6, &addr->in6.sin6_addr, host, sizeof host);
-        if (addr->in6.sin6_scope_id != 0)
+        if (addr->in6.sin6_scope_id != 0 && if_indextoname(addr->in6.sin6_scope_id, name))
+            snprintf(scope, sizeof scope, "%%%s", name);
+        else if (addr->in6.sin6_scope_id != 0)
             snprintf(scope, sizeof scope, "%%%u", (unsigned)addr->in6.sin6_scope_id);
         snprintf(ret, cap, "[%s%s]:%u", host, scope, ntohs(addr->in6.sin6_port));
         break;

@@ -7,7 +7,7 @@
 #include <qhcp/types.h>
 
 #define ADDRESS_HOST 254 /* a DNS name of 253 bytes and its NUL */
-#define ADDRESS_TEXT 64  /* "[v6%scope]:port" and its NUL */
+#define ADDRESS_TEXT 72  /* "[v6%interface]:port" and its NUL */
 
 struct address {
     char host[ADDRESS_HOST]; /* without brackets */
@@ -19,6 +19,10 @@ struct address {
 /* "name:port", "v4:port", "[v6]:port"; an IPv6 literal without brackets is refused, since its end
  * is a guess.  QHCP_E_PARSE with words that quote the text. */
 int address_parse(const char *text, struct address *ret, char *words, size_t words_cap);
+
+/* Looks again for the interface that a literal names (fe80::1%eth0): one that was made anew has
+ * another number.  QHCP_E_NOT_FOUND: there is none. */
+int address_find_zone(struct address *a);
 
 #define ADDRESS_KEY (ADDRESS_HOST + 8)
 

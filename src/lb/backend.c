@@ -157,6 +157,8 @@ static void dial(struct backend *b, qhcp_nsec now)
     credentials_refresh(b->lb, now);
     health_dialed(&b->health, now);
     if (b->address.literal) {
+        (void)address_find_zone(&b->address); /* without one the attempt fails, in words */
+        b->addrs[0] = b->address.addr;
         start_round(b, now);
         return;
     }

@@ -397,7 +397,7 @@ void credentials_notice(const struct backend *b, char *ret, size_t cap)
     ret[0] = '\0';
     if (revoked_notice(b, ret, cap))
         return;
-    if (state_expiry_words(b->address.host, b->peer_expires,
+    if (state_expiry_words(b->address.host, !b->lb->config->cert_file, b->peer_expires,
                            b->lb->config->wall_clock(b->lb->config->ctx), ret, cap))
         return;
     if (b->key_at > 0 && b->lb->key)

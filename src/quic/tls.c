@@ -278,17 +278,32 @@ static int on_verify(gnutls_session_t session)
     return judge_peer(quic_tls_conn(session)) == 0 ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
+/* An address is none (RFC 6066, 3), and servers refuse a name with an underscore. */
+static bool can_be_sni(const char *name)
+{
+    struct in_addr literal;
+
+    return inet_pton(AF_INET, name, &literal) != 1 && strpbrk(name, ":_") == NULL;
+}
+
+/* Without the dot at its end. */
+static size_t sni_len(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n > 1 && name[n - 1] == '.' ? n - 1 : n;
+}
+
 static int configure_client(struct quic_conn *c, const struct quic_dial *dial)
 {
-    struct in6_addr literal;
     struct slice session;
 
     if (ngtcp2_crypto_gnutls_configure_client_session(c->session) != 0)
         return QHCP_E_TLS;
     if (!c->tls->insecure)
         gnutls_session_set_verify_function(c->session, on_verify);
-    if (inet_pton(AF_INET, c->name, &literal) != 1 && strchr(c->name, ':') == NULL &&
-        gnutls_server_name_set(c->session, GNUTLS_NAME_DNS, c->name, strlen(c->name)) != 0)
+    if (can_be_sni(c->name) &&
+        gnutls_server_name_set(c->session, GNUTLS_NAME_DNS, c->name, sni_len(c->name)) != 0)
         return QHCP_E_TLS;
     /* A ticket that GnuTLS cannot read is no reason to fail: the handshake is a full one. */
     if (dial->ticket.n > 0 && quic_ticket_open(dial->ticket, c->tls->fingerprint, c->name,

@@ -18,6 +18,7 @@
 
 #define RSA_BITS 8192 /* a signature of 65536 bits takes 20 s to verify */
 #define RSA_EXPONENT_BITS 64
+#define NO_NAME "no name"
 
 enum {
     ALERT_BAD_CERTIFICATE = 42,
@@ -140,11 +141,9 @@ static bool match_dns(const char *pattern, size_t n, const char *name)
            strncasecmp(pattern + 1, name + label, n - 1) == 0;
 }
 
-bool quic_verify_name(gnutls_x509_crt_t cert, const char *name)
+/* As an iPAddress with this literal; with none of it as a dNSName, whatever it is. */
+static bool has_name(gnutls_x509_crt_t cert, const char *name, const uint8_t *literal, size_t len)
 {
-    uint8_t literal[16];
-    size_t literal_len = parse_literal(name, literal);
-
     for (unsigned i = 0;; i++) {
         char san[512];
         size_t n = sizeof(san);
@@ -154,13 +153,17 @@ bool quic_verify_name(gnutls_x509_crt_t cert, const char *name)
             continue;
         if (type < 0)
             return false;
-        if (literal_len > 0) {
-            if (type == GNUTLS_SAN_IPADDRESS && n == literal_len && memcmp(san, literal, n) == 0)
-                return true;
-        } else if (type == GNUTLS_SAN_DNSNAME && match_dns(san, n, name)) {
+        if (len > 0 ? type == GNUTLS_SAN_IPADDRESS && n == len && memcmp(san, literal, n) == 0
+                    : type == GNUTLS_SAN_DNSNAME && match_dns(san, n, name))
             return true;
-        }
     }
+}
+
+bool quic_verify_name(gnutls_x509_crt_t cert, const char *name)
+{
+    uint8_t literal[16];
+
+    return has_name(cert, name, literal, parse_literal(name, literal));
 }
 
 static void append(char *text, size_t cap, const char *piece)
@@ -208,7 +211,7 @@ static void list_names(gnutls_x509_crt_t cert, char *ret, size_t cap)
         append(ret, cap, piece);
     }
     if (shown == 0)
-        append(ret, cap, "no name");
+        append(ret, cap, NO_NAME);
     make_printable(ret);
 }
 
@@ -348,10 +351,31 @@ static int check_chain(const struct quic_trust *t, gnutls_x509_crt_t *certs, uns
     return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate refused");
 }
 
+/* Two slips of those who issue certificates by hand have words of their own. */
+static void other_name(gnutls_x509_crt_t leaf, const char *name, struct quic_judgement *ret)
+{
+    bool dns = has_name(leaf, name, NULL, 0);
+    uint8_t literal[16];
+    char names[128];
+
+    list_names(leaf, names, sizeof(names));
+    if (parse_literal(name, literal) > 0 && dns)
+        snprintf(ret->words, sizeof(ret->words),
+                 "certificate has %.60s as a DNS name: an address has to be an iPAddress entry of "
+                 "its subjectAltName (openssl: IP:%.60s)",
+                 name, name);
+    else if (strcmp(names, NO_NAME) == 0)
+        snprintf(ret->words, sizeof(ret->words),
+                 "certificate is for " NO_NAME ", not %.100s: it has no subjectAltName with one, "
+                 "and the common name is not looked at",
+                 name);
+    else
+        snprintf(ret->words, sizeof(ret->words), "certificate is for %s, not %.100s", names, name);
+}
+
 static int judge(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned n, const char *name,
                  time_t now, struct quic_judgement *ret)
 {
-    char names[128];
     int rv;
 
     /* The leaf's dates come after its issuer: a stranger's certificate that has also expired is
@@ -368,8 +392,7 @@ static int judge(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned 
     }
     if (rv != 0 || name == NULL || quic_verify_name(certs[0], name))
         return rv;
-    list_names(certs[0], names, sizeof(names));
-    snprintf(ret->words, sizeof(ret->words), "certificate is for %s, not %.100s", names, name);
+    other_name(certs[0], name, ret);
     return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate is for another name");
 }
 

@@ -198,7 +198,8 @@ static void tell_notices(struct qhcp_server *s, qhcp_nsec now)
     if (s->state.notice[0] != '\0')
         server_log(s, QHCP_LOG_WARNING, "%s", s->state.notice);
     if (state_read_file(s->cert_path, false, PEM_MAX, &cert, NULL, words, sizeof words) == 0 &&
-        state_expiry_notice(cert, s->config.wall_clock(s->config.ctx), words, sizeof words))
+        state_expiry_notice(cert, !s->config.cert_file, s->config.wall_clock(s->config.ctx), words,
+                            sizeof words))
         server_log(s, QHCP_LOG_WARNING, "%s: %s", s->cert_path, words);
     free(cert);
 }

@@ -22,28 +22,34 @@ static void ends_in(int64_t expires, int64_t now, char *ret, size_t cap)
 }
 
 /* names: as --server takes them; first: what begins the sentence. */
-static void compose(const char *first, const char *names, int64_t expires, int64_t now, char *words,
-                    size_t cap)
+static void compose(const char *first, const char *names, bool ours, int64_t expires, int64_t now,
+                    char *words, size_t cap)
 {
     char when[64];
 
     ends_in(expires, now, when, sizeof when);
+    if (!ours) {
+        snprintf(words, cap, "certificate of %s %s: it is to be renewed where it was issued", first,
+                 when);
+        return;
+    }
     snprintf(words, cap,
              "certificate of %s %s: run `qhcp keys export --server %s --out F` on the machine with "
              "the CA, and `qhcp keys import F` on the server",
              first, when, names);
 }
 
-bool state_expiry_words(const char *name, int64_t expires, int64_t now, char *words,
+bool state_expiry_words(const char *name, bool ours, int64_t expires, int64_t now, char *words,
                         size_t words_cap)
 {
     if (expires == 0 || expires - now > PKI_RENEW_BEFORE)
         return false;
-    compose(name, name, expires, now, words, words_cap);
+    compose(name, name, ours, expires, now, words, words_cap);
     return true;
 }
 
-bool state_expiry_notice(const char *cert_pem, int64_t now, char *words, size_t words_cap)
+bool state_expiry_notice(const char *cert_pem, bool ours, int64_t now, char *words,
+                         size_t words_cap)
 {
     const struct words silent = {NULL, 0};
     struct names *names = calloc(1, sizeof *names);
@@ -63,8 +69,8 @@ bool state_expiry_notice(const char *cert_pem, int64_t now, char *words, size_t 
     for (size_t i = 0; i < names->n && at + NAMES_TEXT < sizeof list; i++)
         at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? "," : "", names->at[i]);
     if (expires - now <= PKI_RENEW_BEFORE)
-        compose(names->n ? names->at[0] : "this server", list[0] ? list : "NAME", expires, now,
-                words, words_cap);
+        compose(names->n ? names->at[0] : "this server", list[0] ? list : "NAME", ours, expires,
+                now, words, words_cap);
     free(names);
     return expires - now <= PKI_RENEW_BEFORE;
 }

@@ -85,8 +85,10 @@ static size_t label_of(const char *p)
     if (n == 0 || n > 63 || p[0] == '-' || p[n - 1] == '-')
         return 0;
     for (size_t i = 0; i < n; i++)
-        if (!isascii((unsigned char)p[i]) || (!isalnum((unsigned char)p[i]) && p[i] != '-'))
-            return 0;
+        if (!isascii((unsigned char)p[i]) ||
+            (!isalnum((unsigned char)p[i]) && p[i] != '-' && p[i] != '_'))
+            return 0; /* underscores: no host name has one by the book, every second container does
+                       */
     return n;
 }
 

@@ -10,8 +10,9 @@
 #include "base/slice.h"
 #include "state/words.h"
 
-/* A certificate travels in the handshake's first flight: 96 names keep it near 3 kB. */
-#define NAMES_MAX 96
+/* Names of one certificate, which travels in the handshake's first flight: so many IPv4 addresses
+ * are 2 kB of it, which fit into what may be sent before the client has proved its address. */
+#define NAMES_MAX 320
 #define NAMES_TEXT 254 /* a DNS name of 253 bytes and its NUL */
 /* A name of this host is dropped from the certificate this long after it was last seen, in seconds:
  * containers and network namespaces that share one state directory see different addresses, and
@@ -41,8 +42,9 @@ int names_normal(const char *text, char ret[NAMES_TEXT], const struct words *w);
 int names_parse(const char *list, struct names *ret, const struct words *w);
 
 /* localhost, 127.0.0.1, ::1, the host's name, what /etc/hosts calls it (no question to the network:
- * the start must not hang on a dead resolver), and the addresses of all interfaces. */
-void names_of_host(struct names *ret);
+ * the start must not hang on a dead resolver), and the addresses of all interfaces.  Returns how
+ * many of these there was no room for. */
+size_t names_of_host(struct names *ret);
 
 /* "a, b, c", cut with "and N more". */
 void names_list(const struct names *names, char *ret, size_t cap);

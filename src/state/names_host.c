@@ -71,21 +71,24 @@ static bool link_local(const struct sockaddr *a)
            IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
 }
 
-static void add_address(struct names *names, const struct sockaddr *a)
+/* False: there was no room for it. */
+static bool add_address(struct names *names, const struct sockaddr *a)
 {
     socklen_t len =
         a->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     char text[NI_MAXHOST];
 
     if (getnameinfo(a, len, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0)
-        return;
+        return true;
     text[strcspn(text, "%")] = '\0'; /* the zone is no part of the address */
     add_normal(names, text);
+    return names_have(names, text);
 }
 
-void names_of_host(struct names *ret)
+size_t names_of_host(struct names *ret)
 {
     struct ifaddrs *all = NULL;
+    size_t left_out = 0;
 
     ret->n = 0;
     add_normal(ret, "localhost");
@@ -93,12 +96,13 @@ void names_of_host(struct names *ret)
     add_normal(ret, "::1");
     add_host_names(ret);
     if (getifaddrs(&all) != 0)
-        return;
+        return 0;
     for (int local = 0; local < 2; local++) /* link-local ones last, should the list fill up */
         for (const struct ifaddrs *i = all; i; i = i->ifa_next)
             if (i->ifa_addr &&
                 (i->ifa_addr->sa_family == AF_INET || i->ifa_addr->sa_family == AF_INET6) &&
                 link_local(i->ifa_addr) == (local == 1))
-                add_address(ret, i->ifa_addr);
+                left_out += !add_address(ret, i->ifa_addr);
     freeifaddrs(all);
+    return left_out;
 }

@@ -22,11 +22,17 @@ static int bring_up(struct state *s, int64_t now, const struct words *w)
 {
     struct names *host = calloc(1, sizeof *host);
     const struct make m = {.dir = s->dir, .host = host, .now = now, .w = w};
+    size_t left_out;
     int fd, error = host ? lock_take(s->dir, &fd, w) : words_fail(w, QHCP_E_NOMEM, "out of memory");
 
     if (!error) {
-        names_of_host(host);
+        left_out = names_of_host(host);
         error = make_all(&m, s);
+        if (!error && !s->imported && left_out > 0 && s->notice[0] == '\0')
+            snprintf(s->notice, sizeof s->notice,
+                     "%zu addresses of this machine are not in its certificate, which holds %d "
+                     "names: dial a name instead, or `qhcp keys export --server ADDRESS`",
+                     left_out, NAMES_MAX);
         if (!error)
             ticket_prune(s->dir, now);
         lock_drop(fd);

@@ -87,9 +87,11 @@ int state_load_server(const struct state *s, char **ret_cert, char **ret_key, ch
 /* From 30 days before a certificate's end: words that tell when, and the command to run.  False
  * (words untouched) while there is nothing to say.  state_expiry_notice looks at the first
  * certificate of a PEM text and takes its names from it; state_expiry_words is for who knows a
- * peer's name and end only (unix seconds; 0: unknown). */
-bool state_expiry_notice(const char *cert_pem, int64_t now, char *words, size_t words_cap);
-bool state_expiry_words(const char *name, int64_t expires, int64_t now, char *words,
+ * peer's name and end only (unix seconds; 0: unknown).  ours: it comes from `qhcp keys`; else
+ * there is no command to tell. */
+bool state_expiry_notice(const char *cert_pem, bool ours, int64_t now, char *words,
+                         size_t words_cap);
+bool state_expiry_words(const char *name, bool ours, int64_t expires, int64_t now, char *words,
                         size_t words_cap);
 
 /* The path of a file in the directory, by its name above. */

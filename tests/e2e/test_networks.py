@@ -4,7 +4,7 @@ import socket
 import struct
 
 from lib.case import SLOW
-from lib.net import ip
+from lib.net import ip, run
 from lib.raw import RawCase, wait_log
 
 LB_PORT, PORT = 4242, 4243
@@ -87,6 +87,39 @@ class Networks(RawCase):
         lb.wait_event("up", 10, since=at)
         lb.wait_status(lambda s: s["servers"][0]["server_id"] == "new", 5)
         self.assertIn("reached from UDP port", lb.errors())
+
+    def test_a_link_local_server_is_followed_when_its_interface_is_made_anew(self):
+        self.server_ns, self.lb_ns = self.namespace("server"), self.namespace("lb")
+        self.lb_ns.link(self.server_ns, "fe80::1/64", "fe80::2/64")
+        self.ready_server(PORT, ip="::", namespace=self.server_ns)
+        place = f"[fe80::2%veth0]:{PORT}"
+        lb = self.lb([place], "--log-level", "debug", namespace=self.lb_ns)
+        lb.wait_event("up", 10)
+        with self.lb_ns:
+            before = socket.if_nametoindex("veth0")
+            ip("link", "delete", "veth0")
+        at, down = lb.wait_event("down", 10)
+        self.assertEqual(down["address"], place)
+        self.lb_ns.link(self.server_ns, "fe80::1/64", "fe80::2/64")
+        with self.lb_ns:
+            self.assertNotEqual(socket.if_nametoindex("veth0"), before)
+        lb.wait_event("up", 10, since=at)
+        status, out, _ = self.qhcp("check", f"[fe80::2]:{PORT}", namespace=self.lb_ns)
+        self.assertEqual(status, 3)
+        self.assertIn("needs its interface", out)
+
+    def test_a_machine_with_hundreds_of_addresses_is_found_at_each(self):
+        self.linked()
+        with self.server_ns:
+            batch = "".join(f"address add 10.79.{i // 250}.{i % 250 + 1}/32 dev veth0\n" for i in range(400))
+            run("ip", "-batch", "-", input=batch)
+        server = self.ready_server(PORT, namespace=self.server_ns)
+        wait_log(server, r"\d\d addresses of this machine are not in its certificate", 5 * SLOW)
+        with self.lb_ns:
+            ip("route", "add", "10.79.0.0/16", "via", SERVER)
+        for address, wanted in (("10.79.1.3", 0), ("10.79.1.150", 3)):
+            status, out, _ = self.qhcp("check", f"{address}:{PORT}", namespace=self.lb_ns)
+            self.assertEqual(status, wanted, out)
 
     def lead_to(self, target):
         self.server_ns.nft("table ip n { chain p { type nat hook prerouting priority -100; }; }\n"

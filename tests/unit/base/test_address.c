@@ -5,6 +5,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <net/if.h>
+
 #include "base/address.h"
 #include <qhcp/error.h>
 
@@ -53,6 +55,10 @@ static void bad_addresses_are_refused_and_quoted(void **state)
         "a:+1",
         "a:4243x",
         "[fe80::1%nosuchif0]:1",
+        "[fe80::1]:1",
+        "[ff02::1]:1",
+        "224.0.0.1:1",
+        "255.255.255.255:1",
     };
     char words[512];
     struct address a;
@@ -63,6 +69,23 @@ static void bad_addresses_are_refused_and_quoted(void **state)
             fail_msg("accepted: %s", bad[i]);
         assert_non_null(strstr(words, bad[i]));
     }
+}
+
+static void a_zone_is_found_by_name_and_printed_so(void **state)
+{
+    char words[256], text[ADDRESS_TEXT];
+    struct address a;
+
+    (void)state;
+    assert_int_equal(address_parse("[fe80::1%lo]:4243", &a, words, sizeof words), 0);
+    assert_int_equal(a.addr.in6.sin6_scope_id, if_nametoindex("lo"));
+    address_format(&a.addr, text, sizeof text);
+    assert_string_equal(text, "[fe80::1%lo]:4243");
+    a.addr.in6.sin6_scope_id = 12345; /* as it was before the interface was made anew */
+    assert_int_equal(address_find_zone(&a), 0);
+    assert_int_equal(a.addr.in6.sin6_scope_id, if_nametoindex("lo"));
+    assert_int_not_equal(address_parse("[fe80::1]:4243", &a, words, sizeof words), 0);
+    assert_non_null(strstr(words, "needs its interface"));
 }
 
 static void equality_looks_at_family_address_and_port(void **state)
@@ -85,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_literals_are_told_apart),
         cmocka_unit_test(bad_addresses_are_refused_and_quoted),
+        cmocka_unit_test(a_zone_is_found_by_name_and_printed_so),
         cmocka_unit_test(equality_looks_at_family_address_and_port),
     };
 

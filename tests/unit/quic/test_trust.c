@@ -37,6 +37,7 @@ static void the_dialled_name_must_be_the_certificates(void **state)
 {
     struct cert_spec a = {.cn = "x", .dns = {"a.example"}, .issuer = &trial_ca};
     struct cert_spec b = {.cn = "x", .dns = {"b.example"}, .issuer = &trial_ca};
+    struct cert_spec under = {.cn = "x", .dns = {"web_1"}, .issuer = &trial_ca};
     struct cert_spec wild = {.cn = "x", .dns = {"*.example.net"}, .issuer = &trial_ca};
     struct cert_spec cn_only = {.cn = "a.example", .issuer = &trial_ca};
     struct cert_spec v4 = {.cn = "x", .ip = "192.0.2.7", .issuer = &trial_ca};
@@ -46,16 +47,20 @@ static void the_dialled_name_must_be_the_certificates(void **state)
     (void)state;
     judge(&a, trial_ca.pem, "a.example", NULL);
     judge(&a, trial_ca.pem, "A.Example.", NULL);
+    judge(&under, trial_ca.pem, "web_1", NULL); /* cannot be SNI, so there is none */
+    judge(&under, trial_ca.pem, "web_2", "certificate is for web_1, not web_2");
     judge(&b, trial_ca.pem, "a.example", "certificate is for b.example, not a.example");
     judge(&wild, trial_ca.pem, "one.example.net", NULL);
     judge(&wild, trial_ca.pem, "one.two.example.net", "certificate is for *.example.net");
     judge(&wild, trial_ca.pem, "example.net", "certificate is for *.example.net, not example.net");
-    judge(&cn_only, trial_ca.pem, "a.example", "certificate is for no name, not a.example");
+    judge(&cn_only, trial_ca.pem, "a.example",
+          "certificate is for no name, not a.example: it has no subjectAltName");
     judge(&v4, trial_ca.pem, "192.0.2.7", NULL);
     judge(&v4, trial_ca.pem, "192.0.2.8", "certificate is for 192.0.2.7, not 192.0.2.8");
     judge(&v6, trial_ca.pem, "2001:db8:0::7", NULL);
     judge(&v6, trial_ca.pem, "2001:db8::8", "certificate is for 2001:db8::7, not 2001:db8::8");
-    judge(&dns_ip, trial_ca.pem, "192.0.2.7", "certificate is for 192.0.2.7, not 192.0.2.7");
+    judge(&dns_ip, trial_ca.pem, "192.0.2.7",
+          "certificate has 192.0.2.7 as a DNS name: an address has to be an iPAddress entry");
 }
 
 static void the_certificates_ca_must_be_trusted(void **state)

@@ -282,6 +282,7 @@ static void names_have_one_form_and_bad_ones_are_told(void **state)
                 {"[2001:DB8::1]", "2001:db8::1"},
                 {"2001:db8:0:0::1", "2001:db8::1"},
                 {"a-b.c1", "a-b.c1"},
+                {"Web_1", "web_1"},
                 {"localhost", "localhost"}};
     static const struct {
         const char *text, *why;
@@ -293,7 +294,7 @@ static void names_have_one_form_and_bad_ones_are_told(void **state)
                {"a..b", "neither"},
                {"-a", "neither"},
                {"a-", "neither"},
-               {"a_b", "neither"},
+               {"a\xc3\xa4", "neither"},
                {"1.2.3.4.5", "neither"},
                {"1.2.3", "neither"},
                {"a b", "neither"},
@@ -340,18 +341,21 @@ static void the_end_is_told_from_thirty_days_before_with_the_command(void **stat
 
     make_with(p, "b.example,10.0.0.2", PLACE_NOW);
     pem = place_read(place_path(p, "n/" STATE_CERT), NULL);
-    assert_false(state_expiry_notice(pem, end - 31 * PLACE_DAY, words, sizeof words));
+    assert_false(state_expiry_notice(pem, true, end - 31 * PLACE_DAY, words, sizeof words));
     assert_string_equal(words, "untouched");
-    assert_true(state_expiry_notice(pem, end - 29 * PLACE_DAY, words, sizeof words));
+    assert_true(state_expiry_notice(pem, true, end - 29 * PLACE_DAY, words, sizeof words));
     assert_non_null(strstr(words, "certificate of b.example expires in 29 days"));
     assert_non_null(strstr(words, "`qhcp keys export --server b.example,10.0.0.2 --out F`"));
     assert_non_null(strstr(words, "`qhcp keys import F`"));
-    assert_true(state_expiry_notice(pem, end + 3 * PLACE_DAY, words, sizeof words));
+    assert_true(state_expiry_notice(pem, true, end + 3 * PLACE_DAY, words, sizeof words));
     assert_non_null(strstr(words, "expired 3 days ago"));
     free(pem);
-    assert_false(state_expiry_words("x", 0, PLACE_NOW, words, sizeof words));
-    assert_false(state_expiry_words("x", end, end - 30 * PLACE_DAY - 1, words, sizeof words));
-    assert_true(state_expiry_words("x", end, end - 3600, words, sizeof words));
+    assert_false(state_expiry_words("x", true, 0, PLACE_NOW, words, sizeof words));
+    assert_false(state_expiry_words("x", true, end, end - 30 * PLACE_DAY - 1, words, sizeof words));
+    assert_true(state_expiry_words("x", false, end, end - 20 * PLACE_DAY, words, sizeof words));
+    assert_non_null(strstr(words, "certificate of x expires in 20 days ("));
+    assert_null(strstr(words, "qhcp keys"));
+    assert_true(state_expiry_words("x", true, end, end - 3600, words, sizeof words));
     assert_non_null(strstr(words, "expires in 1 hour ("));
 }
 
