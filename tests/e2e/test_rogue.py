@@ -88,20 +88,29 @@ class Rogue(RawCase):
         self.assertEqual(events, [("connecting", "up")])
         self.assert_stops(lb)
 
-    def test_a_certificate_that_takes_long_to_read_is_not_read(self):
-        # GnuTLS needs half a second for this one, and all servers' checks would wait for it.
+    def many_names(self):
+        """(certificate, key): GnuTLS needs half a second to read it, and all servers' checks would wait."""
         config = self.dir / "many.cnf"
         config.write_text("[req]\ndistinguished_name = dn\nprompt = no\n[dn]\nCN = localhost\n" +
                           "".join(f"{i}.C = DE\n" for i in range(2200)), encoding="ascii")
-        cert, key = self.dir / "many.pem", self.dir / "many-key.pem"
+        cert, key = str(self.dir / "many.pem"), str(self.dir / "many-key.pem")
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 key, "-out", cert, "-config", config)
-        good, bad = free_port(), free_port()
+        return cert, key
+
+    def test_a_certificate_that_takes_long_to_read_is_not_read(self):
+        cert, key = self.many_names()
+        good, bad, strict = free_port(), free_port(), free_port()
         self.ready_server(good)
-        peer = self.rogue("listen", f"127.0.0.1:{bad}", str(cert), str(key), name="many names")
+        peer = self.rogue("listen", f"127.0.0.1:{bad}", cert, key, name="many names")
         peer.wait_line(lambda line: line == "listening", 5 * SLOW)
         lb = self.lb([f"localhost:{good}", f"localhost:{bad}"])
         code, line = self.result(peer)
         self.assertEqual(code, 0x12a, line)
         lb.wait_status(lambda status: [s["state"] for s in status["servers"]] == ["up", "down"] and
                        "larger than 16384 bytes" in status["servers"][1]["reason"], 10)
+        self.ready_server(strict, "--client-ca", self.state / "ca/ca.pem")
+        code, line = self.result(self.rogue("dial", f"127.0.0.1:{strict}", f"cert={cert}", f"key={key}",
+                                            name="many names too"))
+        self.assertEqual(code, 0x12a, line)
+        self.assertIn("larger than 16384 bytes", line)

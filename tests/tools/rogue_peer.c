@@ -3,9 +3,10 @@
  *   rogue_peer dial ADDRESS:PORT [NAME=VALUE ...]
  *   rogue_peer listen ADDRESS:PORT CERT-PEM KEY-PEM [NAME=VALUE ...]
  *
- * NAME is what it does wrong, VALUE in hex but for alpn: params (appended to its transport
- * parameters), without (the ids of those it leaves out), noparams, alpn, handshake and app (frames,
- * before the end of the handshake and after).  Then it sends a PING.  One line for each connection:
+ * NAME is what it does wrong, VALUE in hex but for alpn and files: params (appended to its
+ * transport parameters), without (the ids of those it leaves out), noparams, alpn, handshake and
+ * app (frames, before the end of the handshake and after); a client shows a certificate with
+ * cert=PEM key=PEM, in this order.  Then it sends a PING.  One line for each connection:
  *
  *   closed app|quic CODE WORDS
  *   goes-on                     the PING was acknowledged
@@ -37,6 +38,7 @@ struct peer {
     bool server, told;
     int64_t ping; /* its packet number; -1: not sent */
     gnutls_certificate_credentials_t credentials;
+    const char *cert;            /* its file */
     struct rogue_plan plan, app; /* app: what is sent after the handshake */
     struct rogue rogue;
     uint8_t other[20]; /* server: the connection ID of the client that it talks with */
@@ -79,6 +81,13 @@ static struct slice hex(const char *text)
     return slice_of(bytes, n);
 }
 
+static void load(struct peer *peer, const char *cert, const char *key)
+{
+    if (cert == NULL ||
+        gnutls_certificate_set_x509_key_file(peer->credentials, cert, key, GNUTLS_X509_FMT_PEM) < 0)
+        die("no certificate");
+}
+
 static void set(struct peer *peer, const char *option)
 {
     const char *value = strchr(option, '=');
@@ -94,6 +103,10 @@ static void set(struct peer *peer, const char *option)
         peer->plan.no_params = true;
     else if (strncmp(option, "alpn=", 5) == 0)
         peer->plan.alpn = value;
+    else if (strncmp(option, "cert=", 5) == 0)
+        peer->cert = value;
+    else if (strncmp(option, "key=", 4) == 0)
+        load(peer, peer->cert, value);
     else if (strncmp(option, "handshake=", 10) == 0)
         peer->plan.level = ROGUE_HANDSHAKE, peer->plan.frames = hex(value);
     else if (strncmp(option, "app=", 4) == 0)
@@ -207,11 +220,10 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     peer.server = strcmp(argv[1], "listen") == 0;
     options = peer.server ? 5 : 3;
-    if (gnutls_certificate_allocate_credentials(&peer.credentials) != 0 ||
-        (peer.server &&
-         (argc < 5 || gnutls_certificate_set_x509_key_file(peer.credentials, argv[3], argv[4],
-                                                           GNUTLS_X509_FMT_PEM) < 0)))
-        die("no certificate");
+    if (argc < options || gnutls_certificate_allocate_credentials(&peer.credentials) != 0)
+        die("see rogue_peer.c");
+    if (peer.server)
+        load(&peer, argv[3], argv[4]);
     for (int i = options; i < argc; i++)
         set(&peer, argv[i]);
     open_socket(&peer, argv[2]);
