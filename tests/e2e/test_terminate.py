@@ -121,6 +121,7 @@ class OfServers(RawCase):
         address = {name: f"localhost:{server.port}" for name, server in servers.items()}
         lb = self.lb([f"localhost:{self.good}", *address.values()],
                      "--liveness-interval", "2", "--reconnect-interval", "60")
+        lb.wait_event("up", 10, f"localhost:{self.good}")
         for name, server in servers.items():
             server.message(wire.HELLO, 10)
             for what in rows[name][0]:
