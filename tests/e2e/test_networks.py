@@ -1,10 +1,12 @@
 """Networks as they are: what others claim of a path, small interfaces, firewalls of our own."""
 
+import os
 import socket
 import struct
 
-from lib.case import SLOW
-from lib.net import ip, run
+from lib.case import QHCP, SLOW
+from lib.net import ip, private_mounts, run
+from lib.process import Process
 from lib.raw import RawCase, wait_log
 
 LB_PORT, PORT = 4242, 4243
@@ -27,6 +29,12 @@ def too_big(source, destination, mtu):
     quoted += struct.pack(">HHHH", from_port, to_port, 1208, 0)
     message = struct.pack(">BBHHH", 3, 4, 0, 0, mtu) + quoted
     return message[:2] + struct.pack(">H", checksum(message)) + message[4:]
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Networks(RawCase):
@@ -120,6 +128,55 @@ class Networks(RawCase):
         for address, wanted in (("10.79.1.3", 0), ("10.79.1.150", 3)):
             status, out, _ = self.qhcp("check", f"{address}:{PORT}", namespace=self.lb_ns)
             self.assertEqual(status, wanted, out)
+
+    def test_a_server_bound_to_any_address_answers_from_the_one_that_was_asked(self):
+        self.linked()
+        with self.server_ns:
+            ip("address", "add", "10.78.0.3/24", "dev", "veth0")
+        self.ready_server(PORT, namespace=self.server_ns)
+        status, out, _ = self.qhcp("check", f"10.78.0.3:{PORT}", namespace=self.lb_ns)
+        self.assertEqual(status, 0, out)
+        version = b"\xc0\xba\xba\xba\xba\x08" + b"d" * 8 + b"\x08" + b"s" * 8 + bytes(1200)
+        with self.lb_ns, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(5 * SLOW)
+            s.connect(("10.78.0.3", PORT))  # hears this address alone
+            s.send(version)
+            self.assertEqual(s.recv(2048)[1:5], bytes(4), "version negotiation")
+            s.send(b"\x41" + bytes(99))
+            self.assertEqual(s.recv(2048)[0] & 0xc0, 0x40, "a stateless reset")
+
+    def test_a_local_firewall_takes_one_server_away_and_no_time_of_the_others(self):
+        self.linked()
+        with self.server_ns:
+            ip("address", "add", "10.78.0.3/24", "dev", "veth0")
+        self.ready_server(PORT, namespace=self.server_ns)
+        places = [f"{SERVER}:{PORT}", f"10.78.0.3:{PORT}"]
+        lb = self.lb(places, "--status-interval", "100ms", port=LB_PORT, namespace=self.lb_ns)
+        lb.wait_status(lambda s: s["up"] == 2, 10)
+        self.lb_ns.nft("table inet f { chain o { type filter hook output priority 0; "
+                       f"ip daddr {SERVER} udp dport {PORT} drop; }}; }}\n")
+        at, down = lb.wait_event("down", 5, places[0])
+        self.assertIn("local firewall", down["reason"])
+        _, first = lb.wait_status(lambda s: True, 5, at)
+        spent = cpu_seconds(lb.pid)
+        lb.wait_status(lambda s: s["servers"][1]["checks_ok"] > first["servers"][1]["checks_ok"] + 5, 5, at)
+        self.assertLess(cpu_seconds(lb.pid) - spent, 0.5)  # of about a second
+        self.lb_ns.nft("delete table inet f\n")
+        lb.wait_event("up", 5, places[0], at)
+        self.assertEqual([e["address"] for e in lb.events() if e["from"] == "up"], places[:1])
+
+    def test_a_server_that_cannot_read_proc_is_up_and_says_what_is_missing(self):
+        self.needs_namespaces()
+        script = f'mount --bind /dev/null /proc/meminfo && exec "{QHCP}" server --port {PORT}'
+        server = Process([*private_mounts(), "sh", "-c", script], name="no meminfo", log=self.dir / "log",
+                         env=self.env())
+        self.addCleanup(server.close)
+        wait_log(server, r"memory_usage_percent cannot be measured: .*/proc/meminfo", 10 * SLOW)
+        wait_log(server, r"listening on UDP", 10 * SLOW)
+        lb = self.lb([f"localhost:{PORT}"], "--status-interval", "100ms")
+        _, status = lb.wait_status(lambda s: s["up"] == 1, 10)
+        self.assertEqual(list(status["servers"][0]["metrics"]), ["cpu_usage_percent"])
+        self.assertIn("does not report memory_usage_percent", status["servers"][0]["notice"])
 
     def lead_to(self, target):
         self.server_ns.nft("table ip n { chain p { type nat hook prerouting priority -100; }; }\n"

@@ -33,6 +33,13 @@ static int64_t wall_clock(void *ctx)
     return p->wall + (int64_t)(p->now / 1000000000);
 }
 
+static int64_t server_clock(void *ctx)
+{
+    struct pair *p = ctx;
+
+    return wall_clock(p) + p->skew;
+}
+
 static void on_event(void *ctx, const struct qhcp_event *e)
 {
     struct pair *p = ctx;
@@ -130,7 +137,7 @@ void pair_start(struct pair *p, int i)
                                         .services = p->services,
                                         .n_services = p->n_services,
                                         .ctx = p,
-                                        .wall_clock = wall_clock,
+                                        .wall_clock = server_clock,
                                         .log = on_log};
     char words[512];
 

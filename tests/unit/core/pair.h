@@ -20,6 +20,7 @@ struct pair_event {
 struct pair {
     qhcp_nsec now;
     int64_t wall; /* unix seconds at now 0 */
+    int64_t skew; /* the servers' clock is ahead by so much */
     char dir[64];
     struct qhcp_lb *lb;
     struct qhcp_server *servers[PAIR_SERVERS]; /* NULL: nobody listens */
