@@ -68,6 +68,14 @@ int address_find_zone(struct address *a)
     return a->addr.in6.sin6_scope_id != 0 ? 0 : QHCP_E_NOT_FOUND;
 }
 
+static bool has_other_letters(const char *host)
+{
+    for (; *host != '\0'; host++)
+        if ((unsigned char)*host >= 0x80)
+            return true;
+    return false;
+}
+
 /* NULL, or why not. */
 static const char *parse_v6(struct address *a)
 {
@@ -87,6 +95,8 @@ static const char *parse_v6(struct address *a)
     a->literal = true;
     if (address_find_zone(a) != 0)
         return "this machine has no interface of that name";
+    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        return "an IPv4 address in IPv6's form: write it as 192.0.2.1:4243";
     if (!zone && IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
         return "a link-local address needs its interface, as in [fe80::1%eth0]:4243";
     return NULL;
@@ -139,7 +149,10 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
         a.addr.in.sin_port = htons(a.port);
         a.literal = true;
     } else if (!is_name(a.host)) {
-        return refuse(words, words_cap, text, "the host is neither a name nor an address");
+        return refuse(words, words_cap, text,
+                      has_other_letters(a.host)
+                          ? "a name with such letters has an ASCII form (xn--...): write that"
+                          : "the host is neither a name nor an address");
     }
     if (is_many(&a.addr))
         return refuse(words, words_cap, text, "a multicast or broadcast address is no host's");

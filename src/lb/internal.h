@@ -281,7 +281,8 @@ void paths_dialled(struct backend *b, const union qhcp_addr *remote);
 uint16_t paths_port(struct qhcp_lb *lb, qhcp_nsec now);
 void paths_moved(struct qhcp_lb *lb, qhcp_nsec now);
 /* This machine's own word on b: it has no way there, and that is not for long yet.  An address that
- * is renewed, a link that fails over: there is none for a moment. */
+ * is renewed, a link that fails over, a firewall that is loaded anew: there is none for a moment.
+ */
 bool paths_no_way(struct backend *b, qhcp_nsec now);
 /* Looks at a few backends, once lb->look_at has come. */
 void paths_look(struct qhcp_lb *lb, qhcp_nsec now);

@@ -73,7 +73,8 @@ bool paths_no_way(struct backend *b, qhcp_nsec now)
 {
     int error = b->lb->icmp_error;
 
-    if (!b->lb->icmp_own || (error != ENETUNREACH && error != ENETDOWN && error != EADDRNOTAVAIL))
+    if (!b->lb->icmp_own ||
+        (error != ENETUNREACH && error != ENETDOWN && error != EADDRNOTAVAIL && error != EPERM))
         return false;
     if (now > nsec_add(b->no_way_last, NSEC_PER_SEC))
         b->no_way_since = now;

@@ -15,8 +15,11 @@ const char *reason_icmp(int error)
     case ENETUNREACH:
         return "network unreachable (ICMP or no route)";
     case EACCES:
+        return "administratively prohibited (ICMP)";
     case EPERM:
-        return "administratively prohibited (ICMP or local firewall)";
+        return "not sent: this machine's local firewall refuses it";
+    case EINVAL:
+        return "not sent: nothing can be sent to such an address from here";
     case EMSGSIZE:
         return "path too small for QUIC: the interface of this machine that leads there needs an "
                "MTU of at least 1228 bytes (`ip link` shows it)";

@@ -16,6 +16,8 @@
 #include "base/address.h"
 #include "loop/internal.h"
 
+#define NOTICES 256 /* in one go: a router sees thousands, and the sockets wait meanwhile */
+
 bool route_source(void *ctx, const union qhcp_addr *remote, union qhcp_addr *ret)
 {
     int fd = socket(remote->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -40,12 +42,11 @@ static void on_notice(void *ctx, qhcp_nsec now)
 {
     struct loop *l = ctx;
     char notices[8192];
-    ssize_t n;
 
     /* ENOBUFS: more has happened than there was room for, which is all that we want to know. */
-    do
-        n = recv(l->route_fd, notices, sizeof notices, MSG_DONTWAIT);
-    while (n > 0 || (n < 0 && errno == ENOBUFS));
+    for (int i = 0; i < NOTICES; i++)
+        if (recv(l->route_fd, notices, sizeof notices, MSG_DONTWAIT) <= 0 && errno != ENOBUFS)
+            break;
     l->on_route(l->on_route_ctx, now);
 }
 
