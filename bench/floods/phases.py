@@ -14,6 +14,7 @@ CALM = 25  # seconds: handshakes that were left half-way are given up after 10, 
 SERVER_FLOODS = [
     ("nothing", None, 0, 3, True),
     ("short packets that are no connection's", "noise", 50000, 4, True),
+    ("the same, aimed at the sessions' socket", "aimed", 50000, 4, True),
     ("garbage that looks like first packets", "garbage", 50000, 4, True),
     ("valid first packets", "initials", 50000, 4, True),
     ("each Retry answered", "honest", 10000, 4, False),

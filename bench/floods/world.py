@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-HELPERS = Path(os.environ.get("QHCP_BENCH_HELPERS", HERE))
-os.environ.setdefault("QHCP_RAW_PEER", str(HELPERS.parents[1] / "tests" / "tools" / "raw-peer"))
+TOOLS = Path(os.environ.get("QHCP_BENCH_HELPERS", HERE)).parents[1] / "tests" / "tools"
+os.environ.setdefault("QHCP_RAW_PEER", str(TOOLS / "raw-peer"))
 sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent.parent / "tests" / "e2e")]
 from lib.case import Lb  # noqa: E402  (the harness of the end-to-end tests)
 from lib.jwt import LbKey  # noqa: E402
@@ -52,7 +52,7 @@ class Flood:
     def __init__(self, kind, port, rate, seconds, *source, cpu=FLOOD_CPU):
         self.seconds = seconds
         self.popen = subprocess.Popen(
-            ["taskset", "-c", str(cpu), HELPERS / "flood", kind, f"127.0.0.1:{port}", str(rate), str(seconds),
+            ["taskset", "-c", str(cpu), TOOLS / "flood", kind, f"127.0.0.1:{port}", str(rate), str(seconds),
              *source], stdout=subprocess.PIPE, text=True, preexec_fn=lambda: die_with_parent(9))
 
     def running(self):

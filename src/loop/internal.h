@@ -17,6 +17,7 @@
 #define LOOP_STALL_BATCHES 128 /* after a stall: more than the largest receive buffer holds */
 #define LOOP_SEND_BATCHES 64   /* per wait: a fleet's first dials must not starve reading */
 #define LOOP_ERRORS 256        /* entries of the error queue per wake-up */
+#define LOOP_MANY 16           /* packets at once of which all may come back as ICMP errors */
 #define LOOP_STALL (20 * NSEC_PER_MSEC) /* later than this is a stall */
 #define LOOP_BLOCKED NSEC_PER_MSEC      /* between timers while a socket takes nothing */
 #define LOOP_FIRST 1                    /* libev's priorities: connections and deadlines ... */

@@ -176,6 +176,8 @@ static void send_filled(struct loop *l, struct loop_socket *s)
     s->used = loop_now();
     if (udp_send(s->udp, n) < (int)n)
         sockets_drain_errors(l, s->udp);
+    if (s->strangers && n > LOOP_MANY)
+        sockets_drain_errors(l, s->strangers); /* before its queue is full */
     if (udp_pending(s->udp) > 0)
         ev_io_start(l->ev, &s->writable);
 }

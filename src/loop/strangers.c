@@ -42,19 +42,21 @@ static void on_resume(struct ev_loop *ev, ev_timer *w, int revents)
 void strangers_read(struct loop_socket *s)
 {
     struct loop *l = s->loop;
-    qhcp_nsec began = loop_now(), now = began;
     struct qhcp_packet *packets;
     int n = LOOP_STRANGERS_BATCH;
+    qhcp_nsec began, now;
 
     if (!s->strangers || l->held)
         return;
+    sockets_drain_errors(l, s->strangers); /* of our own packets */
+    sockets_send(l);                       /* what was due is not theirs */
+    began = now = loop_now();
     while (n == LOOP_STRANGERS_BATCH && now - began < LOOP_STRANGERS_SLICE) {
         n = udp_receive_some(s->strangers, LOOP_STRANGERS_BATCH, &packets);
         if (n > 0)
             l->client.receive(l->client.ctx, now, packets, (size_t)n);
         now = loop_now();
     }
-    sockets_drain_errors(l, s->strangers);
     sockets_send(l);
     now = loop_now();
     (void)allowed(l, now);
@@ -68,7 +70,6 @@ static void on_strange(struct ev_loop *ev, ev_io *w, int revents)
 
     (void)ev;
     (void)revents;
-    sockets_send(l); /* what was due is not theirs */
     strangers_read(s);
     if (l->allowance.left <= 0)
         pause_all(l, (qhcp_nsec)-l->allowance.left + LOOP_STRANGERS_SLICE);

@@ -29,6 +29,7 @@ struct core {
     qhcp_nsec until, due;           /* deadlines come every BREAK */
     size_t ours, strangers, before; /* before: strangers before the first of ours */
     qhcp_nsec spent;                /* on strangers */
+    uint64_t dropped;
 };
 
 static void send_to(struct core *c, bool ours, size_t n)
@@ -78,6 +79,12 @@ static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, siz
 {
     (void)ctx, (void)now, (void)packets, (void)n;
     return 0;
+}
+
+static void on_dropped(void *ctx, qhcp_nsec now, uint64_t n)
+{
+    (void)now;
+    ((struct core *)ctx)->dropped += n;
 }
 
 static qhcp_nsec on_deadline(void *ctx)
@@ -148,6 +155,45 @@ static void strangers_get_a_part_of_the_time(void **state)
     assert_true(c.spent > SPAN / 2);
 }
 
+/* How many datagrams the core is told that it missed, when this many of one kind come at once, and
+ * then one more, which tells of them. */
+static uint64_t missed(bool ours, bool steer)
+{
+    union qhcp_addr any = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)}};
+    struct core c = {0};
+    const struct loop_client client = {.ctx = &c,
+                                       .receive = on_receive,
+                                       .send = on_send,
+                                       .dropped = on_dropped,
+                                       .deadline = on_deadline,
+                                       .expire = on_expire};
+
+    assert_int_equal(loop_new(&client, &c.loop), 0);
+    assert_int_equal(loop_bind(c.loop, &any, 4096, &c.bound), 0);
+    assert_int_equal(udp_open(&any, 0, &c.from), 0);
+    if (steer)
+        assert_int_equal(loop_steer(c.loop, &steering), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        loop_hold(c.loop, true);
+        send_to(&c, ours, STRANGERS);
+        loop_hold(c.loop, false);
+        c.due = loop_now() + BREAK;
+        c.until = loop_now() + 5 * BREAK;
+        loop_run(c.loop);
+    }
+    loop_free(c.loop);
+    udp_close(c.from);
+    return c.dropped;
+}
+
+static void what_is_dropped_of_strangers_is_no_illness(void **state)
+{
+    (void)state;
+    assert_int_equal(missed(false, true), 0);
+    assert_true(missed(true, true) > 0);
+    assert_true(missed(false, false) > 0); /* without the split, which was theirs? */
+}
+
 /* Sockets that are opened later are split as well, and closed with the others. */
 static void sockets_come_and_go(void **state)
 {
@@ -178,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_for_connections_comes_first),
         cmocka_unit_test(strangers_get_a_part_of_the_time),
+        cmocka_unit_test(what_is_dropped_of_strangers_is_no_illness),
         cmocka_unit_test(sockets_come_and_go),
     };
 

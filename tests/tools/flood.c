@@ -3,6 +3,7 @@
  *   flood KIND ADDRESS:PORT RATE SECONDS [SOURCE:PORT]
  *
  *   noise     short headers, garbage          garbage   Initials that do not open
+ *   aimed     noise with the prefix of the server's connection IDs, which it tells to whoever asks
  *   initials  valid Initials, each of a new   honest    the same; each Retry is answered with its
  *             connection, answers ignored               token, and no more
  *   crowd     the same from 1,000 addresses
@@ -36,6 +37,7 @@ static size_t hello_size;
 static uint8_t client_id[QUIC_CLIENT_CID];
 static uint8_t (*kept)[SIZE];
 static size_t n_kept;
+static uint8_t prefix[QUIC_PREFIX];
 static unsigned long long sent, received, retries;
 
 static _Noreturn void die(const char *what)
@@ -166,9 +168,9 @@ static void make_hello(const union qhcp_addr *to)
     quic_tls_unref(tls);
 }
 
-enum kind { NOISE, GARBAGE, INITIALS, HONEST, CROWD, BURST, FORGED, KINDS };
-static const char *const kinds[KINDS] = {"noise", "garbage", "initials", "honest",
-                                         "crowd", "burst",   "forged"};
+enum kind { NOISE, AIMED, GARBAGE, INITIALS, HONEST, CROWD, BURST, FORGED, KINDS };
+static const char *const kinds[KINDS] = {"noise",  "aimed", "garbage", "initials",
+                                         "honest", "crowd", "burst",   "forged"};
 
 struct flood {
     enum kind kind;
@@ -254,9 +256,12 @@ static void make(struct flood *f)
         forge(f);
         return;
     case NOISE:
+    case AIMED:
         p = next_packet(f, 60);
         random_bytes(p, 60);
         p[0] = 0x40 | (p[0] & 0x3f);
+        if (f->kind == AIMED)
+            memcpy(p + 1, prefix, sizeof prefix);
         return;
     case GARBAGE:
         p = next_packet(f, SIZE);
@@ -327,6 +332,24 @@ static void take_answers(struct flood *f)
     f->from = from;
 }
 
+/* A handshake that is begun shows how the server's connection IDs begin. */
+static void learn_prefix(struct flood *f)
+{
+    uint8_t id[QUIC_SERVER_CID], data[2048];
+    ngtcp2_pkt_hd hd;
+    ssize_t n;
+
+    random_bytes(id, sizeof id);
+    seal(id, sizeof id, NULL, 0, next_packet(f, SIZE));
+    flush(f);
+    (void)poll(&(struct pollfd){.fd = f->fd, .events = POLLIN}, 1, 5000);
+    n = recv(f->fd, data, sizeof data, MSG_DONTWAIT);
+    if (n <= 0 || ngtcp2_pkt_decode_hd_long(&hd, data, (size_t)n) <= 0 ||
+        hd.scid.datalen < sizeof prefix)
+        die("no server there");
+    memcpy(prefix, hd.scid.data, sizeof prefix);
+}
+
 static void run(struct flood *f, unsigned long long rate, unsigned seconds)
 {
     qhcp_nsec began = monotonic(), now;
@@ -395,6 +418,8 @@ int main(int argc, char **argv)
         f.from = SOURCE;
     }
     make_hello(&f.to);
+    if (f.kind == AIMED)
+        learn_prefix(&f);
     run(&f, rate, seconds);
     printf("{\"sent\":%llu,\"received\":%llu,\"retries\":%llu,\"kept\":%zu}\n", sent, received,
            retries, n_kept);
