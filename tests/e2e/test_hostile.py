@@ -130,6 +130,11 @@ class Hostile(RawCase):
             "an ERROR": ({"hello": lambda: raw.frame(wire.ERROR, code=raw.TOKEN_EXPIRED,
                                                      words=b"expired 12 s ago")},
                          "expired 12 s ago"),
+            "a name that would paint the terminal": (
+                {"hello": lambda: ack().replace(b"hostile", b"\x1b[31mre")}, "protocol error: ACK.*UTF-8"),
+            "a reason that is no text": (
+                {"asked": lambda seq: answer(seq, status=1, reason=b"xxxx").replace(b"xxxx", b"x\xff\xc0\x80")},
+                "protocol error: HEALTH_RESPONSE.*UTF-8"),
             "words that would paint the terminal": (
                 {"hello": lambda: f"close 0x101 \x1b[31mred\x07\u202e"}, r"\?\[31mred\?"),
             "datagrams without end": ({"greeted": lambda: "flood " + answer().hex()},
