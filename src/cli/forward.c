@@ -16,6 +16,7 @@
 #include "cli/handover.h"
 #include "cli/inherit.h"
 #include "cli/log.h"
+#include "cli/removed.h"
 #include "cli/reported.h"
 #include "cli/route.h"
 #include "cli/servers.h"
@@ -108,13 +109,8 @@ static void on_reports(void *ctx, qhcp_nsec now)
     struct forward *f = ctx;
 
     proxy_ready(f->proxy);
+    proxy_ended_ready(f->proxy);
     say_turned_away(f, now);
-}
-
-static void on_ended_ready(void *ctx, qhcp_nsec now)
-{
-    (void)now;
-    proxy_ended_ready(((struct forward *)ctx)->proxy);
 }
 
 static void on_ports(void *ctx, qhcp_nsec now)
@@ -142,7 +138,7 @@ static int watch(struct forward *f, struct loop *loop)
     if (r == 0)
         r = loop_watch_readable(loop, proxy_fd(f->proxy), on_reports, f);
     if (r == 0 && proxy_ended_fd(f->proxy) >= 0)
-        r = loop_watch_readable(loop, proxy_ended_fd(f->proxy), on_ended_ready, f);
+        r = loop_watch_readable(loop, proxy_ended_fd(f->proxy), on_reports, f);
     return r;
 }
 
@@ -201,6 +197,7 @@ void forward_deinit(struct forward *f)
     slots_deinit(&f->slots);
     inherit_free(f->inherited);
     known_deinit(&f->known);
+    removed_free(&f->removed);
     free(f->servers);
     *f = (struct forward){.proxy = NULL};
 }
@@ -231,6 +228,8 @@ void forward_forget(struct forward *f, const char *address)
 
     if (!t)
         return;
+    removed_add(&f->removed, t->id, address,
+                nsec_add(loop_now(), options_number(f->options, OPTION_MAX_DRAIN)));
     drop(f, t);
     forward_event(f, loop_now()); /* the table still names it */
 }
@@ -409,7 +408,9 @@ void forward_configure(struct forward *f, const struct options *o)
 
 qhcp_nsec forward_deadline(const struct forward *f)
 {
-    return f->proxy ? nsec_min(f->publish_at, ports_deadline(f->ports)) : NSEC_NEVER;
+    qhcp_nsec at = nsec_min(f->publish_at, removed_deadline(f->removed));
+
+    return f->proxy ? nsec_min(at, ports_deadline(f->ports)) : NSEC_NEVER;
 }
 
 void forward_expire(struct forward *f, qhcp_nsec now)
@@ -420,6 +421,7 @@ void forward_expire(struct forward *f, qhcp_nsec now)
         ports_expire(f->ports, now);
     if (f->publish_at <= now)
         publish(f, now);
+    removed_expire(&f->removed, now, f->proxy);
     say_turned_away(f, now);
 }
 

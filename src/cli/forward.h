@@ -16,6 +16,7 @@ struct handover_gift;
 struct inherited;
 struct loop;
 struct ports;
+struct removed;
 struct target;
 struct text;
 
@@ -38,6 +39,7 @@ struct forward {
     union qhcp_addr bind[2]; /* its addresses; none: all */
     qhcp_nsec not_before;    /* no table earlier, whatever happens */
     qhcp_nsec publish_at;    /* the next table */
+    struct removed *removed;
     struct turned_away turned_away;
 };
 

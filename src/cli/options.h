@@ -127,8 +127,8 @@ enum options_kind {
       "ended.")                                                                                    \
     X(MAX_DRAIN, "max-drain", DURATION, OPTIONS_LB, "DURATION", "60s", NSEC_PER_MSEC, OPTIONS_DAY, \
       true,                                                                                        \
-      "How long connections may go on when their server, or the load balancer, stops; a server's " \
-      "own deadline may be shorter.")                                                              \
+      "How long connections may go on when their server, or the load balancer, stops, or is no "   \
+      "longer in the list; a server's own deadline may be shorter.")                               \
     X(NO_FORWARD, "no-forward", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                       \
       "Watch servers and forward nothing: the TCP port stays closed.")                             \
     X(METRICS, "metrics", LIST, OPTIONS_LB, "LIST", NULL, 0, LIMIT_METRICS - 2, true,              \

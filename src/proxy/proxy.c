@@ -197,7 +197,7 @@ void proxy_ended_ready(struct proxy *p)
     struct proxy_ended ended[REPORTS];
     ssize_t n;
 
-    while ((n = read(p->ended[0], ended, sizeof ended)) > 0)
+    while (p->ended[0] >= 0 && (n = read(p->ended[0], ended, sizeof ended)) > 0)
         for (size_t i = 0; i < (size_t)n / sizeof ended[0]; i++)
             p->config.ended(p->config.ctx, &ended[i]);
 }

@@ -132,7 +132,7 @@ void proxy_algorithm(struct proxy *p, const struct balance_algorithm *a);
 /* Readable: call proxy_ready. */
 int proxy_fd(const struct proxy *p);
 void proxy_ready(struct proxy *p);
-/* The same for connections that have ended; -1: config.ended is NULL. */
+/* The same for connections that have ended; -1: config.ended is NULL, and there are none. */
 int proxy_ended_fd(const struct proxy *p);
 void proxy_ended_ready(struct proxy *p);
 /* Connections ever that config.ended was not told of: it did not keep up. */

@@ -203,18 +203,24 @@ class Forward(ForwardCase):
 
         def watch(*ports):
             path.write_text("servers:\n" + "".join(f"  - 127.0.0.1:{p}\n" for p in ports) +
-                            f"port: {self.port}\nstatus-format: json\ncheck-interval: 1\n",
+                            f"port: {self.port}\nstatus-format: json\ncheck-interval: 1\nmax-drain: 1s\n",
                             encoding="utf-8")
 
         watch(*agents)
         lb = self.start("lb", "--config", path, kind=Lb)
         lb.wait_status(lambda s: s["up"] == 2, within=10)
         self.wait_served(2)
+        held = self.connect()
+        while read_line(held) != "a":
+            held = self.connect()
         watch(agents[1])
         lb.send(signal.SIGHUP)
         wait_log(lb, "configuration read again", 5 * SLOW)
         time.sleep(0.1)
         self.assertEqual({self.ask() for _ in range(60)}, {"b"})
+        with self.assertRaises(ConnectionResetError):  # once --max-drain is over
+            held.recv(1)
+        self.assertIn(f"127.0.0.1:{agents[0]} was removed, and --max-drain is over: 1 connection is reset", lb.errors())
 
     def test_more_clients_than_allowed_wait_and_are_served_later(self):
         self.fleet("a", arguments=("--max-connections", "4", "--max-per-source", "5", "--threads", "1"))
