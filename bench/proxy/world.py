@@ -24,7 +24,7 @@ BACKENDS, AGENTS = 8001, 7001  # ports of the first one each
 SMALL = "x" * 100
 BULK = 64 << 20
 FILES = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1] % (1 << 63), 100000)  # that a process may have open
-MOST = (FILES - 1000) // 2  # connections that a proxy can have, with two each
+MOST = FILES * 7 // 16 - 500  # connections that a proxy can have, with two each (ours keeps an eighth for pipes)
 
 BACKEND = """
 daemon off; master_process off; pid {dir}/pid; error_log {dir}/errors; worker_rlimit_nofile {files_max};

@@ -10,12 +10,12 @@
 #define DESCRIPTORS 2 /* of a connection, and of a pipe */
 #define PIPES 2       /* of a connection, at most: one a direction */
 
-/* Connections come first, but for a quarter, without which all bulk would be copied. */
+/* Connections come first, but for an eighth, without which all bulk would be copied. */
 struct capacity capacity_of(size_t descriptors, size_t wanted)
 {
     size_t reserved = descriptors / SMALL < RESERVED ? descriptors / SMALL : RESERVED;
     size_t room = (descriptors - reserved) / DESCRIPTORS, left;
-    struct capacity c = {.connections = room - room / 4};
+    struct capacity c = {.connections = room - room / 8};
 
     c.connections = c.connections < wanted ? c.connections : wanted;
     left = room - c.connections;

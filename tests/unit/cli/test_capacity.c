@@ -32,8 +32,8 @@ static void all_that_is_wanted_is_given_where_there_is_enough(void **state)
     struct capacity few = capacity_of(800, 20000), many = capacity_of(1000000, 20000);
 
     (void)state;
-    assert_int_equal(few.connections, 225);
-    assert_int_equal(few.pipes, 75);
+    assert_int_equal(few.connections, 263);
+    assert_int_equal(few.pipes, 37);
     assert_int_equal(many.connections, 20000);
     assert_int_equal(many.pipes, 40000);
 }
