@@ -121,7 +121,7 @@ static void tell_end(const struct conn *c, enum proxy_end how)
 
 void conn_close(struct conn *c, enum proxy_end how)
 {
-    bool reset = how != PROXY_BY_CLIENT && how != PROXY_BY_SERVER && how != PROXY_NOBODY;
+    bool reset = c->connected && how != PROXY_BY_CLIENT && how != PROXY_BY_SERVER;
     struct worker *w = c->worker;
 
     if (c->dead)
