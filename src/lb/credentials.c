@@ -14,7 +14,9 @@ static int load_tls(struct qhcp_lb *lb, const struct revoked *revoked, struct qu
                     char *words, size_t cap)
 {
     const struct qhcp_lb_config *config = lb->config;
-    struct quic_tls_config tls = {.trust_name = lb->trust_path, .insecure = config->insecure};
+    struct quic_tls_config tls = {.trust_name = lb->trust_path,
+                                  .trust_given = config->cert_file != NULL,
+                                  .insecure = config->insecure};
     char *trust = NULL, *cert = NULL, *key = NULL;
     uint8_t *prints = NULL;
     int err = state_read_file(lb->trust_path, false, PEM_MAX, &trust, NULL, words, cap);

@@ -77,6 +77,7 @@ struct quic_tls_config {
     const char *trust_pem;          /* client: CA(s) or the server's own certificate(s); server:
                                        CA(s) of client certificates */
     const char *trust_name;         /* for words: the file trust_pem came from */
+    bool trust_given;               /* ... which the operator named: it is not the state's CA */
     bool insecure;                  /* client: the certificate is not verified */
     bool require_client_cert;       /* server */
     const uint8_t *ticket_key;      /* server: 32 bytes or NULL for a random one (64 derived) */

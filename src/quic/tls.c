@@ -182,6 +182,7 @@ int quic_tls_new(const struct quic_tls_config *config, struct quic_tls **ret, ch
     tls->require_client_cert = config->require_client_cert;
     tls->tickets = !config->require_client_cert;
     rv = quic_trust_init(&tls->trust, config->trust_pem, config->trust_name, words, words_cap);
+    tls->trust.given = config->trust_given;
     if (rv != 0) {
         free(tls);
         return rv;

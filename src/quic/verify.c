@@ -277,8 +277,10 @@ static int refuse_issuer(const struct quic_trust *t, gnutls_x509_crt_t leaf, boo
     else if (server)
         snprintf(ret->words, sizeof(ret->words),
                  "unknown CA: trusted is %s (SHA-256 %s...), the server's certificate is issued by "
-                 "%s; is the server run by another user, or its keys not imported?",
-                 file, t->fingerprint, issuer);
+                 "%s; %s",
+                 file, t->fingerprint, issuer,
+                 t->given ? "does its --cert-file lack an intermediate certificate?"
+                          : "is the server run by another user, or its keys not imported?");
     else
         snprintf(ret->words, sizeof(ret->words),
                  "unknown CA: trusted is %s (SHA-256 %s...), the client's certificate is issued by "

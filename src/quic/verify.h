@@ -24,6 +24,7 @@ struct quic_trust {
     unsigned n_cas;
     char name[128];       /* the file it came from, for words */
     char fingerprint[20]; /* the first 16 hex digits of the first certificate's SHA-256 */
+    bool given;           /* by the operator: in words only */
 };
 
 /* pem may be NULL: nothing is trusted.  QHCP_E_TLS with words, QHCP_E_NOMEM. */

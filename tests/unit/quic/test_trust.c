@@ -33,6 +33,27 @@ static void judge(const struct cert_spec *spec, const char *trust, const char *n
     cert_free(&cert);
 }
 
+/* Words about `qhcp keys` help with our own CA alone. */
+static void an_unknown_ca_has_words_for_whose_trust_it_is(void **state)
+{
+    struct cert_spec spec = {.cn = "x", .dns = {"a.example"}, .issuer = &trial_other_ca};
+    struct cert cert = cert_make(&spec);
+    struct quic_tls_config server = trial_showing(&cert);
+    struct quic_tls_config client = trial_trusting(trial_ca.pem);
+
+    (void)state;
+    for (int given = 0; given < 2; given++) {
+        struct trial t;
+
+        client.trust_given = given;
+        trial_init(&t, &server, &client);
+        trial_dial(&t, "a.example");
+        trial_refused(&t, given ? "lack an intermediate certificate" : "its keys not imported");
+        world_deinit(&t.world);
+    }
+    cert_free(&cert);
+}
+
 static void the_dialled_name_must_be_the_certificates(void **state)
 {
     struct cert_spec a = {.cn = "x", .dns = {"a.example"}, .issuer = &trial_ca};
@@ -313,6 +334,7 @@ static void a_server_knows_what_its_certificate_covers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_unknown_ca_has_words_for_whose_trust_it_is),
         cmocka_unit_test(the_dialled_name_must_be_the_certificates),
         cmocka_unit_test(the_certificates_ca_must_be_trusted),
         cmocka_unit_test(a_certificate_may_be_pinned_as_it_is),
