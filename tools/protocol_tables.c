@@ -198,6 +198,7 @@ static int limits(const char *arg)
     printf("| Frame in a DATAGRAM | %d bytes sent at most | send it on the control stream |\n",
            LIMIT_DATAGRAM);
     printf("| A token | %d bytes | `TOO_LARGE` |\n", LIMIT_TOKEN);
+    printf("| A list of revocations | %d bytes | `TOO_LARGE` |\n", LIMIT_REVOCATIONS);
     printf("| An identity | %d bytes | `TOO_LARGE` |\n", LIMIT_ID);
     printf("| Words, a reason | %d bytes | `TOO_LARGE` |\n", LIMIT_REASON);
     printf("| A name of a metric or check | %d bytes | `TOO_LARGE` |\n", LIMIT_NAME);

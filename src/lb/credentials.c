@@ -181,6 +181,7 @@ int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
     }
     revoked_deinit(&lb->revoked);
     lb->revoked = revoked;
+    lb->revoked_number = lb->config->once || !revoked_list(&revoked) ? 0 : revoked_number(&revoked);
     quic_tls_unref(lb->tls);
     auth_key_free(lb->key);
     lb->tls = tls;

@@ -45,6 +45,7 @@
 #define LB_UNASKED 64                         /* frames nobody asked for in an interval ... */
 #define LB_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and a push so often, before EXCESSIVE */
 #define LB_TICKET_AGE 86400                   /* seconds a TLS ticket is used */
+#define LB_REVOKED_WAIT (10 * NSEC_PER_SEC)   /* from a new list to the names of who has it not */
 #define LB_KEY_REVOCATIONS 0x07               /* of CONFIG_UPDATE, in a refusal */
 #define LB_STRINGS 5
 #define LB_CROSS 24                          /* servers that are asked in a cross-check */
@@ -208,7 +209,9 @@ struct qhcp_lb {
     /* Those before rotations, the newest first, for servers that know no newer one. */
     struct auth_key *old_keys[STATE_OLD_KEYS];
     size_t n_old_keys;
-    struct revoked revoked; /* what is trusted no more */
+    struct revoked revoked;    /* what is trusted no more */
+    uint64_t revoked_number;   /* its number; 0: nothing was revoked */
+    qhcp_nsec revoked_tell_at; /* when the log names the servers that do not know it */
     struct quic_endpoint *quic;
 
     struct backend **backends; /* ascending ids */
@@ -356,6 +359,8 @@ void revoked_heard(struct backend *b, qhcp_nsec now, uint64_t number);
 void revoked_refused(struct backend *b, const struct wire_refusal *refusal);
 /* The list was read again. */
 void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now);
+/* Some time after a new list: names those that have it not. */
+void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now);
 /* Words where the server has it not; false where there is nothing to say. */
 bool revoked_notice(const struct backend *b, char *ret, size_t cap);
 

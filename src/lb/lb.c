@@ -133,6 +133,7 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
     if (err != 0)
         goto free_lb;
     lb->credentials_checked = now;
+    lb->revoked_tell_at = nsec_add(now, LB_REVOKED_WAIT);
     quic.ctx = lb;
     err = quic_endpoint_new(&quic, lb->tls, &lb->quic);
     if (err != 0)

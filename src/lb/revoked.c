@@ -29,17 +29,14 @@ int revoked_prints(const struct revoked *list, uint8_t **ret, size_t *ret_n)
 /* Its server has not our list. */
 static bool behind(const struct backend *b)
 {
-    const struct qhcp_lb *lb = b->lb;
-
-    return !lb->config->once && revoked_list(&lb->revoked) &&
-           revoked_number(&lb->revoked) > b->revoked;
+    return b->lb->revoked_number > b->revoked;
 }
 
 void revoked_tell(struct backend *b, qhcp_nsec now)
 {
     struct wire_config_update update;
 
-    if (!behind(b) || b->revoked_sent == revoked_number(&b->lb->revoked) ||
+    if (!behind(b) || b->revoked_sent == b->lb->revoked_number ||
         (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING))
         return;
     memset(&update, 0, sizeof update);
@@ -47,7 +44,7 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
     update.revocations = slice_str(revoked_list(&b->lb->revoked));
     if (session_lb_config(&b->session, now, &update) != 0)
         return; /* another update is on its way: after its answer */
-    b->revoked_sent = revoked_number(&b->lb->revoked);
+    b->revoked_sent = b->lb->revoked_number;
     b->revoked_words[0] = '\0';
     talk_flush(b, now);
 }
@@ -73,8 +70,33 @@ void revoked_refused(struct backend *b, const struct wire_refusal *refusal)
     slice_to_cstr(refusal->words, b->revoked_words, sizeof b->revoked_words);
 }
 
+void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    char names[QHCP_TEXT * 2] = "";
+    size_t n = 0, at = 0;
+
+    if (now < lb->revoked_tell_at)
+        return;
+    lb->revoked_tell_at = NSEC_NEVER;
+    for (size_t i = 0; i < lb->count; i++) {
+        const char *name = lb->backends[i]->text;
+
+        if (!behind(lb->backends[i]))
+            continue;
+        n++;
+        if (at + strlen(name) + 8 < sizeof names)
+            at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at > 0 ? ", " : "", name);
+        else if (at + 5 < sizeof names && names[at - 1] != '.')
+            at += (size_t)snprintf(names + at, sizeof names - at, ", ...");
+    }
+    if (n > 0)
+        lb_log(lb, QHCP_LOG_WARNING, "%zu server%s not know what was revoked yet: %s", n,
+               n == 1 ? " does" : "s do", names);
+}
+
 void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)
 {
+    lb->revoked_tell_at = nsec_add(now, LB_REVOKED_WAIT);
     for (size_t i = 0; i < lb->count; i++) {
         struct backend *b = lb->backends[i];
 
@@ -95,7 +117,7 @@ bool revoked_notice(const struct backend *b, char *ret, size_t cap)
         return false;
     if (b->revoked_words[0] != '\0')
         why = b->revoked_words;
-    else if (b->revoked_sent == revoked_number(&b->lb->revoked))
+    else if (b->revoked_sent == b->lb->revoked_number)
         why = "it has not taken the list (its version may not know of it)";
     snprintf(ret, cap,
              "does not know what was revoked: %.90s; `qhcp keys export --revoked --out F` here, "

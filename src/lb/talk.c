@@ -38,6 +38,8 @@ void talk_probe(struct backend *b, qhcp_nsec now)
 
     if (now - b->lb->credentials_checked >= LB_CREDENTIALS_LOOK)
         credentials_refresh(b->lb, now);
+    revoked_remind(b->lb, now);
+    revoked_tell(b, now);
     if (session_lb_request(&b->session, now, &seq) != 0) {
         health_not_sent(&b->health, now);
         return;
@@ -204,8 +206,8 @@ static void peer_error(struct backend *b, qhcp_nsec now, const struct wire_error
     struct quic_conn *c = b->conn;
 
     slice_to_cstr(e->words, why.words, sizeof why.words);
-    lb_log(b->lb, QHCP_LOG_WARNING, "%s: the server says: %s (0x%llx)", b->text, why.words,
-           (unsigned long long)e->code);
+    lb_log(b->lb, QHCP_LOG_WARNING, "%s: the server says: %s (%s)", b->text, why.words,
+           qhcp_strerror((int64_t)e->code));
     if (!c)
         return;
     link_handlers.closed(b->lb, c, now, &why);
