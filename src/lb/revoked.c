@@ -46,6 +46,7 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
         return; /* another update is on its way: after its answer */
     b->revoked_sent = b->lb->revoked_number;
     b->revoked_words[0] = '\0';
+    b->token_sent = false;
     talk_flush(b, now);
 }
 
