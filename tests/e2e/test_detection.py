@@ -117,6 +117,7 @@ class Detection(Case):
                 lb.send(signal.SIGHUP)  # takes effect in the midst of it
                 lb.wait_status(lambda s: s["use"] == "none" and not any(
                     x["share"] for x in s["servers"]), 10, since=at)
+                self.qhcp("control", "--port", PORTS[0], "undrain")  # it would outlive the server
                 lb.close()
                 for server in servers:
                     server.close()
