@@ -162,8 +162,8 @@ enum options_kind {
       "the "                                                                                       \
       "state directory's.")                                                                        \
     X(SERVER_CERT, "cert-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                   \
-      "The server's certificate (PEM) with the chain behind it. By default the state "             \
-      "directory's.")                                                                              \
+      "The server's certificate (PEM) with the chain behind it: at most 8 certificates and "       \
+      "16,384 bytes, since the other side reads no more. By default the state directory's.")       \
     X(KEYS, "keys-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                          \
       "The public keys (a JWK Set) of the load balancers whose tokens are accepted. By default "   \
       "the state directory's.")                                                                    \
