@@ -53,6 +53,11 @@ enum command {
 };
 
 static struct world w;
+static struct {
+    struct quic_key keys[4]; /* the newest of each kind, also of a connection that is gone */
+    size_t size;
+    uint8_t datagram[WORLD_PACKET]; /* the newest of sealed packets */
+} kept;
 
 struct input {
     const uint8_t *p;
@@ -68,7 +73,6 @@ static struct quic_conn *victim_conn(void)
 /* The connection IDs at which the victim can be reached, and the reset tokens it would believe. */
 static const struct quic_key *victim_key(enum quic_lookup_kind kind, unsigned which)
 {
-    static struct quic_key last[4]; /* of a connection that is gone */
     struct quic_conn *c = victim_conn();
     struct quic_link *found = NULL;
 
@@ -76,8 +80,8 @@ static const struct quic_key *victim_key(enum quic_lookup_kind kind, unsigned wh
         if (link->key.bytes[0] == kind && (found == NULL || which-- > 0))
             found = link;
     if (found != NULL)
-        last[kind & 3] = found->key;
-    return &last[kind & 3];
+        kept.keys[kind & 3] = found->key;
+    return &kept.keys[kind & 3];
 }
 
 static void run_turns(unsigned turns, unsigned how)
@@ -112,14 +116,11 @@ static size_t seal(unsigned how, unsigned id, const uint8_t *p, size_t n, uint8_
 /* Bit 6: in one datagram with the packet before it. */
 static void send_sealed(unsigned how, unsigned id, const uint8_t *p, size_t n)
 {
-    static uint8_t datagram[WORLD_PACKET];
-    static size_t size;
-
-    if (!(how & 0x40) || size + n + 200 > sizeof(datagram))
-        size = 0;
-    size += seal(how, id, p, n, datagram + size, sizeof(datagram) - size);
-    if (size > 0)
-        world_inject(&w, datagram, size);
+    if (!(how & 0x40) || kept.size + n + 200 > sizeof(kept.datagram))
+        kept.size = 0;
+    kept.size += seal(how, id, p, n, kept.datagram + kept.size, sizeof(kept.datagram) - kept.size);
+    if (kept.size > 0)
+        world_inject(&w, kept.datagram, kept.size);
 }
 
 static size_t put_number(uint8_t *p, uint64_t value)
@@ -371,6 +372,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned options = size > 0 ? data[0] : 0;
     bool met = options & BY_HAND;
 
+    memset(&kept, 0, sizeof(kept));
     world_begin(&w, &(struct world_options){.server_lies = options & SERVER_LIES,
                                             .resume = options & RESUME,
                                             .retry = options & RETRY_ALWAYS,
