@@ -1,6 +1,7 @@
 /* Where the state directory is, whether it is private, and the lock in it. */
 #include "state/lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -85,6 +86,26 @@ static int check_link(const char *dir, const struct stat *link, const struct wor
                       dir, (unsigned)link->st_uid);
 }
 
+/* Empty, or with a piece that every state directory has: then it may be closed to others.  /etc may
+ * not. */
+static bool looks_like_ours(const char *dir)
+{
+    const struct dirent *e;
+    bool others = false, ours = false;
+    DIR *d = opendir(dir);
+
+    while (d && (e = readdir(d))) {
+        if (strcmp(e->d_name, "secret") == 0 || strcmp(e->d_name, "lock") == 0)
+            ours = true;
+        else if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+                 strcmp(e->d_name, "lost+found") != 0) /* a fresh volume of its own */
+            others = true;
+    }
+    if (d)
+        closedir(d);
+    return ours || !others;
+}
+
 int lock_check_dir(const char *dir, const struct words *w)
 {
     struct stat st;
@@ -110,6 +131,12 @@ int lock_check_dir(const char *dir, const struct words *w)
             "the state directory %s belongs to another user (uid %u, this is uid %u): "
             "run as that user, or set QHCP_STATE_DIR to a directory of your own",
             dir, (unsigned)st.st_uid, (unsigned)geteuid());
+    if (st.st_mode & 077 && !looks_like_ours(dir))
+        return words_fail(
+            w, QHCP_E_PERMISSION,
+            "%s is no state directory: it holds other files, and other users can enter "
+            "it (mode %04o); set QHCP_STATE_DIR to a directory of its own",
+            dir, (unsigned)st.st_mode & 07777);
     if (st.st_mode & 077)
         return words_fail(w, QHCP_E_PERMISSION,
                           "other users can enter the state directory %s (mode %04o); run: "

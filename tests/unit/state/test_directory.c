@@ -24,6 +24,23 @@ static void a_directory_that_others_can_enter_is_refused_until_they_cannot(void 
     place_make(p, "a", PLACE_NOW);
 }
 
+/* Whoever closed /etc to all others would break the machine. */
+static void a_directory_with_files_of_others_is_not_to_be_closed(void **state)
+{
+    struct place *p = *state;
+    struct state s;
+
+    assert_int_equal(mkdir(place_path(p, "etc"), 0755), 0);
+    place_write(place_path(p, "etc/passwd"), "root:x:0:0", 0644);
+    assert_int_equal(place_open(p, "etc", PLACE_NOW, &s), QHCP_E_PERMISSION);
+    place_says(p, "is no state directory");
+    assert_null(strstr(p->words, "chmod"));
+    place_make(p, "a", PLACE_NOW); /* the twin: one of ours */
+    assert_int_equal(chmod(place_path(p, "a"), 0755), 0);
+    assert_int_equal(place_open(p, "a", PLACE_NOW, &s), QHCP_E_PERMISSION);
+    place_says(p, "chmod 700");
+}
+
 static void a_directory_of_another_user_is_refused_until_it_is_ours(void **state)
 {
     struct place *p = *state;
@@ -165,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(a_directory_that_others_can_enter_is_refused_until_they_cannot),
+        ROW(a_directory_with_files_of_others_is_not_to_be_closed),
         ROW(a_directory_of_another_user_is_refused_until_it_is_ours),
         ROW(what_is_no_directory_is_named),
         ROW(a_link_of_ours_to_a_directory_is_followed_one_of_another_user_is_not),
