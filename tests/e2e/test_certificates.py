@@ -161,7 +161,7 @@ class Certificates(RawCase):
         self.server(PORT + 1, "--keys-file", everybody)
         lb = self.start_lb([PORT, PORT + 1])
         self.reason(lb, PORT, "down", "^token refused: signed with a key that this server does not "
-                    "know: give it the load balancer's public key$")
+                    "know: give it the load balancer's public key by a new bundle")
         self.reason(lb, PORT + 1, "up", "^$")
         wait_log(strict, "token of .* refused: .*not among the 0 known", 5)
         code, out, _ = self.qhcp("check", f"localhost:{PORT}")
