@@ -35,6 +35,10 @@ static void draw_bad(struct path *p)
         p->begin = p->minute + path_draw(p, MINUTE - p->model->bad);
         p->end = p->begin + p->model->bad;
         p->minute += MINUTE;
+    } else if (p->model->kind == PATH_STALLS) {
+        p->begin = nsec_max(p->minute + path_draw(p, MINUTE), p->end);
+        p->end = p->begin + exponential(p, p->model->bad);
+        p->minute += MINUTE;
     } else {
         p->begin = p->end + exponential(p, p->model->good);
         p->end = p->begin + exponential(p, p->model->bad);
@@ -58,7 +62,16 @@ bool path_passes(struct path *p, qhcp_nsec now)
 {
     while (now >= p->end)
         draw_bad(p);
-    if (p->cut || now >= p->begin)
+    if (p->cut || (now >= p->begin && p->model->kind != PATH_STALLS))
         return false;
     return p->model->loss <= 0 || unit(p) > p->model->loss;
+}
+
+qhcp_nsec path_read(struct path *p, qhcp_nsec now)
+{
+    if (p->model->kind != PATH_STALLS)
+        return now;
+    while (now >= p->end)
+        draw_bad(p);
+    return now >= p->begin ? p->end : now;
 }

@@ -23,7 +23,7 @@ void peer_init(struct peer *p, const struct path_model *model, qhcp_nsec interva
                                    .reconnect_interval = RECONNECT,
                                    .fall = 3,
                                    .rise = HEALTH_RISE,
-                                   .window = HEALTH_WINDOW,
+                                   .window = health_window(interval),
                                    .budget = HEALTH_BUDGET,
                                    .slow_start = HEALTH_SLOW_START};
 
@@ -72,17 +72,21 @@ static void greet(struct peer *p)
          "ACK is not accepted");
 }
 
+/* A request over the path and back; the answer in flight, or NULL: one of them is lost. */
 static struct peer_answer *put_in_flight(struct peer *p)
 {
-    struct peer_answer *a = &p->flight[p->last++ % PEER_FLIGHT];
+    qhcp_nsec read = path_read(&p->path, p->now + RTT / 2);
+    struct peer_answer *a;
 
+    if (!path_passes(&p->path, p->now) || !path_passes(&p->path, p->now + RTT))
+        return NULL;
+    a = &p->flight[p->last++ % PEER_FLIGHT];
     must(p->last - p->first <= PEER_FLIGHT, "too much is in flight");
-    a->at = p->now + RTT;
-    a->n = 0;
+    *a = (struct peer_answer){.sent = p->now, .at = read + RTT / 2};
     return a;
 }
 
-/* A request through the session and over the path; its answer, encoded, is in flight. */
+/* A request through the session and over the path; its answer is encoded. */
 static void ask_session(struct peer *p)
 {
     static uint8_t buf[LIMIT_FRAME_PAYLOAD + 16];
@@ -94,12 +98,12 @@ static void ask_session(struct peer *p)
 
     must(session_lb_request(&p->lb, p->now, &seq) == 0, "no request can be made");
     n = session_lb_pull(&p->lb, buf, sizeof buf, &channel, &seq);
-    if (!path_passes(&p->path, p->now) || !path_passes(&p->path, p->now + RTT))
+    a = put_in_flight(p);
+    if (!a)
         return;
     must(session_server_frame(&p->server, p->now, channel, buf, n, &asked) == 0 &&
              (asked.what & SESSION_SERVER_REQUEST),
          "the request is not accepted");
-    a = put_in_flight(p);
     a->n = session_server_answer(&p->server, asked.m.request.seq, 0, a->p, sizeof a->p);
     must(a->n > 0, "the answer does not fit");
 }
@@ -109,18 +113,28 @@ static void act(struct peer *p, const struct health_step *step)
     if (step->verdict && p->h.state == QHCP_DOWN)
         p->downs++;
     if (step->drop)
+        p->lost = step->lost && p->path.model->kind == PATH_STALLS;
+    if (step->drop && !p->lost)
         p->first = p->last;
     if (step->dial) {
         health_dialed(&p->h, p->now);
-        p->dialed = p->now + (p->path.cut ? DIAL_WAIT : DIAL_TIME);
+        p->dialed = path_read(&p->path, p->now) + (p->path.cut ? DIAL_WAIT : DIAL_TIME);
     } else if (step->probe) {
         p->probes++;
         health_sent(&p->h, p->now);
         if (p->whole)
             ask_session(p);
-        else if (path_passes(&p->path, p->now) && path_passes(&p->path, p->now + RTT))
-            put_in_flight(p);
+        else
+            (void)put_in_flight(p);
     }
+}
+
+/* As src/lb/lost.c: the session that was given up is taken up again by what comes on it. */
+static void find(struct peer *p)
+{
+    p->lost = false;
+    p->dialed = NSEC_NEVER;
+    health_found(&p->h, p->now);
 }
 
 static void deliver(struct peer *p)
@@ -129,7 +143,9 @@ static void deliver(struct peer *p)
     struct session_lb_report told;
     struct health_step step;
 
-    told.rtt = RTT;
+    if (p->lost)
+        find(p);
+    told.rtt = p->now - a->sent;
     told.status = QHCP_SERVING;
     if (p->whole)
         must(session_lb_frame(&p->lb, p->now, SESSION_DATAGRAM, a->p, a->n, &told) == 0 &&
@@ -147,6 +163,8 @@ static void dial_ends(struct peer *p)
     if (p->path.cut) {
         health_signal(&p->h, p->now, HEALTH_SIGNAL_DIAL_FAILED, &step);
     } else {
+        p->first = p->last;
+        p->lost = false;
         if (p->whole)
             greet(p);
         health_established(&p->h, p->now, 0);

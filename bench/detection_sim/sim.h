@@ -1,6 +1,7 @@
 /* How fast and how wrong the detector is: the very code of src/health and src/session, one load
  * balancer's view of one server at a time, under a fake clock, over a path that loses datagrams in
- * one of three ways.  Seeded: the same command prints the same figures.
+ * one of three ways, or to a server that stands still now and then.  Seeded: the same command
+ * prints the same figures.
  *
  *     path.c   what passes, drawn from a seed
  *     peer.c   one server and the load balancer's half of it: src/lb without sockets
@@ -21,7 +22,9 @@
 enum path_kind {
     PATH_INDEPENDENT, /* each datagram is lost with `loss` */
     PATH_OUTAGES,     /* besides, nothing passes for `bad` once a minute at random */
-    PATH_BURSTS,      /* Gilbert-Elliott: nothing passes in the bad state; mean times good, bad */
+    PATH_STALLS, /* the server stands still once a minute, for a mean of `bad`, and answers then
+                  * what came meanwhile */
+    PATH_BURSTS, /* Gilbert-Elliott: nothing passes in the bad state; mean times good, bad */
 };
 
 struct path_model {
@@ -34,7 +37,7 @@ struct path {
     const struct path_model *model;
     uint64_t random;
     qhcp_nsec begin, end; /* of the present or next bad time */
-    qhcp_nsec minute;     /* OUTAGES: the minute drawn for */
+    qhcp_nsec minute;     /* OUTAGES, STALLS: the minute drawn for */
     bool cut;
 };
 
@@ -42,11 +45,13 @@ void path_init(struct path *p, const struct path_model *model, uint64_t seed);
 uint64_t path_draw(struct path *p, uint64_t below);
 /* Does a datagram pass?  `now` never falls from call to call. */
 bool path_passes(struct path *p, qhcp_nsec now);
+/* When the server reads what reaches it now.  As path_passes: `now` never falls. */
+qhcp_nsec path_read(struct path *p, qhcp_nsec now);
 
 #define PEER_FLIGHT 64
 
 struct peer_answer {
-    qhcp_nsec at;
+    qhcp_nsec sent, at; /* the request; the answer's arrival */
     size_t n;
     uint8_t p[128];
 };
@@ -64,6 +69,7 @@ struct peer {
     struct peer_answer flight[PEER_FLIGHT];
     unsigned first, last; /* of those in flight; modulo PEER_FLIGHT */
     qhcp_nsec dialed;     /* when the attempt under way ends; NSEC_NEVER: none */
+    bool lost;            /* the session was given up, and what is in flight is still its own */
     uint64_t probes, downs;
 };
 

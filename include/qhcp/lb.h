@@ -35,14 +35,15 @@ struct qhcp_view {
     char server_id[129];     /* "" until known */
     union qhcp_addr remote;  /* of the last session's connection; AF_UNSPEC: there was none */
     enum qhcp_state state;
-    bool refused;           /* down for trust or protocol: waiting will not help */
-    char reason[QHCP_TEXT]; /* why it is in that state; "" for up */
-    char notice[QHCP_TEXT]; /* what the operator should do (certificate runs out ...); or "" */
-    unsigned fails;         /* misses or failed dials in a row */
-    unsigned weight;        /* permille that its own health deserves: 0 unless up or degraded, less
-                             * than 1000 for a while after it was down */
-    unsigned share;         /* permille that new traffic is to give it now: its weight, unless there
-                             * is panic.  In panic 0 for all, or 1000 for each that may be used */
+    bool refused;            /* down for trust or protocol: waiting will not help */
+    char reason[QHCP_TEXT];  /* why it is in that state; "" for up */
+    char notice[QHCP_TEXT];  /* what the operator should do (certificate runs out ...); or "" */
+    unsigned fails;          /* misses or failed dials in a row */
+    unsigned false_verdicts; /* of silence: the same session answered again, so it had not failed */
+    unsigned weight;         /* permille that its own health deserves: 0 unless up or degraded, less
+                              * than 1000 for a while after it was down */
+    unsigned share; /* permille that new traffic is to give it now: its weight, unless there
+                     * is panic.  In panic 0 for all, or 1000 for each that may be used */
     char evidence[QHCP_EVIDENCE]; /* why it was last down: checks, signals, times; or "" */
     int64_t certificate_expires;  /* unix seconds of the server's verified one; 0: unknown */
     uint64_t rtt_us;              /* smoothed; 0: unknown */
@@ -99,11 +100,13 @@ struct qhcp_lb_config {
                           * further one twice as long; 0: 5 s; QHCP_OFF: never */
     qhcp_nsec slow_start; /* until a server that was down has its whole weight; 0: 10 s; QHCP_OFF:
                            * at once */
-    unsigned panic_threshold;     /* percent of the servers; with fewer healthy it is panic, until 5
-                                   * percent more are; 0: 50; above 100: never */
-    enum qhcp_use panic_mode;     /* what panic leads to: QHCP_USE_NONE; or QHCP_USE_ALL, which 0
-                                   * means too */
-    qhcp_nsec liveness_interval;  /* between probes; 0: the smaller of check_interval and 1 s */
+    unsigned panic_threshold;    /* percent of the servers; with fewer healthy it is panic, until 5
+                                  * percent more are; 0: 50; above 100: never */
+    enum qhcp_use panic_mode;    /* what panic leads to: QHCP_USE_NONE; or QHCP_USE_ALL, which 0
+                                  * means too */
+    qhcp_nsec liveness_interval; /* between probes; 0: the smaller of check_interval and 1 s */
+    qhcp_nsec min_silence; /* the least silence that makes a server down; 0: by liveness_interval,
+                            * three quarters of what it exceeds 200 ms, from 54 ms to 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down; 0: 30 s */
     qhcp_nsec max_drain; /* how long connections to a server that leaves may go on, at most; the

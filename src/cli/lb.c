@@ -223,6 +223,7 @@ static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
         .flap_hold = time_or_off(o, OPTION_FLAP_HOLD),
         .slow_start = time_or_off(o, OPTION_SLOW_START),
         .liveness_interval = options_liveness(o),
+        .min_silence = options_number(o, OPTION_MIN_SILENCE),
         .check_interval = options_number(o, OPTION_CHECK_INTERVAL),
         .max_drain = options_number(o, OPTION_MAX_DRAIN),
         .reconnect_interval = options_number(o, OPTION_RECONNECT_INTERVAL),

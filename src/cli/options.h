@@ -54,6 +54,11 @@ enum options_kind {
     X(MAX_FAIL, "max-fail-attempts", NUMBER, OPTIONS_LB, "COUNT", "3", 1, 1000, true,              \
       "Checks in a row without an answer before a server is down; more are asked where checks "    \
       "get lost.")                                                                                 \
+    X(MIN_SILENCE, "min-silence", DURATION, OPTIONS_LB, "DURATION", NULL, NSEC_PER_MSEC,           \
+      60 * NSEC_PER_SEC, true,                                                                     \
+      "How long a server must be silent at least before it is down; longer where it has stood "    \
+      "still for longer and come back. By default this follows --liveness-interval: 600ms at 1s, " \
+      "54ms at 272ms and below, 1s at most; see SILENCE.")                                         \
     X(RISE, "rise", NUMBER, OPTIONS_LB, "COUNT", "2", 1, 1000, true,                               \
       "Answers in a row before a server that was down is up again.")                               \
     X(FLAP_HOLD, "flap-hold", DURATION, OPTIONS_LB, "DURATION", "5s", 0, OPTIONS_DAY, true,        \

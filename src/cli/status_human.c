@@ -99,6 +99,9 @@ static void add_row(struct text *t, const struct qhcp_view *v, size_t address_wi
         text_printf(t, "%9s%9s%11s%15s", cpu, memory, rtt, answered);
     text_add(t, "  "); /* on a narrow line the reason stands where there are no figures */
     text_plain(t, v->reason);
+    if (v->false_verdicts > 0)
+        text_printf(t, "%s%u false verdict%s", v->reason[0] != '\0' ? "; " : "", v->false_verdicts,
+                    v->false_verdicts == 1 ? "" : "s");
     end_line(t, from, width);
     if (v->notice[0] != '\0') {
         from = t->n;

@@ -101,6 +101,7 @@ static void add_server(struct text *t, const struct status_fleet *fleet, size_t 
     if (v->evidence[0] != '\0')
         member(t, "evidence", v->evidence);
     text_printf(t, "\"weight\":%u,\"share\":%u,", v->weight, v->share);
+    text_printf(t, "\"false_verdicts\":%u,", v->false_verdicts);
     text_printf(t, "\"fails\":%u,\"rtt_us\":%llu,\"checks_sent\":%llu,\"checks_ok\":%llu,",
                 v->fails, (unsigned long long)v->rtt_us, (unsigned long long)v->checks_sent,
                 (unsigned long long)v->checks_ok);

@@ -14,6 +14,13 @@
 #include "health/silence.h"
 #include "health/verdict.h"
 
+qhcp_nsec health_window(qhcp_nsec interval)
+{
+    qhcp_nsec window = interval > HEALTH_WINDOW_FROM ? (interval - HEALTH_WINDOW_FROM) / 4 * 3 : 0;
+
+    return nsec_min(nsec_max(window, HEALTH_WINDOW), HEALTH_WINDOW_MOST);
+}
+
 void health_init(struct health *h, const struct health_config *config, qhcp_nsec start)
 {
     *h = (struct health){.config = *config,
@@ -72,6 +79,8 @@ static void go_down(struct health *h, qhcp_nsec now, enum health_cause cause,
     if (h->state == QHCP_DOWN)
         cause = still_down(h, cause);
     verdict_set(h, now, QHCP_DOWN, cause, ret);
+    if (ret->lost && ret->verdict)
+        verdict_accused(h);
     ret->drop = true;
     go_idle(h, nsec_add(now, h->config.reconnect_interval));
 }
@@ -124,9 +133,15 @@ void health_dialed(struct health *h, qhcp_nsec now)
 
 void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound)
 {
+    h->bound = bound;
+    h->accused_from = 0; /* nothing more is heard of the session before it */
+    health_found(h, now);
+}
+
+void health_found(struct health *h, qhcp_nsec now)
+{
     forget_probes(h);
     h->phase = HEALTH_WATCHING;
-    h->bound = bound;
     h->next = h->grid = h->watched_from = now;
     h->excused = h->answered = h->stopped = h->closed = h->shifted = false;
     h->risen = 0;
@@ -213,9 +228,13 @@ void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned stat
     *ret = (struct health_step){.from = h->state};
     if (h->phase != HEALTH_WATCHING)
         return;
-    if (now - h->watched_from >= rtt) /* else its check went out before the session was lost */
-        rtt_sample(h, rtt);
+    if (h->accused_from > 0)
+        verdict_refuted(h, now, ret);
     silence_answered(h, now, rtt);
+    if (h->misses > 0)
+        rtt_stalled(h, now);
+    if (now - h->watched_from >= rtt) /* else its check went out before the session was lost */
+        rtt_answered(h, now, rtt);
     acquit(h);
     h->answered = true;
     h->complete = complete;

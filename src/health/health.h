@@ -38,7 +38,10 @@ struct health_config {
 /* A total outage of 50 ms, as when a link fails over, is no verdict; an interval, this, a time-out
  * of 5 ms and a late wake-up are still within interval + 75 ms. */
 #define HEALTH_WINDOW (54 * NSEC_PER_MSEC)
-#define HEALTH_BUDGET 500 /* 0.0005 an hour: one in 2,000 server-hours */
+#define HEALTH_WINDOW_FROM (200 * NSEC_PER_MSEC) /* of the interval: health_window */
+#define HEALTH_WINDOW_MOST NSEC_PER_SEC          /* by the interval alone */
+#define HEALTH_TAUGHT 4                          /* see silence.c: how much false verdicts teach */
+#define HEALTH_BUDGET 500                        /* 0.0005 an hour: one in 2,000 server-hours */
 #define HEALTH_FLAP_HOLD (5 * NSEC_PER_SEC)
 #define HEALTH_SLOW_START (10 * NSEC_PER_SEC)
 
@@ -91,6 +94,14 @@ struct health_probe {
     qhcp_nsec sent, due; /* due: when it counts as missed */
 };
 
+/* Checks that were under way when a silence ended: of their answers only the fastest is a sample.
+ */
+struct rtt_stall {
+    qhcp_nsec until;        /* they were sent before; 0: there was no stall */
+    qhcp_nsec least;        /* round trip of them so far; NSEC_NEVER: none */
+    qhcp_nsec srtt, rttvar; /* without it */
+};
+
 struct health {
     struct health_config config;
     enum health_phase phase;
@@ -108,10 +119,13 @@ struct health {
     qhcp_nsec silent_since; /* the same, with those that are not held against it; 0: it answers */
     qhcp_nsec head;         /* the first one's time-out */
     qhcp_nsec srtt, rttvar; /* RFC 6298; srtt 0: no sample yet */
+    struct rtt_stall stall; /* the last one that ended (rtt.c) */
     qhcp_nsec bound;        /* the server's own processing bound (ACK) */
     struct health_probe open[HEALTH_OPEN]; /* in the order of sending */
     unsigned n_open;
-    struct loss loss; /* of the path; outlives connections */
+    struct loss loss;        /* of the path; outlives connections */
+    qhcp_nsec accused_from;  /* the silence that the last verdict was for; 0: none, or settled */
+    unsigned false_verdicts; /* that the same session has refuted */
     struct flap flap;
     struct evidence_ring ring; /* the newest probes */
     struct evidence evidence;  /* of the last time it went down */
@@ -150,11 +164,13 @@ struct health_step {
     bool dial;    /* start a connection attempt now, then health_dialed */
     bool drop;    /* give the present connection or attempt up (before dialling) */
     bool lost;    /* with drop: nobody said that the connection has ended, it fell silent; the
-                   * owner may keep it, and health_established if it is heard of again */
+                   * owner may keep it, and health_found if it is heard of again */
     bool verdict; /* health.state changed, from `from` */
     enum qhcp_state from;
-    unsigned misses; /* above 0 when silence ended the connection: checks unanswered ... */
-    qhcp_nsec span;  /* ... from the first missed probe's sending to now */
+    unsigned misses;   /* above 0 when silence ended the connection: checks unanswered ... */
+    qhcp_nsec span;    /* ... from the first missed probe's sending to now */
+    qhcp_nsec refuted; /* above 0: this answer proves the last verdict false, for the session that
+                        * it gave up lives; how long that was silent */
 };
 
 enum health_signal {
@@ -171,6 +187,11 @@ enum health_signal {
                              * dial now, and give up an attempt that began before */
 };
 
+/* The least window where the site does not say: three quarters of what the interval is beyond
+ * 200 ms (600 ms at 1 s), HEALTH_WINDOW at least and HEALTH_WINDOW_MOST at most.  Machines stand
+ * still for moments, and who asks once a second does not need a verdict on that. */
+qhcp_nsec health_window(qhcp_nsec interval);
+
 /* config->fall at least 1, intervals above 0.  The first dial is due at `start` (spread by the
  * owner so that a fleet is not dialled in one instant). */
 void health_init(struct health *h, const struct health_config *config, qhcp_nsec start);
@@ -180,9 +201,13 @@ void health_configure(struct health *h, const struct health_config *config, qhcp
 
 void health_dialed(struct health *h, qhcp_nsec now);
 
-/* Session established, or a lost one found again (in whatever phase); bound: the server's
- * processing bound. */
+/* Session established; bound: the server's processing bound. */
 void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound);
+
+/* A lost session is heard of again (in whatever phase).  The first answer on it, which bears the
+ * boot id that the session began with, proves that the server did not fail: that it, or its path,
+ * stood still.  step.refuted says so, and the path's window learns of it (loss.h). */
+void health_found(struct health *h, qhcp_nsec now);
 
 void health_sent(struct health *h, qhcp_nsec now);
 

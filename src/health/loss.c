@@ -57,25 +57,36 @@ void loss_answered(struct loss *l)
     mean(&l->first, &l->regular, REGULAR, 0);
 }
 
-qhcp_nsec loss_longest(const struct loss *l, qhcp_nsec now)
+static qhcp_nsec longest(const struct loss_longest *l, qhcp_nsec memory, qhcp_nsec now)
 {
     qhcp_nsec age = now > l->since ? now - l->since : 0;
 
-    if (age >= 2 * LOSS_MEMORY)
+    if (age >= 2 * memory)
         return 0;
-    return age >= LOSS_MEMORY ? l->longest : nsec_max(l->longest, l->before);
+    return age >= memory ? l->longest : nsec_max(l->longest, l->before);
 }
 
-static void keep_longest(struct loss *l, qhcp_nsec now, qhcp_nsec length)
+static void keep(struct loss_longest *l, qhcp_nsec memory, qhcp_nsec now, qhcp_nsec length)
 {
     qhcp_nsec age = now > l->since ? now - l->since : 0;
 
-    if (l->since == 0 || age >= LOSS_MEMORY) {
-        l->before = age < 2 * LOSS_MEMORY ? l->longest : 0;
+    if (l->since == 0 || age >= memory) {
+        l->before = age < 2 * memory ? l->longest : 0;
         l->longest = 0;
         l->since = now;
     }
     l->longest = nsec_max(l->longest, length);
+}
+
+qhcp_nsec loss_longest(const struct loss *l, qhcp_nsec now)
+{
+    return longest(&l->survived, LOSS_MEMORY, now);
+}
+
+void loss_false(struct loss *l, qhcp_nsec now, qhcp_nsec length)
+{
+    if (length <= LOSS_CEILING)
+        keep(&l->convicted, LOSS_FALSE_MEMORY, now, length);
 }
 
 void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s)
@@ -96,7 +107,7 @@ void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s)
         mean(&l->gap, &n, SILENCES, gap);
         mean(&l->excess, &l->long_ones, SILENCES, beyond - gap);
     }
-    keep_longest(l, now, s->length);
+    keep(&l->survived, LOSS_MEMORY, now, s->length);
 }
 
 static double share(const struct loss *l)
@@ -142,18 +153,25 @@ static qhcp_nsec tail(const struct loss *l, const struct loss_terms *t)
     return (qhcp_nsec)at_most(l->head + l->gap + tau * folds, (double)LOSS_CEILING);
 }
 
+/* Silences as long as that prove nothing: as many checks as are asked must follow. */
+static qhcp_nsec beyond(qhcp_nsec length, unsigned misses, qhcp_nsec fast)
+{
+    return length > 0 ? nsec_add(length, (misses - 1) * fast) : 0;
+}
+
 void loss_ask(const struct loss *l, qhcp_nsec now, const struct loss_terms *t,
               struct loss_demand *ret)
 {
     struct loss_demand d = {.misses = t->fall, .window = t->least, .spacing = t->fast};
 
     if (t->budget > 0) {
-        qhcp_nsec longest = loss_longest(l, now);
+        qhcp_nsec survived = loss_longest(l, now), window;
+        qhcp_nsec convicted = longest(&l->convicted, LOSS_FALSE_MEMORY, now);
 
         d.misses = misses(l, t);
-        if (longest > 0)
-            longest = nsec_add(longest, (d.misses - 1) * t->fast);
-        d.window = nsec_max(d.window, nsec_min(nsec_max(longest, tail(l, t)), LOSS_CEILING));
+        window = nsec_max(beyond(survived, d.misses, t->fast), tail(l, t));
+        window = nsec_max(window, nsec_min(beyond(convicted, d.misses, t->fast), t->taught));
+        d.window = nsec_max(d.window, nsec_min(window, LOSS_CEILING));
     }
     d.spacing = nsec_max(d.spacing, d.window / LOSS_CHECKS);
     *ret = d;

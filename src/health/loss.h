@@ -8,7 +8,9 @@
  * silences last once they have begun, which says how quickly their number falls off; and the
  * longest of late, which has been survived before and so proves nothing.
  *
- * A silence that ended in a verdict must never be fed: a dead server says nothing of the path. */
+ * A silence that ended in a verdict is not fed: a dead server says nothing of the path.  Only when
+ * the server answers again on the same session was it a stall, and the verdict false: then
+ * loss_false is told, whose longest counts for a day. */
 #ifndef QHCP_HEALTH_LOSS_H
 #define QHCP_HEALTH_LOSS_H
 
@@ -22,6 +24,13 @@
     (1200 * NSEC_PER_SEC) /* the longest silence counts this long, twice at most                   \
                            */
 
+#define LOSS_FALSE_MEMORY (86400 * NSEC_PER_SEC) /* the same of one that a false verdict ended */
+
+/* The longest silence since `since`, and in the memory's time before that. */
+struct loss_longest {
+    qhcp_nsec longest, before, since;
+};
+
 struct loss {
     double fail;     /* f: share of checks that are not answered */
     double first;    /* share of regular checks that begin a silence */
@@ -31,8 +40,9 @@ struct loss {
     double head;     /* mean first time-out, ns */
     unsigned checks; /* fed so far, of each measure; they saturate */
     unsigned regular, silences, long_ones;
-    qhcp_nsec longest, before; /* silence since `since`, and in the LOSS_MEMORY before that */
-    qhcp_nsec since;
+    struct loss_longest survived; /* of silences that ended in time, within LOSS_MEMORY */
+    struct loss_longest
+        convicted; /* of those that false verdicts ended, within LOSS_FALSE_MEMORY */
 };
 
 /* What is asked before silence convicts. */
@@ -47,6 +57,7 @@ struct loss_terms {
     qhcp_nsec interval; /* between regular checks */
     qhcp_nsec fast;     /* the least distance of checks after a miss */
     qhcp_nsec least;    /* the least window */
+    qhcp_nsec taught;   /* the most to which false verdicts widen it */
     unsigned fall;      /* the least number of misses */
     unsigned budget;    /* false verdicts in a million server-hours; 0: fall and least are all */
 };
@@ -55,7 +66,7 @@ struct loss_terms {
 struct loss_silence {
     unsigned misses;  /* checks missed, at least 1 */
     qhcp_nsec head;   /* from the first one's sending to its time-out */
-    qhcp_nsec length; /* from the first one's sending to that of the answered one */
+    qhcp_nsec length; /* from the first one's sending to the answer, less a round trip */
 };
 
 void loss_init(struct loss *l);
@@ -65,10 +76,14 @@ void loss_answered(struct loss *l);
 
 void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s);
 
+/* The server was called down for a silence, and has answered again on the same session: after
+ * `length`.  One that no window would have outlasted (LOSS_CEILING) teaches nothing. */
+void loss_false(struct loss *l, qhcp_nsec now, qhcp_nsec length);
+
 /* f, in tenths of a permille (0 .. 10000). */
 unsigned loss_share(const struct loss *l);
 
-/* The longest silence of late. */
+/* The longest silence of late that ended in time. */
 qhcp_nsec loss_longest(const struct loss *l, qhcp_nsec now);
 
 void loss_ask(const struct loss *l, qhcp_nsec now, const struct loss_terms *t,

@@ -10,6 +10,31 @@ static qhcp_nsec grace(const struct health *h, unsigned deviations)
     return nsec_max(nsec_max(deviations * h->rttvar, h->srtt / 2), GRANULARITY);
 }
 
+void rtt_stalled(struct health *h, qhcp_nsec now)
+{
+    h->stall = (struct rtt_stall){now, NSEC_NEVER, h->srtt, h->rttvar};
+}
+
+/* A server that stood still answers all at once what it was asked meanwhile: that says how long it
+ * stood still, a dozen times, and the fastest of them how long the way is. */
+static bool fastest(struct health *h, qhcp_nsec now, qhcp_nsec rtt)
+{
+    if (nsec_add(h->stall.until, rtt) <= now)
+        return true; /* no stall's */
+    if (rtt >= h->stall.least)
+        return false;
+    h->stall.least = rtt;
+    h->srtt = h->stall.srtt;
+    h->rttvar = h->stall.rttvar;
+    return true;
+}
+
+void rtt_answered(struct health *h, qhcp_nsec now, qhcp_nsec rtt)
+{
+    if (fastest(h, now, rtt))
+        rtt_sample(h, rtt);
+}
+
 void rtt_sample(struct health *h, qhcp_nsec rtt)
 {
     qhcp_nsec gap;

@@ -6,6 +6,13 @@
 
 void rtt_sample(struct health *h, qhcp_nsec rtt);
 
+/* An answer came now: a sample, unless it is one of a stall's. */
+void rtt_answered(struct health *h, qhcp_nsec now, qhcp_nsec rtt);
+
+/* A silence ends now.  Of the answers to checks that were sent before, only the fastest will have
+ * been a sample. */
+void rtt_stalled(struct health *h, qhcp_nsec now);
+
 /* How long a probe may stay unanswered: srtt + 4 rttvar (RFC 6298, 2.3), at least 1.5 srtt, and the
  * server's bound, within [HEALTH_TIMEOUT_MIN, max(interval, 1 s)]. */
 qhcp_nsec rtt_timeout(const struct health *h);

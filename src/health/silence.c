@@ -55,6 +55,24 @@ void silence_take_back(struct health *h)
     find_timeout(h);
 }
 
+/* How far stalls may widen the window.  A site whose window is the least wants silences of that
+ * length found, whatever they were; one that allows more is taken at its word. */
+static qhcp_nsec taught(const struct health *h)
+{
+    return h->config.window > HEALTH_WINDOW ? HEALTH_TAUGHT * (h->config.window - HEALTH_WINDOW)
+                                            : 0;
+}
+
+/* When a silence ended.  One that stood still answers the check first that it missed first, so that
+ * the answer's arrival counts; where stalls teach nothing, the sending of what was answered does,
+ * which tells how long packets were lost. */
+static qhcp_nsec silence_end(const struct health *h, qhcp_nsec now, qhcp_nsec rtt)
+{
+    qhcp_nsec back = h->srtt > 0 && taught(h) > 0 ? nsec_min(rtt, h->srtt) : rtt;
+
+    return now > back ? now - back : 0;
+}
+
 /* The slack covers time stamps that differ between sending and session. */
 void silence_answered(struct health *h, qhcp_nsec now, qhcp_nsec rtt)
 {
@@ -68,10 +86,9 @@ void silence_answered(struct health *h, qhcp_nsec now, qhcp_nsec rtt)
     if (h->misses == 0) {
         loss_answered(&h->loss);
     } else if (h->answered) {
+        qhcp_nsec from = h->first_miss_sent, end = silence_end(h, now, rtt);
         const struct loss_silence s = {
-            .misses = h->misses,
-            .head = h->head,
-            .length = sent > h->first_miss_sent ? sent - h->first_miss_sent : 0};
+            .misses = h->misses, .head = h->head, .length = end > from ? end - from : 0};
 
         loss_silence(&h->loss, now, &s);
     }
@@ -89,6 +106,7 @@ static void first_miss(struct health *h, qhcp_nsec now, const struct health_prob
     const struct loss_terms terms = {.interval = h->config.interval,
                                      .fast = rtt_fast(h),
                                      .least = h->config.window > 0 ? h->config.window + h->srtt : 0,
+                                     .taught = taught(h),
                                      .fall = h->config.fall,
                                      .budget = known ? h->config.budget : 0};
 
@@ -113,13 +131,19 @@ static qhcp_nsec missed_span(const struct health *h)
     return h->last_miss_sent - h->first_miss_sent;
 }
 
+/* No silence is asked to be longer, however few checks could leave in it. */
+static qhcp_nsec ceiling(const struct health *h)
+{
+    return nsec_max(LOSS_CEILING, h->config.window);
+}
+
 static bool enough(const struct health *h)
 {
     qhcp_nsec span = missed_span(h);
 
     if (h->misses == 0 || h->misses < h->config.fall)
         return false;
-    return (h->misses >= h->demand.misses && span >= h->demand.window) || span >= LOSS_CEILING;
+    return (h->misses >= h->demand.misses && span >= h->demand.window) || span >= ceiling(h);
 }
 
 /* Others are being asked whether they answer.  One server does not wait for that for ever: those
@@ -137,7 +161,7 @@ static bool stuck(const struct health *h, qhcp_nsec now)
     unsigned least = h->config.fall < HEALTH_BLOCKED ? h->config.fall : HEALTH_BLOCKED;
 
     return h->silent_since > 0 && h->unheard >= least && h->n_open == 0 &&
-           now - h->silent_since >= LOSS_CEILING && now <= nsec_add(h->next, HEALTH_LATE) &&
+           now - h->silent_since >= ceiling(h) && now <= nsec_add(h->next, HEALTH_LATE) &&
            score(h, now) == 0;
 }
 

@@ -40,6 +40,24 @@ void verdict_set(struct health *h, qhcp_nsec now, enum qhcp_state state, enum he
     h->state = state;
 }
 
+void verdict_accused(struct health *h)
+{
+    qhcp_nsec from = h->silent_since > 0 ? h->silent_since : h->burst_begun;
+
+    if (h->cause == HEALTH_CAUSE_SILENCE || h->cause == HEALTH_CAUSE_UNREACHABLE)
+        h->accused_from = h->misses > 0 ? h->first_miss_sent : from;
+}
+
+/* What ICMP explains is no stall. */
+void verdict_refuted(struct health *h, qhcp_nsec now, struct health_step *ret)
+{
+    ret->refuted = nsec_max(now - h->accused_from, 1);
+    h->accused_from = 0;
+    h->false_verdicts++;
+    if (h->cause == HEALTH_CAUSE_SILENCE)
+        loss_false(&h->loss, now, ret->refuted - nsec_min(h->srtt, ret->refuted));
+}
+
 bool verdict_ill(const struct health *h, qhcp_nsec now)
 {
     return h->config.local && local_score(h->config.local, now) > 0;

@@ -24,7 +24,7 @@ static struct health_config health_config(const struct backend *b)
                                   .reconnect_interval = c->reconnect_interval,
                                   .fall = c->max_fail_attempts,
                                   .rise = c->rise,
-                                  .window = HEALTH_WINDOW,
+                                  .window = c->min_silence,
                                   .budget = HEALTH_BUDGET,
                                   .flap_hold = c->flap_hold,
                                   .slow_start = c->slow_start,
@@ -254,8 +254,36 @@ static void let_go(struct backend *b, qhcp_nsec now, const struct health_step *s
         lost_end(b);
 }
 
+/* The session that was given up lives: its server stood still, or the way to it did. */
+static void tell_refuted(struct backend *b, qhcp_nsec silence)
+{
+    unsigned long long ms = silence / NSEC_PER_MSEC;
+
+    b->stalled_ms = ms;
+    lb_log(
+        b->lb, QHCP_LOG_INFO,
+        "%s: the verdict was false: the same session answers again, %llu ms after it fell silent "
+        "(%u false verdict%s so far)",
+        b->text, ms, b->health.false_verdicts, b->health.false_verdicts == 1 ? "" : "s");
+}
+
+static void tell_verdict(struct backend *b, enum qhcp_state from)
+{
+    char words[QHCP_TEXT] = "serving";
+
+    if (from == QHCP_DOWN && b->stalled_ms > 0)
+        snprintf(words, sizeof words,
+                 "serving: the same session answers again, %llu ms after it fell silent (a false "
+                 "verdict)",
+                 b->stalled_ms);
+    b->stalled_ms = 0;
+    lb_event(b, from, b->health.state, b->reason[0] != '\0' ? b->reason : words);
+}
+
 void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *step)
 {
+    if (step->refuted > 0)
+        tell_refuted(b, step->refuted);
     if (step->verdict || b->health.state != QHCP_UP)
         reason_update(b, step);
     if (step->verdict) {
@@ -264,7 +292,7 @@ void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *ste
         b->lb->in_state[step->from]--;
         b->lb->in_state[b->health.state]++;
         panic_state(&b->standing, b->health.state);
-        lb_event(b, step->from, b->health.state, b->reason[0] != '\0' ? b->reason : "serving");
+        tell_verdict(b, step->from);
         lb_judge_panic(b->lb);
     }
     if (step->drop)

@@ -21,6 +21,8 @@ static void set_defaults(struct qhcp_lb_config *c)
         c->check_interval = 10 * NSEC_PER_SEC;
     if (c->liveness_interval == 0)
         c->liveness_interval = nsec_min(c->check_interval, NSEC_PER_SEC);
+    if (c->min_silence == 0)
+        c->min_silence = health_window(c->liveness_interval);
     if (c->reconnect_interval == 0)
         c->reconnect_interval = 30 * NSEC_PER_SEC;
     if (c->max_drain == 0)

@@ -179,8 +179,9 @@ struct backend {
 
     char server_id[LIMIT_ID + 1];
     uint8_t boot_id[LIMIT_BOOT_ID];
-    bool booted;    /* boot_id is set */
-    bool restarted; /* the next good answer tells of a restart */
+    bool booted;                   /* boot_id is set */
+    bool restarted;                /* the next good answer tells of a restart */
+    unsigned long long stalled_ms; /* of the false verdict that ends; 0: none does */
     char reason[QHCP_TEXT];
     char status_reason[LIMIT_REASON + 1]; /* the server's own words */
     char port_words[LB_PORT_WORDS];       /* why its data port is bad */

@@ -254,7 +254,7 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
 
 static bool same_timing(const struct qhcp_lb_config *a, const struct qhcp_lb_config *b)
 {
-    return a->liveness_interval == b->liveness_interval &&
+    return a->liveness_interval == b->liveness_interval && a->min_silence == b->min_silence &&
            a->reconnect_interval == b->reconnect_interval &&
            a->max_fail_attempts == b->max_fail_attempts && a->rise == b->rise &&
            a->flap_hold == b->flap_hold && a->slow_start == b->slow_start;
@@ -419,6 +419,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->remote = b->remote;
     ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->fails = b->health.fails;
+    ret->false_verdicts = b->health.false_verdicts;
     ret->weight = health_weight(&b->health, lb->now);
     ret->share = panic_share(lb->use, &b->standing, ret->state, ret->weight);
     reason_evidence(b, ret->evidence, sizeof ret->evidence);

@@ -132,7 +132,7 @@ bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c)
     l->inbox = (struct inbox){0};
     forget(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: heard again on the connection that was lost", b->text);
-    health_established(&b->health, now, b->health.bound);
+    health_found(&b->health, now);
     talk_renew(b, now); /* what a reload changed meanwhile */
     return true;
 }

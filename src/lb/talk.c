@@ -157,6 +157,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     quic_conn_remote(b->conn, &b->remote);
     keep_metrics(b, &ack->metrics);
     lost_end(b);
+    b->stalled_ms = 0;
     told_services(&b->told, &ack->services);
     b->tried = 0;
     credentials_accepted(b);

@@ -57,6 +57,7 @@ static void a_status_line_is_as_documented(void **state)
     fake_change(fake_add(&fake, "localhost:4244"), QHCP_DOWN, "port unreachable (ICMP)");
     fake.at[0].weight = fake.at[0].share = 1000;
     fake.at[1].n_values = 0;
+    fake.at[1].false_verdicts = 2;
     snprintf(fake.at[1].evidence, QHCP_EVIDENCE, "loss 0.1 %%");
     status_json_fleet(&text, &fleet, 1795448597123);
     assert_string_equal(
@@ -65,14 +66,16 @@ static void a_status_line_is_as_documented(void **state)
                  "\"localhost:4243\","
                  "\"server_id\":"
                  "\"id-1\",\"state\":\"up\","
-                 "\"reason\":\"\",\"weight\":1000,\"share\":1000,\"fails\":0,\"rtt_us\":412,"
+                 "\"reason\":\"\",\"weight\":1000,\"share\":1000,\"false_verdicts\":0,\"fails\":0,"
+                 "\"rtt_us\":412,"
                  "\"checks_sent\":12,"
                  "\"checks_ok\":12,"
                  "\"metrics\":{\"cpu_usage_percent\":3.14,\"memory_usage_percent\":40.20},"
                  "\"services\":[],\"checks\":[]},"
                  "{\"address\":\"localhost:4244\",\"server_id\":\"id-2\",\"state\":\"down\","
                  "\"reason\":\"port unreachable (ICMP)\",\"evidence\":\"loss 0.1 "
-                 "%\",\"weight\":0,\"share\":0,\"fails\":3,\"rtt_us\":412,\"checks_sent\":12,"
+                 "%\",\"weight\":0,\"share\":0,\"false_verdicts\":2,\"fails\":3,"
+                 "\"rtt_us\":412,\"checks_sent\":12,"
                  "\"checks_ok\":12,\"metrics\":{},\"services\":[],\"checks\":[]}]}\n");
 }
 
@@ -276,16 +279,19 @@ static void three_servers_make_a_table_that_lines_up(void **state)
     fake_add(&fake, "localhost:4243");
     fake_change(fake_add(&fake, "[2001:db8::1]:4243"), QHCP_DOWN, "port unreachable (ICMP)");
     fake_change(fake_add(&fake, "c:1"), QHCP_DRAINING, "server is draining: SIGTERM");
+    fake.at[0].false_verdicts = 1;
+    fake.at[2].false_verdicts = 2;
     status_human_table(&text, &fleet, &page);
     assert_string_equal(
         text.at,
         "15:43:17  1 of 3 servers are healthy (1 down, 1 draining)\n"
         "SERVER              STATE            CPU   MEMORY        RTT       ANSWERED  REASON\n"
-        "localhost:4243      up             3.1 %   40.2 %    0.41 ms          12/12\n"
+        "localhost:4243      up             3.1 %   40.2 %    0.41 ms          12/12  1 false "
+        "verdict\n"
         "[2001:db8::1]:4243  down               -        -          -          12/12  port "
         "unreachable (ICMP)\n"
         "c:1                 draining       3.1 %   40.2 %    0.41 ms          12/12  server is "
-        "draining: SIGTERM\n");
+        "draining: SIGTERM; 2 false verdicts\n");
 }
 
 static size_t lines(void)

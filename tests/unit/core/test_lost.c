@@ -235,6 +235,69 @@ static void a_load_balancer_that_stops_leaves_what_is_lost(void **state)
     assert_true(qhcp_lb_stopped(p->lb)); /* there is nobody to wait for */
 }
 
+static struct qhcp_view view0(struct pair *p)
+{
+    struct qhcp_view view;
+
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
+    return view;
+}
+
+/* At the default interval of a second; a restart is the twin, and is no false verdict. */
+static void a_session_that_answers_again_makes_its_verdict_a_false_one(void **state)
+{
+    static const struct qhcp_lb_config defaults = {.flap_hold = QHCP_OFF};
+    struct pair *p = *state;
+    unsigned misses, ms;
+    const char *said;
+
+    qhcp_lb_free(p->lb);
+    p->lb = NULL;
+    pair_watch(p, 1, &defaults);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 5 * SEC, NULL);
+    for (unsigned restarts = 0; restarts < 2; restarts++) {
+        p->n_events = 0;
+        p->cut[0] = true;
+        assert_false(pair_run(p, 600 * MSEC, down0));
+        assert_true(pair_run(p, 1100 * MSEC, down0));
+        said = p->events[0].reason;
+        assert_int_equal(sscanf(said, "no answer to %u checks in %u ms", &misses, &ms), 2);
+        assert_in_range(ms, restarts ? 660 : 600, restarts ? 800 : 650); /* it was learned */
+        if (restarts)
+            pair_start(p, 0);
+        p->cut[0] = false;
+        assert_true(pair_run(p, 200 * MSEC, pair_all_up));
+        assert_true(in_state(p, QHCP_UP));
+        said = p->events[p->n_events - 1].reason;
+        if (restarts)
+            assert_string_equal(said, "serving");
+        else
+            assert_non_null(strstr(said, "the same session answers again, "));
+        assert_int_equal(view0(p).false_verdicts, 1);
+        pair_run(p, 60 * SEC, NULL);
+    }
+}
+
+static void the_least_silence_can_be_set(void **state)
+{
+    struct qhcp_lb_config patient = quick;
+    struct pair *p = *state;
+
+    patient.min_silence = 700 * MSEC;
+    pair_reload(p, &patient);
+    pair_run(p, SEC, NULL);
+    p->cut[0] = true;
+    assert_false(pair_run(p, 700 * MSEC, down0));
+    assert_true(pair_run(p, 200 * MSEC, down0));
+    p->cut[0] = false;
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_reload(p, &quick); /* by the interval again */
+    pair_run(p, SEC, NULL);
+    p->cut[0] = true;
+    assert_true(pair_run(p, 200 * MSEC, down0));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, pair_teardown)
 
 int main(void)
@@ -248,6 +311,8 @@ int main(void)
         TEST(after_a_minute_only_the_reconnect_interval_counts),
         TEST(one_who_only_resets_is_not_dialled_each_time),
         TEST(a_lost_server_can_be_reloaded_removed_and_left),
+        TEST(a_session_that_answers_again_makes_its_verdict_a_false_one),
+        TEST(the_least_silence_can_be_set),
         TEST(a_load_balancer_that_stops_leaves_what_is_lost),
     };
 
