@@ -22,6 +22,7 @@ struct scenario {
     double times;  /* median detection at most this many times that without loss; 0: not said */
     double median; /* detection within so many ms in the median; 0: not said */
     qhcp_nsec interval; /* 0: the option's */
+    qhcp_nsec window;   /* 0: what follows from the interval */
 };
 
 #define STALLS                                                                                     \
@@ -40,9 +41,10 @@ static const struct scenario scenarios[] = {
      {.kind = PATH_BURSTS, .bad = 50 * MS, .good = 950 * MS},
      -1,
      0},
-    {"1 s: no loss", {.loss = 0}, 0, 0, 1300, SEC},
-    {"1 s: standing still, a mean of 80 ms, once a minute", STALLS, .02, 0, 0, SEC},
-    {"the same", STALLS, -1, 0, 0, 0},
+    {"1 s: no loss", {.loss = 0}, 0, 0, 1300, SEC, 0},
+    {"1 s: standing still, a mean of 80 ms, once a minute", STALLS, .02, 0, 0, SEC, 0},
+    {"the same", STALLS, -1, 0, 0, 0, 0},
+    {"the same, a least silence of 250 ms", STALLS, -1, 0, 0, 0, 250 * MS},
 };
 
 #define SCENARIOS (sizeof scenarios / sizeof scenarios[0])
@@ -104,12 +106,19 @@ static qhcp_nsec interval_of(const struct scenario *s, const struct options *o)
     return s->interval > 0 ? s->interval : o->interval;
 }
 
+static void init(struct peer *p, const struct scenario *s, const struct options *o, uint64_t seed)
+{
+    peer_init(p, &s->model, interval_of(s, o), o->whole, o->seed + seed);
+    if (s->window > 0)
+        p->h.config.window = s->window;
+}
+
 static void watch(const struct scenario *s, const struct options *o, unsigned i, struct share *ret)
 {
     qhcp_nsec length = (qhcp_nsec)(o->hours * (double)HOUR);
     static struct peer p;
 
-    peer_init(&p, &s->model, interval_of(s, o), o->whole, o->seed + i);
+    init(&p, s, o, i);
     peer_run(&p, START + nsec_min(HOUR, length), false);
     ret->early = p.downs;
     peer_run(&p, START + length, false);
@@ -142,7 +151,7 @@ static void detect(const struct scenario *s, const struct options *o, unsigned i
 {
     static struct peer p;
 
-    peer_init(&p, &s->model, interval_of(s, o), o->whole, o->seed + 1000000 + i);
+    init(&p, s, o, 1000000 + i);
     peer_run(&p, START + WARM, false);
     for (unsigned k = 0; k < CUTS_A_SERVER; k++) {
         double time;

@@ -137,7 +137,7 @@ int file_open_path(const char *path, bool follow, int *ret, const struct words *
 int file_read(const char *path, enum file_kind kind, bool follow, size_t max, char **ret,
               size_t *ret_len, const struct words *w)
 {
-    int fd, error = file_open_path(path, follow, &fd, w);
+    int fd = -1, error = file_open_path(path, follow, &fd, w);
 
     if (error)
         return error;
@@ -178,7 +178,7 @@ int state_read_file(const char *path, bool private, size_t max, char **ret, size
 {
     struct words w = {words, words_cap};
     size_t n;
-    int fd, error = file_open_path(path, true, &fd, &w);
+    int fd = -1, error = file_open_path(path, true, &fd, &w);
 
     if (error)
         return error;
