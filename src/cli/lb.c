@@ -205,9 +205,7 @@ static void on_panic(void *ctx, const struct qhcp_panic *panic)
 /* An option whose 0 means "none". */
 static qhcp_nsec time_or_off(const struct options *o, enum options_id id)
 {
-    qhcp_nsec time = options_number(o, id);
-
-    return time > 0 ? time : QHCP_OFF;
+    return options_number(o, id) > 0 ? options_number(o, id) : QHCP_OFF;
 }
 
 static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
