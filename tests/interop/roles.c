@@ -1,5 +1,5 @@
 /* What peers on a stock stack say: a client that greets, checks, renews its token and leaves; a
- * server that answers and leaves. */
+ * server that answers, and leaves or is left. */
 #include "trial.h"
 
 #include <setjmp.h>
@@ -12,22 +12,24 @@
 #include "wire/registry.h"
 #include "wire/wire.h"
 
+#include <qhcp/error.h>
+
 #define NUDGE (25 * MSEC) /* after a control frame, and twice as long each time ... */
 #define NUDGES 7          /* ... so often */
 
-static void say(const struct wire_message *m, bool datagram)
+static void say(struct side *side, const struct wire_message *m, bool datagram)
 {
     uint8_t buf[LIMIT_FRAME_PAYLOAD + 16];
     int n = wire_encode(m, buf, sizeof buf);
 
     assert_true(n > 0);
     if (datagram) {
-        stock_datagram(&t.stock, buf, (size_t)n);
+        stock_datagram(&side->stock, buf, (size_t)n);
         return;
     }
-    stock_write(&t.stock, buf, (size_t)n);
-    t.nudges = 0;
-    t.next = t.now + NUDGE;
+    stock_write(&side->stock, buf, (size_t)n);
+    side->nudges = 0;
+    side->next = t.now + NUDGE;
 }
 
 /* The client: it greets, checks, renews its token, leaves. */
@@ -42,7 +44,7 @@ static char *mint(void)
                                  .binding = binding};
     char *token;
 
-    stock_export(&t.stock, AUTH_EXPORTER_LABEL, binding);
+    stock_export(&t.client.stock, AUTH_EXPORTER_LABEL, binding);
     assert_int_equal(auth_mint(t.key, &claims, &token), 0);
     return token;
 }
@@ -58,7 +60,7 @@ static void client_connected(struct stock *s)
                                   .lb_id = slice_str("stock"),
                                   .push = 1,
                                   .token = slice_str(token)};
-    say(&m, false);
+    say(&t.client, &m, false);
     auth_token_free(token);
     trial_enter(GREETING, 5 * SEC);
 }
@@ -70,7 +72,7 @@ static void client_configure(void)
 
     m.config_update =
         (struct wire_config_update){.has = WIRE_HAS_TOKEN, .id = 1, .token = slice_str(token)};
-    say(&m, false);
+    say(&t.client, &m, false);
     auth_token_free(token);
     trial_enter(CONFIGURING, 10 * SEC);
 }
@@ -80,7 +82,7 @@ void trial_client_tick(void)
 {
     struct wire_message m = {.type = WIRE_HEALTH_REQUEST};
 
-    t.next = t.now + 50 * MSEC;
+    t.client.next = t.now + 50 * MSEC;
     if (t.step != CHECKING || t.pushes > 0)
         return;
     if (t.seq == 3) {
@@ -88,7 +90,7 @@ void trial_client_tick(void)
         return;
     }
     m.request = (struct wire_health_request){.seq = ++t.seq};
-    say(&m, true);
+    say(&t.client, &m, true);
 }
 
 static void client_frame(struct stock *s, bool datagram, uint64_t type, const uint8_t *p, size_t n)
@@ -106,7 +108,7 @@ static void client_frame(struct stock *s, bool datagram, uint64_t type, const ui
         assert_int_equal(m.config_ack.refused.count, 0);
         m = (struct wire_message){.type = WIRE_TERMINATE};
         m.terminate = (struct wire_terminate){.deadline_us = 1000000, .reason = slice_str("test")};
-        say(&m, false);
+        say(&t.client, &m, false);
         trial_enter(LEAVING, SEC);
     } else if (type == WIRE_TERMINATE_ACK && t.step == LEAVING) {
         trial_enter(DONE, 0);
@@ -140,7 +142,14 @@ static void server_answer(uint64_t seq)
                                                .boot_id = slice_of(boot_id, sizeof boot_id),
                                                .epoch = 1,
                                                .values = {2, {{1, 100}, {2, 200}}}};
-    say(&m, true);
+    say(&t.server, &m, true);
+}
+
+/* The step is the stock client's to say, where there is one. */
+static void reach(enum step step, qhcp_nsec time)
+{
+    if (t.our_lb)
+        trial_enter(step, time);
 }
 
 void trial_server_frame(struct stock *s, bool datagram, uint64_t type, const uint8_t *p, size_t n)
@@ -157,18 +166,20 @@ void trial_server_frame(struct stock *s, bool datagram, uint64_t type, const uin
                                   .boot_id = slice_of(boot_id, sizeof boot_id),
                                   .push = m.hello.push,
                                   .metrics = metrics()};
-        say(&r, false);
-        trial_enter(CHECKING, 5 * SEC);
+        say(&t.server, &r, false);
+        reach(CHECKING, 5 * SEC);
     } else if (type == WIRE_HEALTH_REQUEST) {
         server_answer(m.request.seq);
     } else if (type == WIRE_CONFIG_UPDATE) {
         r = (struct wire_message){.type = WIRE_CONFIG_ACK};
-        r.config_ack = (struct wire_config_ack){.id = m.config_update.id,
-                                                .interval_us = m.config_update.interval_us,
-                                                .push = 1,
-                                                .metrics = metrics()};
-        say(&r, false);
-        trial_enter(CONFIGURING, 11 * SEC); /* by then a load balancer without CONFIG_ACK is gone */
+        r.config_ack = (struct wire_config_ack){
+            .id = m.config_update.id, .interval_us = 1000000, .push = 1, .metrics = metrics()};
+        say(&t.server, &r, false);
+        reach(CONFIGURING, 11 * SEC); /* by then a load balancer without CONFIG_ACK is gone */
+    } else if (type == WIRE_TERMINATE) {
+        r = (struct wire_message){.type = WIRE_TERMINATE_ACK};
+        say(&t.server, &r, false);
+        stock_close(&t.server.stock, (uint64_t)-QHCP_E_NO_ERROR);
     } else if (type == WIRE_TERMINATE_ACK && t.step == LEAVING) {
         trial_enter(DONE, 0);
     }
@@ -179,7 +190,7 @@ void trial_server_leave(void)
     struct wire_message m = {.type = WIRE_TERMINATE};
 
     m.terminate = (struct wire_terminate){.deadline_us = 1000000, .reason = slice_str("test")};
-    say(&m, false);
+    say(&t.server, &m, false);
     trial_enter(LEAVING, SEC);
 }
 
@@ -188,9 +199,9 @@ void trial_server_tick(void)
 {
     static const uint8_t reserved[] = {0x21, 0x00};
 
-    t.next = UINT64_MAX;
-    if (!t.nudging || t.nudges == NUDGES)
+    t.server.next = UINT64_MAX;
+    if (!t.nudging || t.server.nudges == NUDGES)
         return;
-    stock_write(&t.stock, reserved, sizeof reserved);
-    t.next = t.now + (NUDGE << ++t.nudges);
+    stock_write(&t.server.stock, reserved, sizeof reserved);
+    t.server.next = t.now + (NUDGE << ++t.server.nudges);
 }

@@ -217,6 +217,7 @@ void stock_receive(struct stock *s, qhcp_nsec now, const struct qhcp_packet *pac
     int rv;
 
     s->now = now;
+    s->asked = s->closing;
     if (s->ended)
         return;
     rv = ngtcp2_conn_read_pkt(s->ng, &path, &info, packet->data, packet->len, now);
@@ -229,12 +230,17 @@ void stock_receive(struct stock *s, qhcp_nsec now, const struct qhcp_packet *pac
 static ngtcp2_ssize write_close(struct stock *s, struct qhcp_packet *packet)
 {
     ngtcp2_ccerr error;
+    ngtcp2_ssize n;
 
     ngtcp2_ccerr_default(&error);
     ngtcp2_ccerr_set_application_error(&error, s->code, NULL, 0);
     s->ended = true;
-    return ngtcp2_conn_write_connection_close(s->ng, NULL, NULL, packet->data, packet->cap, &error,
-                                              s->now);
+    n = ngtcp2_conn_write_connection_close(s->ng, NULL, NULL, packet->data, packet->cap, &error,
+                                           s->now);
+    must(n > 0 && (size_t)n <= sizeof s->close);
+    memcpy(s->close, packet->data, (size_t)n);
+    s->close_size = (size_t)n;
+    return n;
 }
 
 static ngtcp2_ssize write_datagram(struct stock *s, struct qhcp_packet *packet)
@@ -260,6 +266,12 @@ bool stock_send(struct stock *s, qhcp_nsec now, struct qhcp_packet *packet)
     ngtcp2_ssize taken = -1, n = 0;
 
     s->now = now;
+    if (s->ended && s->asked && s->close_size > 0) {
+        s->asked = false;
+        memcpy(packet->data, s->close, s->close_size);
+        packet->len = s->close_size;
+        return true;
+    }
     if (s->ended)
         return false;
     if (s->connected && s->n_datagrams > 0)

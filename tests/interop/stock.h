@@ -35,12 +35,15 @@ struct stock {
     union qhcp_addr local, remote;
     qhcp_nsec now;
     bool connected, closing, ended;
+    bool asked;    /* a packet came after our close: it is answered with that again */
     uint64_t code; /* of the peer's CONNECTION_CLOSE, or of ours; UINT64_MAX: a stateless reset */
     int64_t stream;
     size_t tx_size, tx_sent, rx_size, n_datagrams;
     uint8_t tx[STOCK_BYTES], rx[STOCK_BYTES];
     size_t datagram_size[STOCK_DATAGRAMS];
     uint8_t datagrams[STOCK_DATAGRAMS][STOCK_DATAGRAM];
+    size_t close_size;
+    uint8_t close[STOCK_DATAGRAM];
 };
 
 /* A client that begins to dial; a server out of the first packet that came.  Both abort where
