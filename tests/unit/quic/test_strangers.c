@@ -227,6 +227,24 @@ static void an_unknown_version_is_answered_with_ours(void **state)
     pair_deinit(&p);
 }
 
+/* ngtcp2 would speak it. */
+static void version_2_is_answered_with_ours(void **state)
+{
+    union qhcp_addr stranger = {.in = {.sin_family = AF_INET, .sin_port = 1, .sin_addr = {9}}};
+    static const uint8_t head[] = {0xd0, 0x6b, 0x33, 0x43, 0xcf, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0};
+    uint8_t packet[1200] = {0};
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    memcpy(packet, head, sizeof(head));
+    world_inject(&p.world, &stranger, &p.server, packet, sizeof(packet));
+    world_run(&p.world, NSEC_PER_SEC, NULL);
+    assert_int_equal(p.server.sent, 1);
+    assert_int_equal(p.server.accepted, 0);
+    pair_deinit(&p);
+}
+
 static void garbage_changes_nothing(void **state)
 {
     union qhcp_addr stranger = {.in = {.sin_family = AF_INET, .sin_port = 1, .sin_addr = {9}}};
@@ -295,6 +313,7 @@ int main(void)
         cmocka_unit_test(more_connections_than_allowed_are_refused),
         cmocka_unit_test(the_owner_may_refuse_a_connection),
         cmocka_unit_test(an_unknown_version_is_answered_with_ours),
+        cmocka_unit_test(version_2_is_answered_with_ours),
         cmocka_unit_test(garbage_changes_nothing),
         cmocka_unit_test(a_flood_of_first_packets_does_not_outgrow_the_limits),
     };
