@@ -356,9 +356,13 @@ static void no_line_is_wider_than_the_terminal(void **state)
     strcpy(name + 200, ".example:4243");
     fake_change(fake_add(&fake, name), QHCP_DOWN,
                 "\xc3\xb6\xc3\xb6\xc3\xb6 and more words than fit");
+    memset(name, 0, sizeof name);
+    for (int i = 0; i < 30; i++) /* characters of two columns each */
+        strcat(name, "\xe4\xb8\xad");
+    fake_change(fake_add(&fake, "wide:4243"), QHCP_DOWN, name);
     status_human_table(&text, &fleet, &page);
     for (char *line = strtok(text.at, "\n"); line; line = strtok(NULL, "\n"))
-        assert_true(text_width(line) <= 70);
+        assert_int_equal(text_fitting(line, 70), strlen(line));
 }
 
 static void on_a_narrow_terminal_the_reason_takes_the_place_of_figures(void **state)
