@@ -75,6 +75,7 @@
 #define LB_LOOK                                                                                    \
     16 /* backends that are looked at in one go, after our own addresses have changed              \
         */
+#define LB_LOOK_ROUTES 8                    /* questions that have to have the same answer */
 #define LB_LOOK_SETTLE (50 * NSEC_PER_MSEC) /* from a notice of it to the look: more may come */
 #define LB_LOOK_PAUSE (500 * NSEC_PER_MSEC) /* between two looks */
 

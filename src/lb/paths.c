@@ -82,9 +82,20 @@ bool paths_no_way(struct backend *b, qhcp_nsec now)
     return now < nsec_add(b->no_way_since, LB_NO_WAY);
 }
 
-static void look(struct backend *b, qhcp_nsec now)
+/* Where several routes are equal, the kernel chooses by the port too, and each question is asked
+ * from another: only an answer that never is the old one is another. */
+static bool has_moved(const struct backend *b, const union qhcp_addr *remote, union qhcp_addr *ret)
 {
     const struct qhcp_lb_config *config = b->lb->config;
+
+    for (int i = 0; i < LB_LOOK_ROUTES; i++)
+        if (!config->source(config->ctx, remote, ret) || address_equal(ret, &b->source))
+            return false;
+    return true;
+}
+
+static void look(struct backend *b, qhcp_nsec now)
+{
     struct health_step step = {0};
     union qhcp_addr remote, source;
 
@@ -94,7 +105,7 @@ static void look(struct backend *b, qhcp_nsec now)
         remote = b->addrs[b->at < b->n_addrs ? b->at : 0];
     else
         return;
-    if (!config->source(config->ctx, &remote, &source) || address_equal(&source, &b->source))
+    if (!has_moved(b, &remote, &source))
         return;
     b->source = source;
     if (b->health.phase == HEALTH_WATCHING) {

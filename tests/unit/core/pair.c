@@ -168,7 +168,7 @@ static bool source(void *ctx, const union qhcp_addr *remote, union qhcp_addr *re
 
     (void)remote;
     address(ret, 0);
-    ret->in.sin_addr.s_addr = htonl(0x7f000000u | p->own);
+    ret->in.sin_addr.s_addr = htonl(0x7f000000u | (p->own + (p->multipath && p->asked++ % 2)));
     return p->own != 0;
 }
 

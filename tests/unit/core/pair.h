@@ -31,6 +31,8 @@ struct pair {
     uint8_t nat[PAIR_SERVERS]; /* above 0: a NAT, whose flows stay for ever with the target (this
                                 * number) that they began with: others lead nowhere */
     bool moved;                /* names have the next server's address alone */
+    bool multipath;            /* ... or the next: two routes are equal */
+    unsigned asked;            /* for that address */
     uint8_t own;               /* the load balancer's address is 127.0.0.own; 0: it has no way */
     bool icmp;                 /* nobody listening is told by ICMP */
     unsigned loss;             /* percent, each way */

@@ -85,6 +85,7 @@ static void a_notice_that_concerns_no_server_changes_nothing(void **state)
     unsigned sessions = p->sessions;
     uint64_t packets = p->packets;
 
+    p->multipath = true;
     for (int i = 0; i < 100; i++) {
         qhcp_lb_moved(p->lb, p->now);
         pair_run(p, 10 * MSEC, NULL);
