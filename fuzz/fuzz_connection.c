@@ -309,8 +309,10 @@ static void run_network(enum command command, unsigned arg, const struct input *
     case REVERSE:
         world_reverse(&w);
         break;
-    case FROM:
-        w.from = arg % WORLD_PATHS;
+    case FROM: /* bit 3: at once */
+        w.from = (arg & 7) % WORLD_PATHS;
+        if (arg & 8)
+            send_sealed(LIAR_SHORT, 0, (const uint8_t *)"\1", 1); /* PING */
         break;
     case DEAF:
         w.deaf = arg;

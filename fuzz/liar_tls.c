@@ -159,8 +159,10 @@ STANDS_IN int ngtcp2_conn_submit_crypto_data(ngtcp2_conn *conn, ngtcp2_encryptio
     for (size_t i = 0; i < liar.message_rules.count && m.n > 0; i++)
         if (liar.message_rules.rules[i].which % 8 == number)
             level = apply(&liar.message_rules.rules[i], &m, level);
-    if (number == 0 && liar.crypto_sent[level] == 0 && m.n == 0)
-        m.n = 1; /* without a byte of a hello the library would begin again */
+    if (number == 0) { /* without a byte of a hello the library would begin again */
+        level = LIAR_INITIAL;
+        m.n = m.n > 0 ? m.n : 1;
+    }
     submit(level, m.p, m.n);
     for (size_t i = 0; i < liar.message_rules.count; i++) {
         const struct liar_rule *r = &liar.message_rules.rules[i];
