@@ -7,6 +7,7 @@
  *   initials  valid Initials, each of a new   honest    the same; each Retry is answered with its
  *             connection, answers ignored               token, and no more
  *   crowd     the same from 1,000 addresses
+ *   finished  whole handshakes, after which nothing is said
  *   burst     tokens are collected; all are used at once when the time is over
  *   forged    noise from SOURCE:PORT, which is not ours (needs CAP_NET_RAW)
  *
@@ -38,7 +39,8 @@ static uint8_t client_id[QUIC_CLIENT_CID];
 static uint8_t (*kept)[SIZE];
 static size_t n_kept;
 static uint8_t prefix[QUIC_PREFIX];
-static unsigned long long sent, received, retries;
+static unsigned long long sent, received, retries, finished;
+static struct quic_endpoint *clients;
 
 static _Noreturn void die(const char *what)
 {
@@ -146,31 +148,52 @@ static void take_hello(const uint8_t *p, size_t n)
     memcpy(client_id, hd.scid.data, sizeof client_id);
 }
 
-static void make_hello(const union qhcp_addr *to)
+static void on_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
 {
-    static const struct quic_handlers none;
-    struct quic_endpoint_config config = {.handlers = &none};
-    struct quic_tls_config tls_config = {.insecure = true};
-    struct quic_dial dial = {.remote = *to, .name = "localhost", .timeout = NSEC_PER_SEC};
-    uint8_t data[1500];
-    struct qhcp_packet packet = {.data = data, .cap = sizeof data};
-    struct quic_endpoint *e;
+    (void)ctx, (void)c, (void)now;
+    finished++;
+}
+
+static void dial(const union qhcp_addr *to)
+{
+    struct quic_dial dial = {.remote = *to, .name = "localhost", .timeout = 5 * NSEC_PER_SEC};
     struct quic_conn *c;
+
+    if (quic_dial(clients, monotonic(), &dial, &c) != 0)
+        die("cannot dial");
+}
+
+static void make_clients(void)
+{
+    static const struct quic_handlers handlers = {.connected = on_connected};
+    struct quic_endpoint_config config = {.handlers = &handlers};
+    struct quic_tls_config tls_config = {.insecure = true};
     struct quic_tls *tls;
     char words[256];
 
     if (quic_tls_new(&tls_config, &tls, words, sizeof words) != 0 ||
-        quic_endpoint_new(&config, tls, &e) != 0 || quic_dial(e, monotonic(), &dial, &c) != 0 ||
-        quic_send(e, monotonic(), &packet, 1) != 1)
-        die("no client");
-    take_hello(packet.data, packet.len);
-    quic_endpoint_free(e);
+        quic_endpoint_new(&config, tls, &clients) != 0)
+        die("no clients");
     quic_tls_unref(tls);
 }
 
-enum kind { NOISE, AIMED, GARBAGE, INITIALS, HONEST, CROWD, BURST, FORGED, KINDS };
-static const char *const kinds[KINDS] = {"noise",  "aimed", "garbage", "initials",
-                                         "honest", "crowd", "burst",   "forged"};
+static void make_hello(const union qhcp_addr *to)
+{
+    uint8_t data[1500];
+    struct qhcp_packet packet = {.data = data, .cap = sizeof data};
+
+    make_clients();
+    dial(to);
+    if (quic_send(clients, monotonic(), &packet, 1) != 1)
+        die("no client");
+    take_hello(packet.data, packet.len);
+    quic_endpoint_free(clients);
+    make_clients();
+}
+
+enum kind { NOISE, AIMED, GARBAGE, INITIALS, HONEST, CROWD, FINISHED, BURST, FORGED, KINDS };
+static const char *const kinds[KINDS] = {"noise", "aimed",    "garbage", "initials", "honest",
+                                         "crowd", "finished", "burst",   "forged"};
 
 struct flood {
     enum kind kind;
@@ -255,6 +278,9 @@ static void make(struct flood *f)
     case FORGED:
         forge(f);
         return;
+    case FINISHED:
+        dial(&f->to);
+        return;
     case NOISE:
     case AIMED:
         p = next_packet(f, 60);
@@ -302,6 +328,27 @@ static void take_answer(struct flood *f, const uint8_t *p, size_t n)
         flush(f);
 }
 
+/* What the clients have to say, and hear. */
+static void talk(struct flood *f)
+{
+    uint8_t data[2048];
+    struct qhcp_packet packet = {.remote = f->to, .data = data, .cap = sizeof data};
+    ssize_t n;
+
+    while ((n = recv(f->fd, data, sizeof data, MSG_DONTWAIT)) > 0) {
+        received++;
+        packet.len = (size_t)n;
+        quic_receive(clients, monotonic(), &packet, 1);
+    }
+    quic_expire(clients, monotonic());
+    while (quic_send(clients, monotonic(), &packet, 1) == 1) {
+        memcpy(next_packet(f, packet.len), data, packet.len);
+        if (f->n == BATCH)
+            flush(f);
+    }
+    flush(f);
+}
+
 static void take_answers(struct flood *f)
 {
     uint8_t data[2048], control[256];
@@ -310,6 +357,10 @@ static void take_answers(struct flood *f)
 
     if (f->kind == FORGED)
         return;
+    if (f->kind == FINISHED) {
+        talk(f);
+        return;
+    }
     for (;;) {
         struct msghdr header = {.msg_iov = &bytes,
                                 .msg_iovlen = 1,
@@ -421,8 +472,9 @@ int main(int argc, char **argv)
     if (f.kind == AIMED)
         learn_prefix(&f);
     run(&f, rate, seconds);
-    printf("{\"sent\":%llu,\"received\":%llu,\"retries\":%llu,\"kept\":%zu}\n", sent, received,
-           retries, n_kept);
+    printf("{\"sent\":%llu,\"received\":%llu,\"retries\":%llu,\"kept\":%zu,\"finished\":%llu}\n",
+           sent, received, retries, n_kept, finished);
+    quic_endpoint_free(clients);
     free(kept);
     close(f.fd);
     return 0;
