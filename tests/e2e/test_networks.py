@@ -183,6 +183,18 @@ class Networks(RawCase):
                            "flush chain ip n p\n"
                            f"add rule ip n p ip daddr {SERVER} udp dport {PORT} dnat to {target}\n")
 
+    def test_another_port_of_ipv6_is_used_while_the_usual_one_leads_nowhere(self):
+        self.server_ns, self.lb_ns = self.namespace("server"), self.namespace("lb")
+        self.lb_ns.link(self.server_ns, "fd00:78::1/64", "fd00:78::2/64")
+        self.ready_server(PORT, ip="::", namespace=self.server_ns)
+        lb = self.lb([f"[fd00:78::2]:{PORT}"], port=LB_PORT, namespace=self.lb_ns)
+        lb.wait_event("up", 10)
+        with self.server_ns.drop(f"udp sport {LB_PORT}"):
+            at, _ = lb.wait_event("down", 5)
+            at, _ = lb.wait_event("up", 10, since=at)
+            port = int(wait_log(lb, r"reached from UDP port (\d+) of ours", 5 * SLOW)[1])
+            self.assertGreaterEqual(port, 61000)
+
     def test_only_the_mtu_of_our_own_interface_is_said(self):
         self.linked()
         with self.lb_ns:
