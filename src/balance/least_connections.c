@@ -10,6 +10,7 @@
 #include "balance/algorithm.h"
 
 #define RUN 128
+#define MANY 3.0e38f /* more than any load */
 
 struct turn {
     double at;     /* the earliest is next */
@@ -54,9 +55,11 @@ static void own_init(struct balance_worker *w, const struct balance_worker *befo
     }
 }
 
-/* A run of the plan's places, once round at most. */
+/* A run of the plan's places, once round at most: what each has in flight, MANY where it was tried.
+ */
 struct run {
     size_t first, n;
+    float has[RUN];
 };
 
 static size_t place_of(const struct balance *b, const struct run *run, size_t i)
@@ -66,28 +69,28 @@ static size_t place_of(const struct balance *b, const struct run *run, size_t i)
     return place < b->n ? place : place - b->n;
 }
 
-static float in_flight(const struct balance *b, size_t place)
+/* Which of the run has the least in flight for its weight once it has the next request too; run->n:
+ * all were tried.  ret_load: what that is. */
+static size_t find_best(const struct balance *b, const struct turns *t, struct run *run,
+                        const struct balance_request *r, float *ret_load)
 {
-    return (float)fleet_in_flight(balance_server(b, (uint32_t)place));
-}
-
-/* The place with the least in flight for its weight once it has the next request too; b->n: all
- * were tried.  ret_load: what that is; ret_most: what it has now. */
-static size_t find_best(const struct balance *b, const struct run *run,
-                        const struct balance_request *r, float *ret_load, float *ret_most)
-{
-    size_t best = b->n;
+    size_t best = run->n;
+    float least = MANY;
 
     for (size_t i = 0; i < run->n; i++) {
         size_t place = place_of(b, run, i);
-        float has = in_flight(b, place), load = (has + 1.0f) / b->weight[place];
+        float has = (float)fleet_in_flight(balance_server(b, (uint32_t)place));
+        float load = (has + 1.0f) * t->turn[place].apart;
 
-        if (balance_tried(r, b->at[place]) || (best < b->n && load >= *ret_load))
-            continue;
-        best = place;
-        *ret_load = load;
-        *ret_most = has;
+        run->has[i] = has;
+        if (balance_tried(r, b->at[place])) {
+            run->has[i] = MANY;
+        } else if (load < least) {
+            best = i;
+            least = load;
+        }
     }
+    *ret_load = least;
     return best;
 }
 
@@ -104,19 +107,22 @@ static uint32_t take_turn(struct turns *t, size_t place)
 static uint32_t pick(struct balance_worker *w, const struct balance_request *r)
 {
     const struct balance *b = w->balance;
-    struct run run = {random_below(&w->random, b->n), b->n < RUN ? b->n : RUN};
     struct turns *t = w->own;
-    float load = 0.0f, most = 0.0f;
-    size_t best = find_best(b, &run, r, &load, &most), next = best;
+    struct run run;
+    size_t best, next;
+    float load;
 
-    if (best == b->n)
+    run.first = random_below(&w->random, b->n);
+    run.n = b->n < RUN ? b->n : RUN;
+    best = find_best(b, t, &run, r, &load);
+    if (best == run.n)
         return (uint32_t)run.first; /* and it is asked again */
+    next = place_of(b, &run, best);
     for (size_t i = 0; i < run.n; i++) {
         size_t place = place_of(b, &run, i);
-        float has = in_flight(b, place);
 
-        if (t->turn[place].at < t->turn[next].at && has <= most && has / b->weight[place] < load &&
-            !balance_tried(r, b->at[place]))
+        if (run.has[i] <= run.has[best] && t->turn[place].at < t->turn[next].at &&
+            run.has[i] * t->turn[place].apart < load)
             next = place;
     }
     return take_turn(t, next);

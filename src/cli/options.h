@@ -99,7 +99,7 @@ enum options_kind {
       "default half of what is allowed in all.")                                                   \
     X(BIND, "bind", LIST, OPTIONS_LB, "LIST", NULL, 0, 2, false,                                   \
       "The addresses whose TCP port is forwarded: at most one of IPv4 and one of IPv6. By "        \
-      "default every address of this machine.")                                                    \
+      "default every address of this machine. With --take-over they stay what they were.")         \
     X(HOLD, "hold", DURATION, OPTIONS_LB, "DURATION", "5s", 0, OPTIONS_DAY, false,                 \
       "How long a client waits for a server, while nothing is known of some and no other can be "  \
       "used: after a start. 0: it is closed at once.")                                             \
