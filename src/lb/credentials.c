@@ -206,6 +206,7 @@ void credentials_refresh(struct qhcp_lb *lb, qhcp_nsec now)
         return;
     }
     lb_log(lb, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
+    credentials_renew(lb, now);
     revoked_changed(lb, now);
 }
 
@@ -254,7 +255,9 @@ int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *r
         *ret_renew = nsec_add(now, 60 * NSEC_PER_SEC); /* the file may have a newer one */
         err = outside_token(lb, ret);
     } else {
-        *ret_renew = nsec_add(now, (qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3);
+        *ret_renew = nsec_add(now, nsec_min((qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3,
+                                            b->key_at > 0 ? LB_KEY_RETRY : NSEC_NEVER));
+        snprintf(b->asked_kid, sizeof b->asked_kid, "%s", auth_key_kid(key_of(b)));
         err = quic_conn_export(b->conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
         if (err == 0)
             err = auth_mint(key_of(b), &claims, ret);
@@ -359,10 +362,44 @@ void credentials_save_ticket(struct backend *b)
                        slice_of(buf, b->ticket_len + 8));
 }
 
+bool credentials_changed(const struct backend *b, uint64_t code)
+{
+    return code == (uint64_t)-QHCP_E_TOKEN_KEY && b->lb->key && b->asked_kid[0] != '\0' &&
+           strcmp(b->asked_kid, auth_key_kid(key_of(b))) != 0;
+}
+
+void credentials_renew(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    for (size_t i = 0; lb->key && i < lb->count; i++) {
+        struct backend *b = lb->backends[i];
+
+        if (!b->conn || strcmp(b->token_kid, auth_key_kid(lb->key)) == 0)
+            continue;
+        b->key_at = 0;
+        b->key_settled = b->keys_refused = false;
+        b->renew_at = now;
+        backend_rearm(b);
+    }
+}
+
+/* The key of the token in force, which is good for a renewal too. */
+static bool settle(struct backend *b)
+{
+    for (size_t i = 0; i < b->lb->n_old_keys; i++)
+        if (strcmp(b->token_kid, auth_key_kid(b->lb->old_keys[i])) == 0 &&
+            strcmp(b->asked_kid, b->token_kid) != 0) {
+            b->key_at = i + 1;
+            return true;
+        }
+    return false;
+}
+
 bool credentials_fall_back(struct backend *b, uint64_t code)
 {
     const struct qhcp_lb *lb = b->lb;
 
+    if (credentials_changed(b, code) || (code == (uint64_t)-QHCP_E_TOKEN_KEY && settle(b)))
+        return true;
     if (code != (uint64_t)-QHCP_E_TOKEN_KEY || lb->n_old_keys == 0)
         return false;
     if (++b->key_tries > lb->n_old_keys) { /* it knows none of them */
@@ -376,6 +413,7 @@ bool credentials_fall_back(struct backend *b, uint64_t code)
 void credentials_accepted(struct backend *b)
 {
     b->key_tries = 0;
+    snprintf(b->token_kid, sizeof b->token_kid, "%s", b->asked_kid);
     if (b->key_at > 0 && b->key_told != b->key_at)
         lb_log(b->lb, QHCP_LOG_WARNING,
                "%s does not know the new token key, and an old one (%s) is used: run \"qhcp keys "

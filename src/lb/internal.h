@@ -45,8 +45,9 @@
 #define LB_UNASKED 64                         /* frames nobody asked for in an interval ... */
 #define LB_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and a push so often, before EXCESSIVE */
 #define LB_TICKET_AGE 86400                   /* seconds a TLS ticket is used */
-#define LB_REVOKED_WAIT (10 * NSEC_PER_SEC)   /* from a new list to the names of who has it not */
-#define LB_KEY_REVOCATIONS 0x07               /* of CONFIG_UPDATE, in a refusal */
+#define LB_KEY_RETRY (300 * NSEC_PER_SEC)   /* a server that lives on an old key: is it still so? */
+#define LB_REVOKED_WAIT (10 * NSEC_PER_SEC) /* from a new list to the names of who has it not */
+#define LB_KEY_REVOCATIONS 0x07             /* of CONFIG_UPDATE, in a refusal */
 #define LB_STRINGS 5
 #define LB_CROSS 24                          /* servers that are asked in a cross-check */
 #define LB_CROSS_TRIES 64                    /* of which so many are looked at */
@@ -162,15 +163,19 @@ struct backend {
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
     bool update_metrics;  /* the metric list is owed */
     bool update_token;
-    bool token_sent;        /* the CONFIG_UPDATE on its way has the token */
-    size_t key_at;          /* the token key in use: 0 the newest, else one of lb->old_keys */
-    uint64_t revoked;       /* number of the newest list of revocations that the server has */
-    uint64_t revoked_sent;  /* and of the one that it got in this session */
-    char revoked_words[96]; /* why it refused that; or "" */
-    size_t key_tries;       /* keys that the server has refused, one after the other */
-    size_t key_told;        /* key_at of which the log has told */
-    qhcp_nsec reverify_at;  /* when its certificate is looked at again, by a new handshake */
-    uint8_t *ticket;        /* the newest TLS ticket, LB_TICKET_MAX at most */
+    bool token_sent;              /* the CONFIG_UPDATE on its way has the token */
+    size_t key_at;                /* the token key in use: 0 the newest, else one of lb->old_keys */
+    uint64_t revoked;             /* number of the newest list of revocations that the server has */
+    uint64_t revoked_sent;        /* and of the one that it got in this session */
+    char revoked_words[96];       /* why it refused that; or "" */
+    size_t key_tries;             /* keys that the server has refused, one after the other */
+    char asked_kid[LIMIT_ID + 1]; /* the key of the newest token that was sent ... */
+    char token_kid[LIMIT_ID + 1]; /* ... and of the one in force */
+    bool key_settled;             /* the next renewal is with key_at: a newer key was refused */
+    bool keys_refused;            /* in this session: the server knows no other key than this */
+    size_t key_told;              /* key_at of which the log has told */
+    qhcp_nsec reverify_at;        /* when its certificate is looked at again, by a new handshake */
+    uint8_t *ticket;              /* the newest TLS ticket, LB_TICKET_MAX at most */
     size_t ticket_len;
     bool ticket_loaded;       /* the state directory was asked */
     bool ticket_fresh;        /* newer than the state directory's */
@@ -343,6 +348,10 @@ void credentials_drop_ticket(struct backend *b);
 void credentials_save_ticket(struct backend *b);
 /* The server does not know our token key: true when another one may be tried now. */
 bool credentials_fall_back(struct backend *b, uint64_t code);
+/* A session's token key was refused, or taken out of the set: are the keys other ones by now? */
+bool credentials_changed(const struct backend *b, uint64_t code);
+/* The keys were read again: sessions whose token is of an older one get a token of the newest. */
+void credentials_renew(struct qhcp_lb *lb, qhcp_nsec now);
 /* The server has accepted a token: an old key is told of, once. */
 void credentials_accepted(struct backend *b);
 void credentials_free(struct qhcp_lb *lb);

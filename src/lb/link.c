@@ -150,6 +150,10 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
         backend_dial_again(b, now);
         return;
     }
+    if (!dialling && why->application && credentials_changed(b, why->code)) {
+        backend_signal(b, now, HEALTH_SIGNAL_RESET); /* no verdict: with the newest key, at once */
+        return;
+    }
     if (dialling) {
         backend_dial_failed(b, now,
                             refused(why)                       ? HEALTH_SIGNAL_REFUSED

@@ -32,12 +32,21 @@ static bool behind(const struct backend *b)
     return b->lb->revoked_number > b->revoked;
 }
 
+/* Our own token in this session is of a key in the list: first a token of another key, or the
+ * server would end the session with the list (credentials_renew). */
+static bool renews_first(const struct backend *b)
+{
+    return b->lb->key && !b->keys_refused && strcmp(b->token_kid, auth_key_kid(b->lb->key)) != 0 &&
+           revoked_has_key(&b->lb->revoked, b->token_kid);
+}
+
 void revoked_tell(struct backend *b, qhcp_nsec now)
 {
     struct wire_config_update update;
 
     if (!behind(b) || b->revoked_sent == b->lb->revoked_number ||
-        (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING))
+        (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING) ||
+        renews_first(b))
         return;
     memset(&update, 0, sizeof update);
     update.has = WIRE_HAS_REVOCATIONS;

@@ -70,8 +70,11 @@ void talk_renew(struct backend *b, qhcp_nsec now)
     bool due = b->renew_at <= now;
 
     b->update_token = b->update_token || due;
-    if (due)
+    if (due) {
         b->renew_at = nsec_add(now, 5 * NSEC_PER_SEC); /* again, should this one come to nothing */
+        b->key_at = b->key_settled ? b->key_at : 0;    /* the server may know the newest by now */
+        b->key_settled = false;
+    }
     if ((!b->update_token && !b->update_interval && !b->update_metrics) ||
         (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING))
         return;
@@ -161,6 +164,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     told_services(&b->told, &ack->services);
     b->tried = 0;
     credentials_accepted(b);
+    b->keys_refused = b->key_settled = false;
     b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
     b->reverify_at = credentials_reverify(b, now);
     revoked_established(b, now, ack->revoked);
@@ -229,8 +233,12 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
             b->reverify_at = 0;
         if (ack->refused.at[i].key == LB_KEY_REVOCATIONS)
             revoked_refused(b, &ack->refused.at[i]);
-        if (credentials_fall_back(b, ack->refused.at[i].code))
-            b->renew_at = 0; /* at once, with the old key */
+        if (ack->refused.at[i].code != (uint64_t)-QHCP_E_TOKEN_KEY)
+            continue;
+        b->key_settled = credentials_fall_back(b, ack->refused.at[i].code);
+        b->keys_refused = !b->key_settled;
+        if (b->key_settled)
+            b->renew_at = 0; /* at once, with another key */
     }
 }
 

@@ -41,7 +41,7 @@ static void server_dir(const struct pair *p, char ret[128])
     snprintf(ret, 128, "%s/web1", p->dir);
 }
 
-static void start_from_bundle(struct pair *p, int i)
+static void import_bundle(struct pair *p)
 {
     char words[1024], bundle[128], dir[128];
     const struct keys_export what = {.names = "web1.example", .out = bundle, .force = true};
@@ -54,8 +54,33 @@ static void start_from_bundle(struct pair *p, int i)
     setenv("QHCP_STATE_DIR", dir, 1);
     must(state_open(&s, words, sizeof words), words);
     must(keys_import(&s, bundle, false, wall(p), words, sizeof words), words);
+    setenv("QHCP_STATE_DIR", p->dir, 1);
+}
+
+static void start_from_bundle(struct pair *p, int i)
+{
+    char dir[128];
+
+    import_bundle(p);
+    server_dir(p, dir);
+    setenv("QHCP_STATE_DIR", dir, 1);
     pair_start(p, i);
     setenv("QHCP_STATE_DIR", p->dir, 1);
+}
+
+/* A new token key; the kid of the one before. */
+static void rotate(struct pair *p, char ret[64])
+{
+    char words[1024], path[STATE_PATH];
+    struct state s;
+    json_t *jwk;
+
+    must(state_find(&s, words, sizeof words), words);
+    state_path(&s, STATE_TOKEN_KEY, path, sizeof path);
+    jwk = json_load_file(path, 0, NULL);
+    snprintf(ret, 64, "%s", json_string_value(json_object_get(jwk, "kid")));
+    json_decref(jwk);
+    must(keys_rotate(&s, KEYS_GRACE, false, wall(p), words, sizeof words), words);
 }
 
 static void end_trust(struct pair *p, const char *what)
@@ -173,11 +198,53 @@ static void a_certificate_that_was_revoked_is_refused_on_the_session_that_lives(
     pair_deinit(&p);
 }
 
+/* docs/keys.md, "A lost token key": rotate, export, import, revoke; nothing goes down. */
+static void a_key_of_before_is_revoked_without_a_verdict(void **state)
+{
+    static struct pair p;
+    char old[64];
+
+    (void)state;
+    watch(&p, &quick);
+    rotate(&p, old);
+    pair_run(&p, 3 * SEC, NULL);
+    assert_int_equal(p.n_events, 0);
+    import_bundle(&p);
+    pair_run(&p, 12 * SEC, NULL);
+    end_trust(&p, old);
+    pair_run(&p, 5 * SEC, NULL);
+    assert_true(server_knows(&p, old));
+    assert_int_equal(p.n_events, 0);
+    assert_int_equal(p.sessions, 1);
+    pair_deinit(&p);
+}
+
+/* The twin, in a hurry: the server has no newer bundle, gets the list all the same, and is lost. */
+static void a_key_that_a_server_lives_on_ends_its_session_with_the_list(void **state)
+{
+    static struct pair p;
+    char old[64];
+
+    (void)state;
+    watch(&p, &quick);
+    rotate(&p, old);
+    pair_run(&p, 3 * SEC, NULL);
+    end_trust(&p, old);
+    pair_run(&p, 8 * SEC, NULL);
+    assert_true(server_knows(&p, old));
+    assert_int_equal(pair_state(&p, 0), QHCP_DOWN);
+    import_bundle(&p);
+    assert_true(pair_run(&p, 25 * SEC, pair_all_up));
+    pair_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_is_watched_knows_it_within_seconds),
         cmocka_unit_test(one_that_was_away_is_named_and_told_when_it_is_back),
+        cmocka_unit_test(a_key_of_before_is_revoked_without_a_verdict),
+        cmocka_unit_test(a_key_that_a_server_lives_on_ends_its_session_with_the_list),
         cmocka_unit_test(lists_and_tokens_that_are_renewed_do_not_stand_in_each_other_s_way),
         cmocka_unit_test(a_certificate_that_was_revoked_is_refused_on_the_session_that_lives),
     };
