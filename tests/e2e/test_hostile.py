@@ -130,6 +130,11 @@ class Hostile(RawCase):
             "an ERROR": ({"hello": lambda: raw.frame(wire.ERROR, code=raw.TOKEN_EXPIRED,
                                                      words=b"expired 12 s ago")},
                          "expired 12 s ago"),
+            "a close that says what no ERROR did": (
+                {"hello": lambda: f"close {raw.TOKEN_EXPIRED:#x} expired 13 s ago"},
+                "token refused: expired 13 s ago"),
+            "an extension that nobody asked for": (
+                {"hello": lambda: ack(extensions=[0x4000])}, "ACK: a value is out of its range"),
             "a name that would paint the terminal": (
                 {"hello": lambda: ack().replace(b"hostile", b"\x1b[31mre")}, "protocol error: ACK.*UTF-8"),
             "a reason that is no text": (
