@@ -412,6 +412,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
                                        .unreachable = on_unreachable,
                                        .dropped = on_dropped,
                                        .blocked = on_blocked,
+                                       .flooded = listen_flooded,
                                        .deadline = on_deadline,
                                        .expire = on_expire,
                                        .turn = on_turn,

@@ -8,6 +8,8 @@
 #include "base/address.h"
 #include "cli/log.h"
 
+#define FLOODS_APART (60 * NSEC_PER_SEC) /* lines about a flood of strangers */
+
 int listen_one(struct loop *l, const union qhcp_addr *addr, union qhcp_addr *ret_bound, char *words,
                size_t words_cap)
 {
@@ -83,4 +85,21 @@ void listen_steer(struct loop *l, struct qhcp_steering steering)
             "strangers' datagrams share a socket with the others (SO_ATTACH_REUSEPORT_CBPF: %s): "
             "a flood of them delays answers",
             strerror(errno));
+}
+
+void listen_flooded(void *ctx, qhcp_nsec now, uint64_t n)
+{
+    static qhcp_nsec said_at; /* 0: never */
+    static uint64_t dropped;  /* since then */
+
+    (void)ctx;
+    dropped += n;
+    if (said_at != 0 && now - said_at < FLOODS_APART)
+        return;
+    log_say(QHCP_LOG_WARNING,
+            "strangers send more than is looked at: %llu of their datagrams were dropped; sessions "
+            "do not wait for them, but new ones may",
+            (unsigned long long)dropped);
+    said_at = now;
+    dropped = 0;
 }

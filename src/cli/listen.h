@@ -20,4 +20,7 @@ int listen_any(struct loop *l, uint16_t port, char *words, size_t words_cap);
  */
 void listen_steer(struct loop *l, struct qhcp_steering steering);
 
+/* A struct loop_client's `flooded`: says so on the log, at most once a minute. */
+void listen_flooded(void *ctx, qhcp_nsec now, uint64_t n);
+
 #endif

@@ -275,6 +275,7 @@ static int start(struct server *s, char *words, size_t words_cap)
     const struct loop_client client = {.ctx = s,
                                        .receive = on_receive,
                                        .send = on_send,
+                                       .flooded = listen_flooded,
                                        .unreachable = on_unreachable,
                                        .deadline = on_deadline,
                                        .expire = on_expire,

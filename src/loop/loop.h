@@ -31,6 +31,8 @@ struct loop_client {
     void (*dropped)(void *ctx, qhcp_nsec now, uint64_t n);
     /* What was to be sent could not leave: called while that lasts.  May be NULL. */
     void (*blocked)(void *ctx, qhcp_nsec now);
+    /* Strangers send more than is looked at: n of their datagrams were dropped.  May be NULL. */
+    void (*flooded)(void *ctx, qhcp_nsec now, uint64_t n);
     qhcp_nsec (*deadline)(void *ctx); /* NSEC_NEVER: none */
     void (*expire)(void *ctx, qhcp_nsec now);
     /* Once before every wait and before what is due is sent; may be NULL. */

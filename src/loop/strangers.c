@@ -45,6 +45,7 @@ void strangers_read(struct loop_socket *s)
     struct qhcp_packet *packets;
     int n = LOOP_STRANGERS_BATCH;
     qhcp_nsec began, now;
+    uint32_t dropped;
 
     if (!s->strangers || l->held)
         return;
@@ -57,6 +58,9 @@ void strangers_read(struct loop_socket *s)
             l->client.receive(l->client.ctx, now, packets, (size_t)n);
         now = loop_now();
     }
+    dropped = udp_take_dropped(s->strangers);
+    if (dropped > 0 && l->client.flooded)
+        l->client.flooded(l->client.ctx, now, dropped);
     sockets_send(l);
     now = loop_now();
     (void)allowed(l, now);

@@ -29,7 +29,7 @@ struct core {
     qhcp_nsec until, due;           /* deadlines come every BREAK */
     size_t ours, strangers, before; /* before: strangers before the first of ours */
     qhcp_nsec spent;                /* on strangers */
-    uint64_t dropped;
+    uint64_t dropped, flooded;
 };
 
 static void send_to(struct core *c, bool ours, size_t n)
@@ -85,6 +85,12 @@ static void on_dropped(void *ctx, qhcp_nsec now, uint64_t n)
 {
     (void)now;
     ((struct core *)ctx)->dropped += n;
+}
+
+static void on_flooded(void *ctx, qhcp_nsec now, uint64_t n)
+{
+    (void)now;
+    ((struct core *)ctx)->flooded += n;
 }
 
 static qhcp_nsec on_deadline(void *ctx)
@@ -165,6 +171,7 @@ static uint64_t missed(bool ours, bool steer)
                                        .receive = on_receive,
                                        .send = on_send,
                                        .dropped = on_dropped,
+                                       .flooded = on_flooded,
                                        .deadline = on_deadline,
                                        .expire = on_expire};
 
@@ -183,6 +190,7 @@ static uint64_t missed(bool ours, bool steer)
     }
     loop_free(c.loop);
     udp_close(c.from);
+    assert_true(!steer || ours ? c.flooded == 0 : c.flooded > 0); /* that is said apart */
     return c.dropped;
 }
 
