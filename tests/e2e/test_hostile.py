@@ -293,7 +293,7 @@ class Lists(RawCase):
                      "--status-interval", "60", "--log-level", "info")
         wait_log(lb, f"watching {MANY} servers", 5 * SLOW)
         self.assertLess(time.monotonic() - began, 3 * SLOW)
-        lb.wait_event("up", 15, f"localhost:{GOOD}")
+        lb.wait_event("up", 30, f"localhost:{GOOD}")
         self.assertEqual(udp_sockets(lb), sockets, "as many as for one server")
         for i in (0, MANY // 3, MANY - 2):
             # In the log, which is a file: ten thousand events at once are more than a pipe takes.
