@@ -1,4 +1,5 @@
 #include "world.h"
+#include "quic/internal.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/address.h"
+#include "quic/internal.h"
 
 uint64_t world_random(struct world *w)
 {
@@ -206,6 +208,8 @@ static void send_all(struct world *w, struct node *n)
         count = quic_send(n->endpoint, w->now, packets, 8);
         for (size_t i = 0; i < count; i++) {
             assert_true(packets[i].len > 0 && packets[i].len <= 1452);
+            if (n->endpoint->config.server) /* also Retry, resets, ...: from where it was asked */
+                assert_true(address_equal(&packets[i].local, &n->addr));
             n->sent++;
             if ((w->tap && !w->tap(w, n, &packets[i])) || n->mute ||
                 world_random(w) % 1000 < w->loss)
