@@ -19,6 +19,7 @@
 #include "metrics/threshold.h"
 #include "quic/quic.h"
 #include "session/server.h"
+#include "state/revoked.h"
 #include "state/state.h"
 #include "state/watch.h"
 
@@ -31,6 +32,7 @@
 #define SERVER_PUSH_MIN (20 * NSEC_PER_MSEC)     /* between repeats of a push, at least */
 #define SERVER_WORDS_APART NSEC_PER_SEC          /* between pushes of new words alone */
 #define SERVER_PUSH_FAST 50                      /* repeats at that pace; then one a second */
+#define SERVER_FILES_AGAIN (100 * NSEC_PER_MSEC) /* while another process changes them */
 #define SERVER_FILES_CHECK (10 * NSEC_PER_SEC)   /* the files are looked at this often */
 #define SERVER_STATE_CHECK (3600 * NSEC_PER_SEC) /* certificates that run out are renewed */
 #define SERVER_NOTICE (86400 * NSEC_PER_SEC)
@@ -90,6 +92,10 @@ struct qhcp_server {
     char cert_path[STATE_PATH], key_path[STATE_PATH], keys_path[STATE_PATH];
     char revoked_path[STATE_PATH];
     struct watch cert_mark, key_mark, keys_mark, revoked_mark;
+    struct revoked revoked;       /* what is trusted no more: the file's, and what came since */
+    bool revoked_news;            /* sessions have to be looked at ... */
+    bool revoked_unsaved;         /* ... and the file has to be written */
+    bool revoked_failed;          /* which failed, and was said */
     qhcp_nsec files_at, renew_at; /* when files are looked at, certificates renewed */
     qhcp_nsec notice_at;          /* when the log is told of what runs out */
     struct quic_tls *tls;

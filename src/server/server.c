@@ -145,6 +145,7 @@ void qhcp_server_free(struct qhcp_server *s)
     metrics_free(s->metrics);
     quic_tls_unref(s->tls);
     auth_keys_free(s->keys);
+    revoked_deinit(&s->revoked);
     if (s->state_open)
         state_close(&s->state);
     for (size_t i = 0; i < sizeof s->strings / sizeof s->strings[0]; i++)

@@ -7,7 +7,6 @@
 #include <gnutls/gnutls.h>
 
 #include "server/internal.h"
-#include "state/revoked.h"
 
 #define PEM_MAX (1 << 20)
 
@@ -106,28 +105,76 @@ static int load_keys(struct qhcp_server *s, struct auth_keys **ret, char *words,
     return 0;
 }
 
-/* What was revoked is taken out of the set; our own certificate may be among it. */
-static int apply_revoked(struct qhcp_server *s, struct auth_keys *keys, char *words, size_t cap)
+/* Our own certificate may be among them: then nobody trusts it, and the operator has to know why.
+ */
+static void tell_own(struct qhcp_server *s)
 {
-    const struct words w = {words, cap};
     char ignored[QHCP_TEXT * 2], *cert = NULL;
-    struct revoked list;
-    int err = revoked_load(s->state.dir, &list, &w);
 
-    if (err != 0)
-        return err;
-    for (size_t i = 0; revoked_key_at(&list, i); i++)
-        auth_keys_revoke(keys, revoked_key_at(&list, i));
     if (state_read_file(s->cert_path, false, PEM_MAX, &cert, NULL, ignored, sizeof ignored) == 0 &&
-        revoked_has_pem(&list, cert))
+        revoked_has_pem(&s->revoked, cert))
         server_log(s, QHCP_LOG_ERROR,
                    "%s was revoked, and load balancers refuse it: run `qhcp keys export` on the "
                    "machine with the CA, and `qhcp keys import F` here",
                    s->cert_path);
     free(cert);
-    s->self.revoked = revoked_number(&list);
+}
+
+static void revoke_keys(const struct qhcp_server *s, struct auth_keys *keys)
+{
+    for (size_t i = 0; revoked_key_at(&s->revoked, i); i++)
+        auth_keys_revoke(keys, revoked_key_at(&s->revoked, i));
+}
+
+/* The file's list joins what we know; what a load balancer has brought stays, whatever became of
+ * the file. */
+static int load_revoked(struct qhcp_server *s, char *words, size_t cap)
+{
+    const struct words w = {words, cap};
+    struct revoked list;
+    bool news;
+    int err = revoked_load(s->state.dir, &list, &w);
+
+    if (err == 0 && !s->revoked.doc)
+        err = revoked_init(&s->revoked, &w);
+    if (err != 0)
+        return err;
+    revoked_join(&s->revoked, &list, &news);
+    revoked_join(&list, &s->revoked, &news);
+    s->revoked_unsaved = news;
+    s->self.revoked = revoked_number(&s->revoked);
     revoked_deinit(&list);
     return 0;
+}
+
+static void cut_off(struct qhcp_server *s)
+{
+    for (struct peer *p = s->members.first; p; p = p->next)
+        if (!p->closing && !auth_keys_know(s->keys, p->kid))
+            peer_revoke(p, s->now);
+}
+
+/* What a load balancer has brought: not while its message is being handled, since it may be the one
+ * whose session ends. */
+static void settle_revoked(struct qhcp_server *s)
+{
+    char words[QHCP_TEXT * 2] = "";
+    int err;
+
+    if (s->revoked_news) {
+        cut_off(s);
+        tell_own(s);
+    }
+    s->revoked_news = false;
+    if (!s->revoked_unsaved)
+        return;
+    err = revoked_save(&s->state, &s->revoked, words, sizeof words);
+    if (err != 0 && err != QHCP_E_AGAIN && !s->revoked_failed)
+        server_log(s, QHCP_LOG_ERROR, "the list of revocations cannot be kept: %s", words);
+    s->revoked_failed = err != 0 && err != QHCP_E_AGAIN;
+    s->revoked_unsaved = err != 0;
+    if (err == 0)
+        watch_mark(s->revoked_path, &s->revoked_mark);
 }
 
 int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
@@ -148,7 +195,7 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
     if (err == 0)
         err = load_keys(s, &keys, words, words_cap);
     if (err == 0)
-        err = apply_revoked(s, keys, words, words_cap);
+        err = load_revoked(s, words, words_cap);
     if (err != 0) {
         auth_keys_free(keys);
         quic_tls_unref(tls);
@@ -160,9 +207,9 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
     s->keys = keys;
     if (s->quic)
         quic_endpoint_set_tls(s->quic, tls);
-    for (struct peer *p = s->members.first; p; p = p->next)
-        if (!p->closing && !auth_keys_know(keys, p->kid))
-            peer_revoke(p, s->now);
+    revoke_keys(s, keys);
+    cut_off(s);
+    tell_own(s);
     return 0;
 }
 
@@ -214,8 +261,13 @@ void trust_refresh(struct qhcp_server *s, qhcp_nsec now)
     }
     tell_notices(s, now);
     s->files_at = nsec_add(now, SERVER_FILES_CHECK);
+    settle_revoked(s);
     if (!files_changed(s))
         return;
+    if (state_busy(&s->state)) { /* an import waits for the disk, and checks must not */
+        s->files_at = nsec_add(now, SERVER_FILES_AGAIN);
+        return;
+    }
     if (trust_load(s, words, sizeof words) == 0)
         server_log(s, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
     else
@@ -227,18 +279,23 @@ int trust_revoke(struct peer *p, struct slice list, char *words, size_t words_ca
 {
     struct qhcp_server *s = p->server;
     char why[QHCP_TEXT * 2] = "";
-    int err = revoked_take(&s->state, list, &s->self.revoked, why, sizeof why);
+    bool news = false;
+    int err = revoked_take(&s->state, &s->revoked, list, &news, why, sizeof why);
 
-    if (err == 0) {
-        s->files_at = s->now; /* taken up at once */
-        return 0;
+    if (err == 0 && news) {
+        s->self.revoked = revoked_number(&s->revoked);
+        revoke_keys(s, s->keys);
+        s->revoked_news = s->revoked_unsaved = true;
+        s->files_at = s->now; /* settle_revoked */
     }
+    if (err == 0)
+        return 0;
     roster_warn(p, "revocations of \"%s\" refused: %s", p->lb_id, why);
     if (err == QHCP_E_TOKEN_MALFORMED || err == QHCP_E_TOKEN_SIGNATURE) {
         snprintf(words, words_cap, "%s", why);
         return err;
     }
-    snprintf(words, words_cap, "the list of revocations could not be kept: see the server's log");
+    snprintf(words, words_cap, "the list of revocations cannot be judged: see the server's log");
     return QHCP_E_INTERNAL;
 }
 

@@ -208,13 +208,14 @@ static int write_all(int fd, struct slice s)
 }
 
 /* Fills an open new file and closes it: 0 or an errno. */
-static int fill(int fd, struct slice content, unsigned mode)
+static int fill(int fd, struct slice content, unsigned mode, bool durable)
 {
     int err = write_all(fd, content);
 
     if (!err && fchmod(fd, mode) != 0)
         err = errno;
-    if (!err && fsync(fd) != 0 && errno != EINVAL) /* EINVAL: a pipe or the like, nothing to sync */
+    if (!err && durable && fsync(fd) != 0 &&
+        errno != EINVAL) /* EINVAL: a pipe or the like, nothing to sync */
         err = errno;
     if (close(fd) != 0 && !err)
         err = errno;
@@ -228,7 +229,7 @@ int file_create(const char *path, struct slice content, unsigned mode, const str
 
     if (fd < 0)
         return words_errno(w, errno, "create", path);
-    err = fill(fd, content, mode);
+    err = fill(fd, content, mode, true);
     if (!err)
         return 0;
     unlink(path);
@@ -262,7 +263,8 @@ static void parent_of(const char *path, char *ret, size_t cap)
         slice_to_cstr(slice_of(path, n), ret, cap);
 }
 
-static int replace(const char *path, struct slice content, unsigned mode, const struct words *w)
+static int replace(const char *path, struct slice content, unsigned mode, bool durable,
+                   const struct words *w)
 {
     char beside[PATH_MAX], dir[PATH_MAX];
     int fd, err;
@@ -272,7 +274,7 @@ static int replace(const char *path, struct slice content, unsigned mode, const 
     fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0)
         return words_errno(w, errno, "create a file beside", path);
-    err = fill(fd, content, mode);
+    err = fill(fd, content, mode, durable);
     if (!err && rename(beside, path) != 0)
         err = errno;
     if (err) {
@@ -280,7 +282,12 @@ static int replace(const char *path, struct slice content, unsigned mode, const 
         return words_errno(w, err, "write", path);
     }
     parent_of(path, dir, sizeof dir);
-    return file_sync_dir(dir, w);
+    return durable ? file_sync_dir(dir, w) : 0;
+}
+
+int file_replace_quick(const char *path, struct slice content, unsigned mode, const struct words *w)
+{
+    return replace(path, content, mode, false, w);
 }
 
 int state_write_file(const char *path, struct slice content, unsigned mode, char *words,
@@ -295,5 +302,5 @@ int state_write_file(const char *path, struct slice content, unsigned mode, char
                           S_ISDIR(st.st_mode)   ? "a directory"
                           : S_ISLNK(st.st_mode) ? "a symbolic link"
                                                 : "not a regular file");
-    return replace(path, content, mode, &w);
+    return replace(path, content, mode, true, &w);
 }

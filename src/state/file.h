@@ -33,6 +33,11 @@ int file_read_fd(int fd, const char *path, enum file_kind kind, size_t max, char
 /* Makes a new file (it must not exist) with exactly this mode, whole on the disk or not there. */
 int file_create(const char *path, struct slice content, unsigned mode, const struct words *w);
 
+/* Puts a file in the place of another, whole, and without waiting for the disk: after a power cut
+ * it may be the old one, or empty. */
+int file_replace_quick(const char *path, struct slice content, unsigned mode,
+                       const struct words *w);
+
 /* Makes a rename or a new name in this directory last. */
 int file_sync_dir(const char *dir, const struct words *w);
 

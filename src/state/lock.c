@@ -228,6 +228,23 @@ int lock_take(const char *dir, int *ret_fd, const struct words *w)
     return 0;
 }
 
+int lock_try(const char *dir, int *ret_fd, const struct words *w)
+{
+    char path[STATE_PATH];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/lock", dir);
+    fd = open_lock(path);
+    if (fd < 0)
+        return words_errno(w, errno, "open", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
+        return words_fail(w, QHCP_E_AGAIN, "another process has %s", path);
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
 void lock_drop(int fd)
 {
     close(fd); /* gives the flock back */

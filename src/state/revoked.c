@@ -71,6 +71,10 @@ int revoked_load(const char *dir, struct revoked *ret, const struct words *w)
     error = load_file(dir, STATE_REVOKED, true, REVOKED_MAX, &text, &n, w);
     if (error)
         return error;
+    if (n == 0) { /* what a power cut leaves of a file that was just written */
+        free(text);
+        return revoked_init(ret, w);
+    }
     doc = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     if (!sound(doc)) {
@@ -316,40 +320,61 @@ void revoked_put(struct change *c, const struct revoked *r)
     free(text);
 }
 
-static int take_locked(const struct state *s, struct slice list, uint64_t *ret_number,
-                       const struct words *w)
+void revoked_join(struct revoked *r, const struct revoked *more, bool *ret_news)
 {
-    struct revoked r = {NULL};
-    struct load_pair ca = {0};
-    struct change c;
-    bool news = false;
-    int error = load_pair(s->dir, STATE_CA, NULL, &ca, w);
+    bool news = add_all(list_of(r, "keys"), list_of(more, "keys"));
 
-    if (!error)
-        error = revoked_load(s->dir, &r, w);
-    if (!error)
-        error = revoked_merge(&r, list, ca.crt, &news, w);
-    if (!error && news) {
-        change_begin(&c, s->dir, w);
-        revoked_put(&c, &r);
-        error = change_commit(&c);
+    news = add_all(list_of(r, "certificates"), list_of(more, "certificates")) || news;
+    if (revoked_number(more) > revoked_number(r)) {
+        json_object_set(r->doc, "number", list_of(more, "number"));
+        json_object_set(r->doc, "list", list_of(more, "list"));
+        news = true;
     }
-    if (!error)
-        *ret_number = revoked_number(&r);
-    revoked_deinit(&r);
+    *ret_news = news;
+}
+
+int revoked_take(const struct state *s, struct revoked *mine, struct slice list, bool *ret_news,
+                 char *words, size_t words_cap)
+{
+    const struct words w = {words, words_cap};
+    struct load_pair ca;
+    int error = load_pair(s->dir, STATE_CA, NULL, &ca, &w);
+
+    if (error)
+        return error;
+    error = revoked_merge(mine, list, ca.crt, ret_news, &w);
     load_pair_deinit(&ca);
     return error;
 }
 
-int revoked_take(const struct state *s, struct slice list, uint64_t *ret_number, char *words,
-                 size_t words_cap)
+static int save_locked(const struct state *s, struct revoked *mine, const struct words *w)
 {
-    const struct words w = {words, words_cap};
-    int fd, error = lock_take(s->dir, &fd, &w);
+    struct revoked there;
+    char path[STATE_PATH], *text;
+    bool news;
+    int error = revoked_load(s->dir, &there, w);
 
     if (error)
         return error;
-    error = take_locked(s, list, ret_number, &w);
+    revoked_join(mine, &there, &news);
+    revoked_deinit(&there);
+    text = jwks_text(mine->doc);
+    if (!text)
+        return words_fail(w, QHCP_E_NOMEM, "out of memory");
+    state_path(s, STATE_REVOKED, path, sizeof path);
+    error = file_replace_quick(path, slice_str(text), 0600, w);
+    free(text);
+    return error;
+}
+
+int revoked_save(const struct state *s, struct revoked *mine, char *words, size_t words_cap)
+{
+    const struct words w = {words, words_cap};
+    int fd, error = lock_try(s->dir, &fd, &w);
+
+    if (error)
+        return error;
+    error = save_locked(s, mine, &w);
     lock_drop(fd);
     return error;
 }

@@ -58,9 +58,15 @@ int revoked_merge(struct revoked *r, struct slice list, gnutls_x509_crt_t ca, bo
                   const struct words *w);
 void revoked_put(struct change *c, const struct revoked *r);
 
-/* The whole, under the lock: a list that came from a load balancer is judged by the directory's CA
- * and kept.  *ret_number: of the newest list that is kept then. */
-int revoked_take(const struct state *s, struct slice list, uint64_t *ret_number, char *words,
-                 size_t words_cap);
+/* Adds all of another list; *ret_news as above. */
+void revoked_join(struct revoked *r, const struct revoked *more, bool *ret_news);
+
+/* For a server, whose loop must not wait for a disk.  A list that a load balancer brought is judged
+ * by the directory's CA and added to `mine`; then it is saved, without a wait for the lock
+ * (QHCP_E_AGAIN: later) or for the disk: what a power cut takes of it, the next load balancer
+ * brings again, since the number says so. */
+int revoked_take(const struct state *s, struct revoked *mine, struct slice list, bool *ret_news,
+                 char *words, size_t words_cap);
+int revoked_save(const struct state *s, struct revoked *mine, char *words, size_t words_cap);
 
 #endif

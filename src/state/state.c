@@ -134,6 +134,16 @@ uint64_t state_stamp(const struct state *s)
     return hash;
 }
 
+bool state_busy(const struct state *s)
+{
+    const struct words silent = {NULL, 0};
+    int fd, error = lock_try(s->dir, &fd, &silent);
+
+    if (error == 0)
+        lock_drop(fd);
+    return error == QHCP_E_AGAIN;
+}
+
 /* Under the lock. */
 static int read_server(const struct state *s, char **ret_cert, char **ret_key,
                        const struct words *w)

@@ -78,6 +78,9 @@ int state_renew(struct state *s, char *words, size_t words_cap);
  * for live reload. */
 uint64_t state_stamp(const struct state *s);
 
+/* Does another process change the directory now?  Who must not wait for it comes back later. */
+bool state_busy(const struct state *s);
+
 /* The server's certificate chain and key, as a pair that belongs together (under the lock); free()
  * both.  QHCP_E_NOT_FOUND with the commands to run where this machine imported a load balancer's
  * bundle only. */

@@ -11,6 +11,7 @@
 #include <qhcp/error.h>
 
 #include "state/load.h"
+#include "state/lock.h"
 #include "state/pki.h"
 #include "state/revoked.h"
 
@@ -65,13 +66,30 @@ static bool refuses_cert(struct place *p, const char *machine, const char *bundl
     return has;
 }
 
+/* As a server takes a list that came, and keeps it. */
+static int take(struct place *p, const struct state *s, struct slice list, uint64_t *ret_number)
+{
+    const struct words w = {p->words, sizeof p->words};
+    struct revoked mine;
+    bool news;
+    int error;
+
+    MUST(revoked_load(s->dir, &mine, &w));
+    error = revoked_take(s, &mine, list, &news, p->words, sizeof p->words);
+    if (!error && news)
+        MUST(revoked_save(s, &mine, p->words, sizeof p->words));
+    *ret_number = revoked_number(&mine);
+    revoked_deinit(&mine);
+    return error;
+}
+
 /* As a load balancer brings it: the signed text of one machine's file to another machine. */
 static int carry(struct place *p, const char *from, const char *to)
 {
     struct revoked r = list_of(p, from);
     struct state s = place_make(p, to, NOW);
     uint64_t number;
-    int error = revoked_take(&s, slice_str(revoked_list(&r)), &number, p->words, sizeof p->words);
+    int error = take(p, &s, slice_str(revoked_list(&r)), &number);
 
     if (!error)
         assert_true(number >= revoked_number(&r));
@@ -207,7 +225,7 @@ static void an_older_list_takes_nothing_back(void **state)
     MUST(carry(p, "a", "b"));
     s = place_make(p, "b", NOW);
     place_digest(place_path(p, "b"), before);
-    MUST(revoked_take(&s, slice_str(revoked_list(&first)), &number, p->words, sizeof p->words));
+    MUST(take(p, &s, slice_str(revoked_list(&first)), &number));
     assert_int_equal(number, revoked_number(&first) + 1);
     place_same(before, place_path(p, "b"));
     assert_true(refuses_key(p, "b", "one") && refuses_key(p, "b", "two"));
@@ -233,7 +251,7 @@ static void lists_that_differ_are_joined(void **state)
     revoked_add_key(&other, "two");
     MUST(revoked_sign(&other, ca.key, NOW + 100, &w));
     s = place_make(p, "b", NOW);
-    MUST(revoked_take(&s, slice_str(revoked_list(&other)), &number, p->words, sizeof p->words));
+    MUST(take(p, &s, slice_str(revoked_list(&other)), &number));
     r = list_of(p, "b");
     assert_true(revoked_has_key(&r, "one") && revoked_has_key(&r, "two"));
     assert_int_equal(number, NOW + 100);
@@ -266,15 +284,14 @@ static void a_list_of_another_ca_or_changed_on_its_way_is_refused(void **state)
         char was = text[i];
 
         text[i] = was == 'A' ? 'B' : 'A';
-        assert_in_range(-revoked_take(&s, slice_str(text), &number, p->words, sizeof p->words),
-                        -QHCP_E_TOKEN_MALFORMED, -QHCP_E_TOKEN_SIGNATURE);
+        assert_in_range(-take(p, &s, slice_str(text), &number), -QHCP_E_TOKEN_MALFORMED,
+                        -QHCP_E_TOKEN_SIGNATURE);
         text[i] = was;
     }
     for (size_t cut = 0; cut < n; cut += 7)
-        assert_int_not_equal(
-            revoked_take(&s, slice_of(text, cut), &number, p->words, sizeof p->words), 0);
+        assert_int_not_equal(take(p, &s, slice_of(text, cut), &number), 0);
     place_same(before, place_path(p, "b"));
-    MUST(revoked_take(&s, slice_str(text), &number, p->words, sizeof p->words));
+    MUST(take(p, &s, slice_str(text), &number));
     free(text);
     revoked_deinit(&r);
 }
@@ -373,6 +390,41 @@ static void a_damaged_list_is_an_error(void **state)
     assert_int_equal(end_trust(p, "two", true, NOW), QHCP_E_PARSE);
 }
 
+/* Whoever has the lock does not make a server wait, and what comes meanwhile is not lost. */
+static void a_server_waits_for_nobody(void **state)
+{
+    struct place *p = *state;
+    const struct words w = {p->words, sizeof p->words};
+    struct revoked mine;
+    struct state s;
+    int fd;
+
+    s = place_make(p, "a", NOW);
+    MUST(revoked_init(&mine, &w));
+    revoked_add_key(&mine, "brought");
+    MUST(lock_take(s.dir, &fd, &w));
+    assert_int_equal(revoked_save(&s, &mine, p->words, sizeof p->words), QHCP_E_AGAIN);
+    lock_drop(fd);
+    MUST(end_trust(p, "meanwhile", true, NOW));
+    MUST(revoked_save(&s, &mine, p->words, sizeof p->words));
+    assert_true(revoked_has_key(&mine, "meanwhile"));
+    assert_true(refuses_key(p, "a", "brought") && refuses_key(p, "a", "meanwhile"));
+    revoked_deinit(&mine);
+}
+
+/* A power cut leaves an empty file of one that was just written: the next list fills it. */
+static void an_empty_file_is_an_empty_list(void **state)
+{
+    struct place *p = *state;
+
+    place_make(p, "a", NOW);
+    MUST(end_trust(p, "one", true, NOW));
+    place_write(place_path(p, "a/" STATE_REVOKED), "", 0600);
+    assert_false(refuses_key(p, "a", "one"));
+    MUST(end_trust(p, "two", true, NOW));
+    assert_true(refuses_key(p, "a", "two"));
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
 
 int main(void)
@@ -392,6 +444,8 @@ int main(void)
         ROW(the_list_goes_by_a_file_of_its_own),
         ROW(a_bundle_from_before_does_not_take_the_list_away),
         ROW(a_damaged_list_is_an_error),
+        ROW(a_server_waits_for_nobody),
+        ROW(an_empty_file_is_an_empty_list),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
