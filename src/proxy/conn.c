@@ -145,14 +145,6 @@ void conn_close(struct conn *c, enum proxy_end how)
     w->dead = c;
 }
 
-bool conn_evicted(const struct conn *c, enum proxy_end *ret_how)
-{
-    if (!c->entry || atomic_load_explicit(&c->entry->epoch, memory_order_acquire) == c->epoch)
-        return false;
-    *ret_how = (enum proxy_end)atomic_load_explicit(&c->entry->evicted, memory_order_relaxed);
-    return true;
-}
-
 static bool dial(struct conn *c, const union qhcp_addr *to)
 {
     socklen_t len = to->sa.sa_family == AF_INET6 ? sizeof to->in6 : sizeof to->in;
@@ -403,6 +395,21 @@ static void try_another(struct conn *c, int error)
 {
     count_failure(c, error);
     leave_server(c, true);
+    end_side(&c->server, false);
+    choose(c);
+}
+
+void conn_evict(struct conn *c)
+{
+    struct entry *e = c->entry;
+
+    if (!e || atomic_load_explicit(&e->epoch, memory_order_acquire) == c->epoch)
+        return;
+    if (c->connected) {
+        conn_close(c, (enum proxy_end)atomic_load_explicit(&e->evicted, memory_order_relaxed));
+        return;
+    }
+    leave_server(c, false);
     end_side(&c->server, false);
     choose(c);
 }

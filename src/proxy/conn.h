@@ -58,8 +58,9 @@ void conn_continue(struct conn *c);
 void conn_retry(struct conn *c);
 /* The connect has taken too long. */
 void conn_timed_out(struct conn *c);
-/* Its server was evicted since it was picked (proxy_evict): *ret_how says why. */
-bool conn_evicted(const struct conn *c, enum proxy_end *ret_how);
+/* Where its server was evicted since it was picked (proxy_evict): ends it, or where it was not
+ * connected yet tries another one. */
+void conn_evict(struct conn *c);
 void conn_close(struct conn *c, enum proxy_end how);
 
 #endif

@@ -130,13 +130,11 @@ static bool accept_some(struct worker *w, int listener)
 static void evict(struct worker *w)
 {
     struct queue *queues[] = {&w->connecting, &w->idle, &w->half, &w->busy};
-    enum proxy_end how;
 
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) {
         for (struct conn *c = queues[i]->first, *next; c; c = next) {
             next = c->after;
-            if (conn_evicted(c, &how))
-                conn_close(c, how);
+            conn_evict(c);
         }
     }
 }

@@ -58,6 +58,28 @@ class Connections(ForwardCase):
             self.assertLess(time.monotonic(), deadline)
         wait_log(lb, "client was closed: the server is not up", 5 * SLOW)
 
+    def test_clients_that_wait_for_a_server_that_goes_down_are_given_to_another(self):
+        self.backends = [self.backend("b")]
+        full = socket.socket()
+        self.addCleanup(full.close)
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # nobody accepts: its queue is full, and the kernel drops what comes
+            filler = socket.socket()
+            self.addCleanup(filler.close)
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        agents, self.port = [free_port(), free_port()], free_port(socket.SOCK_STREAM)
+        servers = [self.server(agent, "--service", f"tcp:{port}", ip="127.0.0.1")
+                   for agent, port in zip(agents, (full.getsockname()[1], self.backends[0].port))]
+        lb = self.lb([f"127.0.0.1:{agent}" for agent in agents], "--on-down", "reset", "--connect-timeout", "60s",
+                     "--balance", "round-robin", "--slow-start", "0", port=self.port)
+        lb.wait_status(lambda s: s["up"] == 2 and all(x["forward"]["target"] != "-" for x in s["servers"]), 10)
+        clients = [self.connect() for _ in range(8)]
+        lb.wait_status(lambda s: s["servers"][0]["forward"]["in_flight"] > 0, 5)
+        servers[0].kill()
+        self.assertEqual([read_line(s) for s in clients], ["b"] * 8)
+
     def test_a_server_that_no_source_port_is_left_for_costs_no_client_anything(self):
         self.needs_namespaces()
         lb, _ = self.fleet("a", "b")
