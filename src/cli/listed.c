@@ -23,7 +23,7 @@ int listed_service(const char *text, union qhcp_addr *ret, uint16_t *ret_port, c
         r = value_count(text + 4, "port", 1, 65535, &port, words, words_cap);
     if (r < 0 || (port == 0 && !a.literal)) {
         snprintf(words, words_cap,
-                 "%s is no service: tcp:PORT, or tcp:ADDRESS:PORT with an IP address",
+                 "%s is not a service: use tcp:PORT, or tcp:ADDRESS:PORT with an IP address",
                  value_quote(text, quote));
         return QHCP_E_PARSE;
     }
@@ -61,7 +61,7 @@ static int set(struct listed *l, const char *word, char *words, size_t words_cap
         r = listed_service(equals + 1, &l->service, &l->port, words, words_cap);
     } else {
         snprintf(words, words_cap,
-                 "%s is no setting of a server: weight=1 to %d, priority=0 to %d, "
+                 "%s is not a setting of a server: use weight=1 to %d, priority=0 to %d, "
                  "service=tcp:PORT or service=tcp:ADDRESS:PORT",
                  value_quote(word, quote), FLEET_WEIGHT_MAX, FLEET_TIERS - 1);
         r = QHCP_E_PARSE;

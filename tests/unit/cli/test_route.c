@@ -39,15 +39,15 @@ static void a_bad_setting_is_named(void **state)
         {"a:1 weight=0", "weight"},
         {"a:1 weight=1001", "weight"},
         {"a:1 priority=16", "priority"},
-        {"a:1 weigth=1", "\"weigth=1\" is no setting"},
+        {"a:1 weigth=1", "\"weigth=1\" is not a setting"},
         {"a:1 weight", "\"weight\" is no"},
-        {"a:1 service=80", "\"80\" is no service"},
+        {"a:1 service=80", "\"80\" is not a service"},
         {"a:1 service=tcp:0", "is no serv"},
         {"a:1 service=tcp:b.example:80", "with an IP address"},
         {"a:1 weight=1 weight=1", "weight is set twice"},
         {"a:1 service=tcp:1 weight=2 service=tcp:2", "service is set twice"},
-        {"a:1 =", "is no setting"},
-        {"a:1 service=udp:80", "is no service"},
+        {"a:1 =", "is not a setting"},
+        {"a:1 service=udp:80", "is not a service"},
     };
     struct listed l;
 
@@ -135,7 +135,7 @@ static void connections_go_where_the_list_says_or_the_server_may_offer(void **st
                         "198.51.100.1:81");
     assert_string_equal(route("a:1 service=tcp:81", NULL, NULL), "192.0.2.1:81");
     assert_string_equal(route("a:1", "udp:80", NULL), "-");
-    assert_non_null(strstr(words, "is no service"));
+    assert_non_null(strstr(words, "is not a service"));
 }
 
 int main(void)
