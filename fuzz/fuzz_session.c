@@ -289,6 +289,9 @@ static void call_lb(struct play *g)
         g->update.push = byte(g) % 2;
         g->update.metrics.count = 1;
         g->update.metrics.at[0] = number(g);
+        if (byte(g) % 8 == 0)
+            g->update = (struct wire_config_update){.has = WIRE_HAS_REVOCATIONS,
+                                                    .revocations = slice_str("l.i.st")};
         if (!g->lb.configuring) /* the one before is still the machine's */
             error = session_lb_config(&g->lb, g->now, &g->update);
         break;

@@ -37,6 +37,7 @@ struct made {
     struct names names; /* as asked for, without those of the own machine */
     json_t *doc;
     int64_t expires;
+    json_t *rows, *docs; /* of all servers */
 };
 
 /* A token key for that one server: `aud` has its names, the scope is health. */
@@ -336,34 +337,51 @@ static int write_all(const struct source *from, const char *dir, const json_t *r
 /* The list first: a bundle that is on the disk must be in it, or nobody could revoke it. */
 static int export_all(struct source *from, const struct keys_export *what, struct made *m)
 {
-    json_t *rows = NULL, *docs = json_array(), *doc;
     struct change c;
-    size_t i, n;
-    int error = choose_all(from, what, &rows);
+    int error = choose_all(from, what, &m->rows);
 
-    n = json_array_size(rows);
+    m->docs = json_array();
     if (!error)
-        error = make_all_of(from, rows, m, docs);
-    if (!error) {
-        change_begin(&c, from->s->dir, from->w);
-        keys_own_put(&c, STATE_ISSUED, from->issued);
-        error = change_commit(&c);
-    }
-    if (!error)
-        error = write_all(from, what->out, rows, docs);
+        error = make_all_of(from, m->rows, m, m->docs);
+    if (error)
+        return error;
+    change_begin(&c, from->s->dir, from->w);
+    keys_own_put(&c, STATE_ISSUED, from->issued);
+    return change_commit(&c);
+}
+
+/* Without the lock: a thousand files take seconds, for which servers of this machine must not wait.
+ */
+static int publish_all(const struct source *from, const struct keys_export *what,
+                       const struct made *m)
+{
+    size_t n = json_array_size(m->rows);
+    int error = write_all(from, what->out, m->rows, m->docs);
+
     if (!error)
         words_fail(from->w, 0,
                    "%s: bundles for %zu server%s, a file each. Copy each to its machine by a safe "
                    "way (they hold private keys), run `qhcp keys import` on it there, and delete "
                    "this directory.",
                    what->out, n, n == 1 ? "" : "s");
-    json_array_foreach(docs, i, doc)
+    return error;
+}
+
+static void made_free(struct made *m)
+{
+    json_t *doc;
+    size_t i;
+
+    if (!m)
+        return;
+    json_array_foreach(m->docs, i, doc)
     {
         bundle_free_doc(json_incref(doc));
     }
-    json_decref(docs);
-    json_decref(rows);
-    return error;
+    json_decref(m->docs);
+    json_decref(m->rows);
+    bundle_free_doc(m->doc);
+    free(m);
 }
 
 static int export_locked(const struct state *s, const struct keys_export *what, struct made *m,
@@ -375,7 +393,6 @@ static int export_locked(const struct state *s, const struct keys_export *what, 
     if (error)
         return error;
     error = what->names ? export_one(&from, m, what->out) : export_all(&from, what, m);
-    bundle_free_doc(m->doc);
     source_deinit(&from);
     return error;
 }
@@ -400,6 +417,8 @@ int keys_export(const struct state *s, const struct keys_export *what, int64_t n
         error = export_locked(s, what, m, now, &w);
         lock_drop(fd);
     }
-    free(m);
+    if (!error && !what->names)
+        error = publish_all(&(struct source){.w = &w}, what, m);
+    made_free(m);
     return error;
 }
