@@ -135,6 +135,8 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
         return;
     dialling = b->health.phase == HEALTH_DIALING;
     b->conn = NULL;
+    if (why->end == QUIC_END_CERTIFICATE && quic_conn_peer_expires(c) != 0)
+        b->peer_expires = quic_conn_peer_expires(c); /* the notice says how to renew it */
     b->renew_at = b->reverify_at = NSEC_NEVER;
     inbox_deinit(&b->inbox);
     agreed = session_lb_closed(&b->session, why->application ? why->code : 0);

@@ -489,9 +489,9 @@ int quic_verify_chain(const struct quic_trust *t, const gnutls_datum_t *chain, u
     } else {
         rv = judge(t, certs, have, name, now, &why);
     }
-    if (rv == 0)
+    if (rv == 0 || why.alert == ALERT_EXPIRED)
         *ret_expires = gnutls_x509_crt_get_expiration_time(certs[0]);
-    else
+    if (rv != 0)
         *ret_why = why;
     while (have > 0)
         gnutls_x509_crt_deinit(certs[--have]);

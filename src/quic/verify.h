@@ -34,7 +34,7 @@ void quic_trust_deinit(struct quic_trust *t);
 
 /* A chain as TLS gives it, leaf first.  name: the DNS name or address literal that was dialled;
  * NULL for a client's certificate, whose name is not looked at.  0 and when the leaf ends (unix
- * seconds), or QHCP_E_CERT with *ret_why set. */
+ * seconds), or QHCP_E_CERT with *ret_why set; when it ended, for one that is only out of date. */
 int quic_verify_chain(const struct quic_trust *t, const gnutls_datum_t *chain, unsigned n,
                       const char *name, time_t now, int64_t *ret_expires,
                       struct quic_judgement *ret_why);

@@ -102,6 +102,9 @@ class Certificates(RawCase):
         server.kill()
         self.start_server(PORT, short)
         self.reason(lb, PORT, "down", r"certificate expired \d+ s ago")
+        fresh = self.start_lb([PORT])  # which never saw it while it was good
+        _, status = self.reason(fresh, PORT, "down", r"certificate expired \d+ s ago")
+        self.assertIn("qhcp keys export --server localhost", status["servers"][0]["notice"])
 
     def test_a_ticket_does_not_outlive_the_trust(self):
         good = self.ca.issue("good")
