@@ -124,13 +124,21 @@ static void begin(struct quic_endpoint *e, const struct quic_conn_open *open,
     c->announced = true;
 }
 
+/* IDs that look like one of ours are for connections that there are: a client draws its first one,
+ * and Retry's are drawn anew.  Else a stranger's handshakes could come by the socket of those that
+ * live (udp_split), where nothing bounds what they cost. */
+static bool is_ours(const struct quic_endpoint *e, const ngtcp2_cid *id)
+{
+    return id->datalen == QUIC_SERVER_CID && memcmp(id->data, e->ids.prefix, QUIC_PREFIX) == 0;
+}
+
 void quic_accept(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)
 {
     struct quic_conn_open open = {.now = now, .local = packet->local, .remote = packet->remote};
     ngtcp2_cid original;
     ngtcp2_pkt_hd hd;
 
-    if (ngtcp2_accept(&hd, packet->data, packet->len) != 0)
+    if (ngtcp2_accept(&hd, packet->data, packet->len) != 0 || is_ours(e, &hd.dcid))
         return;
     if (hd.tokenlen > 0 && hd.token[0] == RETRY_MAGIC) {
         if (!take_token(e, now, packet, &hd, &original))

@@ -127,7 +127,8 @@ static void receive_one(struct quic_endpoint *e, qhcp_nsec now, const struct qhc
     /* ngtcp2 knows another version, which we do not speak. */
     if (rv == 0 && is_long && ids.version != 0 && ids.version != NGTCP2_PROTO_VER_V1)
         rv = NGTCP2_ERR_VERSION_NEGOTIATION;
-    if (rv == NGTCP2_ERR_VERSION_NEGOTIATION && e->config.server)
+    if (rv == NGTCP2_ERR_VERSION_NEGOTIATION && e->config.server &&
+        packet->len >= QUIC_PACKET_MIN_CAP) /* RFC 9000, 14.1 */
         quic_stateless_version(e, now, packet, &ids);
     if (rv != 0)
         return;

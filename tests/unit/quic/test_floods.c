@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "quic/internal.h"
+#include "rogue.h"
 #include "world.h"
 
 #include <qhcp/error.h>
@@ -286,6 +287,67 @@ static void connection_ids_tell_whose_they_are(void **state)
     pair_deinit(&p);
 }
 
+/* An Initial that opens, for this ID of the server's. */
+static void send_initial(struct pair *p, const uint8_t id[QUIC_SERVER_CID])
+{
+    static const uint8_t before[] = {0xc3, 0, 0, 0, 1, QUIC_SERVER_CID};
+    static const uint8_t after[] = {0, 0, 0x44, 0xa0, 0, 0, 0, 0}; /* 1,184: number to tag */
+    size_t at = sizeof(before), head = at + QUIC_SERVER_CID + sizeof(after);
+    struct rogue_keys client, server;
+    uint8_t packet[1400] = {0};
+
+    memcpy(packet, before, at);
+    memcpy(packet + at, id, QUIC_SERVER_CID);
+    memcpy(packet + head - sizeof(after), after, sizeof(after));
+    rogue_initial_keys(id, QUIC_SERVER_CID, &client, &server);
+    packet[head] = 1; /* PING, and PADDING behind it */
+    rogue_seal(&client, 0, packet, head, 1184 - 4 - 16);
+    world_inject(&p->world, &p->client.addr, &p->server, packet, head - 4 + 1184);
+    world_run(&p->world, NSEC_PER_MSEC, NULL);
+}
+
+/* The prefix is no secret, and what bears it comes by the socket of those that live. */
+static void an_initial_for_an_id_of_ours_that_is_nobody_s_is_dropped_at_once(void **state)
+{
+    uint8_t id[QUIC_SERVER_CID] = {0};
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    restart(&p, 0);
+    memcpy(id, p.server.endpoint->ids.prefix, QUIC_PREFIX);
+    send_initial(&p, id);
+    assert_int_equal(p.server.endpoint->stats.retries_sent, 0);
+    id[QUIC_PREFIX - 1] ^= 1; /* the twin */
+    send_initial(&p, id);
+    assert_int_equal(p.server.endpoint->stats.retries_sent, 1);
+    pair_deinit(&p);
+}
+
+/* RFC 9000, 14.1: a short packet gets no Version Negotiation, whatever its version is. */
+static void a_short_packet_of_another_version_is_not_answered(void **state)
+{
+    static const uint32_t versions[] = {0x6b3343cf, 0x1a2a3a4a}; /* 2, and one that nobody knows */
+    uint8_t packet[1200] = {0xc0};
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t version = htonl(versions[i]);
+
+        memcpy(packet + 1, &version, sizeof(version));
+        packet[5] = 8;
+        world_inject(&p.world, &p.client.addr, &p.server, packet, sizeof(packet) - 1);
+        world_run(&p.world, NSEC_PER_MSEC, NULL);
+        assert_int_equal(p.server.sent, i);
+        world_inject(&p.world, &p.client.addr, &p.server, packet, sizeof(packet));
+        world_run(&p.world, NSEC_PER_MSEC, NULL);
+        assert_int_equal(p.server.sent, i + 1);
+    }
+    pair_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +359,8 @@ int main(void)
         cmocka_unit_test(what_is_no_initial_does_not_open),
         cmocka_unit_test(a_forger_of_an_address_does_not_use_up_its_resets),
         cmocka_unit_test(connection_ids_tell_whose_they_are),
+        cmocka_unit_test(an_initial_for_an_id_of_ours_that_is_nobody_s_is_dropped_at_once),
+        cmocka_unit_test(a_short_packet_of_another_version_is_not_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
