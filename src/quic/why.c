@@ -161,6 +161,10 @@ void quic_conn_fail(struct quic_conn *c, int error)
     case NGTCP2_ERR_CRYPTO:
         end_by_tls(c);
         return;
+    case NGTCP2_ERR_AEAD_LIMIT_REACHED: /* in order: nobody did anything wrong */
+        tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, NGTCP2_AEAD_LIMIT_REACHED, NULL);
+        quic_conn_end(c, QUIC_END_CLOSED_BY_US, "as many packets came as a connection may have");
+        return;
     case NGTCP2_ERR_NOMEM:
         tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, NGTCP2_INTERNAL_ERROR, "");
         quic_conn_end(c, QUIC_END_NOMEM, "out of memory");

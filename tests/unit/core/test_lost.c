@@ -8,7 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "lb/internal.h"
 #include "pair.h"
+#include "quic/internal.h"
 
 #define SEC UINT64_C(1000000000)
 #define MSEC UINT64_C(1000000)
@@ -298,6 +300,22 @@ static void the_least_silence_can_be_set(void **state)
     assert_true(pair_run(p, 200 * MSEC, down0));
 }
 
+/* At 1 ms between checks that is after twelve days, and the same moment for all servers. */
+static void a_connection_that_has_heard_its_most_is_replaced_without_a_verdict(void **state)
+{
+    struct pair *p = *state;
+    unsigned sessions = p->sessions;
+
+    p->n_events = 0;
+    p->lb->backends[0]->conn->n_heard = QUIC_PACKETS_MAX - 5; /* the twin: not there yet */
+    pair_run(p, 300 * MSEC, NULL);
+    assert_int_equal(p->sessions, sessions);
+    pair_run(p, SEC, NULL);
+    assert_int_equal(p->sessions, sessions + 1);
+    assert_int_equal(p->n_events, 0);
+    assert_int_equal(pair_state(p, 0), QHCP_UP);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, pair_teardown)
 
 int main(void)
@@ -313,6 +331,7 @@ int main(void)
         TEST(a_lost_server_can_be_reloaded_removed_and_left),
         TEST(a_session_that_answers_again_makes_its_verdict_a_false_one),
         TEST(the_least_silence_can_be_set),
+        TEST(a_connection_that_has_heard_its_most_is_replaced_without_a_verdict),
         TEST(a_load_balancer_that_stops_leaves_what_is_lost),
     };
 
