@@ -30,19 +30,26 @@ static inline void load_begin(struct load *l, struct load *all)
     atomic_fetch_add_explicit(&all->in_flight, 1, memory_order_relaxed);
 }
 
-/* failed: refused, reset or timed out before it was of use. */
+/* failed: refused, reset or timed out before it was of use.  `l` may be freed by another thread as
+ * soon as this returns, and so is left last (load_idle). */
 static inline void load_end(struct load *l, struct load *all, bool failed)
 {
-    atomic_fetch_sub_explicit(&l->in_flight, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&all->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&l->ended, 1, memory_order_relaxed);
     if (failed)
         atomic_fetch_add_explicit(&l->failed, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&all->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&l->in_flight, 1, memory_order_release);
 }
 
 static inline uint32_t load_in_flight(const struct load *l)
 {
     return atomic_load_explicit(&l->in_flight, memory_order_relaxed);
+}
+
+/* Nothing is in flight, and whoever ended something has done with it. */
+static inline bool load_idle(const struct load *l)
+{
+    return atomic_load_explicit(&l->in_flight, memory_order_acquire) == 0;
 }
 
 /* A server took so long to answer: the peak counts at once, what is better only by and by, so that

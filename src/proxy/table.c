@@ -117,7 +117,7 @@ static void let_go(struct table *t)
 
     HASH_ITER(hh, t->entries, e, next)
     {
-        if (e->version == t->version || e->version > freed || load_in_flight(&e->load) > 0)
+        if (e->version == t->version || e->version > freed || !load_idle(&e->load))
             continue;
         slots_give_back(&t->slots, e->slot);
         HASH_DEL(t->entries, e);

@@ -1,4 +1,5 @@
 /* The forwarder's table: what it makes of counts, and what outlives it. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -98,6 +99,34 @@ static void a_server_that_is_gone_stays_until_its_last_connection_has_ended(void
     assert_non_null(table_find(&t, 0));
 }
 
+static void *end_last(void *load)
+{
+    load_end(load, &t.all, true);
+    return NULL;
+}
+
+/* A thread's last word about a server, and the main thread that frees what it was counted in as
+ * soon as nothing is in flight: for the sanitizers to see, that of threads above all. */
+static void a_load_is_left_alone_once_it_is_idle(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 50; i++) {
+        struct load *l = aligned_alloc(LOAD_LINE, sizeof *l);
+        pthread_t thread;
+
+        assert_non_null(l);
+        *l = (struct load){.in_flight = 0};
+        load_begin(l, &t.all);
+        assert_false(load_idle(l));
+        assert_int_equal(pthread_create(&thread, NULL, end_last, l), 0);
+        while (!load_idle(l)) {
+        }
+        assert_int_equal(atomic_load_explicit(&l->failed, memory_order_relaxed), 1);
+        free(l);
+        pthread_join(thread, NULL);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -105,6 +134,7 @@ int main(void)
         TEST(utilization_works_with_our_own_count_of_connections),
         TEST(failures_of_late_cost_a_server_its_part_and_are_forgotten),
         TEST(a_server_that_is_gone_stays_until_its_last_connection_has_ended),
+        TEST(a_load_is_left_alone_once_it_is_idle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
