@@ -88,10 +88,8 @@ void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *serve
         log_say(QHCP_LOG_WARNING, "%s cannot be written, so a restart begins without it: %s",
                 k->path, strerror(errno));
     k->told = !done;
-    if (same) {
+    free(k->text);
+    k->text = done ? text : NULL; /* else the file says something else, and must grow old */
+    if (!done)
         free(text);
-    } else {
-        free(k->text);
-        k->text = text;
-    }
 }
