@@ -5,6 +5,7 @@ import socket
 import socketserver
 import struct
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -154,3 +155,36 @@ class Connections(ForwardCase):
                 got, _, said = self.qhcp("lb", "--servers", "127.0.0.1:1", "--port", str(free_port()), *arguments)
                 self.assertEqual(got, status, said)
                 self.assertIn(words, said)
+
+    def test_a_reader_that_never_reads_pins_little_more_than_without_us(self):
+        counts = []
+
+        class Firehose(socketserver.BaseRequestHandler):
+            """Sends until nobody has taken anything for a while; says how much was on its way then."""
+
+            def handle(self):
+                total, piece = 0, bytes(65536)
+                self.request.settimeout(0.5 * SLOW)
+                try:
+                    while True:
+                        total += self.request.send(piece)
+                except TimeoutError:
+                    counts.append(total)
+
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Firehose) as backend:
+            backend.daemon_threads = True
+            threading.Thread(target=backend.serve_forever, args=(0.01,), daemon=True).start()
+            agent, self.port = free_port(), free_port(socket.SOCK_STREAM)
+            self.server(agent, "--service", f"tcp:{backend.server_address[1]}", ip="127.0.0.1")
+            lb = self.lb([f"127.0.0.1:{agent}"], port=self.port)
+            lb.wait_event("up", within=10)
+            for port in (backend.server_address[1], self.port):
+                with socket.create_connection(("127.0.0.1", port)):
+                    deadline, before = time.monotonic() + 20 * SLOW, len(counts)
+                    while len(counts) == before:
+                        self.assertLess(time.monotonic(), deadline)
+                        time.sleep(0.01)
+            backend.shutdown()
+        direct, through = counts
+        print(f"bytes on their way to a client that reads nothing: {direct} directly, {through} through qhcp lb")
+        self.assertLess(through, direct + 4_000_000)
