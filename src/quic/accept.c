@@ -10,6 +10,8 @@
 
 #include "quic/internal.h"
 
+#include <qhcp/error.h>
+
 #define RETRY_MAGIC NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2
 
 static uint64_t hash_of(const struct quic_endpoint *e, const ngtcp2_cid *id)
@@ -101,13 +103,27 @@ static bool take_token(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp
     return !used_has(&e->used, now, hash_of(e, &hd->dcid)) && has_room(e, now, packet);
 }
 
+/* A host uses so many at once, and as many a second: whoever proves one address is not to use up
+ * the memory for all.  Where many have, hosts that were welcome go on without being remembered. */
+static bool use_token(struct quic_endpoint *e, const struct quic_conn_open *open,
+                      const struct qhcp_packet *packet)
+{
+    struct quic_host *host = host_of(e, &packet->remote);
+    int rv;
+
+    if (!quic_bucket_take(&host->tokens, open->now, QUIC_PROVEN_HOST))
+        return false;
+    rv = used_add(&e->used, open->now, hash_of(e, &open->hd->dcid));
+    return rv == 0 || (rv == QHCP_E_FULL && host->known);
+}
+
 static void begin(struct quic_endpoint *e, const struct quic_conn_open *open,
                   const struct qhcp_packet *packet)
 {
     const struct quic_handlers *handlers = e->config.handlers;
     struct quic_conn *c;
 
-    if (open->original != NULL && used_add(&e->used, open->now, hash_of(e, &open->hd->dcid)) != 0)
+    if (open->original != NULL && !use_token(e, open, packet))
         return;
     if (quic_conn_open(e, open, &c) != 0)
         return;

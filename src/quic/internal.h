@@ -200,9 +200,10 @@ struct quic_bucket {
     unsigned tokens;
 };
 
-/* A host's unfinished proven handshakes; and was it welcome once? */
+/* A host's unfinished proven handshakes, Retry tokens that it may use; and was it welcome once? */
 struct quic_host {
     unsigned proven;
+    struct quic_bucket tokens;
     bool known;
 };
 
@@ -340,6 +341,9 @@ void quic_conn_end(struct quic_conn *c, enum quic_end end, const char *words);
 void quic_conn_fail(struct quic_conn *c, int error);
 
 /* stateless.c */
+
+/* One more is allowed: `rate` of them a second, and at once. */
+bool quic_bucket_take(struct quic_bucket *b, qhcp_nsec now, unsigned rate);
 void quic_stateless_version(struct quic_endpoint *e, qhcp_nsec now,
                             const struct qhcp_packet *packet, const ngtcp2_version_cid *ids);
 void quic_stateless_retry(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet,

@@ -21,7 +21,7 @@
 #define RESETS 16 /* of one bucket; of all at most twice QUIC_RESET_BUCKETS times as many */
 #define RESET_MAX 42
 
-static bool take(struct quic_bucket *b, qhcp_nsec now, unsigned rate)
+bool quic_bucket_take(struct quic_bucket *b, qhcp_nsec now, unsigned rate)
 {
     qhcp_nsec earned = now > b->at ? (now - b->at) / (NSEC_PER_SEC / rate) : 0;
 
@@ -37,7 +37,7 @@ static bool take(struct quic_bucket *b, qhcp_nsec now, unsigned rate)
 
 static bool may_answer(struct quic_endpoint *e, qhcp_nsec now)
 {
-    return take(&e->answering, now, ANSWERS);
+    return quic_bucket_take(&e->answering, now, ANSWERS);
 }
 
 static bool may_reset(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_addr *remote,
@@ -51,7 +51,8 @@ static bool may_reset(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_a
         quic_key_set(&key, QUIC_LOOKUP_CID, ids->dcid, ids->dcidlen);
     else
         quic_key_set_host(&key, remote);
-    return take(&buckets[quic_lookup_hash(&e->lookup, &key) % QUIC_RESET_BUCKETS], now, RESETS);
+    return quic_bucket_take(&buckets[quic_lookup_hash(&e->lookup, &key) % QUIC_RESET_BUCKETS], now,
+                            RESETS);
 }
 
 /* Room for one answer to this packet; NULL when the ring is full. */

@@ -111,6 +111,51 @@ static void a_host_that_was_welcome_finds_room(void **state)
     pair_deinit(&p);
 }
 
+/* One stranger, whose handshakes end at once so that they take no room, and what it leaves to the
+ * others of what can be remembered of tokens. */
+static void one_host_does_not_use_up_the_memory_of_tokens(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    restart(&p, 0);
+    for (unsigned i = 0; i < 3 * QUIC_PROVEN_HOST; i++) {
+        world_dial(&p.client, &p.server, "a.example");
+        world_run(&p.world, 2 * NSEC_PER_MSEC, NULL);
+        while (p.server.endpoint->conns)
+            quic_conn_discard(p.server.endpoint->conns);
+    }
+    assert_in_range(p.server.endpoint->used.n, QUIC_PROVEN_HOST, QUIC_PROVEN_HOST * 3 / 2);
+    pair_deinit(&p);
+}
+
+static void a_full_memory_of_tokens_keeps_no_welcome_host_out(void **state)
+{
+    struct used *used;
+    struct pair p;
+
+    (void)state;
+    pair_init(&p);
+    restart(&p, 0);
+    used = &p.server.endpoint->used;
+    pair_connect(&p);
+    quic_conn_welcome(p.server.conn);
+    quic_conn_close(p.server.conn, 0, "");
+    world_run(&p.world, NSEC_PER_MSEC, NULL);
+    for (uint64_t i = 1; used_add(used, p.world.now, i * UINT64_C(0x9e3779b97f4a7c15)) == 0; i++) {
+    }
+    p.client.connected = 0;
+    world_dial(&p.client, &p.server, "a.example");
+    world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
+    assert_int_equal(p.client.connected, 1);
+    p.client.addr.in.sin_addr.s_addr = htonl(0x0d000000); /* the twin, a host as any other */
+    world_dial(&p.client, &p.server, "a.example");
+    world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
+    assert_int_equal(p.client.connected, 1);
+    pair_deinit(&p);
+}
+
 static uint8_t proven[1500];
 static size_t proven_size;
 
@@ -353,6 +398,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unfinished_handshakes_are_bounded_by_host_and_in_all),
         cmocka_unit_test(a_host_that_was_welcome_finds_room),
+        cmocka_unit_test(one_host_does_not_use_up_the_memory_of_tokens),
+        cmocka_unit_test(a_full_memory_of_tokens_keeps_no_welcome_host_out),
         cmocka_unit_test(a_retry_token_is_good_for_one_connection),
         cmocka_unit_test(a_proven_initial_that_is_sent_again_goes_on),
         cmocka_unit_test(used_tokens_are_remembered_for_their_lifetime_and_bounded),
