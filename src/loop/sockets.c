@@ -150,6 +150,8 @@ static void copy_packet(struct qhcp_packet *dst, const struct qhcp_packet *src)
  * gaps. */
 static void split(struct loop *l, struct qhcp_packet *room, size_t n)
 {
+    qhcp_nsec now = loop_now();
+
     for (size_t i = 0; i < n; i++) {
         struct loop_socket *s = socket_for(l, &room[i]);
         struct qhcp_packet *to;
@@ -160,6 +162,7 @@ static void split(struct loop *l, struct qhcp_packet *room, size_t n)
                                       0);
             continue;
         }
+        s->used = now; /* from here on: the next packet may open another socket in its place */
         to = &udp_room(s->udp)[s->filled++];
         if (to != &room[i])
             copy_packet(to, &room[i]);
@@ -173,7 +176,6 @@ static void send_filled(struct loop *l, struct loop_socket *s)
     s->filled = 0;
     if (n == 0)
         return;
-    s->used = loop_now();
     if (udp_send(s->udp, n) < (int)n)
         sockets_drain_errors(l, s->udp);
     if (s->strangers && n > LOOP_MANY)

@@ -62,7 +62,7 @@ static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, siz
 
     (void)now;
     for (; sent < n && sent < c->n_to_send; sent++) {
-        packets[sent].local = (union qhcp_addr){.sa = {.sa_family = AF_UNSPEC}};
+        packets[sent].local = c->to_send[sent].local;
         packets[sent].remote = c->to_send[sent].remote;
         packets[sent].len = c->to_send[sent].len;
         packets[sent].ecn = 0;
@@ -238,6 +238,38 @@ static void one_batch_may_hold_packets_of_both_families(void **state)
     loop_free(c.loop);
     close(fd4);
     close(fd6);
+}
+
+/* A port that nobody has at the moment, as packets of the core ask for one. */
+static union qhcp_addr free_port(void)
+{
+    union qhcp_addr a;
+
+    close(peer(AF_INET, &a));
+    a.in.sin_addr.s_addr = htonl(INADDR_ANY);
+    return a;
+}
+
+static void one_batch_may_ask_for_several_new_ports(void **state)
+{
+    union qhcp_addr mine, any = {.in = {.sin_family = AF_INET}};
+    int fd = peer(AF_INET, &mine);
+    struct core c;
+
+    (void)state;
+    begin(&c, 1);
+    assert_int_equal(loop_bind(c.loop, &any, 0, NULL), 0);
+    c.to_send[0] = packet(&mine, "first");
+    c.to_send[1] = packet(&mine, "second");
+    c.to_send[0].local = free_port();
+    c.to_send[1].local = free_port();
+    c.n_to_send = 2;
+    c.deadline = loop_now();
+    loop_run(c.loop);
+    expect_datagram(fd, "first");
+    expect_datagram(fd, "second");
+    loop_free(c.loop);
+    close(fd);
 }
 
 static void without_a_socket_of_its_family_a_packet_has_no_route(void **state)
@@ -451,6 +483,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_datagram_comes_in_and_what_the_core_sends_goes_out),
         cmocka_unit_test(one_batch_may_hold_packets_of_both_families),
+        cmocka_unit_test(one_batch_may_ask_for_several_new_ports),
         cmocka_unit_test(without_a_socket_of_its_family_a_packet_has_no_route),
         cmocka_unit_test(a_closed_port_is_told_as_unreachable_and_its_neighbour_is_not),
         cmocka_unit_test(after_a_stall_datagrams_come_before_the_deadline),
