@@ -195,16 +195,23 @@ int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap)
 void credentials_refresh(struct qhcp_lb *lb, qhcp_nsec now)
 {
     char words[QHCP_TEXT * 2];
+    bool changed;
 
     if (now - lb->credentials_checked < LB_CREDENTIALS_CHECK)
         return;
     lb->credentials_checked = now;
-    if (!files_changed(lb))
+    changed = files_changed(lb);
+    if (!changed && now < lb->credentials_again)
         return;
     if (credentials_load(lb, words, sizeof words) != 0) {
-        lb_log(lb, QHCP_LOG_ERROR, "changed files are not taken, the old stay in force: %s", words);
+        lb->credentials_again = nsec_add(now, LB_CREDENTIALS_AGAIN);
+        if (changed)
+            lb_log(lb, QHCP_LOG_ERROR,
+                   "changed files are not taken, the old stay in force until they can be read: %s",
+                   words);
         return;
     }
+    lb->credentials_again = NSEC_NEVER;
     lb_log(lb, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
     credentials_renew(lb, now);
     revoked_changed(lb, now);

@@ -37,7 +37,8 @@
 #define LB_STOP_MAX NSEC_PER_SEC           /* from the stop to the end of all */
 #define LB_TOKEN_LIFETIME 3600             /* seconds, unless the configuration says otherwise */
 #define LB_CREDENTIALS_CHECK NSEC_PER_SEC  /* the files are looked at no more often ... */
-#define LB_CREDENTIALS_LOOK (2 * NSEC_PER_SEC) /* ... and at least this often, with a check */
+#define LB_CREDENTIALS_LOOK (2 * NSEC_PER_SEC)   /* ... and at least this often, with a check */
+#define LB_CREDENTIALS_AGAIN (10 * NSEC_PER_SEC) /* where they changed and could not be read */
 #define LB_NOTICE_DAYS 30 /* before a certificate's end it is looked at again ... */
 #define LB_REVERIFY (86400 * NSEC_PER_SEC)    /* ... once a day, should the server have a newer */
 #define LB_FAR ((int64_t)100 * 365 * 86400)   /* seconds; a certificate's end beyond is no matter */
@@ -211,6 +212,7 @@ struct qhcp_lb {
     char trust_path[STATE_PATH], key_path[STATE_PATH];
     struct watch marks[LB_FILES]; /* of the files that make credentials */
     qhcp_nsec credentials_checked;
+    qhcp_nsec credentials_again; /* after changed files could not be taken; else NSEC_NEVER */
     struct quic_tls *tls;
     struct auth_key *key; /* NULL with token_file */
     /* Those before rotations, the newest first, for servers that know no newer one. */

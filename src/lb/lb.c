@@ -115,7 +115,7 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
     if (!lb)
         return QHCP_E_NOMEM;
     lb->now = now;
-    lb->look_at = NSEC_NEVER;
+    lb->look_at = lb->credentials_again = NSEC_NEVER;
     if (getrandom(&lb->seed, sizeof lb->seed, 0) != sizeof lb->seed) {
         snprintf(words, words_cap, "the kernel gives no random bytes");
         err = QHCP_E_INTERNAL;

@@ -98,6 +98,7 @@ struct qhcp_server {
     bool revoked_failed;          /* which failed, and was said */
     qhcp_nsec files_at, renew_at; /* when files are looked at, certificates renewed */
     qhcp_nsec notice_at;          /* when the log is told of what runs out */
+    bool files_failed;            /* changed files could not be taken: tried again, and said once */
     struct quic_tls *tls;
     struct auth_keys *keys;
     struct quic_endpoint *quic;

@@ -254,6 +254,7 @@ static void tell_notices(struct qhcp_server *s, qhcp_nsec now)
 void trust_refresh(struct qhcp_server *s, qhcp_nsec now)
 {
     char words[QHCP_TEXT * 2];
+    bool changed;
 
     if (s->renew_at <= now) {
         s->renew_at = nsec_add(now, SERVER_STATE_CHECK);
@@ -262,16 +263,19 @@ void trust_refresh(struct qhcp_server *s, qhcp_nsec now)
     tell_notices(s, now);
     s->files_at = nsec_add(now, SERVER_FILES_CHECK);
     settle_revoked(s);
-    if (!files_changed(s))
+    changed = files_changed(s);
+    if (!changed && !s->files_failed)
         return;
     if (state_busy(&s->state)) { /* an import waits for the disk, and checks must not */
         s->files_at = nsec_add(now, SERVER_FILES_AGAIN);
         return;
     }
-    if (trust_load(s, words, sizeof words) == 0)
+    s->files_failed = trust_load(s, words, sizeof words) != 0;
+    if (!s->files_failed)
         server_log(s, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
-    else
-        server_log(s, QHCP_LOG_ERROR, "changed files are not taken, the old stay in force: %s",
+    else if (changed)
+        server_log(s, QHCP_LOG_ERROR,
+                   "changed files are not taken, the old stay in force until they can be read: %s",
                    words);
 }
 

@@ -80,6 +80,7 @@ static void on_log(void *ctx, enum qhcp_log_level level, const char *text)
         p->sessions++;
     if (level == QHCP_LOG_WARNING)
         p->warnings++;
+    p->errors += level == QHCP_LOG_ERROR;
     if (getenv("PAIR_LOG"))
         fprintf(stderr, "log %d: %s\n", (int)level, text);
 }

@@ -43,6 +43,7 @@ struct pair {
     unsigned dials;    /* packets by which the load balancer began or repeated a handshake */
     unsigned sessions; /* that servers granted */
     unsigned warnings; /* lines logged */
+    unsigned errors;   /* the same */
     struct pair_event events[PAIR_EVENTS];
     size_t n_events;
 };

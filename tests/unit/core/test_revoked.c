@@ -1,13 +1,18 @@
 /* What the CA has revoked comes to every server that is watched, and ends what rests on it. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
+#include "lb/internal.h"
 #include "pair.h"
+#include "server/internal.h"
 #include "state/keys.h"
 #include "state/revoked.h"
 
@@ -238,6 +243,48 @@ static void a_key_that_a_server_lives_on_ends_its_session_with_the_list(void **s
     pair_deinit(&p);
 }
 
+static void touch(const struct pair *p, const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", p->dir, name);
+    assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
+}
+
+/* Out of descriptors at the moment when something was revoked: no reason to trust it for ever. */
+static void changed_files_that_could_not_be_read_are_read_later(void **state)
+{
+    static struct pair p;
+    const struct auth_keys *keys;
+    const struct auth_key *key;
+    struct rlimit limit, none;
+    unsigned errors;
+
+    (void)state;
+    pair_init(&p);
+    pair_start(&p, 0);
+    pair_watch(&p, 1, &quick);
+    assert_true(pair_run(&p, SEC, pair_all_up));
+    keys = p.servers[0]->keys;
+    key = p.lb->key;
+    errors = p.errors;
+    touch(&p, "trust/keys.json");
+    touch(&p, "lb/token-key.json");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    pair_run(&p, 100 * SEC, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_ptr_equal(p.servers[0]->keys, keys);
+    assert_ptr_equal(p.lb->key, key);
+    assert_in_range(p.errors - errors, 2, 4); /* said once each */
+    pair_run(&p, 12 * SEC, NULL);
+    assert_ptr_not_equal(p.servers[0]->keys, keys);
+    assert_ptr_not_equal(p.lb->key, key);
+    assert_int_equal(pair_state(&p, 0), QHCP_UP);
+    pair_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_key_of_before_is_revoked_without_a_verdict),
         cmocka_unit_test(a_key_that_a_server_lives_on_ends_its_session_with_the_list),
         cmocka_unit_test(lists_and_tokens_that_are_renewed_do_not_stand_in_each_other_s_way),
+        cmocka_unit_test(changed_files_that_could_not_be_read_are_read_later),
         cmocka_unit_test(a_certificate_that_was_revoked_is_refused_on_the_session_that_lives),
     };
 
