@@ -159,6 +159,7 @@ static void cut_off(struct qhcp_server *s)
 static void settle_revoked(struct qhcp_server *s)
 {
     char words[QHCP_TEXT * 2] = "";
+    bool news = false;
     int err;
 
     if (s->revoked_news) {
@@ -168,12 +169,12 @@ static void settle_revoked(struct qhcp_server *s)
     s->revoked_news = false;
     if (!s->revoked_unsaved)
         return;
-    err = revoked_save(&s->state, &s->revoked, words, sizeof words);
+    err = revoked_save(&s->state, &s->revoked, &news, words, sizeof words);
     if (err != 0 && err != QHCP_E_AGAIN && !s->revoked_failed)
         server_log(s, QHCP_LOG_ERROR, "the list of revocations cannot be kept: %s", words);
     s->revoked_failed = err != 0 && err != QHCP_E_AGAIN;
     s->revoked_unsaved = err != 0;
-    if (err == 0)
+    if (err == 0 && !news) /* else it is looked at, and what it had works from then on */
         watch_mark(s->revoked_path, &s->revoked_mark);
 }
 

@@ -347,7 +347,8 @@ int revoked_take(const struct state *s, struct revoked *mine, struct slice list,
     return error;
 }
 
-static int save_locked(const struct state *s, struct revoked *mine, const struct words *w)
+static int save_locked(const struct state *s, struct revoked *mine, bool *ret_news,
+                       const struct words *w)
 {
     struct revoked there;
     char path[STATE_PATH], *text;
@@ -361,20 +362,22 @@ static int save_locked(const struct state *s, struct revoked *mine, const struct
     text = jwks_text(mine->doc);
     if (!text)
         return words_fail(w, QHCP_E_NOMEM, "out of memory");
+    *ret_news = news;
     state_path(s, STATE_REVOKED, path, sizeof path);
     error = file_replace_quick(path, slice_str(text), 0600, w);
     free(text);
     return error;
 }
 
-int revoked_save(const struct state *s, struct revoked *mine, char *words, size_t words_cap)
+int revoked_save(const struct state *s, struct revoked *mine, bool *ret_news, char *words,
+                 size_t words_cap)
 {
     const struct words w = {words, words_cap};
     int fd, error = lock_try(s->dir, &fd, &w);
 
     if (error)
         return error;
-    error = save_locked(s, mine, &w);
+    error = save_locked(s, mine, ret_news, &w);
     lock_drop(fd);
     return error;
 }

@@ -64,9 +64,11 @@ void revoked_join(struct revoked *r, const struct revoked *more, bool *ret_news)
 /* For a server, whose loop must not wait for a disk.  A list that a load balancer brought is judged
  * by the directory's CA and added to `mine`; then it is saved, without a wait for the lock
  * (QHCP_E_AGAIN: later) or for the disk: what a power cut takes of it, the next load balancer
- * brings again, since the number says so. */
+ * brings again, since the number says so.  Saving adds what the file has to `mine`, too: *ret_news.
+ */
 int revoked_take(const struct state *s, struct revoked *mine, struct slice list, bool *ret_news,
                  char *words, size_t words_cap);
-int revoked_save(const struct state *s, struct revoked *mine, char *words, size_t words_cap);
+int revoked_save(const struct state *s, struct revoked *mine, bool *ret_news, char *words,
+                 size_t words_cap);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "lb/internal.h"
@@ -243,6 +244,47 @@ static void a_key_that_a_server_lives_on_ends_its_session_with_the_list(void **s
     pair_deinit(&p);
 }
 
+static void import_list(struct pair *p, const char *list)
+{
+    char words[1024], dir[128];
+    struct state s;
+
+    must(state_find(&s, words, sizeof words), words);
+    must(keys_export_revoked(&s, list, true, wall(p), words, sizeof words), words);
+    server_dir(p, dir);
+    setenv("QHCP_STATE_DIR", dir, 1);
+    must(state_find(&s, words, sizeof words), words);
+    must(keys_import(&s, list, false, wall(p), words, sizeof words), words);
+    setenv("QHCP_STATE_DIR", p->dir, 1);
+}
+
+/* The operator imports a list, and before the server has looked at its files a load balancer brings
+ * an older one, which joins it there. */
+static void a_list_that_is_imported_while_another_comes_works_too(void **state)
+{
+    static struct pair p;
+    char old[64], list[128], mine[128], kept[128];
+
+    (void)state;
+    watch(&p, &quick);
+    rotate(&p, old);
+    pair_run(&p, 12 * SEC, NULL); /* the server has just looked */
+    snprintf(list, sizeof list, "%s/list", p.dir);
+    snprintf(mine, sizeof mine, "%s/" STATE_REVOKED, p.dir);
+    snprintf(kept, sizeof kept, "%s/kept", p.dir);
+    end_trust(&p, "another-kid");
+    assert_int_equal(link(mine, kept), 0);
+    end_trust(&p, old);
+    import_list(&p, list);
+    assert_int_equal(rename(kept, mine), 0);
+    assert_false(auth_keys_revoked(p.servers[0]->keys, old));
+    pair_run(&p, 25 * SEC, NULL);
+    assert_true(server_knows(&p, "another-kid"));
+    assert_true(auth_keys_revoked(p.servers[0]->keys, old));
+    assert_int_equal(p.servers[0]->self.revoked, revoked_number(&p.servers[0]->revoked));
+    pair_deinit(&p);
+}
+
 static void touch(const struct pair *p, const char *name)
 {
     char path[128];
@@ -293,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_key_of_before_is_revoked_without_a_verdict),
         cmocka_unit_test(a_key_that_a_server_lives_on_ends_its_session_with_the_list),
         cmocka_unit_test(lists_and_tokens_that_are_renewed_do_not_stand_in_each_other_s_way),
+        cmocka_unit_test(a_list_that_is_imported_while_another_comes_works_too),
         cmocka_unit_test(changed_files_that_could_not_be_read_are_read_later),
         cmocka_unit_test(a_certificate_that_was_revoked_is_refused_on_the_session_that_lives),
     };

@@ -77,7 +77,7 @@ static int take(struct place *p, const struct state *s, struct slice list, uint6
     MUST(revoked_load(s->dir, &mine, &w));
     error = revoked_take(s, &mine, list, &news, p->words, sizeof p->words);
     if (!error && news)
-        MUST(revoked_save(s, &mine, p->words, sizeof p->words));
+        MUST(revoked_save(s, &mine, &news, p->words, sizeof p->words));
     *ret_number = revoked_number(&mine);
     revoked_deinit(&mine);
     return error;
@@ -396,6 +396,7 @@ static void a_server_waits_for_nobody(void **state)
     struct place *p = *state;
     const struct words w = {p->words, sizeof p->words};
     struct revoked mine;
+    bool news = false;
     struct state s;
     int fd;
 
@@ -403,11 +404,13 @@ static void a_server_waits_for_nobody(void **state)
     MUST(revoked_init(&mine, &w));
     revoked_add_key(&mine, "brought");
     MUST(lock_take(s.dir, &fd, &w));
-    assert_int_equal(revoked_save(&s, &mine, p->words, sizeof p->words), QHCP_E_AGAIN);
+    assert_int_equal(revoked_save(&s, &mine, &news, p->words, sizeof p->words), QHCP_E_AGAIN);
     lock_drop(fd);
     MUST(end_trust(p, "meanwhile", true, NOW));
-    MUST(revoked_save(&s, &mine, p->words, sizeof p->words));
-    assert_true(revoked_has_key(&mine, "meanwhile"));
+    MUST(revoked_save(&s, &mine, &news, p->words, sizeof p->words));
+    assert_true(news && revoked_has_key(&mine, "meanwhile"));
+    MUST(revoked_save(&s, &mine, &news, p->words, sizeof p->words));
+    assert_false(news);
     assert_true(refuses_key(p, "a", "brought") && refuses_key(p, "a", "meanwhile"));
     revoked_deinit(&mine);
 }
