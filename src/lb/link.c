@@ -14,8 +14,8 @@ static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
         return;
     if (quic_conn_port(c) != b->home && quic_conn_port(c) != 0)
         lb_log(b->lb, QHCP_LOG_INFO,
-               "%s: reached from UDP port %u of ours; from the usual one it does not answer (a NAT "
-               "on the way that leads elsewhere?)",
+               "%s: reached from UDP port %u of ours before the usual one was answered (where this "
+               "lasts, a NAT on the way leads elsewhere)",
                b->text, quic_conn_port(c));
     b->home = quic_conn_port(c);
     if (!quic_conn_resumed(c))
