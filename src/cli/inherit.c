@@ -25,12 +25,16 @@ void inherit_write(struct text *t, const char *key, const struct inherit_server 
 
 static bool read_line(const char *line, struct inherited *ret)
 {
-    char target[ADDRESS_TEXT], ignored[400];
+    char target[ADDRESS_TEXT], ignored[400], one[ADDRESS_KEY + ADDRESS_TEXT + 32];
+    size_t n = strcspn(line, "\n");
     struct address a;
     unsigned degraded;
 
     *ret = (struct inherited){.key = ""};
-    if (sscanf(line, "%261s %u %u %63s", ret->key, &ret->server.share, &degraded, target) != 4 ||
+    if (n >= sizeof one) /* none of ours */
+        return false;
+    snprintf(one, sizeof one, "%.*s", (int)n, line);
+    if (sscanf(one, "%261s %u %u %63s", ret->key, &ret->server.share, &degraded, target) != 4 ||
         ret->server.share == 0 || ret->server.share > FLEET_SHARE || degraded > 1 ||
         address_parse(target, &a, ignored, sizeof ignored) < 0 || !a.literal)
         return false;

@@ -97,8 +97,8 @@ void listen_flooded(void *ctx, qhcp_nsec now, uint64_t n)
     if (said_at != 0 && now - said_at < FLOODS_APART)
         return;
     log_say(QHCP_LOG_WARNING,
-            "strangers send more than is looked at: %llu of their datagrams were dropped; sessions "
-            "do not wait for them, but new ones may",
+            "more datagrams come from unknown senders than are read: %llu were dropped; live "
+            "sessions are not affected, new ones may have to wait",
             (unsigned long long)dropped);
     said_at = now;
     dropped = 0;

@@ -91,12 +91,14 @@ static void load_old_keys(struct qhcp_lb *lb)
     size_t len;
     int err;
 
-    free_old_keys(lb);
     state_path(&lb->state, STATE_TOKEN_KEY_OLD, path, sizeof path);
-    if (lb->config->token_file || access(path, F_OK) != 0)
+    if (lb->config->token_file || access(path, F_OK) != 0) {
+        free_old_keys(lb);
         return;
+    }
     err = state_read_file(path, true, PEM_MAX, &json, &len, words, sizeof words);
-    if (err == 0) {
+    if (err == 0) { /* else those that are there stay: servers may know no other */
+        free_old_keys(lb);
         err = auth_key_parse_all(slice_of(json, len), lb->old_keys, STATE_OLD_KEYS, &lb->n_old_keys,
                                  why, sizeof why);
         if (err != 0)

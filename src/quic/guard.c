@@ -82,12 +82,14 @@ static bool is_between(const struct guard *g)
     return g->n_header == 0;
 }
 
-/* The header is whole: its row is known to exist since the first byte. */
+/* The header is whole.  Its row was there at the first byte; keys may have come since. */
 static int begin_body(struct guard *g)
 {
     const struct row *r = find_row(g, (enum guard_level)g->level, g->header[0]);
 
     g->left = (uint32_t)g->header[1] << 16 | (uint32_t)g->header[2] << 8 | g->header[3];
+    if (r == NULL)
+        return GUARD_ALERT_UNEXPECTED;
     if (g->left > r->max)
         return GUARD_ALERT_DECODE;
     g->state = r->next;

@@ -107,7 +107,8 @@ void roster_admit(struct peer *p)
     crowded = roster_crowded(members);
     if (crowded == NULL)
         return;
-    roster_warn(crowded, "load balancer \"%s\" is cut off: its key %s has the most of %zu sessions",
+    roster_warn(crowded,
+                "load balancer \"%s\" is cut off: its key %s has the most of all %zu sessions",
                 crowded->lb_id, crowded->kid, members->count);
     peer_close(crowded, QHCP_E_EXCESSIVE, "too many sessions of one key");
 }

@@ -119,13 +119,13 @@ class Connections(ForwardCase):
         s.shutdown(socket.SHUT_WR)
         self.assertEqual(len(read_all(s)), 9)
         times = r"connected after \d+\.\d{3} ms, ended after \d+\.\d{3} ms"
-        wait_log(lb, rf"info {name} -> {to}: 5 bytes in, 9 bytes out, {times}: closed by the client$", 5 * SLOW)
+        wait_log(lb, rf"(?m)info {name} -> {to}: 5 bytes in, 9 bytes out, {times}: closed by the client$", 5 * SLOW)
         for handler, out, how in ((Answers, 4, "(closed|reset)"), (Resets, 0, "reset")):
             self.backends[0].RequestHandlerClass = handler
             s = self.connect()
             name = ":".join(map(str, s.getsockname()))
             s.sendall(b"hello")
-            wait_log(lb, rf"{name} -> {to}: 5 bytes in, {out} bytes out, {times}: {how} by the server$", 5 * SLOW)
+            wait_log(lb, rf"(?m){name} -> {to}: 5 bytes in, {out} bytes out, {times}: {how} by the server$", 5 * SLOW)
 
     def test_it_listens_where_it_is_told_and_nowhere_else(self):
         self.backends = [self.backend("a")]

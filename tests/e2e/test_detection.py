@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 
 from lib.case import SLOW, Case
+from lib.raw import wait_log
 
 PORTS = range(4301, 4307)
 CROWD = range(4321, 4341)
@@ -18,6 +19,8 @@ class Detection(Case):
         server_ns, lb_ns = self.namespace("servers"), self.namespace("lb")
         lb_ns.link(server_ns, "10.79.0.1/24", "10.79.0.2/24")
         self.servers = [self.server(port, namespace=server_ns) for port in PORTS]
+        for server in self.servers:  # one that does not listen yet is down, and rightly
+            wait_log(server, "listening on UDP", 20 * SLOW)
         self.lb_ns = lb_ns
         if "--liveness-interval" not in arguments:
             arguments += ("--liveness-interval", "100ms")
@@ -41,6 +44,8 @@ class Detection(Case):
     def crowd(self):
         """Twenty servers on this machine: (servers, load balancer, index of the line: all are up)."""
         servers = [self.server(port) for port in CROWD]
+        for server in servers:
+            wait_log(server, "listening on UDP", 20 * SLOW)
         lb = self.lb([f"127.0.0.1:{port}" for port in CROWD], "--liveness-interval", "100ms",
                      "--status-interval", "200ms")
         at, _ = lb.wait_status(lambda s: s["up"] == len(CROWD), within=30)

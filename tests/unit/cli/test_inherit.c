@@ -45,11 +45,13 @@ static void lines_that_do_not_parse_are_left_out(void **state)
     static const char text[] =
         "\n\na:1\na:1 1000\na:1 1000 0\na:1 1000 0 nowhere:1\na:1 0 0 192.0.2.1:1\n"
         "a:1 1001 0 192.0.2.1:1\na:1 1000 2 192.0.2.1:1\na:1 x 0 192.0.2.1:1\n"
+        "c:1 1000 0\n192.0.2.9:1 1 0 192.0.2.1:1\n"
         "b:1 1000 0 192.0.2.1:1 more\nb:1 5 0 192.0.2.2:1";
     struct inherited *all = inherit_read(text);
 
     (void)state;
     assert_null(inherit_find(all, "a:1"));
+    assert_null(inherit_find(all, "c:1")); /* its target is not on the next line */
     assert_non_null(inherit_find(all, "b:1"));
     assert_int_equal(inherit_find(all, "b:1")->share, 1000); /* the first counts */
     inherit_free(all);
