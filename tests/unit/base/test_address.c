@@ -57,8 +57,7 @@ static void bad_addresses_are_refused_and_quoted(void **state)
         "[fe80::1%nosuchif0]:1",
         "[fe80::1]:1",
         "[::ffff:192.0.2.1]:1",
-        "b\xc3\xbc"
-        "cher.example:1",
+        "b\303\274cher.example:1", /* octal: a hexadecimal one would go on */
         "[ff02::1]:1",
         "224.0.0.1:1",
         "255.255.255.255:1",
