@@ -254,7 +254,8 @@ static void do_something(struct side *side, unsigned what, const struct input *i
         side->holds = !side->holds;
         break;
     case 5:
-        if (c->finished && c->confirmed)
+        if (c->finished && c->confirmed && !ngtcp2_conn_in_closing_period(c->ng) &&
+            !ngtcp2_conn_in_draining_period(c->ng)) /* our own call: its assertion is our matter */
             ngtcp2_conn_initiate_key_update(c->ng, c->last);
         quic_conn_probe(c);
         break;
