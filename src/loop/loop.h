@@ -1,9 +1,10 @@
 /* The event loop around a core: sockets, the deadline, signals.
  *
- * What flows in: datagrams and ICMP errors from at most one UDP socket per address family (and from
- * those on ports that the core asks for by a packet's `local`), the passing of the core's deadline,
- * signals.  What flows out: whatever the core has to send, before every wait.  The loop knows no
- * message and no server; it must never wait anywhere but in epoll.
+ * What flows in: datagrams and ICMP errors from at most one UDP port per address family, which has
+ * a socket for sessions and one for strangers (strangers.c), and from ports that the core asks for
+ * by a packet's `local`; the passing of the core's deadline; signals.  What flows out: whatever the
+ * core has to send, before every wait.  The loop knows no message and no server; it must never wait
+ * anywhere but in epoll.
  *
  * After a stall what waits in the sockets is received before any deadline is judged, so that a late
  * wake-up never looks like a peer's silence. */
