@@ -1,4 +1,4 @@
-#include "health/panic.h"
+#include "fleet/panic.h"
 
 bool panic_next(bool before, size_t healthy, size_t total, unsigned percent)
 {

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "health/panic.h"
+#include "fleet/panic.h"
 
 #define STATES (QHCP_DOWN + 1)
 

@@ -5,8 +5,8 @@
  * is panic, and what share of its weight new traffic is to give a server.  Pure.  Two things panic
  * must never do: undo what somebody did on purpose (a server that drains or is in maintenance, also
  * when it was switched off after that), and lead traffic to whom nobody has identified. */
-#ifndef QHCP_HEALTH_PANIC_H
-#define QHCP_HEALTH_PANIC_H
+#ifndef QHCP_FLEET_PANIC_H
+#define QHCP_FLEET_PANIC_H
 
 #include <stdbool.h>
 #include <stddef.h>
