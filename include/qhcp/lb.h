@@ -35,6 +35,9 @@ struct qhcp_view {
     char server_id[129];     /* "" until known */
     union qhcp_addr remote;  /* of the last session's connection; AF_UNSPEC: there was none */
     enum qhcp_state state;
+    enum qhcp_cause cause;   /* why, as a code: `reason` says it in words */
+    qhcp_nsec since;         /* when that state began; of a server that was never another: when it
+                              * was added */
     bool refused;            /* down for trust or protocol: waiting will not help */
     char reason[QHCP_TEXT];  /* why it is in that state; "" for up */
     char notice[QHCP_TEXT];  /* what the operator should do (certificate runs out ...); or "" */
@@ -86,8 +89,29 @@ struct qhcp_event {
     size_t index; /* of the server */
     const char *address;
     enum qhcp_state from, to;
+    enum qhcp_cause cause; /* of what it is now */
     const char *reason;
     const char *evidence; /* to DOWN: what that rests on (as in qhcp_view); else "" */
+};
+
+/* What of a server has changed, in a set. */
+enum qhcp_change {
+    QHCP_CHANGE_ADDED = 1 << 0,
+    QHCP_CHANGE_STATE = 1 << 1,   /* the verdict: state, since, reason, evidence */
+    QHCP_CHANGE_REASON = 1 << 2,  /* cause or reason, of whatever state */
+    QHCP_CHANGE_REPORT = 1 << 3,  /* what it says: status, its words, its checks' outcomes */
+    QHCP_CHANGE_VALUES = 1 << 4,  /* the values of its metrics */
+    QHCP_CHANGE_SESSION = 1 << 5, /* a session began: remote, server_id, services, certificate */
+    QHCP_CHANGE_SHARE = 1 << 6,   /* weight or share */
+    QHCP_CHANGE_NOTICE = 1 << 7,  /* what its operator should do (but for what time changes) */
+    QHCP_CHANGE_REMOVED = 1 << 8, /* its view can be read for the last time */
+};
+
+struct qhcp_changed {
+    size_t index;        /* of the server, now */
+    size_t id;           /* its own in this qhcp_lb, ascending, never reused */
+    const char *address; /* as it was added */
+    unsigned what;       /* enum qhcp_change */
 };
 
 enum qhcp_log_level { QHCP_LOG_ERROR, QHCP_LOG_WARNING, QHCP_LOG_INFO, QHCP_LOG_DEBUG };
@@ -132,6 +156,10 @@ struct qhcp_lb_config {
      * by their silence. */
     bool (*source)(void *ctx, const union qhcp_addr *remote, union qhcp_addr *ret);
     void (*event)(void *ctx, const struct qhcp_event *event);
+    /* Called once a server and public call, at the end of the call, when the views are settled:
+     * look at views here, and do not call into the qhcp_lb otherwise.  Not announced: rtt_us,
+     * checks_*, reports and fails, which change with each check. */
+    void (*changed)(void *ctx, const struct qhcp_changed *changed);
     void (*panic)(void *ctx, const struct qhcp_panic *panic);
     /* A session with this server was established: where it is, and what it stands for, may be
      * others than before.  Do not call into the qhcp_lb here but for views of this server. */

@@ -53,6 +53,24 @@ enum qhcp_state {
 /* The state's name, as in JSON and docs: "connecting", "up", ... */
 const char *qhcp_state_name(enum qhcp_state state);
 
+/* Why a server is in its state: the code beside the words. */
+enum qhcp_cause {
+    QHCP_CAUSE_NONE = 0,
+    QHCP_CAUSE_STATUS,       /* the server said so */
+    QHCP_CAUSE_SILENCE,      /* checks were not answered */
+    QHCP_CAUSE_UNREACHABLE,  /* ICMP, confirmed */
+    QHCP_CAUSE_NO_HANDSHAKE, /* connection attempts were not answered */
+    QHCP_CAUSE_REFUSED,      /* for trust (certificate, token) or protocol */
+    QHCP_CAUSE_STOPPED,      /* it said that it stops, and did */
+    QHCP_CAUSE_CLOSED,       /* it closed the connection, and did not take another */
+    QHCP_CAUSE_METRICS,      /* it is up, but does not report the required metrics */
+    QHCP_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
+    QHCP_CAUSE_HELD,         /* it serves again, but failed too often of late */
+};
+
+/* The cause's name, as in JSON and docs: "none", "status", "silence", ... */
+const char *qhcp_cause_name(enum qhcp_cause cause);
+
 /* Which servers new traffic goes to. */
 enum qhcp_use {
     QHCP_USE_HEALTHY = 0, /* no panic: each as its own health deserves */

@@ -24,6 +24,15 @@ const char *qhcp_state_name(enum qhcp_state state)
     return (unsigned)state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }
 
+const char *qhcp_cause_name(enum qhcp_cause cause)
+{
+    static const char *const names[] = {"none",         "status",    "silence", "unreachable",
+                                        "no_handshake", "refused",   "stopped", "closed",
+                                        "metrics",      "data_port", "held"};
+
+    return (unsigned)cause < sizeof names / sizeof names[0] ? names[cause] : "unknown";
+}
+
 const char *qhcp_use_name(enum qhcp_use use)
 {
     static const char *const names[] = {"healthy", "all", "none"};

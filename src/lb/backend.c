@@ -51,6 +51,7 @@ int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struc
     b->id = lb->next_id++;
     snprintf(b->text, sizeof b->text, "%s", text);
     b->address = *address;
+    b->publish.since = now;
     if (address->literal) {
         b->addrs[0] = address->addr;
         b->n_addrs = 1;
@@ -84,6 +85,7 @@ void backend_rearm(struct backend *b)
     qhcp_nsec at = session_lb_deadline(&b->session);
 
     cross_look(b);
+    publish_look(b, b->lb->now);
     if (!b->lb->stopping) {
         at = nsec_min(at, nsec_min(b->renew_at, b->reverify_at));
         at = nsec_min(at, lost_deadline(b));
@@ -277,7 +279,7 @@ static void tell_verdict(struct backend *b, enum qhcp_state from)
                  "verdict)",
                  b->stalled_ms);
     b->stalled_ms = 0;
-    lb_event(b, from, b->health.state, b->reason[0] != '\0' ? b->reason : words);
+    publish_event(b, from, b->health.state, b->reason[0] != '\0' ? b->reason : words);
 }
 
 void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *step)
@@ -311,7 +313,7 @@ void backend_restarted(struct backend *b)
 {
     b->restarted = false;
     if (b->health.state == QHCP_UP)
-        lb_event(b, QHCP_UP, QHCP_UP, "restarted");
+        publish_event(b, QHCP_UP, QHCP_UP, "restarted");
 }
 
 /* The server may have a newer certificate by now: a full handshake shows it.  No verdict comes of

@@ -308,6 +308,7 @@ static void load_ticket(struct backend *b)
     b->ticket_time =
         b->lb->config->wall_clock(b->lb->config->ctx); /* its file is at most a day old */
     b->peer_expires = expires;
+    publish_mark(b, QHCP_CHANGE_NOTICE);
 }
 
 struct slice credentials_ticket(struct backend *b)
@@ -422,6 +423,7 @@ bool credentials_fall_back(struct backend *b, uint64_t code)
 void credentials_accepted(struct backend *b)
 {
     b->key_tries = 0;
+    publish_mark(b, QHCP_CHANGE_NOTICE);
     snprintf(b->token_kid, sizeof b->token_kid, "%s", b->asked_kid);
     if (b->key_at > 0 && b->key_told != b->key_at)
         lb_log(b->lb, QHCP_LOG_WARNING,

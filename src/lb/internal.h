@@ -26,6 +26,7 @@
 #include "base/limits.h"
 #include "fleet/panic.h"
 #include "health/health.h"
+#include "lb/publish.h"
 #include "quic/quic.h"
 #include "session/lb.h"
 #include "state/revoked.h"
@@ -199,6 +200,7 @@ struct backend {
     struct wire_values values;
     uint64_t reports; /* answers that had values */
     struct told told;
+    struct publish publish;
 };
 
 /* Trust, token key, those before it, client certificate and its key, revocations. */
@@ -246,6 +248,7 @@ struct qhcp_lb {
     qhcp_nsec look_from;      /* not before */
     size_t look_next;
     bool stopping;
+    struct publish_list changed;
     qhcp_nsec now;  /* of the public call under way */
     int icmp_error; /* errno of the ICMP under way ... */
     bool icmp_own;  /* ... which is this machine's own word */
@@ -334,7 +337,8 @@ void talk_notice(const struct backend *b, char *ret, size_t cap);
 
 /* told.c */
 void told_free(struct told *t);
-void told_checks(struct told *t, const struct wire_checks *checks);
+/* True when an outcome or its words have changed. */
+bool told_checks(struct told *t, const struct wire_checks *checks);
 void told_services(struct told *t, const struct wire_texts *services);
 
 /* credentials.c */
@@ -392,6 +396,5 @@ void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, .
 /* Backends have moved between states, come or gone, or panic is to be something else: is it panic
  * now, and what follows? */
 void lb_judge_panic(struct qhcp_lb *lb);
-void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
 
 #endif

@@ -37,25 +37,6 @@ size_t lb_index(const struct qhcp_lb *lb, size_t id)
     return low < lb->count && lb->backends[low]->id == id ? low : lb->count;
 }
 
-void lb_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason)
-{
-    struct qhcp_lb *lb = b->lb;
-    char evidence[QHCP_EVIDENCE] = "";
-    struct qhcp_event event = {.index = lb_index(lb, b->id),
-                               .address = b->text,
-                               .from = from,
-                               .to = to,
-                               .reason = reason,
-                               .evidence = evidence};
-
-    if (to == QHCP_DOWN) {
-        reason_evidence(b, evidence, sizeof evidence);
-        lb_log(lb, QHCP_LOG_INFO, "%s: down: %s (%s)", b->text, reason, evidence);
-    }
-    if (lb->config->event)
-        lb->config->event(lb->config->ctx, &event);
-}
-
 static struct qhcp_panic panic_of(const struct qhcp_lb *lb)
 {
     size_t healthy = lb->in_state[QHCP_UP] + lb->in_state[QHCP_DEGRADED];
@@ -81,6 +62,7 @@ void lb_judge_panic(struct qhcp_lb *lb)
     if (p.use == lb->use || lb->stopping)
         return;
     lb->use = p.use;
+    publish_look_all(lb, lb->now);
     lb_log(lb, QHCP_LOG_WARNING, "%s: %zu of %zu servers are healthy (threshold %u %%): %s",
            p.on ? "PANIC" : "the panic is over", p.healthy, p.total, threshold, follows[p.use]);
     if (lb->config->panic)
@@ -220,7 +202,9 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
     address_key(&a, b->key);
     HASH_ADD_STR(lb->by_key, key, b);
     lb->backends[lb->count++] = b;
+    publish_mark(b, QHCP_CHANGE_ADDED);
     backend_rearm(b);
+    publish_flush(lb);
     return 0;
 }
 
@@ -237,6 +221,7 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     b = find(lb, &a);
     if (!b)
         return QHCP_E_NOT_FOUND;
+    publish_removed(b);
     HASH_DEL(lb->by_key, b);
     i = lb_index(lb, b->id);
     memmove(&lb->backends[i], &lb->backends[i + 1], (lb->count - i - 1) * sizeof *lb->backends);
@@ -249,6 +234,7 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     credentials_save_ticket(b);
     backend_free(b);
     lb_judge_panic(lb);
+    publish_flush(lb);
     return 0;
 }
 
@@ -290,6 +276,7 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
     }
     config_free(old);
     lb_judge_panic(lb);
+    publish_flush(lb);
     return 0;
 }
 
@@ -301,6 +288,7 @@ void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union 
     advance(lb, now);
     if (i < lb->count && !lb->stopping)
         backend_resolved(lb->backends[i], now, addrs, n, words);
+    publish_flush(lb);
 }
 
 struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb)
@@ -312,12 +300,17 @@ void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet
 {
     advance(lb, now);
     quic_receive(lb->quic, now, packets, n);
+    publish_flush(lb);
 }
 
 size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
 {
+    size_t used;
+
     advance(lb, now);
-    return quic_send(lb->quic, now, packets, n);
+    used = quic_send(lb->quic, now, packets, n);
+    publish_flush(lb);
+    return used;
 }
 
 void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote,
@@ -327,6 +320,7 @@ void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_add
     lb->icmp_error = error;
     lb->icmp_own = quoted == NULL;
     quic_unreachable(lb->quic, now, remote, quoted, quoted_len, link_icmp);
+    publish_flush(lb);
 }
 
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
@@ -348,6 +342,7 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
         backend_expire((struct backend *)heap_first(&lb->heap), now);
     if (lb->look_at <= now)
         paths_look(lb, now);
+    publish_flush(lb);
 }
 
 void qhcp_lb_moved(struct qhcp_lb *lb, qhcp_nsec now)
@@ -384,6 +379,7 @@ int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bo
     utf8_clean(slice_str(words), b->port_words, sizeof b->port_words);
     health_data_port(&b->health, now, open, &step);
     backend_act(b, now, &step);
+    publish_flush(lb);
     return 0;
 }
 
@@ -392,55 +388,6 @@ void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret
     *ret = (struct qhcp_self){.local_score = local_score(&lb->local, now),
                               .suspects = lb->suspects,
                               .panic = panic_of(lb)};
-}
-
-size_t qhcp_lb_count(const struct qhcp_lb *lb)
-{
-    return lb->count;
-}
-
-int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
-{
-    const struct backend *b;
-    bool known; /* what it last said is news, not history */
-
-    if (index >= lb->count)
-        return QHCP_E_NOT_FOUND;
-    b = lb->backends[index];
-    known = b->health.state != QHCP_DOWN && b->health.state != QHCP_CONNECTING;
-    snprintf(ret->address, sizeof ret->address, "%s", b->text);
-    snprintf(ret->server_id, sizeof ret->server_id, "%s", b->server_id);
-    snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
-    credentials_notice(b, ret->notice, sizeof ret->notice);
-    if (ret->notice[0] == '\0' && b->health.cause == HEALTH_CAUSE_METRICS)
-        talk_notice(b, ret->notice, sizeof ret->notice);
-    ret->certificate_expires = b->peer_expires;
-    ret->state = b->health.state;
-    ret->remote = b->remote;
-    ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
-    ret->fails = b->health.fails;
-    ret->false_verdicts = b->health.false_verdicts;
-    ret->weight = health_weight(&b->health, lb->now);
-    ret->share = panic_share(lb->use, &b->standing, ret->state, ret->weight);
-    reason_evidence(b, ret->evidence, sizeof ret->evidence);
-    ret->rtt_us = known ? b->health.srtt / NSEC_PER_USEC : 0;
-    ret->checks_sent = b->checks_sent;
-    ret->checks_ok = b->checks_ok;
-    ret->reports = b->reports;
-    ret->n_values = 0;
-    for (size_t i = 0; known && i < b->values.count; i++) {
-        for (size_t k = 0; k < b->n_metrics && ret->n_values < QHCP_VALUES; k++) {
-            struct qhcp_value *v = &ret->values[ret->n_values];
-
-            if (b->metrics[k].number != b->values.at[i].number)
-                continue;
-            snprintf(v->name, sizeof v->name, "%s", b->metrics[k].name);
-            v->unit = b->metrics[k].unit;
-            v->value = b->values.at[i].value;
-            ret->n_values++;
-        }
-    }
-    return 0;
 }
 
 void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)
@@ -455,6 +402,7 @@ void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)
         backend_stop(lb->backends[i], now);
         backend_rearm(lb->backends[i]);
     }
+    publish_flush(lb);
 }
 
 bool qhcp_lb_stopped(const struct qhcp_lb *lb)

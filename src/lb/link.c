@@ -18,8 +18,10 @@ static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
                "lasts, a NAT on the way leads elsewhere)",
                b->text, quic_conn_port(c));
     b->home = quic_conn_port(c);
-    if (!quic_conn_resumed(c))
+    if (!quic_conn_resumed(c)) {
         b->peer_expires = quic_conn_peer_expires(c);
+        publish_mark(b, QHCP_CHANGE_NOTICE);
+    }
     talk_open(b, now);
     backend_rearm(b);
 }
@@ -135,8 +137,10 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
         return;
     dialling = b->health.phase == HEALTH_DIALING;
     b->conn = NULL;
-    if (why->end == QUIC_END_CERTIFICATE && quic_conn_peer_expires(c) != 0)
+    if (why->end == QUIC_END_CERTIFICATE && quic_conn_peer_expires(c) != 0) {
         b->peer_expires = quic_conn_peer_expires(c); /* the notice says how to renew it */
+        publish_mark(b, QHCP_CHANGE_NOTICE);
+    }
     b->renew_at = b->reverify_at = NSEC_NEVER;
     inbox_deinit(&b->inbox);
     agreed = session_lb_closed(&b->session, why->application ? why->code : 0);

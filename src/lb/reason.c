@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lb/internal.h"
 
@@ -123,7 +124,7 @@ void reason_evidence(const struct backend *b, char *ret, size_t cap)
         add(ret, cap, &n, "; checks: %s", samples);
 }
 
-void reason_update(struct backend *b, const struct health_step *step)
+static void make_words(struct backend *b, const struct health_step *step)
 {
     switch (b->health.cause) {
     case HEALTH_CAUSE_NONE:
@@ -158,4 +159,14 @@ void reason_update(struct backend *b, const struct health_step *step)
         held_words(b);
         break;
     }
+}
+
+void reason_update(struct backend *b, const struct health_step *step)
+{
+    char before[QHCP_TEXT];
+
+    memcpy(before, b->reason, sizeof before);
+    make_words(b, step);
+    if (strcmp(before, b->reason) != 0)
+        publish_mark(b, QHCP_CHANGE_REASON);
 }

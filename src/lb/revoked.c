@@ -56,6 +56,7 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
     b->revoked_sent = b->lb->revoked_number;
     b->revoked_words[0] = '\0';
     b->token_sent = false;
+    publish_mark(b, QHCP_CHANGE_NOTICE);
     talk_flush(b, now);
 }
 
@@ -64,6 +65,8 @@ void revoked_heard(struct backend *b, qhcp_nsec now, uint64_t number)
     if (number > b->revoked)
         lb_log(b->lb, QHCP_LOG_INFO, "%s knows what was revoked until now (list %llu)", b->text,
                (unsigned long long)number);
+    if (number != b->revoked)
+        publish_mark(b, QHCP_CHANGE_NOTICE);
     b->revoked = number;
     revoked_tell(b, now);
 }
@@ -78,6 +81,7 @@ void revoked_established(struct backend *b, qhcp_nsec now, uint64_t number)
 void revoked_refused(struct backend *b, const struct wire_refusal *refusal)
 {
     slice_to_cstr(refusal->words, b->revoked_words, sizeof b->revoked_words);
+    publish_mark(b, QHCP_CHANGE_NOTICE);
 }
 
 void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now)
@@ -114,6 +118,7 @@ void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)
             lost_end(b);
         if (b->conn && quic_conn_peer_revoked(b->conn, lb->tls))
             b->reverify_at = now; /* the new handshake refuses it, and says why */
+        publish_mark(b, QHCP_CHANGE_NOTICE);
         revoked_tell(b, now);
         backend_rearm(b);
     }

@@ -128,9 +128,14 @@ void talk_notice(const struct backend *b, char *ret, size_t cap)
 
 static void keep_values(struct backend *b, const struct wire_values *values)
 {
+    size_t size = values->count * sizeof values->at[0];
+
     b->reports++;
+    if (b->values.count == values->count && memcmp(b->values.at, values->at, size) == 0)
+        return;
     b->values.count = values->count;
-    memcpy(b->values.at, values->at, values->count * sizeof values->at[0]);
+    memcpy(b->values.at, values->at, size);
+    publish_mark(b, QHCP_CHANGE_VALUES);
 }
 
 static void keep_metrics(struct backend *b, const struct wire_metrics *metrics)
@@ -169,8 +174,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     b->reverify_at = credentials_reverify(b, now);
     revoked_established(b, now, ack->revoked);
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
-    if (b->lb->config->session)
-        b->lb->config->session(b->lb->config->ctx, lb_index(b->lb, b->id));
+    publish_session(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text, b->server_id,
            quic_conn_resumed(b->conn) ? ", TLS resumed" : "");
     health_poll(&b->health, now, &step);
@@ -184,11 +188,13 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
     unsigned status = (unsigned)r->status; /* of the newest epoch, also when the answer is older */
     bool told = (r->what & SESSION_LB_STATUS) != 0;
 
-    if (told)
+    if (told) {
         slice_to_cstr((m->has & WIRE_HAS_REASON) ? m->reason : slice_of(NULL, 0), b->status_reason,
                       sizeof b->status_reason);
-    if (!(r->what & SESSION_LB_STALE))
-        told_checks(&b->told, &m->checks);
+        publish_mark(b, QHCP_CHANGE_REPORT);
+    }
+    if (!(r->what & SESSION_LB_STALE) && told_checks(&b->told, &m->checks))
+        publish_mark(b, QHCP_CHANGE_REPORT);
     if (!(r->what & SESSION_LB_ANSWER)) {
         health_status(&b->health, now, status, &step);
         backend_act(b, now, &step);
@@ -293,6 +299,7 @@ static void report(struct backend *b, qhcp_nsec now, const struct session_lb_rep
         peer_error(b, now, &r->m.error);
     if (r->what & SESSION_LB_PEER_LEAVES) {
         slice_to_cstr(r->m.terminate.reason, b->status_reason, sizeof b->status_reason);
+        publish_mark(b, QHCP_CHANGE_REPORT);
         backend_signal(b, now, HEALTH_SIGNAL_TERMINATE);
         b->leave_until = leave_until(b, now, r->m.terminate.deadline_us * NSEC_PER_USEC);
         talk_leave(b, now);

@@ -35,23 +35,38 @@ static size_t reserve(struct told *t, size_t n)
     grown = realloc(t->checks, n * sizeof *grown);
     if (!grown)
         return t->cap_checks;
+    memset(grown + t->cap_checks, 0, (n - t->cap_checks) * sizeof *grown);
     t->checks = grown;
     t->cap_checks = n;
     return n;
 }
 
-void told_checks(struct told *t, const struct wire_checks *checks)
+/* True when more than the duration is new. */
+static bool keep_check(struct qhcp_check_view *to, const struct wire_check *from)
 {
-    t->n_checks = reserve(t, checks->count);
-    for (size_t i = 0; i < t->n_checks; i++) {
-        const struct wire_check *from = &checks->at[i];
-        struct qhcp_check_view *to = &t->checks[i];
+    bool same = to->status == (enum qhcp_status)from->status &&
+                slice_equal(from->name, slice_str(to->name)) &&
+                slice_equal(from->reason, slice_str(to->reason));
 
-        slice_to_cstr(from->name, to->name, sizeof to->name);
-        slice_to_cstr(from->reason, to->reason, sizeof to->reason);
-        to->status = (enum qhcp_status)from->status;
-        to->duration = from->duration_us * NSEC_PER_USEC;
-    }
+    to->duration = from->duration_us * NSEC_PER_USEC;
+    if (same)
+        return false;
+    slice_to_cstr(from->name, to->name, sizeof to->name);
+    slice_to_cstr(from->reason, to->reason, sizeof to->reason);
+    to->status = (enum qhcp_status)from->status;
+    return true;
+}
+
+bool told_checks(struct told *t, const struct wire_checks *checks)
+{
+    size_t before = t->n_checks;
+    bool changed;
+
+    t->n_checks = reserve(t, checks->count);
+    changed = t->n_checks != before;
+    for (size_t i = 0; i < t->n_checks; i++)
+        changed = keep_check(&t->checks[i], &checks->at[i]) || changed;
+    return changed;
 }
 
 void told_services(struct told *t, const struct wire_texts *services)

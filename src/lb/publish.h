@@ -1,0 +1,50 @@
+/* What outsiders see of a server: every change of it passes through here.
+ *
+ * For: whoever keeps a picture of the servers learns what is new from us, and need not look at all
+ * of them.  In flow marks from the files that change something, and each backend after it was
+ * touched; out flow the configuration's callbacks: `event` at once for each step from state to
+ * state, and `changed` once a server at the end of the public call, when every view is settled.
+ *
+ * Not announced: counts of checks and round trips, which change with every check, and words that
+ * only time changes.  A callback may look at views, and must not call into the core. */
+#ifndef QHCP_LB_PUBLISH_H
+#define QHCP_LB_PUBLISH_H
+
+#include <qhcp/lb.h>
+
+struct backend;
+
+/* A server as it was announced last, and what of it is to be announced at the end of this call.
+ * Zeroed: nothing was.  Embedded in struct backend; only publish.c changes it. */
+struct publish {
+    struct backend *next; /* to be announced after it */
+    unsigned what;        /* enum qhcp_change; above 0: in the list */
+    enum qhcp_state state;
+    enum qhcp_cause cause;
+    unsigned weight, share;
+    qhcp_nsec since; /* when the state began */
+};
+
+/* Of all servers; zeroed: nothing is to be announced.  Embedded in struct qhcp_lb. */
+struct publish_list {
+    struct backend *first, *last;
+};
+
+/* `what` (enum qhcp_change) of b has changed. */
+void publish_mark(struct backend *b, unsigned what);
+/* b was touched: have its state, cause, weight or share become others? */
+void publish_look(struct backend *b, qhcp_nsec now);
+/* The same for all: what panic leads to has changed. */
+void publish_look_all(struct qhcp_lb *lb, qhcp_nsec now);
+
+/* A step from state to state: an event, at once. */
+void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
+/* A session was established. */
+void publish_session(struct backend *b);
+/* b is still listed, and will not be any more: announced at once. */
+void publish_removed(struct backend *b);
+
+/* Announces what was marked: the end of every public call. */
+void publish_flush(struct qhcp_lb *lb);
+
+#endif

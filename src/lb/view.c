@@ -1,0 +1,83 @@
+/* A server as outsiders see it. */
+#include <assert.h>
+#include <stdio.h>
+
+#include "lb/internal.h"
+
+#define SAME(name) static_assert((int)QHCP_##name == (int)HEALTH_##name, "one list of causes")
+
+SAME(CAUSE_NONE);
+SAME(CAUSE_STATUS);
+SAME(CAUSE_SILENCE);
+SAME(CAUSE_UNREACHABLE);
+SAME(CAUSE_NO_HANDSHAKE);
+SAME(CAUSE_REFUSED);
+SAME(CAUSE_STOPPED);
+SAME(CAUSE_CLOSED);
+SAME(CAUSE_METRICS);
+SAME(CAUSE_DATA_PORT);
+SAME(CAUSE_HELD);
+
+size_t qhcp_lb_count(const struct qhcp_lb *lb)
+{
+    return lb->count;
+}
+
+static const struct lb_metric *metric(const struct backend *b, uint64_t number)
+{
+    for (size_t i = 0; i < b->n_metrics; i++)
+        if (b->metrics[i].number == number)
+            return &b->metrics[i];
+    return NULL;
+}
+
+static void values(const struct backend *b, struct qhcp_view *ret)
+{
+    for (size_t i = 0; i < b->values.count && ret->n_values < QHCP_VALUES; i++) {
+        const struct lb_metric *m = metric(b, b->values.at[i].number);
+        struct qhcp_value *v = &ret->values[ret->n_values];
+
+        if (!m)
+            continue;
+        snprintf(v->name, sizeof v->name, "%s", m->name);
+        v->unit = m->unit;
+        v->value = b->values.at[i].value;
+        ret->n_values++;
+    }
+}
+
+int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
+{
+    const struct backend *b;
+    bool known; /* what it last said is news, not history */
+
+    if (index >= lb->count)
+        return QHCP_E_NOT_FOUND;
+    b = lb->backends[index];
+    known = b->health.state != QHCP_DOWN && b->health.state != QHCP_CONNECTING;
+    snprintf(ret->address, sizeof ret->address, "%s", b->text);
+    snprintf(ret->server_id, sizeof ret->server_id, "%s", b->server_id);
+    snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
+    credentials_notice(b, ret->notice, sizeof ret->notice);
+    if (ret->notice[0] == '\0' && b->health.cause == HEALTH_CAUSE_METRICS)
+        talk_notice(b, ret->notice, sizeof ret->notice);
+    ret->certificate_expires = b->peer_expires;
+    ret->state = b->health.state;
+    ret->cause = (enum qhcp_cause)b->health.cause;
+    ret->since = b->publish.since;
+    ret->remote = b->remote;
+    ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
+    ret->fails = b->health.fails;
+    ret->false_verdicts = b->health.false_verdicts;
+    ret->weight = health_weight(&b->health, lb->now);
+    ret->share = panic_share(lb->use, &b->standing, ret->state, ret->weight);
+    reason_evidence(b, ret->evidence, sizeof ret->evidence);
+    ret->rtt_us = known ? b->health.srtt / NSEC_PER_USEC : 0;
+    ret->checks_sent = b->checks_sent;
+    ret->checks_ok = b->checks_ok;
+    ret->reports = b->reports;
+    ret->n_values = 0;
+    if (known)
+        values(b, ret);
+    return 0;
+}
