@@ -62,6 +62,10 @@ static int help(int argc, char **argv)
         options_doc_mdoc(stdout, command); /* for docs/man: `tests` compare it */
         return CLI_OK;
     }
+    if (argc == 3 && strcmp(argv[1], "--mdoc") == 0 && strcmp(argv[2], "metrics") == 0) {
+        options_doc_metrics(stdout);
+        return CLI_OK;
+    }
     if (argc == 2) {
         help_argv[0] = argv[1];
         return run(argv[1], 2, help_argv);

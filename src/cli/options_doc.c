@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "wire/registry.h"
+
 bool options_doc_command(const char *name, enum options_command *ret)
 {
     static const char *const names[] = {"lb", "server", "check", "control"};
@@ -50,6 +52,19 @@ void options_doc_mdoc(FILE *out, enum options_command command)
         put_text(out, rows[i].doc);
         if (rows[i].def)
             fprintf(out, "Default:\n.Cm %s .\n", rows[i].def);
+    }
+    fputs(".El\n", out);
+}
+
+void options_doc_metrics(FILE *out)
+{
+    const struct wire_metric_row *row;
+
+    fputs(".Bl -tag -width Ds\n", out);
+    for (uint64_t n = 1; (row = wire_metric_by_number(n)); n++) {
+        fprintf(out, ".It Cm %s Pq %s\n", row->name,
+                row->unit == WIRE_UNIT_MILLI ? "decimal number" : wire_unit_name(row->unit));
+        put_text(out, row->doc);
     }
     fputs(".El\n", out);
 }

@@ -62,7 +62,8 @@ void worker_ended(struct worker *w, const struct proxy_ended *e)
         atomic_fetch_add_explicit(w->lost, 1, memory_order_relaxed);
 }
 
-/* The newest, and what this thread remembers for it. */
+/* Returns the newest table of servers.  For a new one, it first makes this thread's own state of
+ * the algorithm (turns, random numbers), from its state for the table before. */
 const struct snapshot *worker_snapshot(struct worker *w)
 {
     const struct snapshot *s = atomic_load_explicit(&w->table->current, memory_order_acquire);

@@ -77,7 +77,7 @@ void worker_deinit(struct worker *w);
 /* conn.c's: */
 void worker_report(struct worker *w, size_t id, int error);
 void worker_ended(struct worker *w, const struct proxy_ended *e);
-/* The server for one connection: the snapshot's index, or BALANCE_NONE. */
+/* The newest table of servers; it stays until this thread waits again. */
 const struct snapshot *worker_snapshot(struct worker *w);
 void queue_add(struct queue *q, struct conn *c);
 void queue_remove(struct queue *q, struct conn *c);

@@ -10,21 +10,23 @@
  * (ORCA's utilization and rates, Prequal's requests in flight and latency). */
 static const struct wire_metric_row rows[] = {
     {WIRE_METRIC_CPU, "cpu_usage_percent", WIRE_UNIT_PERCENT, 10000,
-     "CPU time in use, of what the server's cgroup (else its machine) may use"},
+     "CPU time in use, in percent of what the server's cgroup (or its machine) may use"},
     {WIRE_METRIC_MEMORY, "memory_usage_percent", WIRE_UNIT_PERCENT, 10000,
-     "Memory in use that cannot be reclaimed, of what its cgroup (else its machine) may use"},
+     "Memory in use that cannot be reclaimed, in percent of what its cgroup (or its machine) may "
+     "use"},
     {3, "application_utilization_percent", WIRE_UNIT_PERCENT, 0,
-     "How busy the application says it is; may pass 100 % under overload"},
-    {4, "requests_in_flight", WIRE_UNIT_NONE, 0, "Requests begun and not ended"},
+     "How busy the application says it is; may exceed 100 % under overload"},
+    {4, "requests_in_flight", WIRE_UNIT_NONE, 0, "Requests that have begun and not ended"},
     {5, "request_latency_p50_us", WIRE_UNIT_USEC, 0,
      "Median latency of requests that began at about the present number in flight"},
-    {6, "requests_per_second", WIRE_UNIT_MILLI, 0, "Requests ended in a second"},
-    {7, "errors_per_second", WIRE_UNIT_MILLI, 0, "Of those, the ones that failed"},
+    {6, "requests_per_second", WIRE_UNIT_MILLI, 0, "Requests that end in a second"},
+    {7, "errors_per_second", WIRE_UNIT_MILLI, 0, "Requests that fail in a second"},
     {8, "connections", WIRE_UNIT_NONE, 0, "Open connections of the application's clients"},
-    {9, "load_average_1m", WIRE_UNIT_MILLI, 0, "The machine's load average over a minute"},
-    {10, "swap_usage_percent", WIRE_UNIT_PERCENT, 10000, "Swap in use, of what it may use"},
+    {9, "load_average_1m", WIRE_UNIT_MILLI, 0, "The machine's load average over one minute"},
+    {10, "swap_usage_percent", WIRE_UNIT_PERCENT, 10000,
+     "Swap in use, in percent of what the server may use"},
     {11, "disk_usage_percent", WIRE_UNIT_PERCENT, 10000,
-     "Space in use on the fullest file system that the server watches"},
+     "Space in use on the fullest of the file systems that matter to the server"},
 };
 
 const struct wire_metric_row *wire_metric_by_number(uint64_t number)
@@ -47,7 +49,7 @@ const struct wire_word *wire_unit(uint64_t unit)
         [WIRE_UNIT_PERCENT] = {"percent", "Hundredths of a percent: 1250 is 12.5 %"},
         [WIRE_UNIT_BYTES] = {"bytes", "Bytes"},
         [WIRE_UNIT_USEC] = {"microseconds", "Microseconds"},
-        [WIRE_UNIT_MILLI] = {"thousandths", "Thousandths: rates and averages with a fraction"},
+        [WIRE_UNIT_MILLI] = {"thousandths", "Thousandths: for rates and averages with a fraction"},
     };
 
     return unit < COUNT(units) ? &units[unit] : NULL;
@@ -64,10 +66,11 @@ const struct wire_word *wire_status(uint64_t status)
 {
     static const struct wire_word statuses[] = {
         [QHCP_SERVING] = {"serving", "It takes traffic"},
-        [QHCP_STATUS_DEGRADED] = {"degraded", "It takes traffic, and would rather have less"},
-        [QHCP_STATUS_DRAINING] = {"draining", "No new connections; those it has may end in peace"},
-        [QHCP_NOT_SERVING] = {"not serving", "The agent lives and its application does not serve"},
-        [QHCP_STATUS_MAINTENANCE] = {"maintenance", "Taken out by its operator"},
+        [QHCP_STATUS_DEGRADED] = {"degraded", "It takes traffic, and asks for less"},
+        [QHCP_STATUS_DRAINING] = {"draining",
+                                  "It wants no new connections; those that it has may finish"},
+        [QHCP_NOT_SERVING] = {"not serving", "The agent lives, but its application does not serve"},
+        [QHCP_STATUS_MAINTENANCE] = {"maintenance", "Its operator has taken it out"},
     };
 
     return status < COUNT(statuses) ? &statuses[status] : NULL;

@@ -1,7 +1,8 @@
-"""The manual pages say what the program says: their lists of options are made from its table.
+"""The manual pages say what the program says: their lists of options and metrics are made from its
+tables.
 
-After a change of the table, `qhcp help --mdoc COMMAND` prints what belongs between the two comments
-of the page."""
+After a change of a table, `qhcp help --mdoc COMMAND` (or `metrics`) prints what belongs between the
+two comments of the page."""
 
 import os
 import re
@@ -24,13 +25,17 @@ def qhcp(*arguments):
 
 
 class Manuals(unittest.TestCase):
-    def test_each_list_of_options_is_the_program_s_own(self):
+    def test_each_list_is_the_program_s_own(self):
         for command in ["lb", "server", "check", "control"]:
             page = (MAN / f"qhcp-{command}.1").read_text(encoding="utf-8")
-            made = MADE.search(page)
-            self.assertIsNotNone(made, command)
-            self.assertEqual(made.group(1), command)
-            self.assertEqual(made.group(2), qhcp("help", "--mdoc", command), command)
+            made = dict(MADE.findall(page))
+            self.assertIn(command, made)
+            for what, text in made.items():
+                self.assertEqual(text, qhcp("help", "--mdoc", what), what)
+
+    def test_every_metric_is_in_the_page_of_the_server(self):
+        page = (MAN / "qhcp-server.1").read_text(encoding="utf-8")
+        self.assertIn("metrics", dict(MADE.findall(page)))
 
     def test_every_command_has_a_page(self):
         commands = re.findall(r"^  (\w+) ", qhcp("help"), re.MULTILINE)
