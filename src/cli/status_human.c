@@ -34,8 +34,8 @@ static void add_summary(struct text *t, const struct tally *tally, const char *t
 {
     const char *before = " (";
 
-    text_printf(t, "%s  %zu of %zu servers are healthy", time, tally->by_state[QHCP_UP],
-                tally->total);
+    text_printf(t, "%s  %zu of %zu servers are healthy", time,
+                tally->by_state[QHCP_UP] + tally->by_state[QHCP_DEGRADED], tally->total);
     for (int s = STATES - 1; s >= 0; s--) {
         if (s == QHCP_UP || tally->by_state[s] == 0)
             continue;

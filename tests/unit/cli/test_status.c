@@ -191,7 +191,7 @@ static void an_event_line_is_as_documented(void **state)
     json_decref(o);
 }
 
-static void up_counts_that_state_alone(void **state)
+static void up_counts_that_state_alone_and_healthy_counts_degraded_too(void **state)
 {
     const struct status_fleet fleet = fake_fleet(&fake);
 
@@ -205,7 +205,7 @@ static void up_counts_that_state_alone(void **state)
     json_decref(o);
     text_reset(&text);
     status_human_summary(&text, &fleet, "t");
-    assert_string_equal(text.at, "t  1 of 6 servers are healthy (1 down, 1 maintenance, "
+    assert_string_equal(text.at, "t  2 of 6 servers are healthy (1 down, 1 maintenance, "
                                  "1 draining, 1 degraded, 1 connecting)\n");
 }
 
@@ -401,7 +401,7 @@ int main(void)
         T(a_load_balancer_that_is_ill_says_so),
         T(panic_is_a_line_of_its_own),
         T(an_event_line_is_as_documented),
-        T(up_counts_that_state_alone),
+        T(up_counts_that_state_alone_and_healthy_counts_degraded_too),
         T(hostile_words_stay_one_json_line),
         T(values_have_the_decimals_of_their_unit),
         T(insecure_and_notices_are_said_with_every_status),
