@@ -45,8 +45,8 @@ class Way:
         self.cc = cc
 
 
-THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/proxy-places",
-            "unit/proxy-sources", "unit/proxy-table")
+THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/loop-parts",
+            "unit/proxy-places", "unit/proxy-sources", "unit/proxy-table")
 SANITIZE = "-Db_sanitize=address,undefined"
 WAYS = [
     Way("normal", "build", lambda test: not test.startswith("fuzz/")),

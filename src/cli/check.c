@@ -178,7 +178,7 @@ static int start(struct check *c, char *words, size_t words_cap)
     int r = loop_new(&client, &c->loop);
 
     if (r == 0)
-        r = resolve_new(loop_ev(c->loop), on_resolved, c, &c->resolve);
+        r = resolve_new(c->loop, on_resolved, c, &c->resolve);
     if (r < 0) {
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;

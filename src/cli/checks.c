@@ -107,7 +107,7 @@ int checks_init(struct checks *ret, const struct options *o, struct qhcp_server 
                          o->at[OPTION_WATCH_UNIT].list.n ==
                      0)
         return r;
-    r = resolve_new(loop_ev(loop), on_resolved, ret, &ret->resolve);
+    r = resolve_new(loop, on_resolved, ret, &ret->resolve);
     if (r == 0)
         r = check_new(&host, &ret->set);
     if (r == 0)

@@ -47,6 +47,7 @@ struct lb {
     struct qhcp_lb *core;
     struct loop *loop;
     struct resolve *resolve;
+    struct route route;
     struct status status;
     struct service service;
     struct probes probes;
@@ -419,11 +420,11 @@ static int start(struct lb *lb, char *words, size_t words_cap)
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     struct qhcp_lb_config config = make_config(lb, &lb->options);
-    struct handover_gift gift;
+    struct handover_gift gift = {.known = NULL};
     int r = loop_new(&client, &lb->loop), to = -1;
 
     if (r == 0)
-        r = resolve_new(loop_ev(lb->loop), on_resolved, lb, &lb->resolve);
+        r = resolve_new(lb->loop, on_resolved, lb, &lb->resolve);
     if (r < 0) {
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
@@ -443,9 +444,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         r = loop_catch(lb->loop, signals[i]);
     if (r == 0)
-        watch_network(lb->core, lb->loop);
-    if (to >= 0)
-        free(gift.known);
+        watch_network(lb->core, lb->loop, &lb->route);
+    free(gift.known);
     return r == 0 ? serve(lb, to, words, words_cap) : r;
 }
 
@@ -453,7 +453,6 @@ static void run(struct lb *lb)
 {
     const struct options *o = &lb->options;
     char words[80];
-
     snprintf(words, sizeof words, "watching %zu servers", qhcp_lb_count(lb->core));
     log_say(QHCP_LOG_INFO, "%s from UDP port %llu", words,
             (unsigned long long)options_number(o, OPTION_PORT));
@@ -490,6 +489,7 @@ int cli_lb(int argc, char **argv)
     handover_deinit(&lb.handover);
     forward_deinit(&lb.forward);
     probes_deinit(&lb.probes);
+    route_unwatch(&lb.route);
     resolve_free(lb.resolve);
     qhcp_lb_free(lb.core);
     loop_free(lb.loop);

@@ -65,9 +65,9 @@ static void on_moved(void *ctx, qhcp_nsec now)
     qhcp_lb_moved(ctx, now);
 }
 
-void watch_network(struct qhcp_lb *core, struct loop *loop)
+void watch_network(struct qhcp_lb *core, struct loop *loop, struct route *ret)
 {
-    if (route_watch(loop, on_moved, core) < 0)
+    if (route_watch(loop, ret, on_moved, core) < 0)
         log_say(QHCP_LOG_WARNING,
                 "the kernel does not tell of changes to this machine's own addresses (%s): servers "
                 "are dialled anew once they fall silent",

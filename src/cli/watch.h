@@ -8,6 +8,7 @@ struct forward;
 struct loop;
 struct probes;
 struct qhcp_lb;
+struct route;
 
 /* Watches what `list` names and is not watched yet; 0, or the first failure with words. */
 int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t words_cap);
@@ -16,7 +17,8 @@ int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t
 int watch_remove(struct qhcp_lb *core, struct probes *probes, struct forward *forward,
                  const struct list *old, const struct list *list);
 
-/* Servers are dialled anew when this machine's own address has changed. */
-void watch_network(struct qhcp_lb *core, struct loop *loop);
+/* Servers are dialled anew when this machine's own address has changed, until route_unwatch(ret).
+ */
+void watch_network(struct qhcp_lb *core, struct loop *loop, struct route *ret);
 
 #endif

@@ -1,9 +1,7 @@
-/* What the files of src/loop share: loop.c waits, sockets.c reads and sends, strangers.c reads what
- * is for no connection of ours. */
+/* What the files of src/loop share: loop.c waits, parts.c calls the parts, descriptors.c watches,
+ * sockets.c reads and sends, strangers.c reads what is for no connection of ours. */
 #ifndef QHCP_LOOP_INTERNAL_H
 #define QHCP_LOOP_INTERNAL_H
-
-#include <ev.h>
 
 #include "loop/loop.h"
 #include "quic/udp.h"
@@ -57,6 +55,10 @@ struct loop_reader {
 struct loop {
     struct loop_client client;
     struct ev_loop *ev;
+    struct loop_part *parts, **last_part;
+    struct loop_part *upcoming; /* the next one of this round */
+    uint64_t round;
+    size_t n_watches;
     struct loop_socket sockets[LOOP_SOCKETS]; /* the bound ones first */
     size_t n_bound, n_sockets;
     bool held;    /* nothing is read */
@@ -77,10 +79,13 @@ struct loop {
     ev_io writable; /* loop_watch_writable */
     void (*on_writable)(void *ctx);
     void *on_writable_ctx;
-    int route_fd; /* route_watch's; -1: none */
-    void (*on_route)(void *ctx, qhcp_nsec now);
-    void *on_route_ctx;
+    struct loop_part core;
 };
+
+/* parts.c */
+qhcp_nsec parts_deadline(const struct loop *l); /* the earliest */
+void parts_expire(struct loop *l);              /* those that are due */
+void parts_turn(struct loop *l);
 
 /* sockets.c */
 /* Up to `batches` batches.  A wake-up that finds no datagram was for the error queue. */

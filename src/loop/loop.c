@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ qhcp_nsec loop_now(void)
 static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
 {
     struct loop *l = w->data;
-    qhcp_nsec now = loop_now(), due = l->client.deadline(l->client.ctx);
+    qhcp_nsec now = loop_now(), due = parts_deadline(l);
     bool stalled = due < now && now - due > LOOP_STALL;
 
     (void)ev;
@@ -29,9 +30,7 @@ static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
         if (stalled)
             strangers_read(&l->sockets[i]); /* a reset may be among them */
     }
-    now = loop_now();
-    if (l->client.deadline(l->client.ctx) <= now)
-        l->client.expire(l->client.ctx, now);
+    parts_expire(l);
 }
 
 /* While a socket takes nothing, the core stays due, and nothing that it could do would change that:
@@ -47,7 +46,7 @@ static qhcp_nsec not_at_once(const struct loop *l, qhcp_nsec due)
 
 static void arm(struct loop *l)
 {
-    qhcp_nsec due = not_at_once(l, l->client.deadline(l->client.ctx));
+    qhcp_nsec due = not_at_once(l, parts_deadline(l));
     struct itimerspec spec = {0};
 
     if (due == l->armed)
@@ -69,10 +68,8 @@ static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
     (void)revents;
     /* Sending can end connections, and the turn can ask for more to be sent: neither may wait. */
     bool all = sockets_send(l);
-    if (l->client.turn) {
-        l->client.turn(l->client.ctx, loop_now());
-        all = sockets_send(l) && all;
-    }
+    parts_turn(l);
+    all = sockets_send(l) && all;
     sockets_tell_blocked(l);
     if (all)
         ev_idle_stop(ev, &l->again);
@@ -104,7 +101,17 @@ int loop_new(const struct loop_client *client, struct loop **ret)
 
     if (!l)
         return r;
-    l->client = *client;
+    if (client)
+        l->client = *client;
+    l->last_part = &l->parts;
+    if (client && client->deadline) {
+        l->core = (struct loop_part){.name = "core",
+                                     .ctx = client->ctx,
+                                     .deadline = client->deadline,
+                                     .expire = client->expire,
+                                     .turn = client->turn};
+        loop_add(l, &l->core);
+    }
     l->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (!l->ev)
         goto free_loop;
@@ -121,7 +128,6 @@ int loop_new(const struct loop_client *client, struct loop **ret)
     ev_io_start(l->ev, &l->timer);
     ev_prepare_start(l->ev, &l->before_wait);
     l->armed = NSEC_NEVER;
-    l->route_fd = -1;
     strangers_init(l);
     *ret = l;
     return 0;
@@ -136,6 +142,8 @@ void loop_free(struct loop *l)
 {
     if (!l)
         return;
+    loop_remove(&l->core);
+    assert(!l->parts && l->n_watches == 0);
     loop_unbind(l);
     strangers_deinit(l);
     for (size_t i = 0; i < l->n_signals; i++)
@@ -147,8 +155,6 @@ void loop_free(struct loop *l)
     ev_prepare_stop(l->ev, &l->before_wait);
     ev_idle_stop(l->ev, &l->again);
     close(l->timer_fd);
-    if (l->route_fd >= 0)
-        close(l->route_fd);
     ev_loop_destroy(l->ev);
     free(l);
 }
@@ -220,9 +226,4 @@ void loop_run(struct loop *l)
 void loop_stop(struct loop *l)
 {
     ev_break(l->ev, EVBREAK_ALL);
-}
-
-struct ev_loop *loop_ev(struct loop *l)
-{
-    return l->ev;
 }

@@ -1,26 +1,59 @@
-/* The event loop around a core: sockets, the deadline, signals.
+/* The event loop of one thread: the parts of the process that live on it, descriptors, signals, and
+ * around a core its UDP sockets.
  *
  * What flows in: datagrams and ICMP errors from at most one UDP port per address family, which has
  * a socket for sessions and one for strangers (strangers.c), and from ports that the core asks for
- * by a packet's `local`; the passing of the core's deadline; signals.  What flows out: whatever the
- * core has to send, before every wait.  The loop knows no message and no server; it must never wait
- * anywhere but in epoll.
+ * by a packet's `local`; the passing of deadlines; descriptors that are ready; signals.  What flows
+ * out: whatever the core has to send, before every wait.  The loop knows no message and no server;
+ * it must never wait anywhere but in epoll.
  *
- * After a stall what waits in the sockets is received before any deadline is judged, so that a late
- * wake-up never looks like a peer's silence. */
+ * Order: sessions' datagrams and deadlines come before watched descriptors, and strangers come
+ * last.  After a stall what waits in the UDP sockets is received before any deadline is judged, so
+ * that a late wake-up never looks like a peer's silence.
+ *
+ * All functions are for the loop's own thread, or for any thread while the loop does not run. */
 #ifndef QHCP_LOOP_LOOP_H
 #define QHCP_LOOP_LOOP_H
 
 #include <stdbool.h>
 
+#include <ev.h>
+
 #include "base/time.h"
 
 #include <qhcp/error.h>
 
-struct ev_loop;
 struct loop;
 
-/* The core behind the loop.  Every function is called from loop_run, on one thread. */
+/* A part of the process.  Its owner embeds it, fills in the first fields and adds it; it stays
+ * where it is until it is removed.  Every function is called from loop_run, with a `now` that is
+ * not older than any before. */
+struct loop_part {
+    const char *name;
+    void *ctx;
+    /* When expire is to be called (NSEC_NEVER: not at all).  The loop asks before every wait, so
+     * that this must be cheap.  One that is long past looks like a stall.  NULL: never. */
+    qhcp_nsec (*deadline)(void *ctx);
+    void (*expire)(void *ctx, qhcp_nsec now); /* the deadline has come */
+    /* Once before every wait: cheap where there is nothing to do.  May be NULL. */
+    void (*turn)(void *ctx, qhcp_nsec now);
+    /* The loop's own. */
+    struct loop *loop; /* NULL: it is on none */
+    struct loop_part *next, **link;
+    uint64_t round;
+};
+
+/* A watched descriptor.  Its owner embeds it, zeroed; it stays where it is while it is watched. */
+struct loop_watch {
+    struct loop *loop; /* NULL: it is not watched */
+    void (*fn)(void *ctx, qhcp_nsec now, unsigned ready);
+    void *ctx;
+    ev_io io;
+};
+
+enum { LOOP_READABLE = EV_READ, LOOP_WRITABLE = EV_WRITE };
+
+/* The core behind the loop.  Every function is called from loop_run. */
 struct loop_client {
     void *ctx;
     void (*receive)(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n);
@@ -44,9 +77,28 @@ struct loop_client {
 /* Nanoseconds of CLOCK_MONOTONIC. */
 qhcp_nsec loop_now(void);
 
-/* client is copied.  QHCP_E_NOMEM, QHCP_E_IO with errno. */
+/* client is copied; NULL: the loop has no core, and so binds no UDP port and catches no signal.
+ * QHCP_E_NOMEM, QHCP_E_IO with errno. */
 int loop_new(const struct loop_client *client, struct loop **ret);
+/* Every part and every watch has been removed before. */
 void loop_free(struct loop *l);
+
+/* The part takes part from now on, or, if a round of calls is under way, from the next one on.
+ * Parts are called in the order in which they were added. */
+void loop_add(struct loop *l, struct loop_part *part);
+/* From any callback, also its own.  One that is zeroed or was removed already stays as it is. */
+void loop_remove(struct loop_part *part);
+
+/* Calls fn whenever fd is ready for some of `events` (0: for none now), and says for which, until
+ * loop_unwatch.  Level-triggered: what is left for later calls again.  A watch of something else
+ * before ends. */
+void loop_watch(struct loop *l, struct loop_watch *w, int fd, unsigned events,
+                void (*fn)(void *ctx, qhcp_nsec now, unsigned ready), void *ctx);
+/* Of one that is watched. */
+void loop_watch_change(struct loop_watch *w, unsigned events);
+/* From any callback, also its own, and before fd is closed: fn is not called any more, even if fd
+ * is known to be ready.  One that is zeroed or unwatched already stays as it is. */
+void loop_unwatch(struct loop_watch *w);
 
 /* Opens a UDP socket; at most one per address family.  *ret_bound (may be NULL) is what it got.
  * QHCP_E_IO with errno kept; QHCP_E_EXISTS. */
@@ -75,8 +127,5 @@ int loop_watch_readable(struct loop *l, int fd, void (*fn)(void *ctx, qhcp_nsec 
 /* Runs until loop_stop; what the core still has to send then is sent. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-
-/* For watchers of src/loop's other modules. */
-struct ev_loop *loop_ev(struct loop *l);
 
 #endif

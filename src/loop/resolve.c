@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include <ares.h>
-#include <ev.h>
 
 #include "base/limits.h"
 #include "base/time.h"
@@ -33,7 +32,8 @@ struct job {
 struct watch { /* one descriptor of c-ares */
     struct watch *next;
     struct resolve *r;
-    ev_io io;
+    int fd;
+    struct loop_watch watch;
 };
 
 struct cached {
@@ -44,7 +44,8 @@ struct cached {
 };
 
 struct resolve {
-    struct ev_loop *ev;
+    struct loop *loop;
+    struct loop_part part;
     void (*done)(void *ctx, const struct resolve_answer *answer);
     void *ctx;
     ares_channel channel;
@@ -53,8 +54,8 @@ struct resolve {
     size_t under_way;
     bool closing;
     struct watch *watches;
-    ev_idle pump;
-    ev_timer timer;
+    qhcp_nsec pump_at;  /* some may start; NSEC_NEVER: none */
+    qhcp_nsec query_at; /* c-ares has something to do; NSEC_NEVER: not by itself */
     struct cached cache[RESOLVE_CACHE];
 };
 
@@ -62,31 +63,21 @@ static void rearm(struct resolve *r)
 {
     struct timeval tv;
 
-    ev_timer_stop(r->ev, &r->timer);
-    if (!ares_timeout(r->channel, NULL, &tv))
-        return;
-    ev_timer_set(&r->timer, (double)tv.tv_sec + (double)tv.tv_usec / 1e6, 0.);
-    ev_timer_start(r->ev, &r->timer);
+    r->query_at = NSEC_NEVER;
+    if (ares_timeout(r->channel, NULL, &tv))
+        r->query_at = nsec_add(loop_now(), (qhcp_nsec)tv.tv_sec * NSEC_PER_SEC +
+                                               (qhcp_nsec)tv.tv_usec * NSEC_PER_USEC);
 }
 
-static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
+static void on_io(void *ctx, qhcp_nsec now, unsigned ready)
 {
-    struct resolve *r = w->data;
+    struct watch *w = ctx; /* which may be freed below */
+    struct resolve *r = w->r;
+    int fd = w->fd;
 
-    (void)ev;
-    (void)revents;
-    ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    rearm(r);
-}
-
-static void on_io(struct ev_loop *ev, ev_io *w, int revents)
-{
-    struct resolve *r = w->data;
-    int fd = w->fd; /* w may be freed below */
-
-    (void)ev;
-    ares_process_fd(r->channel, revents & EV_READ ? fd : ARES_SOCKET_BAD,
-                    revents & EV_WRITE ? fd : ARES_SOCKET_BAD);
+    (void)now;
+    ares_process_fd(r->channel, ready & LOOP_READABLE ? fd : ARES_SOCKET_BAD,
+                    ready & LOOP_WRITABLE ? fd : ARES_SOCKET_BAD);
     rearm(r);
 }
 
@@ -95,28 +86,22 @@ static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
 {
     struct resolve *r = data;
     struct watch **p = &r->watches, *w;
-    int events = (readable ? EV_READ : 0) | (writable ? EV_WRITE : 0);
+    unsigned events = (readable ? LOOP_READABLE : 0u) | (writable ? LOOP_WRITABLE : 0u);
 
-    while (*p && (*p)->io.fd != fd)
+    while (*p && (*p)->fd != fd)
         p = &(*p)->next;
     w = *p;
-    if (w) {
-        ev_io_stop(r->ev, &w->io);
-        if (events == 0) {
-            *p = w->next;
-            free(w);
-            return;
-        }
-    } else if (events == 0 || !(w = calloc(1, sizeof *w))) {
-        return; /* without memory the query runs into its time-out */
-    } else {
-        w->r = r;
-        w->next = r->watches;
+    if (w && events != 0) {
+        loop_watch_change(&w->watch, events);
+    } else if (w) {
+        *p = w->next;
+        loop_unwatch(&w->watch);
+        free(w);
+    } else if (events != 0 && (w = calloc(1, sizeof *w))) {
+        *w = (struct watch){.next = r->watches, .r = r, .fd = fd};
         r->watches = w;
-    }
-    ev_io_init(&w->io, on_io, fd, events);
-    w->io.data = r;
-    ev_io_start(r->ev, &w->io);
+        loop_watch(r->loop, &w->watch, fd, events, on_io, w);
+    } /* without memory the query runs into its time-out */
 }
 
 static int open_channel(struct resolve *r)
@@ -259,6 +244,12 @@ static const char *reason(int status)
     }
 }
 
+static void pump_soon(struct resolve *r)
+{
+    if (r->first && r->pump_at == NSEC_NEVER)
+        r->pump_at = loop_now();
+}
+
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct job *job = arg;
@@ -280,8 +271,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
         answer(job, addrs, n, n > 0 ? "" : words);
     }
     free(job);
-    if (r->first && !r->closing)
-        ev_idle_start(r->ev, &r->pump);
+    pump_soon(r);
 }
 
 static void start_job(struct resolve *r, struct job *job)
@@ -299,11 +289,8 @@ static void start_job(struct resolve *r, struct job *job)
 }
 
 /* Starts what may start; a batch at a time, so that sockets get their turn between. */
-static void on_pump(struct ev_loop *ev, ev_idle *w, int revents)
+static void pump(struct resolve *r)
 {
-    struct resolve *r = w->data;
-
-    (void)revents;
     reopen_if_changed(r);
     for (size_t i = 0; i < RESOLVE_PARALLEL && r->first && r->under_way < RESOLVE_PARALLEL; i++) {
         struct job *job = r->first;
@@ -312,12 +299,30 @@ static void on_pump(struct ev_loop *ev, ev_idle *w, int revents)
             r->last = &r->first;
         start_job(r, job);
     }
-    if (!r->first || r->under_way >= RESOLVE_PARALLEL)
-        ev_idle_stop(ev, w);
+    r->pump_at = NSEC_NEVER;
+    if (r->under_way < RESOLVE_PARALLEL)
+        pump_soon(r);
+}
+
+static qhcp_nsec deadline(void *ctx)
+{
+    const struct resolve *r = ctx;
+
+    return nsec_min(r->pump_at, r->query_at);
+}
+
+static void expire(void *ctx, qhcp_nsec now)
+{
+    struct resolve *r = ctx;
+
+    if (r->pump_at <= now)
+        pump(r);
+    if (r->query_at <= now)
+        ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     rearm(r);
 }
 
-int resolve_new(struct ev_loop *ev, void (*done)(void *ctx, const struct resolve_answer *answer),
+int resolve_new(struct loop *loop, void (*done)(void *ctx, const struct resolve_answer *answer),
                 void *ctx, struct resolve **ret)
 {
     struct resolve *r = calloc(1, sizeof *r);
@@ -325,12 +330,11 @@ int resolve_new(struct ev_loop *ev, void (*done)(void *ctx, const struct resolve
 
     if (!r)
         return QHCP_E_NOMEM;
-    *r = (struct resolve){.ev = ev, .done = done, .ctx = ctx};
+    *r = (struct resolve){.loop = loop, .done = done, .ctx = ctx};
+    r->part =
+        (struct loop_part){.name = "resolve", .ctx = r, .deadline = deadline, .expire = expire};
     r->last = &r->first;
-    ev_idle_init(&r->pump, on_pump);
-    ev_set_priority(&r->pump, EV_MAXPRI); /* else busy sockets would starve it */
-    ev_timer_init(&r->timer, on_timer, 0., 0.);
-    r->pump.data = r->timer.data = r;
+    r->pump_at = r->query_at = NSEC_NEVER;
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
         result = QHCP_E_NOMEM;
         goto free_resolve;
@@ -338,6 +342,7 @@ int resolve_new(struct ev_loop *ev, void (*done)(void *ctx, const struct resolve
     result = open_channel(r);
     if (result < 0)
         goto cleanup_library;
+    loop_add(loop, &r->part);
     *ret = r;
     return 0;
 cleanup_library:
@@ -363,11 +368,10 @@ void resolve_free(struct resolve *r)
     while (r->watches) {
         struct watch *w = r->watches;
         r->watches = w->next;
-        ev_io_stop(r->ev, &w->io);
+        loop_unwatch(&w->watch);
         free(w);
     }
-    ev_idle_stop(r->ev, &r->pump);
-    ev_timer_stop(r->ev, &r->timer);
+    loop_remove(&r->part);
     free(r);
 }
 
@@ -382,6 +386,6 @@ int resolve_start(struct resolve *r, size_t index, const char *host, uint16_t po
     memcpy(job->host, host, n);
     *r->last = job;
     r->last = &job->next;
-    ev_idle_start(r->ev, &r->pump);
+    pump_soon(r);
     return 0;
 }

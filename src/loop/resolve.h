@@ -10,7 +10,7 @@
 #include <qhcp/error.h>
 #include <qhcp/types.h>
 
-struct ev_loop;
+struct loop;
 struct resolve;
 
 struct resolve_answer {
@@ -24,10 +24,10 @@ struct resolve_answer {
 };
 
 /* QHCP_E_NOMEM, QHCP_E_IO. */
-int resolve_new(struct ev_loop *ev, void (*done)(void *ctx, const struct resolve_answer *answer),
+int resolve_new(struct loop *loop, void (*done)(void *ctx, const struct resolve_answer *answer),
                 void *ctx, struct resolve **ret);
 
-/* What is under way is forgotten: done is not called. */
+/* What is under way is forgotten: done is not called.  Before the loop is freed. */
 void resolve_free(struct resolve *r);
 
 /* Asks for the addresses of host, copied. QHCP_E_NOMEM (done is not called then). */

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/address.h"
-#include "loop/internal.h"
 
 #define NOTICES 256 /* in one go: a router sees thousands, and the sockets wait meanwhile */
 
@@ -38,24 +37,25 @@ bool route_source(void *ctx, const union qhcp_addr *remote, union qhcp_addr *ret
     return true;
 }
 
-static void on_notice(void *ctx, qhcp_nsec now)
+static void on_notice(void *ctx, qhcp_nsec now, unsigned ready)
 {
-    struct loop *l = ctx;
+    struct route *r = ctx;
     char notices[8192];
 
     /* ENOBUFS: more has happened than there was room for, which is all that we want to know. */
     for (int i = 0; i < NOTICES; i++)
-        if (recv(l->route_fd, notices, sizeof notices, MSG_DONTWAIT) <= 0 && errno != ENOBUFS)
+        if (recv(r->watch.io.fd, notices, sizeof notices, MSG_DONTWAIT) <= 0 && errno != ENOBUFS)
             break;
-    l->on_route(l->on_route_ctx, now);
+    (void)ready;
+    r->fn(r->ctx, now);
 }
 
-int route_watch(struct loop *l, void (*fn)(void *ctx, qhcp_nsec now), void *ctx)
+int route_watch(struct loop *loop, struct route *r, void (*fn)(void *ctx, qhcp_nsec now), void *ctx)
 {
     struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
                                  .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
                                               RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE), r;
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
     if (fd < 0)
         return QHCP_E_IO;
@@ -63,13 +63,16 @@ int route_watch(struct loop *l, void (*fn)(void *ctx, qhcp_nsec now), void *ctx)
         close(fd);
         return QHCP_E_IO;
     }
-    r = loop_watch_readable(l, fd, on_notice, l);
-    if (r < 0) {
-        close(fd);
-        return r;
-    }
-    l->route_fd = fd;
-    l->on_route = fn;
-    l->on_route_ctx = ctx;
+    r->fn = fn;
+    r->ctx = ctx;
+    loop_watch(loop, &r->watch, fd, LOOP_READABLE, on_notice, r);
     return 0;
+}
+
+void route_unwatch(struct route *r)
+{
+    if (!r->watch.loop)
+        return;
+    loop_unwatch(&r->watch);
+    close(r->watch.io.fd);
 }

@@ -424,7 +424,7 @@ static void localhost_is_both_loopback_addresses(void **state)
     (void)state;
     begin(&c, 99);
     n.loop = c.loop;
-    assert_int_equal(resolve_new(loop_ev(c.loop), on_answer, &n, &r), 0);
+    assert_int_equal(resolve_new(c.loop, on_answer, &n, &r), 0);
     assert_int_equal(resolve_start(r, 1, "localhost", 4243), 0);
     assert_int_equal(resolve_start(r, 2, "LOCALHOST", 4244), 0);
     assert_int_equal(n.answers, 0); /* never from inside */
@@ -445,7 +445,7 @@ static void a_thousand_names_are_all_answered(void **state)
     (void)state;
     begin(&c, 99);
     n.loop = c.loop;
-    assert_int_equal(resolve_new(loop_ev(c.loop), on_answer, &n, &r), 0);
+    assert_int_equal(resolve_new(c.loop, on_answer, &n, &r), 0);
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(host, sizeof host, "localhost");
         assert_int_equal(resolve_start(r, i, host, (uint16_t)(i + 1)), 0);
@@ -469,7 +469,7 @@ static void what_is_under_way_is_forgotten_when_freed(void **state)
 
     (void)state;
     begin(&c, 1);
-    assert_int_equal(resolve_new(loop_ev(c.loop), on_forgotten, NULL, &r), 0);
+    assert_int_equal(resolve_new(c.loop, on_forgotten, NULL, &r), 0);
     for (unsigned i = 0; i < 200; i++)
         assert_int_equal(resolve_start(r, i, "localhost", 1), 0);
     resolve_free(r);
