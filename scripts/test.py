@@ -45,7 +45,7 @@ class Way:
         self.cc = cc
 
 
-THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/loop-parts",
+THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/loop-descriptors",
             "unit/proxy-places", "unit/proxy-sources", "unit/proxy-table")
 SANITIZE = "-Db_sanitize=address,undefined"
 WAYS = [
