@@ -37,23 +37,24 @@ SKIP = re.compile(r"(?:^|\s)# SKIP\b\s*(.*)$", re.IGNORECASE)
 class Way:
     """One way to build and what is run there."""
 
-    def __init__(self, name, directory, runs, options=(), cc=None):
+    def __init__(self, name, directory, runs, options=(), cc=None, also=()):
         self.name = name
         self.dir = ROOT / directory
         self.runs = runs  # whether it runs the test suite/name
         self.options = list(options)
         self.cc = cc
+        self.also = list(also)  # ninja targets that are built besides those of its tests
 
 
 THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/loop-descriptors",
             "unit/proxy-places", "unit/proxy-sources", "unit/proxy-table")
 SANITIZE = "-Db_sanitize=address,undefined"
 WAYS = [
-    Way("normal", "build", lambda test: not test.startswith("fuzz/")),
+    Way("normal", "build", lambda test: not test.startswith("fuzz/"), also=["all"]),
     Way("asan", "build-asan", lambda test: not test.startswith(("fuzz/", "lint/")), [SANITIZE]),
     Way("tsan", "build-tsan", lambda test: test in THREADED, ["-Db_sanitize=thread"]),
     Way("clang", "build-clang", lambda test: test.startswith("fuzz/"),
-        [SANITIZE, "-Db_lundef=false", "-Dfuzz=true"], cc="clang"),
+        [SANITIZE, "-Db_lundef=false", "-Dfuzz=true"], cc="clang", also=["shipped"]),
 ]
 
 
@@ -140,9 +141,7 @@ def is_stale(way):
 
 def has_tests(way):
     """Whether the directory was configured when cmocka was not there yet (run_quic.sh build)."""
-    shown = subprocess.run(["meson", "introspect", "--buildoptions", str(way.dir)], cwd=ROOT,
-                           capture_output=True, text=True, check=True)
-    options = {o["name"]: o["value"] for o in json.loads(shown.stdout)}
+    options = {o["name"]: o["value"] for o in introspect(way, "buildoptions")}
     return options["tests"] == "enabled"
 
 
@@ -172,10 +171,11 @@ def build_case(way, names, tally):
     live.begin(f"[{way.name}] building")
     status, chosen = configure(way, log), {}
     if status == 0:
-        chosen = list_tests(way, names)
+        chosen, targets = list_tests(way, names)
         if names and not chosen:
             return chosen
-        status = run_logged(["ninja", "-C", str(way.dir)], log, way_env(way))
+        command = ["ninja", "-C", str(way.dir), *way.also, *targets]
+        status = run_logged(command, log, way_env(way))
     if status == 0:
         tally.passed += 1
         return chosen
@@ -185,17 +185,26 @@ def build_case(way, names, tally):
     return None
 
 
-def list_tests(way, names):
-    """The tests to run here: {suite/name: name}."""
-    shown = subprocess.run(["meson", "introspect", "--tests", str(way.dir)], cwd=ROOT,
+def introspect(way, what):
+    shown = subprocess.run(["meson", "introspect", f"--{what}", str(way.dir)], cwd=ROOT,
                            capture_output=True, text=True, check=True)
-    chosen = {}
-    for test in json.loads(shown.stdout):
+    return json.loads(shown.stdout)
+
+
+def list_tests(way, names):
+    """The tests to run here, {suite/name: name}, and the ninja targets that they need.
+
+    `ninja all` is not enough: since meson 1.7 it leaves out what only tests depend on."""
+    chosen, ids = {}, set()
+    for test in introspect(way, "tests"):
         suite = test["suite"][0].split(":")[-1]
         label = f"{suite}/{test['name']}"
         if way.runs(label) and (not names or any(n in label for n in names)):
             chosen[label] = test["name"]
-    return chosen
+            ids.update(test["depends"])
+    files = [os.path.relpath(t["filename"][0], way.dir) for t in introspect(way, "targets")
+             if t["id"] in ids]
+    return chosen, sorted(files)
 
 
 def read_tap(text, tally, label):

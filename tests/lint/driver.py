@@ -116,8 +116,9 @@ class Status(unittest.TestCase):
 
     MESON = """project('x', 'c')
 option_tests = get_option('tests')
+tool = executable('tool', 'tool.c', build_by_default: false)
 test('good', find_program('good.sh'), suite: 'unit')
-test('other', find_program('other.sh'), suite: 'unit')
+test('other', find_program('other.sh'), args: tool.full_path(), depends: tool, suite: 'unit')
 """
 
     def run_driver(self, other, *names, **env):
@@ -129,6 +130,7 @@ test('other', find_program('other.sh'), suite: 'unit')
             text = text.replace("for way in ways:", "for way in ways[:1]:")
             (tree / "scripts/test.py").write_text(text, encoding="utf-8")
             (tree / "meson.build").write_text(self.MESON, encoding="ascii")
+            (tree / "tool.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
             (tree / "meson_options.txt").write_text("option('tests', type: 'feature')\n")
             for name, said in (("good", "echo 1..1; echo ok 1 - a"), ("other", other)):
                 (tree / f"{name}.sh").write_text(f"#!/bin/sh\n{said}\n", encoding="ascii")
@@ -142,6 +144,9 @@ test('other', find_program('other.sh'), suite: 'unit')
     def test_the_last_line_is_the_count_and_the_status_says_whether_all_passed(self):
         self.assertEqual(self.run_driver("echo 1..1; echo ok 1 - b")[:2],
                          (0, "3 passed, 0 failed, 0 skipped"))
+
+    def test_what_nothing_but_a_test_needs_is_built(self):
+        self.assertEqual(self.run_driver('"$1" && echo 1..1 && echo ok 1 - b')[0], 0)
 
     def test_a_failure_shows_its_output_and_its_name_and_ends_with_1(self):
         status, last, said = self.run_driver("echo 1..1; echo the cause; echo not ok 1 - b; exit 1")

@@ -4,6 +4,7 @@ import os
 import pty
 import select
 import shutil
+import signal
 import stat
 import time
 from pathlib import Path
@@ -36,6 +37,8 @@ class Terminal:
         self.seen, self.status = "", None
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            for number in (signal.SIGINT, signal.SIGHUP):  # nohup and `&` ignore them
+                signal.signal(number, signal.SIG_DFL)
             os.chdir(cwd or "/")
             os.execvpe(command[0], [str(part) for part in command], env or dict(os.environ))
 
