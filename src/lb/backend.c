@@ -56,8 +56,7 @@ int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struc
         b->addrs[0] = address->addr;
         b->n_addrs = 1;
     }
-    b->renew_at = b->reverify_at = NSEC_NEVER;
-    session_lb_init(&b->session, &lb->owned->session);
+    link_init(&b->link, &lb->owned->session);
     health = health_config(b);
     lb->in_state[QHCP_CONNECTING]++;
     health_init(&b->health, &health, first_dial(lb, now, b->id));
@@ -73,7 +72,7 @@ void backend_free(struct backend *b)
     heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
     cross_forget(b);
     b->lb->in_state[b->health.state]--;
-    inbox_deinit(&b->inbox);
+    link_end(&b->link, QHCP_E_NO_ERROR, "removed from the configuration");
     free(b->metrics);
     told_free(&b->told);
     free(b->ticket);
@@ -82,33 +81,19 @@ void backend_free(struct backend *b)
 
 void backend_rearm(struct backend *b)
 {
-    qhcp_nsec at = session_lb_deadline(&b->session);
+    qhcp_nsec at = session_lb_deadline(&b->link.session);
 
     cross_look(b);
     publish_look(b, b->lb->now);
     if (!b->lb->stopping) {
-        at = nsec_min(at, nsec_min(b->renew_at, b->reverify_at));
+        at = nsec_min(at, nsec_min(b->link.renew_at, b->link.reverify_at));
         at = nsec_min(at, lost_deadline(b));
-        if (b->session.state == SESSION_LB_LEAVING)
+        if (b->link.session.state == SESSION_LB_LEAVING)
             at = nsec_min(at, b->leave_look);
         if (!b->resolving)
             at = nsec_min(at, health_deadline(&b->health));
     }
     heap_set(&b->lb->heap, &b->timer, at);
-}
-
-void backend_drop(struct backend *b, int code, const char *words)
-{
-    struct quic_conn *c = b->conn;
-
-    b->conn = NULL;
-    b->renew_at = b->reverify_at = NSEC_NEVER;
-    inbox_deinit(&b->inbox);
-    session_lb_init(&b->session, &b->lb->owned->session);
-    if (!c)
-        return;
-    quic_conn_set_user(c, NULL);
-    quic_conn_close(c, (uint64_t)-code, words);
 }
 
 static void dial_address(struct backend *b, qhcp_nsec now)
@@ -122,12 +107,11 @@ static void dial_address(struct backend *b, qhcp_nsec now)
     int err;
 
     dial.ticket = credentials_ticket(b);
-    session_lb_init(&b->session, &b->lb->owned->session);
     paths_dialled(b, &dial.remote);
-    err = quic_dial(b->lb->quic, now, &dial, &b->conn);
+    err = quic_dial(b->lb->quic, now, &dial, &b->link.conn);
     if (err == 0)
         return;
-    b->conn = NULL;
+    b->link.conn = NULL;
     address_format(&dial.remote, text, sizeof text);
     snprintf(words, sizeof words, "cannot dial %s: %s", text, qhcp_strerror(err));
     backend_dial_failed(b, now, HEALTH_SIGNAL_DIAL_FAILED, words);
@@ -154,8 +138,7 @@ static void start_round(struct backend *b, qhcp_nsec now)
 
 static void dial(struct backend *b, qhcp_nsec now)
 {
-    if (b->conn)
-        backend_drop(b, QHCP_E_NO_ERROR, "dialling again");
+    link_end(&b->link, QHCP_E_NO_ERROR, "dialling again");
     credentials_refresh(b->lb, now);
     health_dialed(&b->health, now);
     if (b->address.literal) {
@@ -251,7 +234,7 @@ static void let_go(struct backend *b, qhcp_nsec now, const struct health_step *s
 {
     bool kept = step->lost && !b->lb->stopping && lost_keep(b, now);
 
-    backend_drop(b, QHCP_E_TIMEOUT, b->reason);
+    link_end(&b->link, QHCP_E_TIMEOUT, b->reason);
     if (!kept && b->health.cause == HEALTH_CAUSE_REFUSED)
         lost_end(b);
 }
@@ -320,11 +303,11 @@ void backend_restarted(struct backend *b)
  * it. */
 static void reverify(struct backend *b, qhcp_nsec now)
 {
-    b->reverify_at = NSEC_NEVER;
+    b->link.reverify_at = NSEC_NEVER;
     if (b->health.phase != HEALTH_WATCHING)
         return;
     credentials_drop_ticket(b);
-    backend_drop(b, QHCP_E_NO_ERROR, "looking at the certificate again");
+    link_end(&b->link, QHCP_E_NO_ERROR, "looking at the certificate again");
     backend_signal(b, now, HEALTH_SIGNAL_RESET);
 }
 
@@ -332,17 +315,17 @@ void backend_expire(struct backend *b, qhcp_nsec now)
 {
     struct health_step step = {0};
 
-    if (session_lb_deadline(&b->session) <= now)
+    if (session_lb_deadline(&b->link.session) <= now)
         talk_expire(b, now);
     if (b->lb->stopping) {
         backend_rearm(b);
         return;
     }
-    if (b->renew_at <= now)
+    if (b->link.renew_at <= now)
         talk_renew(b, now);
-    if (b->session.state == SESSION_LB_LEAVING && b->leave_look <= now)
+    if (b->link.session.state == SESSION_LB_LEAVING && b->leave_look <= now)
         talk_leave(b, now);
-    if (b->reverify_at <= now)
+    if (b->link.reverify_at <= now)
         reverify(b, now);
     if (lost_deadline(b) <= now)
         lost_expire(b, now);
@@ -367,13 +350,14 @@ void backend_configure(struct backend *b, qhcp_nsec now, bool metrics)
 void backend_stop(struct backend *b, qhcp_nsec now)
 {
     lost_end(b);
-    if (!b->conn)
+    if (!b->link.conn)
         return;
     if (!(b->scopes & AUTH_SCOPE_TERMINATE)) /* its token may not say that it leaves */
-        backend_drop(b, QHCP_E_NO_ERROR, b->lb->config->once ? "checked" : "load balancer stops");
-    else if (session_lb_terminate(&b->session, now, LB_STOP_WAIT, "load balancer stops") == 0)
+        link_end(&b->link, QHCP_E_NO_ERROR,
+                 b->lb->config->once ? "checked" : "load balancer stops");
+    else if (session_lb_terminate(&b->link.session, now, LB_STOP_WAIT, "load balancer stops") == 0)
         talk_flush(b, now);
     else
-        backend_drop(b, QHCP_E_STOPPING, "load balancer stops");
+        link_end(&b->link, QHCP_E_STOPPING, "load balancer stops");
     backend_rearm(b);
 }

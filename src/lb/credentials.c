@@ -267,7 +267,7 @@ int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *r
         *ret_renew = nsec_add(now, nsec_min((qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3,
                                             b->key_at > 0 ? LB_KEY_RETRY : NSEC_NEVER));
         snprintf(b->asked_kid, sizeof b->asked_kid, "%s", auth_key_kid(key_of(b)));
-        err = quic_conn_export(b->conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
+        err = quic_conn_export(b->link.conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
         if (err == 0)
             err = auth_mint(key_of(b), &claims, ret);
     }
@@ -383,11 +383,11 @@ void credentials_renew(struct qhcp_lb *lb, qhcp_nsec now)
     for (size_t i = 0; lb->key && i < lb->count; i++) {
         struct backend *b = lb->backends[i];
 
-        if (!b->conn || strcmp(b->token_kid, auth_key_kid(lb->key)) == 0)
+        if (!b->link.conn || strcmp(b->token_kid, auth_key_kid(lb->key)) == 0)
             continue;
         b->key_at = 0;
         b->key_settled = b->keys_refused = false;
-        b->renew_at = now;
+        b->link.renew_at = now;
         backend_rearm(b);
     }
 }

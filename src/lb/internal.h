@@ -26,6 +26,7 @@
 #include "base/limits.h"
 #include "fleet/panic.h"
 #include "health/health.h"
+#include "lb/link.h"
 #include "lb/publish.h"
 #include "quic/quic.h"
 #include "session/lb.h"
@@ -102,10 +103,7 @@ struct lb_config {
 /* What is kept of a server that was lost (lost.c). */
 struct lost {
     struct quic_trace *trace;
-    struct quic_conn *conn; /* it fell silent, and may live; NULL: it was closed */
-    struct session_lb session;
-    struct inbox inbox;
-    qhcp_nsec renew_at, reverify_at;
+    struct link link;   /* it fell silent, and may live; without a connection: it was closed */
     qhcp_nsec until;    /* it is given up */
     qhcp_nsec knock_at; /* the next knock ... */
     qhcp_nsec pace;     /* ... and between two, should the budget allow */
@@ -145,9 +143,7 @@ struct backend {
     int icmp_error;                      /* errno of the last ICMP for it */
     qhcp_nsec no_way_since, no_way_last; /* this machine itself has had no way there */
 
-    struct quic_conn *conn;
-    struct session_lb session;
-    struct inbox inbox;
+    struct link link;
     struct lost *lost; /* or NULL: always while there is a session */
     struct health health;
     struct panic_standing standing;
@@ -159,8 +155,7 @@ struct backend {
     unsigned unasked;      /* frames nobody asked for since `unasked_since` */
     qhcp_nsec unasked_since;
 
-    qhcp_nsec renew_at;   /* when the token is renewed */
-    qhcp_nsec renew_next; /* the same, once the token just sent is in force */
+    qhcp_nsec renew_next; /* link.renew_at, once the token just sent is in force */
     unsigned scopes;      /* what the newest token says that it grants: AUTH_SCOPE_* */
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
     bool update_metrics;  /* the metric list is owed */
@@ -176,7 +171,6 @@ struct backend {
     bool key_settled;             /* the next renewal is with key_at: a newer key was refused */
     bool keys_refused;            /* in this session: the server knows no other key than this */
     size_t key_told;              /* key_at of which the log has told */
-    qhcp_nsec reverify_at;        /* when its certificate is looked at again, by a new handshake */
     uint8_t *ticket;              /* the newest TLS ticket, LB_TICKET_MAX at most */
     size_t ticket_len;
     bool ticket_loaded;       /* the state directory was asked */
@@ -281,9 +275,6 @@ void backend_restarted(struct backend *b);
 void backend_configure(struct backend *b, qhcp_nsec now, bool metrics);
 void backend_stop(struct backend *b, qhcp_nsec now);
 
-/* Gives the connection or the attempt up; nothing more is heard of it. */
-void backend_drop(struct backend *b, int code, const char *words);
-
 /* cross.c */
 /* Its health may have changed: what does that say of ourselves?  Are others to be asked? */
 void cross_look(struct backend *b);
@@ -302,16 +293,19 @@ bool paths_no_way(struct backend *b, qhcp_nsec now);
 /* Looks at a few backends, once lb->look_at has come. */
 void paths_look(struct qhcp_lb *lb, qhcp_nsec now);
 
-/* link.c */
-extern const struct quic_handlers link_handlers;
-void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain);
+/* ended.c */
+/* b's connection, or attempt, has ended or is to end: why.  One that is open still is closed with
+ * this code (QHCP_E_*) and these words. */
+void ended(struct backend *b, qhcp_nsec now, const struct quic_close *why, int code,
+           const char *farewell);
 
 /* lost.c */
-/* Keeps a connection that fell silent: b->conn is NULL then.  False where there is none to keep. */
+/* Keeps a connection that fell silent: b->link has none then.  False where there is none to keep.
+ */
 bool lost_keep(struct backend *b, qhcp_nsec now);
 /* The connection is ending; its server may come back. */
-void lost_remember(struct backend *b, qhcp_nsec now, struct quic_conn *c);
-/* Something came on c.  True: it was the lost connection, which is b->conn again. */
+void lost_remember(struct backend *b, qhcp_nsec now);
+/* Something came on c.  True: it was the lost connection, which is b's again. */
 bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c);
 /* c ended.  False: it is not the lost connection. */
 bool lost_closed(struct backend *b, qhcp_nsec now, const struct quic_conn *c, bool reset);

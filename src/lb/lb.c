@@ -134,15 +134,13 @@ void qhcp_lb_free(struct qhcp_lb *lb)
 {
     if (!lb)
         return;
-    for (size_t i = 0; i < lb->count; i++)
-        lost_end(lb->backends[i]); /* what quic keeps for it goes before quic */
-    quic_endpoint_free(lb->quic);
     HASH_CLEAR(hh, lb->by_key);
-    for (size_t i = 0; i < lb->count; i++) {
+    for (size_t i = 0; i < lb->count; i++) { /* before quic, which keeps connections for them */
         credentials_save_ticket(lb->backends[i]);
         backend_free(lb->backends[i]);
     }
     free(lb->backends);
+    quic_endpoint_free(lb->quic);
     heap_deinit(&lb->heap);
     credentials_free(lb);
     if (lb->state_open)
@@ -227,10 +225,6 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     memmove(&lb->backends[i], &lb->backends[i + 1], (lb->count - i - 1) * sizeof *lb->backends);
     lb->count--;
     backend_stop(b, now);
-    if (b->conn) {
-        quic_conn_set_user(b->conn, NULL);
-        quic_conn_close(b->conn, (uint64_t)-QHCP_E_NO_ERROR, "removed from the configuration");
-    }
     credentials_save_ticket(b);
     backend_free(b);
     lb_judge_panic(lb);
@@ -268,9 +262,9 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
     revoked_changed(lb, now);
     metrics = !config_same_metrics(old, fresh);
     for (size_t i = 0; i < lb->count; i++) {
-        lb->backends[i]->session.config = &fresh->session;
+        lb->backends[i]->link.session.config = &fresh->session;
         if (lb->backends[i]->lost)
-            lb->backends[i]->lost->session.config = &fresh->session;
+            lb->backends[i]->lost->link.session.config = &fresh->session;
         if (metrics || !same_timing(&old->c, &fresh->c))
             backend_configure(lb->backends[i], now, metrics);
     }

@@ -1,9 +1,24 @@
-/* quic's handlers: a connection's life, as signals for health. */
+#include "lb/link.h"
+
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "lb/internal.h"
+
+void link_init(struct link *l, const struct session_lb_config *config)
+{
+    *l = (struct link){.renew_at = NSEC_NEVER, .reverify_at = NSEC_NEVER};
+    session_lb_init(&l->session, config);
+}
+
+void link_end(struct link *l, int code, const char *words)
+{
+    if (l->conn) {
+        quic_conn_set_user(l->conn, NULL);
+        quic_conn_close(l->conn, (uint64_t)-code, words);
+    }
+    inbox_deinit(&l->inbox);
+    link_init(l, l->session.config);
+}
 
 static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
 {
@@ -31,7 +46,7 @@ static struct backend *owner(struct quic_conn *c, qhcp_nsec now)
 {
     struct backend *b = quic_conn_user(c);
 
-    return b && (b->conn == c || lost_found(b, now, c)) ? b : NULL;
+    return b && (b->link.conn == c || lost_found(b, now, c)) ? b : NULL;
 }
 
 static void link_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
@@ -61,9 +76,9 @@ static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum
     struct backend *b = quic_conn_user(c);
 
     (void)ctx;
-    if (!b || b->conn != c || fate != QUIC_FATE_REFUSED)
+    if (!b || b->link.conn != c || fate != QUIC_FATE_REFUSED)
         return;
-    session_lb_not_sent(&b->session, id);
+    session_lb_not_sent(&b->link.session, id);
     health_not_sent(&b->health, b->lb->now);
     b->checks_sent--;
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: check %llu was not sent", b->text, (unsigned long long)id);
@@ -79,105 +94,13 @@ static void link_ticket(void *ctx, struct quic_conn *c, const uint8_t *p, size_t
         credentials_keep_ticket(b, p, n);
 }
 
-static void refused_words(const struct quic_close *why, char *ret, size_t cap)
-{
-    bool token = why->application && why->code >= (uint64_t)-QHCP_E_TOKEN_MISSING &&
-                 why->code <= (uint64_t)-QHCP_E_TOKEN_CLAIM;
-    char number[40];
-    const char *words = why->words;
-
-    if (words[0] == '\0' && why->application) {
-        words = qhcp_strerror((int64_t)why->code);
-        snprintf(number, sizeof number, "error 0x%llx", (unsigned long long)why->code);
-        if (strcmp(words, "unknown error") == 0)
-            words = number;
-    }
-
-    if (token && strncmp(words, "token", 5) != 0)
-        snprintf(ret, cap, "token refused: %.220s", words);
-    else
-        snprintf(ret, cap, "%s", words);
-}
-
-/* Closed by the peer's own code: is it a refusal, or did it merely go? */
-static enum health_signal peer_signal(const struct quic_close *why)
-{
-    int64_t code = -(int64_t)why->code;
-
-    if (!why->application || code == QHCP_E_NO_ERROR || code == QHCP_E_STOPPING ||
-        code == QHCP_E_TIMEOUT || code == QHCP_E_EXCESSIVE)
-        return HEALTH_SIGNAL_CLOSED;
-    return HEALTH_SIGNAL_REFUSED;
-}
-
-/* An end that is the same before and after the handshake's end; false where it is not. */
-static bool refused(const struct quic_close *why)
-{
-    switch (why->end) {
-    case QUIC_END_CERTIFICATE:
-    case QUIC_END_REFUSED_CERTIFICATE:
-    case QUIC_END_ALPN:
-    case QUIC_END_PROTOCOL:
-        return true;
-    case QUIC_END_CLOSED_BY_PEER:
-        return peer_signal(why) == HEALTH_SIGNAL_REFUSED;
-    default:
-        return false;
-    }
-}
-
 static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const struct quic_close *why)
 {
     struct backend *b = quic_conn_user(c);
-    bool dialling, agreed;
-    char words[QHCP_TEXT];
 
     (void)ctx;
-    if (!b || lost_closed(b, now, c, why->end == QUIC_END_RESET) || b->conn != c)
-        return;
-    dialling = b->health.phase == HEALTH_DIALING;
-    b->conn = NULL;
-    if (why->end == QUIC_END_CERTIFICATE && quic_conn_peer_expires(c) != 0) {
-        b->peer_expires = quic_conn_peer_expires(c); /* the notice says how to renew it */
-        publish_mark(b, QHCP_CHANGE_NOTICE);
-    }
-    b->renew_at = b->reverify_at = NSEC_NEVER;
-    inbox_deinit(&b->inbox);
-    agreed = session_lb_closed(&b->session, why->application ? why->code : 0);
-    session_lb_init(&b->session, &b->lb->owned->session);
-    refused_words(why, words, sizeof words);
-    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: connection ended%s: %s", b->text,
-           agreed ? " after TERMINATE" : "", words);
-    if (refused(why) || why->end == QUIC_END_HANDSHAKE)
-        credentials_drop_ticket(b);
-    if (b->lb->stopping)
-        return;
-    if (dialling && why->application && credentials_fall_back(b, why->code)) {
-        backend_dial_again(b, now);
-        return;
-    }
-    if (!dialling && why->application && credentials_changed(b, why->code)) {
-        backend_signal(b, now, HEALTH_SIGNAL_RESET); /* no verdict: with the newest key, at once */
-        return;
-    }
-    if (dialling) {
-        backend_dial_failed(b, now,
-                            refused(why)                       ? HEALTH_SIGNAL_REFUSED
-                            : why->end == QUIC_END_UNREACHABLE ? HEALTH_SIGNAL_DIAL_UNREACHABLE
-                                                               : HEALTH_SIGNAL_DIAL_FAILED,
-                            why->end == QUIC_END_UNREACHABLE ? reason_icmp(b->icmp_error) : words);
-        return;
-    }
-    snprintf(b->why, sizeof b->why, "%s", words);
-    if (!refused(why))
-        lost_remember(b, now, c);
-    if (why->application && why->code == (uint64_t)-QHCP_E_STOPPING)
-        backend_signal(b, now, HEALTH_SIGNAL_TERMINATE); /* it goes without our acknowledgement */
-    if (refused(why))
-        backend_signal(b, now, HEALTH_SIGNAL_REFUSED);
-    else
-        backend_signal(b, now,
-                       why->end == QUIC_END_RESET ? HEALTH_SIGNAL_RESET : HEALTH_SIGNAL_CLOSED);
+    if (b && !lost_closed(b, now, c, why->end == QUIC_END_RESET) && b->link.conn == c)
+        ended(b, now, why, QHCP_E_NO_ERROR, "");
 }
 
 void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain)
@@ -185,7 +108,7 @@ void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain)
     struct backend *b = quic_conn_user(c);
 
     (void)ctx;
-    if (!b || b->conn != c)
+    if (!b || b->link.conn != c)
         return;
     b->icmp_error = b->lb->icmp_error;
     if (b->health.phase != HEALTH_WATCHING || b->icmp_error == EMSGSIZE) /* checks are small */

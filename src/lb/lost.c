@@ -38,16 +38,17 @@ static qhcp_nsec after_end(const struct backend *b, qhcp_nsec now)
     return on_grid(nsec_add(now, nsec_max(pace(b), quic_trace_quiet(b->lost->trace))));
 }
 
-static struct lost *make(struct backend *b, struct quic_conn *c, qhcp_nsec now)
+static struct lost *make(struct backend *b, qhcp_nsec now)
 {
-    struct lost *l = b->lost ? NULL : calloc(1, sizeof *l);
+    struct lost *l = b->link.conn && !b->lost ? calloc(1, sizeof *l) : NULL;
 
     if (!l)
         return NULL;
-    if (quic_conn_trace(c, b, &l->trace) != 0) {
+    if (quic_conn_trace(b->link.conn, b, &l->trace) != 0) {
         free(l);
         return NULL;
     }
+    link_init(&l->link, b->link.session.config);
     l->until = nsec_add(now, LB_LOST_KEPT);
     l->pace = LB_KNOCK;
     l->ask_at = l->dial_at = NSEC_NEVER;
@@ -57,9 +58,9 @@ static struct lost *make(struct backend *b, struct quic_conn *c, qhcp_nsec now)
     return l;
 }
 
-void lost_remember(struct backend *b, qhcp_nsec now, struct quic_conn *c)
+void lost_remember(struct backend *b, qhcp_nsec now)
 {
-    struct lost *l = make(b, c, now);
+    struct lost *l = make(b, now);
 
     if (l)
         l->knock_at = after_end(b, now);
@@ -77,60 +78,41 @@ static qhcp_nsec redial(struct backend *b, qhcp_nsec now)
 
 bool lost_keep(struct backend *b, qhcp_nsec now)
 {
-    struct lost *l = b->conn ? make(b, b->conn, now) : NULL;
+    struct lost *l = make(b, now);
 
     if (!l)
         return false;
-    l->conn = b->conn;
-    l->session = b->session;
-    l->inbox = b->inbox;
-    l->renew_at = b->renew_at;
-    l->reverify_at = b->reverify_at;
+    l->link = b->link;
+    link_init(&b->link, l->link.session.config);
     l->ask_pace = LB_KNOCK;
     l->ask_at = nsec_add(now, l->ask_pace);
     l->dial_pace = LB_REDIAL;
     l->dial_at = redial(b, now);
-    b->conn = NULL;
-    b->inbox = (struct inbox){0};
     return true;
-}
-
-static void forget(struct backend *b)
-{
-    quic_trace_free(b->lost->trace);
-    inbox_deinit(&b->lost->inbox);
-    free(b->lost);
-    b->lost = NULL;
-    b->lb->lost--;
 }
 
 void lost_end(struct backend *b)
 {
     if (!b->lost)
         return;
-    if (b->lost->conn) {
-        quic_conn_set_user(b->lost->conn, NULL);
-        quic_conn_close(b->lost->conn, (uint64_t)-QHCP_E_NO_ERROR, "given up");
-    }
-    forget(b);
+    link_end(&b->lost->link, QHCP_E_NO_ERROR, "given up");
+    quic_trace_free(b->lost->trace);
+    free(b->lost);
+    b->lost = NULL;
+    b->lb->lost--;
 }
 
 bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c)
 {
     struct lost *l = b->lost;
 
-    if (!l || l->conn != c || b->lb->stopping)
+    if (!l || l->link.conn != c || b->lb->stopping)
         return false;
-    if (b->conn)
-        backend_drop(b, QHCP_E_NO_ERROR, "the connection before it lives");
+    link_end(&b->link, QHCP_E_NO_ERROR, "the connection before it lives");
     b->resolving = false;
-    b->conn = l->conn;
-    b->session = l->session;
-    b->inbox = l->inbox;
-    b->renew_at = l->renew_at;
-    b->reverify_at = l->reverify_at;
-    l->inbox = (struct inbox){0};
-    forget(b);
+    b->link = l->link;
+    link_init(&l->link, b->link.session.config);
+    lost_end(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: heard again on the connection that was lost", b->text);
     health_found(&b->health, now);
     talk_renew(b, now); /* what a reload changed meanwhile */
@@ -157,9 +139,9 @@ void lost_forgotten(void *ctx, void *user, qhcp_nsec now)
 
 bool lost_closed(struct backend *b, qhcp_nsec now, const struct quic_conn *c, bool reset)
 {
-    if (!b->lost || b->lost->conn != c)
+    if (!b->lost || b->lost->link.conn != c)
         return false;
-    b->lost->conn = NULL;
+    link_end(&b->lost->link, QHCP_E_NO_ERROR, "");
     b->lost->ask_at = NSEC_NEVER;
     b->lost->knock_at = after_end(b, now);
     if (reset)
@@ -188,12 +170,13 @@ static void ask(struct backend *b, qhcp_nsec now)
     size_t n;
 
     l->ask_at = NSEC_NEVER;
-    if (!quic_conn_takes_datagrams(l->conn) || session_lb_request(&l->session, now, &seq) != 0)
+    if (!quic_conn_takes_datagrams(l->link.conn) ||
+        session_lb_request(&l->link.session, now, &seq) != 0)
         return;
-    n = session_lb_pull(&l->session, buf, sizeof buf, &channel, &seq);
+    n = session_lb_pull(&l->link.session, buf, sizeof buf, &channel, &seq);
     if (n == 0 || channel != SESSION_DATAGRAM)
         return;
-    (void)quic_conn_datagram(l->conn, buf, n, 0);
+    (void)quic_conn_datagram(l->link.conn, buf, n, 0);
     l->ask_pace = nsec_min(2 * l->ask_pace, NSEC_PER_SEC);
     l->ask_at = on_grid(nsec_add(now, l->ask_pace));
 }

@@ -28,8 +28,8 @@ static bool in_use(const struct qhcp_lb *lb, uint16_t port)
     for (size_t i = 0; i < lb->count; i++) {
         const struct backend *b = lb->backends[i];
 
-        if ((b->conn && quic_conn_port(b->conn) == port) ||
-            (b->lost && b->lost->conn && quic_conn_port(b->lost->conn) == port))
+        if ((b->link.conn && quic_conn_port(b->link.conn) == port) ||
+            (b->lost && b->lost->link.conn && quic_conn_port(b->lost->link.conn) == port))
             return true;
     }
     return false;
@@ -99,8 +99,8 @@ static void look(struct backend *b, qhcp_nsec now)
     struct health_step step = {0};
     union qhcp_addr remote, source;
 
-    if (b->conn)
-        quic_conn_remote(b->conn, &remote);
+    if (b->link.conn)
+        quic_conn_remote(b->link.conn, &remote);
     else if (b->n_addrs > 0)
         remote = b->addrs[b->at < b->n_addrs ? b->at : 0];
     else
@@ -111,7 +111,7 @@ static void look(struct backend *b, qhcp_nsec now)
     if (b->health.phase == HEALTH_WATCHING) {
         lb_log(b->lb, QHCP_LOG_INFO, "%s: our own address towards it has changed: a new session",
                b->text);
-        backend_drop(b, QHCP_E_NO_ERROR, "the load balancer's address has changed");
+        link_end(&b->link, QHCP_E_NO_ERROR, "the load balancer's address has changed");
         backend_signal(b, now, HEALTH_SIGNAL_RESET);
     } else {
         health_redial(&b->health, now, &step);

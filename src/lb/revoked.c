@@ -45,13 +45,14 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
     struct wire_config_update update;
 
     if (!behind(b) || b->revoked_sent == b->lb->revoked_number ||
-        (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING) ||
+        (b->link.session.state != SESSION_LB_ACTIVE &&
+         b->link.session.state != SESSION_LB_LEAVING) ||
         renews_first(b))
         return;
     memset(&update, 0, sizeof update);
     update.has = WIRE_HAS_REVOCATIONS;
     update.revocations = slice_str(revoked_list(&b->lb->revoked));
-    if (session_lb_config(&b->session, now, &update) != 0)
+    if (session_lb_config(&b->link.session, now, &update) != 0)
         return; /* another update is on its way: after its answer */
     b->revoked_sent = b->lb->revoked_number;
     b->revoked_words[0] = '\0';
@@ -114,10 +115,10 @@ void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)
     for (size_t i = 0; i < lb->count; i++) {
         struct backend *b = lb->backends[i];
 
-        if (b->lost && b->lost->conn && quic_conn_peer_revoked(b->lost->conn, lb->tls))
+        if (b->lost && b->lost->link.conn && quic_conn_peer_revoked(b->lost->link.conn, lb->tls))
             lost_end(b);
-        if (b->conn && quic_conn_peer_revoked(b->conn, lb->tls))
-            b->reverify_at = now; /* the new handshake refuses it, and says why */
+        if (b->link.conn && quic_conn_peer_revoked(b->link.conn, lb->tls))
+            b->link.reverify_at = now; /* the new handshake refuses it, and says why */
         publish_mark(b, QHCP_CHANGE_NOTICE);
         revoked_tell(b, now);
         backend_rearm(b);

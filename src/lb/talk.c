@@ -14,11 +14,12 @@ void talk_flush(struct backend *b, qhcp_nsec now)
     size_t n;
     int err = 0;
 
-    while (b->conn && (n = session_lb_pull(&b->session, buf, sizeof buf, &channel, &seq)) > 0) {
-        if (channel == SESSION_DATAGRAM && quic_conn_takes_datagrams(b->conn))
-            err = quic_conn_datagram(b->conn, buf, n, seq);
+    while (b->link.conn &&
+           (n = session_lb_pull(&b->link.session, buf, sizeof buf, &channel, &seq)) > 0) {
+        if (channel == SESSION_DATAGRAM && quic_conn_takes_datagrams(b->link.conn))
+            err = quic_conn_datagram(b->link.conn, buf, n, seq);
         else
-            err = quic_conn_write(b->conn, buf, n);
+            err = quic_conn_write(b->link.conn, buf, n);
         if (err == 0)
             continue;
         if (seq == 0) {
@@ -26,7 +27,7 @@ void talk_flush(struct backend *b, qhcp_nsec now)
                    qhcp_strerror(err));
             continue;
         }
-        session_lb_not_sent(&b->session, seq);
+        session_lb_not_sent(&b->link.session, seq);
         health_not_sent(&b->health, now);
         b->checks_sent--;
     }
@@ -40,7 +41,7 @@ void talk_probe(struct backend *b, qhcp_nsec now)
         credentials_refresh(b->lb, now);
     revoked_remind(b->lb, now);
     revoked_tell(b, now);
-    if (session_lb_request(&b->session, now, &seq) != 0) {
+    if (session_lb_request(&b->link.session, now, &seq) != 0) {
         health_not_sent(&b->health, now);
         return;
     }
@@ -52,10 +53,10 @@ void talk_probe(struct backend *b, qhcp_nsec now)
 void talk_open(struct backend *b, qhcp_nsec now)
 {
     char *token = NULL;
-    int err = credentials_token(b, now, &token, &b->renew_at);
+    int err = credentials_token(b, now, &token, &b->link.renew_at);
 
     if (err == 0)
-        err = session_lb_open(&b->session, now, slice_str(token));
+        err = session_lb_open(&b->link.session, now, slice_str(token));
     if (err != 0)
         lb_log(b->lb, QHCP_LOG_ERROR, "%s: no token could be made: %s", b->text,
                qhcp_strerror(err));
@@ -67,16 +68,17 @@ void talk_renew(struct backend *b, qhcp_nsec now)
 {
     struct wire_config_update update;
     char *token = NULL;
-    bool due = b->renew_at <= now;
+    bool due = b->link.renew_at <= now;
 
     b->update_token = b->update_token || due;
     if (due) {
-        b->renew_at = nsec_add(now, 5 * NSEC_PER_SEC); /* again, should this one come to nothing */
-        b->key_at = b->key_settled ? b->key_at : 0;    /* the server may know the newest by now */
+        b->link.renew_at =
+            nsec_add(now, 5 * NSEC_PER_SEC);        /* again, should this one come to nothing */
+        b->key_at = b->key_settled ? b->key_at : 0; /* the server may know the newest by now */
         b->key_settled = false;
     }
     if ((!b->update_token && !b->update_interval && !b->update_metrics) ||
-        (b->session.state != SESSION_LB_ACTIVE && b->session.state != SESSION_LB_LEAVING))
+        (b->link.session.state != SESSION_LB_ACTIVE && b->link.session.state != SESSION_LB_LEAVING))
         return;
     memset(&update, 0, sizeof update);
     if (b->update_interval) {
@@ -95,7 +97,7 @@ void talk_renew(struct backend *b, qhcp_nsec now)
             update.token = slice_str(token);
         }
     }
-    if (session_lb_config(&b->session, now, &update) == 0) {
+    if (session_lb_config(&b->link.session, now, &update) == 0) {
         b->update_interval = b->update_metrics = false;
         b->token_sent = update.has & WIRE_HAS_TOKEN;
     }
@@ -162,7 +164,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     b->restarted = b->booted && memcmp(b->boot_id, ack->boot_id.p, sizeof b->boot_id) != 0;
     memcpy(b->boot_id, ack->boot_id.p, sizeof b->boot_id);
     b->booted = b->standing.verified = true;
-    quic_conn_remote(b->conn, &b->remote);
+    quic_conn_remote(b->link.conn, &b->remote);
     keep_metrics(b, &ack->metrics);
     lost_end(b);
     b->stalled_ms = 0;
@@ -171,12 +173,12 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     credentials_accepted(b);
     b->keys_refused = b->key_settled = false;
     b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
-    b->reverify_at = credentials_reverify(b, now);
+    b->link.reverify_at = credentials_reverify(b, now);
     revoked_established(b, now, ack->revoked);
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
     publish_session(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text, b->server_id,
-           quic_conn_resumed(b->conn) ? ", TLS resumed" : "");
+           quic_conn_resumed(b->link.conn) ? ", TLS resumed" : "");
     health_poll(&b->health, now, &step);
     backend_act(b, now, &step);
 }
@@ -214,16 +216,12 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
 static void peer_error(struct backend *b, qhcp_nsec now, const struct wire_error *e)
 {
     struct quic_close why = {.end = QUIC_END_CLOSED_BY_PEER, .application = true, .code = e->code};
-    struct quic_conn *c = b->conn;
 
     slice_to_cstr(e->words, why.words, sizeof why.words);
     lb_log(b->lb, QHCP_LOG_WARNING, "%s: the server says: %s (%s)", b->text, why.words,
            qhcp_strerror((int64_t)e->code));
-    if (!c)
-        return;
-    link_handlers.closed(b->lb, c, now, &why);
-    quic_conn_set_user(c, NULL);
-    quic_conn_close(c, (uint64_t)-QHCP_E_NO_ERROR, "");
+    if (b->link.conn)
+        ended(b, now, &why, QHCP_E_NO_ERROR, "");
 }
 
 static void refusals(struct backend *b, const struct wire_config_ack *ack)
@@ -236,7 +234,7 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
                (unsigned long long)ack->refused.at[i].key, words);
         /* CONFIG_UPDATE insists, HELLO only asks: a new session gets what there is. */
         if (ack->refused.at[i].code == (uint64_t)-QHCP_E_CONFIG)
-            b->reverify_at = 0;
+            b->link.reverify_at = 0;
         if (ack->refused.at[i].key == LB_KEY_REVOCATIONS)
             revoked_refused(b, &ack->refused.at[i]);
         if (ack->refused.at[i].code != (uint64_t)-QHCP_E_TOKEN_KEY)
@@ -244,7 +242,7 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
         b->key_settled = credentials_fall_back(b, ack->refused.at[i].code);
         b->keys_refused = !b->key_settled;
         if (b->key_settled)
-            b->renew_at = 0; /* at once, with another key */
+            b->link.renew_at = 0; /* at once, with another key */
     }
 }
 
@@ -253,7 +251,7 @@ static void configured(struct backend *b, qhcp_nsec now, const struct wire_confi
 {
     if (b->token_sent && (ack->has & WIRE_HAS_EXPIRES)) {
         b->update_token = false;
-        b->renew_at = b->renew_next;
+        b->link.renew_at = b->renew_next;
         credentials_accepted(b);
         lb_log(b->lb, QHCP_LOG_DEBUG, "%s: token renewed", b->text);
     }
@@ -279,7 +277,7 @@ void talk_leave(struct backend *b, qhcp_nsec now)
 
     b->leave_look = nsec_min(nsec_add(now, LB_LEAVE_LOOK), nsec_max(b->leave_until, now + 1));
     if (left == 0 || over)
-        (void)session_lb_leave(&b->session, now, left > 0);
+        (void)session_lb_leave(&b->link.session, now, left > 0);
     talk_flush(b, now);
 }
 
@@ -304,26 +302,20 @@ static void report(struct backend *b, qhcp_nsec now, const struct session_lb_rep
         b->leave_until = leave_until(b, now, r->m.terminate.deadline_us * NSEC_PER_USEC);
         talk_leave(b, now);
     }
-    if ((r->what & SESSION_LB_TERMINATED) && b->conn)
-        quic_conn_close(b->conn, (uint64_t)-QHCP_E_NO_ERROR, "load balancer stops");
+    if (r->what & SESSION_LB_TERMINATED)
+        link_end(&b->link, QHCP_E_NO_ERROR, "load balancer stops");
 }
 
 /* The peer broke the protocol, or floods: ERROR, CONNECTION_CLOSE, log and reason say the same. */
 static void violated(struct backend *b, qhcp_nsec now, int err)
 {
-    struct quic_conn *c = b->conn;
-
-    session_lb_refuse(&b->session, err, qhcp_strerror(err));
-    snprintf(b->why, sizeof b->why, "protocol error: %.200s", b->session.words);
+    session_lb_refuse(&b->link.session, err, qhcp_strerror(err));
+    snprintf(b->why, sizeof b->why, "protocol error: %.200s", b->link.session.words);
     lb_log(b->lb, QHCP_LOG_WARNING, "%s: %s", b->text, b->why);
     talk_flush(b, now);
-    if (!c)
+    if (!b->link.conn)
         return;
-    quic_conn_set_user(c, NULL);
-    quic_conn_close(c, (uint64_t)-err, b->session.words);
-    b->conn = NULL;
-    inbox_deinit(&b->inbox);
-    session_lb_init(&b->session, &b->lb->owned->session);
+    link_end(&b->link, err, b->link.session.words);
     backend_signal(b, now, HEALTH_SIGNAL_REFUSED);
 }
 
@@ -344,7 +336,7 @@ static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel
     int err;
 
     r.what = 0;
-    err = session_lb_frame(&b->session, now, channel, p, n, &r);
+    err = session_lb_frame(&b->link.session, now, channel, p, n, &r);
     if (err == 0 && !(r.what & SESSION_LB_ANSWER) && flooded(b, now))
         err = QHCP_E_EXCESSIVE;
     if (err != 0) {
@@ -353,7 +345,7 @@ static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel
     }
     if (channel == SESSION_DATAGRAM && (r.what & SESSION_LB_ANSWER) &&
         !(r.what & SESSION_LB_STATUS))
-        quic_conn_hold_ack(b->conn);
+        quic_conn_hold_ack(b->link.conn);
     report(b, now, &r);
     talk_flush(b, now);
 }
@@ -367,18 +359,18 @@ void talk_datagram(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
  * connection, and its inbox with it. */
 void talk_bytes(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
 {
-    struct quic_conn *c = b->conn;
-    struct inbox in = b->inbox;
+    struct quic_conn *c = b->link.conn;
+    struct inbox in = b->link.inbox;
     uint64_t type;
     size_t total;
     int err;
 
-    b->inbox = (struct inbox){0};
+    b->link.inbox = (struct inbox){0};
     err = inbox_add(&in, p, n);
-    while (err == 0 && b->conn == c && in.n > 0) {
+    while (err == 0 && b->link.conn == c && in.n > 0) {
         err = wire_peek(in.p, in.n, &type, &total);
         if (err == QHCP_E_PARTIAL || (err == 0 && in.n < total)) {
-            b->inbox = in;
+            b->link.inbox = in;
             return;
         }
         if (err == 0) {
@@ -387,7 +379,7 @@ void talk_bytes(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
         }
     }
     inbox_deinit(&in);
-    if (err != 0 && b->conn == c)
+    if (err != 0 && b->link.conn == c)
         violated(b, now, err);
 }
 
@@ -395,21 +387,17 @@ void talk_bytes(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
 static void fell_silent(struct backend *b, qhcp_nsec now)
 {
     struct quic_close why = {.end = QUIC_END_CLOSED_BY_US};
-    struct quic_conn *c = b->conn;
 
-    snprintf(why.words, sizeof why.words, "%s", b->session.words);
+    snprintf(why.words, sizeof why.words, "%s", b->link.session.words);
     talk_flush(b, now);
-    if (!c)
-        return;
-    link_handlers.closed(b->lb, c, now, &why);
-    quic_conn_set_user(c, NULL);
-    quic_conn_close(c, (uint64_t)-QHCP_E_TIMEOUT, why.words);
+    if (b->link.conn)
+        ended(b, now, &why, QHCP_E_TIMEOUT, why.words);
 }
 
 void talk_expire(struct backend *b, qhcp_nsec now)
 {
     struct session_lb_report r = {.what = 0};
-    int err = session_lb_expire(&b->session, now, &r);
+    int err = session_lb_expire(&b->link.session, now, &r);
 
     if (err == QHCP_E_TIMEOUT) {
         fell_silent(b, now);

@@ -307,7 +307,7 @@ static void a_connection_that_has_heard_its_most_is_replaced_without_a_verdict(v
     unsigned sessions = p->sessions;
 
     p->n_events = 0;
-    p->lb->backends[0]->conn->n_heard = QUIC_PACKETS_MAX - 5; /* the twin: not there yet */
+    p->lb->backends[0]->link.conn->n_heard = QUIC_PACKETS_MAX - 5; /* the twin: not there yet */
     pair_run(p, 300 * MSEC, NULL);
     assert_int_equal(p->sessions, sessions);
     pair_run(p, SEC, NULL);

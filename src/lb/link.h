@@ -1,0 +1,35 @@
+/* A connection to a server with the session on it: what begins and ends together.
+ *
+ * In flow quic's events; they go down to talk.c (bytes, datagrams) and ended.c (the end), or to
+ * lost.c where the connection is one that was given up.  A link has one end, link_end, whoever
+ * finds that it is over. */
+#ifndef QHCP_LB_LINK_H
+#define QHCP_LB_LINK_H
+
+#include "base/inbox.h"
+#include "base/time.h"
+#include "quic/quic.h"
+#include "session/lb.h"
+
+/* Embedded in struct backend, and in struct lost: a link that is lost moves there whole. */
+struct link {
+    struct quic_conn *conn; /* NULL: none */
+    struct session_lb session;
+    struct inbox inbox;    /* the beginning of a frame */
+    qhcp_nsec renew_at;    /* when the token is renewed; NSEC_NEVER without a session */
+    qhcp_nsec reverify_at; /* when its certificate is looked at again, by a new handshake */
+};
+
+extern const struct quic_handlers link_handlers;
+
+void link_init(struct link *l, const struct session_lb_config *config);
+
+/* Closes the connection, if it is open still, with this code (0 or QHCP_E_*) and words, which may
+ * be the session's own.  Nothing more is heard of it, and nothing is due any more; l is as
+ * link_init leaves it. */
+void link_end(struct link *l, int code, const char *words);
+
+/* quic_unreachable's callback: an ICMP error names this connection. */
+void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain);
+
+#endif
