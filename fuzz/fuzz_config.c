@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "cli/config.h"
 #include "cli/servers.h"
-#include "cli/value.h"
 
 #define TEXT_MAX 4096
 

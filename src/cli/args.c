@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/value.h"
 #include "cli/config.h"
-#include "cli/value.h"
 
 #define ARGS_KEY 0x1000 /* first key of our options without a letter */
 #define ARGS_DOC 700    /* longest text of one option in --help, defaults included */

@@ -9,7 +9,7 @@
 
 #include <cyaml/cyaml.h>
 
-#include "cli/value.h"
+#include "base/value.h"
 
 #define CONFIG_FILE_MAX (32u << 20) /* bytes: LIST_MAX servers with the longest names */
 #define CONFIG_SCALAR_MAX 4096      /* bytes of one value: a path (PATH_MAX) */

@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+#include "base/value.h"
 #include "cli/intent.h"
 #include "cli/log.h"
 #include "cli/report.h"
-#include "cli/text.h"
-#include "cli/value.h"
 #include "loop/loop.h"
 #include "state/state.h"
 #include "wire/registry.h"

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "cli/text.h"
+#include "base/text.h"
 
 #include <qhcp/types.h>
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/value.h"
 #include "cli/cli.h"
-#include "cli/value.h"
 #include "state/keys.h"
 
 #define KEYS_WORDS 4096

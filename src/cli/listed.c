@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/value.h"
+#include "base/value.h"
 #include "fleet/fleet.h"
 
 #define BLANKS " \t"

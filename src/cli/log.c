@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/clock.h"
 #include "cli/output.h"
-#include "cli/text.h"
 
 #define LOG_LINE 1024 /* bytes of a message; longer ones are cut */
 

@@ -8,9 +8,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/value.h"
 #include "cli/cli.h"
 #include "cli/options_doc.h"
-#include "cli/value.h"
 #include "cli/version.h"
 
 #ifndef __has_feature /* clang's */

@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/value.h"
 #include "check/spec.h"
 #include "cli/check_rules.h"
 #include "cli/forward_config.h"
 #include "cli/report.h"
 #include "cli/route.h"
 #include "cli/servers.h"
-#include "cli/value.h"
 #include "metrics/threshold.h"
 
 static const struct options_row rows[] = {

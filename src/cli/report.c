@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/value.h"
+#include "base/value.h"
 #include "wire/registry.h"
 
 #define DIGITS 15 /* of a value, with those behind the point */

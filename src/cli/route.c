@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/value.h"
+#include "base/value.h"
 
 #define WORDS 400
 

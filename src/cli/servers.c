@@ -7,8 +7,8 @@
 
 #include <uthash.h>
 
+#include "base/value.h"
 #include "cli/listed.h"
-#include "cli/value.h"
 
 struct seen {
     UT_hash_handle hh;

@@ -1,5 +1,5 @@
 /* The line of `qhcp check`, its exit status, and the rules that sharpen both. */
-#include "cli_test.h"
+#include "../words.h"
 
 #include "cli/check_rules.h"
 #include "fleet.h"

@@ -1,5 +1,5 @@
 /* Options and the configuration file: what is taken, what is refused, and in which words. */
-#include "cli_test.h"
+#include "../words.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>

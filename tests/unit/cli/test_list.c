@@ -1,5 +1,5 @@
 /* Lists: commas, files, and the list of servers as a whole. */
-#include "cli_test.h"
+#include "../words.h"
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* Output that never waits: pipes, sockets and files that nobody reads, or that go away. */
-#include "cli_test.h"
+#include "../words.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* What people and programs see of the fleet. */
-#include "cli_test.h"
+#include "../words.h"
 
 #include <jansson.h>
 

@@ -1,7 +1,7 @@
 /* Durations, counts and switches: each refusal beside a twin that is accepted. */
-#include "cli_test.h"
+#include "../words.h"
 
-#include "cli/value.h"
+#include "base/value.h"
 
 #define SECOND NSEC_PER_SEC
 

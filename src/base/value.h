@@ -2,8 +2,8 @@
  *
  * Text in, a number or words for the user out.  Pure: no files, no clock, no heap.  Every refusal
  * quotes the bad value and says what is allowed. */
-#ifndef QHCP_CLI_VALUE_H
-#define QHCP_CLI_VALUE_H
+#ifndef QHCP_BASE_VALUE_H
+#define QHCP_BASE_VALUE_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* A text that grows: one line of output is put together in it, then handed on whole. */
-#ifndef QHCP_CLI_TEXT_H
-#define QHCP_CLI_TEXT_H
+#ifndef QHCP_BASE_TEXT_H
+#define QHCP_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cli/text.h"
+#include "base/text.h"
 
 static const struct {
     const char *given, *plain;

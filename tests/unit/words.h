@@ -1,6 +1,6 @@
-/* What every test of src/cli includes first. */
-#ifndef QHCP_TESTS_CLI_TEST_H
-#define QHCP_TESTS_CLI_TEST_H
+/* What a test of words includes first. */
+#ifndef QHCP_TESTS_WORDS_H
+#define QHCP_TESTS_WORDS_H
 
 #include <setjmp.h>
 #include <stdarg.h>

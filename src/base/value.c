@@ -1,4 +1,4 @@
-#include "cli/value.h"
+#include "base/value.h"
 
 #include <stdio.h>
 #include <string.h>
