@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/utf8.h"
 #include "lb/internal.h"
-#include "wire/utf8.h"
 
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
 {

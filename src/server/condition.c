@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "server/internal.h"
-#include "wire/utf8.h"
 
 static_assert(QHCP_CHECKS == LIMIT_CHECKS, "the public header repeats the limit");
 /* "The worst" is the greatest number. */

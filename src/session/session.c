@@ -1,8 +1,8 @@
 /* What both machines share: the search for a row, the names of events, words made safe to send. */
 #include "session/session.h"
 
+#include "base/utf8.h"
 #include "session/tables.h"
-#include "wire/utf8.h"
 
 const struct session_row *session_find(const struct session_row *table, size_t n, unsigned state,
                                        unsigned event)

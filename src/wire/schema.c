@@ -6,8 +6,8 @@
 #include <qhcp/types.h>
 
 #include "base/cursor.h"
+#include "base/utf8.h"
 #include "wire/registry.h"
-#include "wire/utf8.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NUMBER_MAX CURSOR_VARINT_MAX

@@ -4,8 +4,8 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "wire/registry.h"
-#include "wire/utf8.h"
 
 static void registered_metrics_are_found_both_ways(void **state)
 {

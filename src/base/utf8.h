@@ -1,7 +1,7 @@
 /* Text that came from elsewhere and will be printed: UTF-8 (RFC 3629) without control characters.
  */
-#ifndef QHCP_WIRE_UTF8_H
-#define QHCP_WIRE_UTF8_H
+#ifndef QHCP_BASE_UTF8_H
+#define QHCP_BASE_UTF8_H
 
 #include "base/slice.h"
 

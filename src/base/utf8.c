@@ -1,4 +1,4 @@
-#include "wire/utf8.h"
+#include "base/utf8.h"
 
 /* Characters that show as nothing and change how what stands around them is read: the marks of
  * bidirectional text (Boucher and Anderson 2021), and separators of lines. */
