@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "cli/log.h"
+#include "base/os/log.h"
 
 #define RESERVED 256  /* descriptors for everything else: sockets, probes of data ports, files */
 #define SMALL 4       /* where there are few in all, a part of them */

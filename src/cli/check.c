@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os/clock.h"
+#include "base/os/log.h"
 #include "base/value.h"
 #include "cli/check_rules.h"
 #include "cli/cli.h"
-#include "cli/clock.h"
 #include "cli/listen.h"
-#include "cli/log.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os/log.h"
 #include "check/check.h"
-#include "cli/log.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
 #include "wire/registry.h"

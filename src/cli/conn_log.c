@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "base/address.h"
+#include "base/os/log.h"
 #include "base/time.h"
-#include "cli/log.h"
 
 static double ms(qhcp_nsec t)
 {

@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os/log.h"
 #include "base/text.h"
 #include "base/value.h"
 #include "cli/intent.h"
-#include "cli/log.h"
 #include "cli/report.h"
 #include "loop/loop.h"
 #include "state/state.h"

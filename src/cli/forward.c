@@ -10,12 +10,12 @@
 
 #include "balance/balance.h"
 #include "base/address.h"
+#include "base/os/log.h"
 #include "check/ports.h"
 #include "cli/conn_log.h"
 #include "cli/forward_config.h"
 #include "cli/handover.h"
 #include "cli/inherit.h"
-#include "cli/log.h"
 #include "cli/removed.h"
 #include "cli/reported.h"
 #include "cli/route.h"

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cli/log.h"
+#include "base/os/log.h"
 #include "loop/loop.h"
 #include "state/state.h"
 

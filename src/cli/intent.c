@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/os/log.h"
 #include "cli/left.h"
-#include "cli/log.h"
 
 #define PATH 160 /* a socket's name has 108 bytes at most */
 #define INTENT_MAX 4096

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/os/log.h"
 #include "cli/inherit.h"
 #include "cli/left.h"
-#include "cli/log.h"
 
 #define KNOWN_RENEW NSEC_PER_SEC
 #define KNOWN_MAX (16 << 20) /* bytes: 50,000 servers have a quarter of it */

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/os/clock.h"
+#include "base/os/log.h"
 #include "cli/cli.h"
-#include "cli/clock.h"
 #include "cli/forward.h"
 #include "cli/handover.h"
 #include "cli/listen.h"
-#include "cli/log.h"
 #include "cli/probes.h"
 #include "cli/service.h"
 #include "cli/status.h"

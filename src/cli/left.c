@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/log.h"
+#include "base/os/log.h"
 #include "state/state.h"
 
 #include <qhcp/error.h>

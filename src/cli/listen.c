@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
-#include "cli/log.h"
+#include "base/os/log.h"
 
 #define FLOODS_APART (60 * NSEC_PER_SEC) /* lines about a flood of strangers */
 

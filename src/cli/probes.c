@@ -8,10 +8,10 @@
 #include <uthash.h>
 
 #include "base/address.h"
+#include "base/os/log.h"
 #include "check/ports.h"
 #include "check/spec.h"
 #include "cli/listed.h"
-#include "cli/log.h"
 #include "cli/servers.h"
 #include "loop/loop.h"
 

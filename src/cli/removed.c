@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/address.h"
-#include "cli/log.h"
+#include "base/os/log.h"
 #include "proxy/proxy.h"
 
 struct removed {

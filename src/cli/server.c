@@ -10,13 +10,13 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/os/clock.h"
+#include "base/os/log.h"
 #include "cli/checks.h"
 #include "cli/cli.h"
-#include "cli/clock.h"
 #include "cli/control_socket.h"
 #include "cli/intent.h"
 #include "cli/listen.h"
-#include "cli/log.h"
 #include "cli/report.h"
 #include "cli/servers.h"
 #include "cli/service.h"

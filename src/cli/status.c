@@ -5,8 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/clock.h"
-#include "cli/log.h"
+#include "base/os/clock.h"
+#include "base/os/log.h"
 #include "cli/status_human.h"
 #include "cli/status_json.h"
 

@@ -6,9 +6,9 @@
 #ifndef QHCP_CLI_STATUS_H
 #define QHCP_CLI_STATUS_H
 
+#include "base/os/output.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "cli/output.h"
 
 #include <qhcp/lb.h>
 

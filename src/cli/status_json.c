@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/address.h"
-#include "cli/clock.h"
+#include "base/os/clock.h"
 #include "proxy/proxy.h"
 #include "wire/registry.h"
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "cli/log.h"
+#include "base/os/log.h"
 #include "proxy/proxy.h"
 
 #include <qhcp/lb.h>

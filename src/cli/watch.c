@@ -6,9 +6,9 @@
 
 #include <uthash.h>
 
+#include "base/os/log.h"
 #include "cli/forward.h"
 #include "cli/listed.h"
-#include "cli/log.h"
 #include "cli/probes.h"
 #include "cli/servers.h"
 #include "loop/loop.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "metrics/file.h"
+#include "base/os/file.h"
 
 void cgroup_membership_init(struct cgroup_membership *m, const struct metrics_root *root)
 {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/os/file.h"
 #include "metrics/cpu_limit.h"
-#include "metrics/file.h"
 #include "metrics/providers.h"
 #include "wire/registry.h"
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "metrics/file.h"
+#include "base/os/file.h"
 
 static bool read_max(int fd, double *ret)
 {

@@ -1,7 +1,7 @@
 /* load_average_1m: the machine's, from /proc/loadavg, in thousandths.  There is none per cgroup. */
 #include <stdlib.h>
 
-#include "metrics/file.h"
+#include "base/os/file.h"
 #include "metrics/providers.h"
 
 struct load {

@@ -6,8 +6,8 @@
  * Without a limit below the machine's memory: the machine's, MemTotal less MemAvailable. */
 #include <stdlib.h>
 
+#include "base/os/file.h"
 #include "metrics/cgroup.h"
-#include "metrics/file.h"
 #include "metrics/providers.h"
 #include "wire/registry.h"
 

@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "cli/clock.h"
+#include "base/os/clock.h"
 #include "cli/status_human.h"
 #include "cli/status_json.h"
 #include "fleet.h"

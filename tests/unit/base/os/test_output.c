@@ -1,5 +1,5 @@
 /* Output that never waits: pipes, sockets and files that nobody reads, or that go away. */
-#include "../words.h"
+#include "../../words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,10 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cli/log.h"
-#include "cli/output.h"
+#include "base/os/log.h"
+#include "base/os/output.h"
 #include "cli/status.h"
-#include "fleet.h"
+#include "../../cli/fleet.h"
 
 #define BOUND 100000
 

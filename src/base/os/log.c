@@ -1,4 +1,4 @@
-#include "cli/log.h"
+#include "base/os/log.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os/clock.h"
+#include "base/os/output.h"
 #include "base/text.h"
-#include "cli/clock.h"
-#include "cli/output.h"
 
 #define LOG_LINE 1024 /* bytes of a message; longer ones are cut */
 

@@ -1,6 +1,6 @@
 /* The wall clock, for people and for tokens; everything that waits uses the monotonic one. */
-#ifndef QHCP_CLI_CLOCK_H
-#define QHCP_CLI_CLOCK_H
+#ifndef QHCP_BASE_OS_CLOCK_H
+#define QHCP_BASE_OS_CLOCK_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "cli/clock.h"
+#include "base/os/clock.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "metrics/file.h"
+#include "base/os/file.h"
 
 #include <fcntl.h>
 #include <stdio.h>

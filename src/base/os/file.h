@@ -1,7 +1,7 @@
 /* Small files of the kernel's: opened once, read again and again with pread(2) into a buffer on the
  * stack, numbers taken out strictly.  Nothing here allocates. */
-#ifndef QHCP_METRICS_FILE_H
-#define QHCP_METRICS_FILE_H
+#ifndef QHCP_BASE_OS_FILE_H
+#define QHCP_BASE_OS_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

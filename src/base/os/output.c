@@ -1,4 +1,4 @@
-#include "cli/output.h"
+#include "base/os/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

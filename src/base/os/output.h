@@ -5,8 +5,8 @@
  * descriptor's own file description is shared with the shell and others, so O_NONBLOCK is not set
  * on it: pipes and terminals are opened once more, sockets are sent to without waiting, and where
  * neither works a poll(2) goes before each small write.  SIGPIPE must be ignored by the process. */
-#ifndef QHCP_CLI_OUTPUT_H
-#define QHCP_CLI_OUTPUT_H
+#ifndef QHCP_BASE_OS_OUTPUT_H
+#define QHCP_BASE_OS_OUTPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

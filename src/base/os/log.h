@@ -3,8 +3,8 @@
  * Never waits: a line that standard error does not take at once is dropped, and the count is told
  * with the next line that gets through.  Under the journal (JOURNAL_STREAM names our standard
  * error) lines get its priority prefix and no time.  Process-wide, like standard error itself. */
-#ifndef QHCP_CLI_LOG_H
-#define QHCP_CLI_LOG_H
+#ifndef QHCP_BASE_OS_LOG_H
+#define QHCP_BASE_OS_LOG_H
 
 #include <qhcp/lb.h> /* enum qhcp_log_level */
 
