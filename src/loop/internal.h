@@ -4,7 +4,7 @@
 #define QHCP_LOOP_INTERNAL_H
 
 #include "loop/loop.h"
-#include "quic/udp.h"
+#include "loop/udp.h"
 
 #define LOOP_BOUND 2 /* sockets of loop_bind, one per address family */
 #define LOOP_EXTRA 6 /* ports that the core asks for besides */

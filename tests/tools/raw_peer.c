@@ -28,9 +28,9 @@
 
 #include "auth/auth.h"
 #include "base/address.h"
+#include "loop/udp.h"
 #include "quic/internal.h"
 #include "quic/quic.h"
-#include "quic/udp.h"
 #include "state/state.h"
 #include "wire/wire.h"
 

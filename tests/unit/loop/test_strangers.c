@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "loop/loop.h"
-#include "quic/udp.h"
+#include "loop/udp.h"
 
 #define STRANGERS 64
 #define ENDLESS 1280               /* as much as would take SPAN's greater part */

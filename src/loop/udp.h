@@ -1,6 +1,6 @@
 /* UDP sockets in batches: recvmmsg, sendmmsg, the error queue.  Linux only. */
-#ifndef QHCP_QUIC_UDP_H
-#define QHCP_QUIC_UDP_H
+#ifndef QHCP_LOOP_UDP_H
+#define QHCP_LOOP_UDP_H
 
 #include <stdbool.h>
 

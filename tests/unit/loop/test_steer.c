@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/address.h"
-#include "quic/udp.h"
+#include "loop/udp.h"
 
 #include <qhcp/error.h>
 

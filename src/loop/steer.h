@@ -1,6 +1,6 @@
 /* Which of two sockets at one address gets a datagram: a program for the kernel (classic BPF). */
-#ifndef QHCP_QUIC_STEER_H
-#define QHCP_QUIC_STEER_H
+#ifndef QHCP_LOOP_STEER_H
+#define QHCP_LOOP_STEER_H
 
 #include <qhcp/types.h>
 

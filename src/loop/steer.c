@@ -1,4 +1,4 @@
-#include "quic/steer.h"
+#include "loop/steer.h"
 
 #include <linux/filter.h>
 #include <sys/socket.h>

@@ -11,7 +11,7 @@
  * refuse every packet of a handshake for ten minutes.  PMTUDISC_PROBE sets DF and sends whatever
  * the kernel remembers of the path; no packet of ours is larger than 1,200 bytes, below which a
  * claim is to be ignored (RFC 9000, 14.2.1).  Only the MTU of our own interface still counts. */
-#include "quic/udp.h"
+#include "loop/udp.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
-#include "quic/steer.h"
+#include "loop/steer.h"
 
 #include <qhcp/error.h>
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/address.h"
-#include "quic/udp.h"
+#include "loop/udp.h"
 
 #include <qhcp/error.h>
 
