@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/report.h"
+#include "metrics/report.h"
 #include "wire/registry.h"
 
 #include <qhcp/error.h>

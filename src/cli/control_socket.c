@@ -12,8 +12,8 @@
 #include "base/text.h"
 #include "base/value.h"
 #include "cli/intent.h"
-#include "cli/report.h"
 #include "loop/loop.h"
+#include "metrics/report.h"
 #include "state/state.h"
 #include "wire/registry.h"
 

@@ -11,9 +11,9 @@
 #include "check/spec.h"
 #include "cli/check_rules.h"
 #include "cli/forward_config.h"
-#include "cli/report.h"
 #include "cli/route.h"
 #include "cli/servers.h"
+#include "metrics/report.h"
 #include "metrics/threshold.h"
 
 static const struct options_row rows[] = {

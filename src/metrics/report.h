@@ -1,6 +1,6 @@
 /* "NAME=VALUE": an application's own metric, as people write it. */
-#ifndef QHCP_CLI_REPORT_H
-#define QHCP_CLI_REPORT_H
+#ifndef QHCP_METRICS_REPORT_H
+#define QHCP_METRICS_REPORT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "cli/report.h"
+#include "metrics/report.h"
 
 #include <stdio.h>
 #include <string.h>
