@@ -2,7 +2,7 @@
 #ifndef QHCP_CLI_CAPACITY_H
 #define QHCP_CLI_CAPACITY_H
 
-#include "cli/options.h"
+#include "conf/options.h"
 
 struct capacity {
     size_t connections; /* at once */

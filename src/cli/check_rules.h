@@ -7,7 +7,7 @@
 #define QHCP_CLI_CHECK_RULES_H
 
 #include "cli/check_line.h"
-#include "cli/list.h"
+#include "conf/list.h"
 #include "metrics/threshold.h"
 
 struct check_rules {

@@ -2,7 +2,7 @@
 #ifndef QHCP_CLI_CHECKS_H
 #define QHCP_CLI_CHECKS_H
 
-#include "cli/options.h"
+#include "conf/options.h"
 
 /* So long a starting server is silent, rather than not serving, for want of first results. */
 #define CHECKS_PATIENCE (250 * NSEC_PER_MSEC)

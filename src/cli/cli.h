@@ -3,7 +3,7 @@
 #ifndef QHCP_CLI_CLI_H
 #define QHCP_CLI_CLI_H
 
-#include "cli/args.h"
+#include "conf/args.h"
 
 enum cli_status {
     CLI_OK = 0,

@@ -6,8 +6,8 @@
 
 #include "base/slots.h"
 #include "cli/known.h"
-#include "cli/options.h"
 #include "cli/turned_away.h"
+#include "conf/options.h"
 #include "proxy/proxy.h"
 
 #include <qhcp/lb.h>

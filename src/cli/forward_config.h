@@ -2,7 +2,7 @@
 #ifndef QHCP_CLI_FORWARD_CONFIG_H
 #define QHCP_CLI_FORWARD_CONFIG_H
 
-#include "cli/options.h"
+#include "conf/options.h"
 
 /* Callbacks are the caller's to add.  The options were checked. */
 struct proxy_config forward_config(const struct options *o);

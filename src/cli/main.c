@@ -10,8 +10,8 @@
 
 #include "base/value.h"
 #include "cli/cli.h"
-#include "cli/options_doc.h"
 #include "cli/version.h"
+#include "conf/options_doc.h"
 
 #ifndef __has_feature /* clang's */
 #define __has_feature(x) 0

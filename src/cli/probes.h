@@ -4,7 +4,7 @@
 #define QHCP_CLI_PROBES_H
 
 #include "base/slots.h"
-#include "cli/options.h"
+#include "conf/options.h"
 
 #include <qhcp/lb.h>
 

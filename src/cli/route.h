@@ -4,8 +4,8 @@
 #ifndef QHCP_CLI_ROUTE_H
 #define QHCP_CLI_ROUTE_H
 
-#include "cli/list.h"
 #include "cli/listed.h"
+#include "conf/list.h"
 
 #include <qhcp/lb.h>
 

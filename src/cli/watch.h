@@ -2,7 +2,7 @@
 #ifndef QHCP_CLI_WATCH_H
 #define QHCP_CLI_WATCH_H
 
-#include "cli/list.h"
+#include "conf/list.h"
 
 struct forward;
 struct loop;

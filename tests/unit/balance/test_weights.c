@@ -2,7 +2,7 @@
  * fleet changes. */
 #include "table.h"
 
-#include "cli/options.h"
+#include "conf/options.h"
 
 #include <math.h>
 

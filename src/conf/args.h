@@ -1,9 +1,9 @@
 /* The command line of a subcommand: argp, with the table of options behind it; then the
  * configuration file where --config names one; then what options_check wants. */
-#ifndef QHCP_CLI_ARGS_H
-#define QHCP_CLI_ARGS_H
+#ifndef QHCP_CONF_ARGS_H
+#define QHCP_CONF_ARGS_H
 
-#include "cli/options.h"
+#include "conf/options.h"
 
 struct args_spec {
     enum options_command command;

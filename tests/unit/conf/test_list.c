@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
-#include "cli/list.h"
 #include "cli/servers.h"
+#include "conf/list.h"
 
 static char words[900];
 

@@ -1,4 +1,4 @@
-#include "cli/list.h"
+#include "conf/list.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /* The tables of options and of metrics, as parts of a manual page (mdoc). */
-#ifndef QHCP_CLI_OPTIONS_DOC_H
-#define QHCP_CLI_OPTIONS_DOC_H
+#ifndef QHCP_CONF_OPTIONS_DOC_H
+#define QHCP_CONF_OPTIONS_DOC_H
 
 #include <stdio.h>
 
-#include "cli/options.h"
+#include "conf/options.h"
 
 /* "lb", "server", "check"; false: no such command. */
 bool options_doc_command(const char *name, enum options_command *ret);

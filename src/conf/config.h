@@ -7,10 +7,10 @@
  *
  * libcyaml holds the file to the schema that is made from the table of options; an unknown key, a
  * key that stands twice, an alias, a second document are refused with file and line. */
-#ifndef QHCP_CLI_CONFIG_H
-#define QHCP_CLI_CONFIG_H
+#ifndef QHCP_CONF_CONFIG_H
+#define QHCP_CONF_CONFIG_H
 
-#include "cli/options.h"
+#include "conf/options.h"
 
 /* Fills *ret (made by options_init, nothing set yet) from n bytes of YAML; name is the file's, for
  * words.  On failure ret may have some options set: deinit it.  QHCP_E_PARSE, QHCP_E_ARG, ... */

@@ -1,4 +1,4 @@
-#include "cli/options_doc.h"
+#include "conf/options_doc.h"
 
 #include <string.h>
 

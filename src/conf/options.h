@@ -4,15 +4,15 @@
  * (config.c, same names), --help and the manual pages (options_doc.c) are made from it.  Values
  * come in as text, with their origin; they are checked here, and nothing else in src/cli parses
  * one. */
-#ifndef QHCP_CLI_OPTIONS_H
-#define QHCP_CLI_OPTIONS_H
+#ifndef QHCP_CONF_OPTIONS_H
+#define QHCP_CONF_OPTIONS_H
 
 #include <stdbool.h>
 
 #include "balance/algorithms.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "cli/list.h"
+#include "conf/list.h"
 #include "proxy/proxy.h"
 
 enum options_command {

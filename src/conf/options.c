@@ -1,4 +1,4 @@
-#include "cli/options.h"
+#include "conf/options.h"
 
 #include <errno.h>
 #include <stdio.h>

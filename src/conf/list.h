@@ -1,7 +1,7 @@
 /* Lists of strings: comma-separated on the command line, or "@FILE" with one entry per line ('#'
  * begins a comment; "@-" is standard input), since ten thousand servers do not fit an argument. */
-#ifndef QHCP_CLI_LIST_H
-#define QHCP_CLI_LIST_H
+#ifndef QHCP_CONF_LIST_H
+#define QHCP_CONF_LIST_H
 
 #include <stddef.h>
 

@@ -5,8 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/args.h"
-#include "cli/config.h"
+#include "conf/args.h"
+#include "conf/config.h"
 
 static char words[900];
 static struct options o;

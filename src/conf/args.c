@@ -1,4 +1,4 @@
-#include "cli/args.h"
+#include "conf/args.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/value.h"
-#include "cli/config.h"
+#include "conf/config.h"
 
 #define ARGS_KEY 0x1000 /* first key of our options without a letter */
 #define ARGS_DOC 700    /* longest text of one option in --help, defaults included */
