@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/value.h"
-#include "cli/servers.h"
 #include "conf/config.h"
+#include "sources/servers.h"
 
 #define TEXT_MAX 4096
 

@@ -19,9 +19,9 @@
 #include "cli/removed.h"
 #include "cli/reported.h"
 #include "cli/route.h"
-#include "cli/servers.h"
 #include "fleet/fleet.h"
 #include "loop/loop.h"
+#include "sources/servers.h"
 
 #define FORWARD_WORDS 400
 #define REFRESH NSEC_PER_SEC          /* from table to table, when nothing happens */

@@ -4,7 +4,7 @@
 
 #include "balance/balance.h"
 #include "cli/capacity.h"
-#include "cli/servers.h"
+#include "sources/servers.h"
 
 #define WHY 300
 

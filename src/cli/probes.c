@@ -11,9 +11,9 @@
 #include "base/os/log.h"
 #include "check/ports.h"
 #include "check/spec.h"
-#include "cli/listed.h"
-#include "cli/servers.h"
 #include "loop/loop.h"
+#include "sources/listed.h"
+#include "sources/servers.h"
 
 #define PROBES_WHY 400
 

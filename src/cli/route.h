@@ -4,8 +4,8 @@
 #ifndef QHCP_CLI_ROUTE_H
 #define QHCP_CLI_ROUTE_H
 
-#include "cli/listed.h"
 #include "conf/list.h"
+#include "sources/listed.h"
 
 #include <qhcp/lb.h>
 

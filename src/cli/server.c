@@ -17,10 +17,10 @@
 #include "cli/control_socket.h"
 #include "cli/intent.h"
 #include "cli/listen.h"
-#include "cli/servers.h"
 #include "cli/service.h"
 #include "loop/loop.h"
 #include "metrics/report.h"
+#include "sources/servers.h"
 
 #include <qhcp/server.h>
 

@@ -8,11 +8,11 @@
 
 #include "base/os/log.h"
 #include "cli/forward.h"
-#include "cli/listed.h"
 #include "cli/probes.h"
-#include "cli/servers.h"
 #include "loop/loop.h"
 #include "loop/route.h"
+#include "sources/listed.h"
+#include "sources/servers.h"
 
 int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t words_cap)
 {

@@ -12,9 +12,9 @@
 #include "cli/check_rules.h"
 #include "cli/forward_config.h"
 #include "cli/route.h"
-#include "cli/servers.h"
 #include "metrics/report.h"
 #include "metrics/threshold.h"
+#include "sources/servers.h"
 
 static const struct options_row rows[] = {
 #define OPTIONS_ROW(id_, name_, kind_, commands_, arg_, def_, min_, max_, live_, doc_)             \

@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
-#include "cli/servers.h"
 #include "conf/list.h"
+#include "sources/servers.h"
 
 static char words[900];
 

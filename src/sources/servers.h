@@ -1,7 +1,7 @@
 /* The list of servers as a whole, and addresses to listen on.  (One server's address is
  * base/address.h's.) */
-#ifndef QHCP_CLI_SERVERS_H
-#define QHCP_CLI_SERVERS_H
+#ifndef QHCP_SOURCES_SERVERS_H
+#define QHCP_SOURCES_SERVERS_H
 
 #include "base/address.h"
 

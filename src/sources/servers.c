@@ -1,4 +1,4 @@
-#include "cli/servers.h"
+#include "sources/servers.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <uthash.h>
 
 #include "base/value.h"
-#include "cli/listed.h"
+#include "sources/listed.h"
 
 struct seen {
     UT_hash_handle hh;

@@ -1,7 +1,7 @@
 /* One server of --servers: its address, and what the operator says of it, as words of KEY=VALUE
  * behind the address: "10.0.0.1:4243 weight=2 priority=1 service=tcp:8080". */
-#ifndef QHCP_CLI_LISTED_H
-#define QHCP_CLI_LISTED_H
+#ifndef QHCP_SOURCES_LISTED_H
+#define QHCP_SOURCES_LISTED_H
 
 #include "base/address.h"
 

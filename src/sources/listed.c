@@ -1,4 +1,4 @@
-#include "cli/listed.h"
+#include "sources/listed.h"
 
 #include <stdio.h>
 #include <string.h>
