@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "cli/check_rules.h"
-#include "cli/status_human.h"
-#include "cli/status_json.h"
+#include "status/status_human.h"
+#include "status/status_json.h"
 
 enum check_line_status check_line_verdict(const struct qhcp_view *view, bool alive)
 {

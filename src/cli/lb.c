@@ -19,12 +19,12 @@
 #include "cli/listen.h"
 #include "cli/probes.h"
 #include "cli/service.h"
-#include "cli/status.h"
 #include "cli/watch.h"
 #include "cli/watched.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
 #include "loop/route.h"
+#include "status/status.h"
 
 #include <qhcp/lb.h>
 

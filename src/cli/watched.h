@@ -3,7 +3,7 @@
 #ifndef QHCP_CLI_WATCHED_H
 #define QHCP_CLI_WATCHED_H
 
-#include "cli/status.h"
+#include "status/status.h"
 
 struct forward;
 struct qhcp_lb;

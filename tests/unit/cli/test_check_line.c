@@ -1,8 +1,8 @@
 /* The line of `qhcp check`, its exit status, and the rules that sharpen both. */
 #include "../words.h"
 
+#include "../status/fleet.h"
 #include "cli/check_rules.h"
-#include "fleet.h"
 
 #include <qhcp/error.h>
 

@@ -7,10 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../status/fleet.h"
 #include "base/os/log.h"
 #include "base/os/output.h"
-#include "cli/status.h"
-#include "../../cli/fleet.h"
+#include "status/status.h"
 
 #define BOUND 100000
 

@@ -1,4 +1,4 @@
-#include "cli/status_json.h"
+#include "status/status_json.h"
 
 #include <stdlib.h>
 

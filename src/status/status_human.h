@@ -1,9 +1,9 @@
 /* The status for people: a table that stays readable with 3 and with 300 servers, and one line for
  * each event. */
-#ifndef QHCP_CLI_STATUS_HUMAN_H
-#define QHCP_CLI_STATUS_HUMAN_H
+#ifndef QHCP_STATUS_STATUS_HUMAN_H
+#define QHCP_STATUS_STATUS_HUMAN_H
 
-#include "cli/status.h"
+#include "status/status.h"
 
 struct status_human_page {
     const char *time; /* before the summary */

@@ -1,4 +1,4 @@
-#include "cli/status_human.h"
+#include "status/status_human.h"
 
 #include <stdio.h>
 #include <string.h>

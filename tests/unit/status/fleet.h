@@ -1,8 +1,8 @@
 /* A fleet to show: servers made up by the tests. */
-#ifndef QHCP_TESTS_CLI_FLEET_H
-#define QHCP_TESTS_CLI_FLEET_H
+#ifndef QHCP_TESTS_STATUS_FLEET_H
+#define QHCP_TESTS_STATUS_FLEET_H
 
-#include "cli/status.h"
+#include "status/status.h"
 
 struct fake {
     size_t n;

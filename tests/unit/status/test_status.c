@@ -4,9 +4,9 @@
 #include <jansson.h>
 
 #include "base/os/clock.h"
-#include "cli/status_human.h"
-#include "cli/status_json.h"
 #include "fleet.h"
+#include "status/status_human.h"
+#include "status/status_json.h"
 
 static struct fake fake;
 static struct text text;

@@ -1,4 +1,4 @@
-#include "cli/status.h"
+#include "status/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,8 +7,8 @@
 
 #include "base/os/clock.h"
 #include "base/os/log.h"
-#include "cli/status_human.h"
-#include "cli/status_json.h"
+#include "status/status_human.h"
+#include "status/status_json.h"
 
 #define STATUS_SOON (100 * NSEC_PER_MSEC) /* events this close share one summary */
 #define STATUS_ROWS 40                    /* off the terminal: a page */

@@ -3,8 +3,8 @@
  * A status at every interval, an event the moment a state changes, into an output that never waits.
  * On a terminal the table is repainted in place and events scroll by above it; elsewhere tables and
  * events follow each other. */
-#ifndef QHCP_CLI_STATUS_H
-#define QHCP_CLI_STATUS_H
+#ifndef QHCP_STATUS_STATUS_H
+#define QHCP_STATUS_STATUS_H
 
 #include "base/os/output.h"
 #include "base/text.h"

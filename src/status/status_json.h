@@ -1,10 +1,10 @@
 /* The status as JSON lines (RFC 8259, one object a line). */
-#ifndef QHCP_CLI_STATUS_JSON_H
-#define QHCP_CLI_STATUS_JSON_H
+#ifndef QHCP_STATUS_STATUS_JSON_H
+#define QHCP_STATUS_STATUS_JSON_H
 
 #include <stdint.h>
 
-#include "cli/status.h"
+#include "status/status.h"
 
 /* {"type":"status",...}\n; ms: wall clock, milliseconds since 1970. */
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t ms);
