@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/os/log.h"
-#include "cli/left.h"
+#include "state/left.h"
 
 #define PATH 160 /* a socket's name has 108 bytes at most */
 #define INTENT_MAX 4096
@@ -52,11 +52,13 @@ void intent_keep(const char *socket, enum qhcp_status status, const char *reason
 
 bool intent_take(const char *socket, enum qhcp_status *ret, char *reason)
 {
-    char path[PATH], *text;
+    char path[PATH], words[300], *text;
     bool found = false;
 
     make_path(socket, path);
-    text = left_read(path, INTENT_MAX);
+    text = left_read(path, INTENT_MAX, words, sizeof words);
+    if (words[0] != '\0')
+        log_say(QHCP_LOG_WARNING, "what the last process left is not used: %s", words);
     for (size_t i = 0; text && i < sizeof names / sizeof names[0] && !found; i++) {
         size_t n = strlen(names[i].name);
 

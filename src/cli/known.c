@@ -10,7 +10,7 @@
 
 #include "base/os/log.h"
 #include "cli/inherit.h"
-#include "cli/left.h"
+#include "state/left.h"
 
 #define KNOWN_RENEW NSEC_PER_SEC
 #define KNOWN_MAX (16 << 20) /* bytes: 50,000 servers have a quarter of it */
@@ -50,7 +50,13 @@ static bool is_fresh(const char *path)
 
 char *known_take(const struct known *k)
 {
-    return k->path[0] != '\0' && is_fresh(k->path) ? left_read(k->path, KNOWN_MAX) : NULL;
+    char words[300] = "", *text = NULL;
+
+    if (k->path[0] != '\0' && is_fresh(k->path))
+        text = left_read(k->path, KNOWN_MAX, words, sizeof words);
+    if (words[0] != '\0')
+        log_say(QHCP_LOG_WARNING, "what the last process left is not used: %s", words);
+    return text;
 }
 
 /* From malloc; NULL: out of memory. */

@@ -1,4 +1,4 @@
-#include "cli/left.h"
+#include "state/left.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/os/log.h"
 #include "state/state.h"
 
 #include <qhcp/error.h>
@@ -49,14 +48,12 @@ int left_write(const char *path, const char *text)
     return QHCP_E_IO;
 }
 
-char *left_read(const char *path, size_t max)
+char *left_read(const char *path, size_t max, char *words, size_t words_cap)
 {
-    char words[300], *text;
-    int r = state_read_file(path, true, max, &text, NULL, words, sizeof words);
+    char *text;
+    int r = state_read_file(path, true, max, &text, NULL, words, words_cap);
 
-    if (r == 0)
-        return text;
-    if (r != QHCP_E_NOT_FOUND)
-        log_say(QHCP_LOG_WARNING, "what the last process left is not used: %s", words);
-    return NULL;
+    if ((r == 0 || r == QHCP_E_NOT_FOUND) && words_cap > 0)
+        words[0] = '\0';
+    return r == 0 ? text : NULL;
 }

@@ -1,15 +1,15 @@
 /* A file of the state directory that one process leaves for the next: written whole beside its name
  * and renamed, private, and not forced onto the disk.  It is to survive the process, not the
  * machine; the thread that answers checks cannot wait for a disk. */
-#ifndef QHCP_CLI_LEFT_H
-#define QHCP_CLI_LEFT_H
+#ifndef QHCP_STATE_LEFT_H
+#define QHCP_STATE_LEFT_H
 
 #include <stddef.h>
 
 /* 0, or QHCP_E_IO with errno. */
 int left_write(const char *path, const char *text);
-/* free() it; NULL: there is none.  One that cannot be read, or that others can, is told in the log.
- */
-char *left_read(const char *path, size_t max);
+/* free() it; NULL: there is none, or it cannot be read or others can read it: then words say so,
+ * which are "" else. */
+char *left_read(const char *path, size_t max, char *words, size_t words_cap);
 
 #endif
