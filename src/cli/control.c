@@ -6,9 +6,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "admin/control_socket.h"
 #include "base/value.h"
 #include "cli/cli.h"
-#include "cli/control_socket.h"
 
 #define CONTROL_WORDS 700
 #define CONTROL_WAIT 5 /* seconds for an answer */

@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/control_socket.h"
+#include "admin/intent.h"
 #include "base/address.h"
 #include "base/os/clock.h"
 #include "base/os/log.h"
 #include "cli/checks.h"
 #include "cli/cli.h"
-#include "cli/control_socket.h"
-#include "cli/intent.h"
 #include "cli/listen.h"
 #include "cli/service.h"
 #include "loop/loop.h"

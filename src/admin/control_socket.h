@@ -4,8 +4,8 @@
  * Only root and the user whose process the server is may speak (SO_PEERCRED, whatever the mode
  * says).  What was set lasts until the server is stopped (intent.h).  Clients are few, their lines
  * short, and one that says nothing is cut off: nothing here waits. */
-#ifndef QHCP_CLI_CONTROL_SOCKET_H
-#define QHCP_CLI_CONTROL_SOCKET_H
+#ifndef QHCP_ADMIN_CONTROL_SOCKET_H
+#define QHCP_ADMIN_CONTROL_SOCKET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "cli/control_socket.h"
+#include "admin/control_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/intent.h"
 #include "base/os/log.h"
 #include "base/text.h"
 #include "base/value.h"
-#include "cli/intent.h"
 #include "loop/loop.h"
 #include "metrics/report.h"
 #include "state/state.h"

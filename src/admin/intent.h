@@ -1,8 +1,8 @@
 /* What the operator of a server wants, in a file beside the control socket: a server that ended
  * without a word and came back must not serve from the middle of a maintenance.  A server that is
  * stopped takes the file away. */
-#ifndef QHCP_CLI_INTENT_H
-#define QHCP_CLI_INTENT_H
+#ifndef QHCP_ADMIN_INTENT_H
+#define QHCP_ADMIN_INTENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

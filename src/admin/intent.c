@@ -1,4 +1,4 @@
-#include "cli/intent.h"
+#include "admin/intent.h"
 
 #include <errno.h>
 #include <stdio.h>
