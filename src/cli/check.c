@@ -11,7 +11,7 @@
 #include "base/value.h"
 #include "cli/check_rules.h"
 #include "cli/cli.h"
-#include "cli/listen.h"
+#include "daemon/listen.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
 

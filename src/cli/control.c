@@ -20,7 +20,7 @@ const struct args_spec cli_control_spec = {
            "or to be serving again, report the application's own metrics, or show how it is. Load "
            "balancers are told at once; it lasts until the server is stopped.",
     .positional = "drain|undrain|maintenance|serving|report|show",
-    .usage_status = CLI_USAGE,
+    .usage_status = ARGS_USAGE,
 };
 
 /* Is the verb one, and does a reason go with it, or values? */
@@ -136,13 +136,13 @@ int cli_control(int argc, char **argv)
     char words[CONTROL_WORDS] = "standard output cannot be written";
     struct options options;
     const char *verb;
-    int status = CLI_USAGE;
+    int status = ARGS_USAGE;
 
     args_parse(&cli_control_spec, argc, argv, &options, &verb);
     if (check_verb(verb, options_text(&options, OPTION_REASON) != NULL,
                    options.at[OPTION_METRIC].list.n > 0, words, sizeof words) == 0)
-        status = tell(&options, verb, words, sizeof words) == 0 ? CLI_OK : CLI_FAILURE;
-    if (status != CLI_OK)
+        status = tell(&options, verb, words, sizeof words) == 0 ? ARGS_OK : ARGS_FAILURE;
+    if (status != ARGS_OK)
         fprintf(stderr, "%s: %s\n", cli_control_spec.name, words);
     options_deinit(&options);
     return status;

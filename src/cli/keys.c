@@ -321,7 +321,7 @@ int cli_keys(int argc, char **argv)
     int error;
 
     argv[0] = name;
-    argp_err_exit_status = CLI_USAGE;
+    argp_err_exit_status = ARGS_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &r);
     error = open_state(&r, &s, words, sizeof words);
     if (!error) {
@@ -336,7 +336,7 @@ int cli_keys(int argc, char **argv)
         fprintf(r.out && strcmp(r.out, "-") == 0 ? stderr : stdout, "%s\n", words);
     if (!error && fflush(stdout) != 0) {
         perror("qhcp keys: standard output");
-        return CLI_FAILURE;
+        return ARGS_FAILURE;
     }
-    return error ? CLI_FAILURE : CLI_OK;
+    return error ? ARGS_FAILURE : ARGS_OK;
 }

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/version.h"
 #include "conf/options_doc.h"
+#include "daemon/daemon.h"
 
 #ifndef __has_feature /* clang's */
 #define __has_feature(x) 0
@@ -25,8 +26,8 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *doc;
 } commands[] = {
-    {"lb", cli_lb, "watch servers: which are up, how loaded, which want to leave"},
-    {"server", cli_server, "answer the health checks of load balancers"},
+    {"lb", daemon_lb, "watch servers: which are up, how loaded, which want to leave"},
+    {"server", daemon_server, "answer the health checks of load balancers"},
     {"check", cli_check, "check one server once, as a Nagios plugin or a container's probe does"},
     {"control", cli_control, "drain a server of this machine, take it out, or show how it is"},
     {"keys", cli_keys, "certificates and keys: show, export, import, rotate"},
@@ -50,7 +51,7 @@ static int run(const char *name, int argc, char **argv)
             return commands[i].run(argc, argv);
     fprintf(stderr, "qhcp: there is no command %s\n", value_quote(name, quote));
     print_help(stderr);
-    return CLI_USAGE;
+    return ARGS_USAGE;
 }
 
 static int help(int argc, char **argv)
@@ -60,7 +61,7 @@ static int help(int argc, char **argv)
 
     if (argc == 3 && strcmp(argv[1], "--mdoc") == 0 && options_doc_command(argv[2], &command)) {
         options_doc_mdoc(stdout, command); /* for docs/man: `tests` compare it */
-        return CLI_OK;
+        return ARGS_OK;
     }
     if (argc == 3 && strcmp(argv[1], "--mdoc") == 0 && strcmp(argv[2], "metrics") == 0) {
         options_doc_metrics(stdout);
@@ -72,10 +73,10 @@ static int help(int argc, char **argv)
     }
     if (argc > 2) {
         fprintf(stderr, "qhcp: help takes one command\n");
-        return CLI_USAGE;
+        return ARGS_USAGE;
     }
     print_help(stdout);
-    return CLI_OK;
+    return ARGS_OK;
 }
 
 /* Descriptors 0 to 2 must be somebody's, or a socket would become "standard output". */
@@ -106,11 +107,11 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2), told once */
     if (argc < 2) {
         print_help(stderr);
-        return CLI_USAGE;
+        return ARGS_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         puts(argp_program_version);
-        return CLI_OK;
+        return ARGS_OK;
     }
     if (strcmp(argv[1], "help") == 0)
         return help(argc - 1, argv + 1);

@@ -5,6 +5,13 @@
 
 #include "conf/options.h"
 
+/* Exit statuses of every command but those of a plugin. */
+enum args_status {
+    ARGS_OK = 0,
+    ARGS_FAILURE = 1, /* it could not start, or failed on the way */
+    ARGS_USAGE = 2,   /* the command line or the configuration is wrong */
+};
+
 struct args_spec {
     enum options_command command;
     const char *name;       /* "qhcp lb", before every message */

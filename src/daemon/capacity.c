@@ -1,0 +1,52 @@
+#include "daemon/capacity.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/os/log.h"
+
+#define RESERVED 256  /* descriptors for everything else: sockets, probes of data ports, files */
+#define SMALL 4       /* where there are few in all, a part of them */
+#define DESCRIPTORS 2 /* of a connection, and of a pipe */
+#define PIPES 2       /* of a connection, at most: one a direction */
+
+/* Connections come first, but for an eighth, without which all bulk would be copied. */
+struct capacity capacity_of(size_t descriptors, size_t wanted)
+{
+    size_t reserved = descriptors / SMALL < RESERVED ? descriptors / SMALL : RESERVED;
+    size_t room = (descriptors - reserved) / DESCRIPTORS, left;
+    struct capacity c = {.connections = room - room / 8};
+
+    c.connections = c.connections < wanted ? c.connections : wanted;
+    left = room - c.connections;
+    c.pipes = left < PIPES * c.connections ? left : PIPES * c.connections;
+    return c;
+}
+
+struct capacity capacity_find(const struct options *o)
+{
+    size_t wanted = options_number(o, OPTION_MAX_CONNECTIONS);
+    struct rlimit limit;
+    struct capacity c;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return (struct capacity){wanted, wanted};
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    c = capacity_of(limit.rlim_cur, wanted);
+    if (c.connections < wanted)
+        log_say(o->at[OPTION_MAX_CONNECTIONS].set ? QHCP_LOG_WARNING : QHCP_LOG_INFO,
+                "%zu connections at once, not the %zu of --max-connections: %llu descriptors are "
+                "allowed (ulimit -n, LimitNOFILE=)",
+                c.connections, wanted, (unsigned long long)limit.rlim_cur);
+    return c;
+}
+
+unsigned capacity_threads(const struct options *o)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (options_number(o, OPTION_THREADS) > 0)
+        return (unsigned)options_number(o, OPTION_THREADS);
+    return cpus < 1 ? 1 : cpus > PROXY_THREADS ? PROXY_THREADS : (unsigned)cpus;
+}

@@ -1,0 +1,23 @@
+/* How much this machine lets the forwarder have. */
+#ifndef QHCP_DAEMON_CAPACITY_H
+#define QHCP_DAEMON_CAPACITY_H
+
+#include "conf/options.h"
+
+struct capacity {
+    size_t connections; /* at once */
+    size_t pipes;       /* for bulk, which goes without where there is none */
+};
+
+/* What so many descriptors are enough for, at most so many connections.  All of it at once leaves
+ * room for everything else that the process has. */
+struct capacity capacity_of(size_t descriptors, size_t wanted);
+
+/* The same of this process's limit and --max-connections; says so where that is fewer.  The process
+ * may have as many descriptors as it is allowed from then on. */
+struct capacity capacity_find(const struct options *o);
+
+/* --threads, or one for each CPU. */
+unsigned capacity_threads(const struct options *o);
+
+#endif

@@ -1,0 +1,81 @@
+/* The load balancer's own traffic: src/proxy beside the core.  What the core knows of its servers
+ * becomes the forwarder's table; what the forwarder meets becomes the core's verdict on data ports,
+ * once a probe has confirmed it. */
+#ifndef QHCP_DAEMON_FORWARD_H
+#define QHCP_DAEMON_FORWARD_H
+
+#include "base/slots.h"
+#include "conf/options.h"
+#include "daemon/known.h"
+#include "daemon/turned_away.h"
+#include "proxy/proxy.h"
+
+#include <qhcp/lb.h>
+
+struct handover_gift;
+struct inherited;
+struct loop;
+struct ports;
+struct removed;
+struct target;
+struct text;
+
+struct forward {
+    struct proxy *proxy; /* NULL: nothing is forwarded */
+    struct ports *ports; /* confirms what connections have met */
+    struct qhcp_lb *core;
+    const struct options *options;
+    struct target *table;        /* by servers_key */
+    struct slots slots;          /* targets, by the number under which ports watches them */
+    struct inherited *inherited; /* of the load balancer before us */
+    qhcp_nsec inherited_until;
+    struct known known; /* for the one after us */
+    bool stopping;
+    bool handed_over; /* no more tables: what is known of servers ends with their sessions */
+    size_t next_id;
+    struct proxy_server *servers; /* room for cap */
+    size_t cap;
+    uint16_t port;           /* our own */
+    union qhcp_addr bind[2]; /* its addresses; none: all */
+    qhcp_nsec not_before;    /* no table earlier, whatever happens */
+    qhcp_nsec publish_at;    /* the next table */
+    struct removed *removed;
+    struct turned_away turned_away;
+};
+
+/* Opens the port, or takes over the gift's sockets, which are ours then, also on failure (NULL:
+ * there is none).  On failure words names what and why.  *ret and *o must stay where they are; end
+ * it with forward_deinit, before the loop, also after a failure. */
+int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
+                 struct loop *loop, const struct handover_gift *gift, char *words,
+                 size_t words_cap);
+/* Serves clients, from now on; the servers are listed. */
+int forward_start(struct forward *f, char *words, size_t words_cap);
+void forward_deinit(struct forward *f);
+
+/* For the one that takes our place: the listening sockets, and what is known of servers.
+ * QHCP_E_NOMEM. */
+int forward_give(struct forward *f, struct handover_gift *ret);
+
+/* A server's state changed, or there are others: a new table is due. */
+void forward_event(struct forward *f, qhcp_nsec now);
+/* This server is no longer watched. */
+void forward_forget(struct forward *f, const char *address);
+/* Live options have changed. */
+void forward_configure(struct forward *f, const struct options *o);
+
+qhcp_nsec forward_deadline(const struct forward *f);
+void forward_expire(struct forward *f, qhcp_nsec now);
+
+/* Connections that still go to this server, which leaves.  over: they are ended. */
+size_t forward_leaving(struct forward *f, const char *address, bool over);
+/* False: none were counted. */
+bool forward_counts(const struct forward *f, const char *address, struct proxy_counts *ret);
+
+/* Accepts nothing more; the connections that there are go on.  handed_over: another process does.
+ */
+void forward_stop(struct forward *f, bool handed_over);
+/* Connections that go on, and after forward_stop one more while somebody may still come. */
+size_t forward_connections(const struct forward *f);
+
+#endif

@@ -1,0 +1,344 @@
+#include "daemon/handover.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/os/log.h"
+#include "loop/loop.h"
+#include "state/state.h"
+
+#include <qhcp/error.h>
+
+#define GREETING "qhcp hand-over 1" /* another version of it is another word */
+#define PATIENCE_MS 2000
+#define WORDS 400
+#define KNOWN_MAX (64l << 20) /* bytes of knowledge that are believed */
+
+/* 0: never the number of one. */
+static unsigned long namespace_number(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/net", &st) == 0 ? (unsigned long)st.st_ino : 0;
+}
+
+/* Where load balancers of this port meet. */
+static int find_path(uint16_t port, char ret[HANDOVER_PATH], char *words, size_t words_cap)
+{
+    struct state found;
+    int r = state_find(&found, words, words_cap), n;
+
+    if (r < 0)
+        return r;
+    n = snprintf(ret, HANDOVER_PATH, "%s/lb-%u-%lu.sock", found.dir, port, namespace_number());
+    if (n >= HANDOVER_PATH) {
+        snprintf(words, words_cap, "%s: the name of the state directory is too long for a socket",
+                 found.dir);
+        r = QHCP_E_FULL;
+    }
+    state_close(&found);
+    return r;
+}
+
+static struct sockaddr_un name_of(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+
+    snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    return name;
+}
+
+/* Root, or our own user. */
+static bool is_ours(int fd)
+{
+    struct ucred peer;
+    socklen_t n = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
+
+/* The text in a file without a name; -1 on failure. */
+static int file_of(const char *text)
+{
+    int fd = memfd_create("qhcp-known", MFD_CLOEXEC);
+    size_t n = strlen(text), done = 0;
+
+    while (fd >= 0 && done < n) {
+        ssize_t r = write(fd, text + done, n - done);
+
+        if (r < 0 && errno != EINTR) {
+            close(fd);
+            return -1;
+        }
+        done += r > 0 ? (size_t)r : 0;
+    }
+    return fd;
+}
+
+static char *text_of(int fd)
+{
+    struct stat st;
+    char *text;
+    ssize_t n;
+
+    if (fstat(fd, &st) < 0 || st.st_size > KNOWN_MAX || !(text = malloc((size_t)st.st_size + 1)))
+        return NULL;
+    n = pread(fd, text, (size_t)st.st_size, 0);
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+union rights {
+    char bytes[CMSG_SPACE((HANDOVER_LISTENERS + 1) * sizeof(int))];
+    struct cmsghdr align;
+};
+
+static bool send_gift(int to, const struct handover_gift *g, int known)
+{
+    struct iovec word = {.iov_base = (void *)(uintptr_t)GREETING, .iov_len = sizeof GREETING};
+    size_t size = (g->n_listeners + 1) * sizeof(int);
+    union rights rights = {.bytes = {0}};
+    struct msghdr m = {.msg_iov = &word,
+                       .msg_iovlen = 1,
+                       .msg_control = rights.bytes,
+                       .msg_controllen = CMSG_SPACE(size)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(c), &known, sizeof known);
+    memcpy(CMSG_DATA(c) + sizeof known, g->listeners, g->n_listeners * sizeof(int));
+    return sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof GREETING;
+}
+
+static void give(struct handover *h)
+{
+    struct handover_gift gift = {.n_listeners = 0};
+    int r = h->owner.give(h->owner.ctx, &gift), known = r == 0 ? file_of(gift.known) : -1;
+
+    if (known < 0 || !send_gift(h->client, &gift, known)) {
+        log_say(QHCP_LOG_ERROR, "the port could not be handed over: %s", strerror(errno));
+        close(h->client);
+        h->client = -1;
+    }
+    if (known >= 0)
+        close(known);
+    free(gift.known);
+}
+
+static void welcome(struct handover *h, int fd)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
+
+    if (!is_ours(fd) || h->client >= 0 || epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
+        close(fd);
+        return;
+    }
+    h->client = fd;
+    give(h);
+}
+
+static void hear(struct handover *h, qhcp_nsec now)
+{
+    char byte;
+    ssize_t n = recv(h->client, &byte, sizeof byte, MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (h->taken) { /* it has ended, or talks: nothing more is to be said */
+        (void)epoll_ctl(h->epoll, EPOLL_CTL_DEL, h->client, NULL);
+        return;
+    }
+    if (n <= 0) {
+        log_say(QHCP_LOG_WARNING, "another load balancer asked for the port and did not take it");
+        close(h->client);
+        h->client = -1;
+        return;
+    }
+    h->taken = true;
+    h->owner.taken(h->owner.ctx, now);
+}
+
+static void on_ready(void *ctx, qhcp_nsec now)
+{
+    struct handover *h = ctx;
+    struct epoll_event e;
+    int fd;
+
+    while (h->listener >= 0 && epoll_wait(h->epoll, &e, 1, 0) == 1) {
+        if (e.data.fd != h->listener)
+            hear(h, now);
+        else
+            while ((fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+                welcome(h, fd);
+    }
+}
+
+/* What is at the path is left there by one that was killed, or by one that is about to go: the port
+ * is ours. */
+static int bind_at(struct handover *h)
+{
+    const struct sockaddr_un name = name_of(h->path);
+    struct stat st;
+
+    if (unlink(h->path) < 0 && errno != ENOENT)
+        return -1;
+    if (bind(h->listener, (const struct sockaddr *)&name, sizeof name) < 0 ||
+        listen(h->listener, 1) < 0 || stat(h->path, &st) < 0)
+        return -1;
+    h->inode = st.st_ino;
+    return 0;
+}
+
+void handover_offer(struct handover *ret, uint16_t port, const struct handover_owner *owner,
+                    struct loop *loop)
+{
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET}; /* no turning round one we cannot take */
+    struct handover *h = ret;
+    char words[WORDS] = "";
+
+    *h = (struct handover){.owner = *owner, .client = -1};
+    h->epoll = epoll_create1(EPOLL_CLOEXEC);
+    h->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    e.data.fd = h->listener;
+    if (find_path(port, h->path, words, sizeof words) == 0 && h->epoll >= 0 && h->listener >= 0 &&
+        bind_at(h) == 0 && epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->listener, &e) == 0 &&
+        loop_watch_readable(loop, h->epoll, on_ready, h) == 0)
+        return;
+    if (words[0] == '\0')
+        snprintf(words, sizeof words, "%s: %s", h->path, strerror(errno));
+    log_say(QHCP_LOG_WARNING, "this load balancer cannot be replaced by --take-over: %s", words);
+    handover_deinit(h);
+}
+
+void handover_end(struct handover *h)
+{
+    struct stat st;
+
+    if (h->inode != 0 && stat(h->path, &st) == 0 && st.st_ino == h->inode)
+        (void)unlink(h->path); /* unless another one's is there by now */
+    h->inode = 0;
+    if (h->listener > 0)
+        close(h->listener);
+    if (h->client > 0)
+        close(h->client);
+    h->listener = h->client = -1;
+}
+
+void handover_deinit(struct handover *h)
+{
+    handover_end(h);
+    if (h->epoll > 0)
+        close(h->epoll);
+    h->epoll = -1;
+}
+
+/* The descriptors of a message, known first; how many there are. */
+static unsigned take_rights(struct msghdr *m, int *ret)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(m);
+    unsigned n;
+
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+        return 0;
+    n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (unsigned i = 0; i < n; i++) {
+        int fd;
+
+        memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+        if (i <= HANDOVER_LISTENERS)
+            ret[i] = fd;
+        else
+            close(fd);
+    }
+    return n <= HANDOVER_LISTENERS ? n : HANDOVER_LISTENERS + 1;
+}
+
+static int receive_gift(int from, struct handover_gift *ret)
+{
+    char greeting[64] = "";
+    struct iovec word = {.iov_base = greeting, .iov_len = sizeof greeting - 1};
+    union rights rights = {.bytes = {0}};
+    struct msghdr m = {.msg_iov = &word,
+                       .msg_iovlen = 1,
+                       .msg_control = rights.bytes,
+                       .msg_controllen = sizeof rights.bytes};
+    struct pollfd wait = {.fd = from, .events = POLLIN};
+    int fds[HANDOVER_LISTENERS + 1];
+    unsigned n;
+
+    if (poll(&wait, 1, PATIENCE_MS) != 1 || recvmsg(from, &m, MSG_CMSG_CLOEXEC) <= 0)
+        return QHCP_E_IO;
+    n = take_rights(&m, fds);
+    ret->known = n > 0 && strcmp(greeting, GREETING) == 0 ? text_of(fds[0]) : NULL;
+    for (unsigned i = 1; i < n && ret->known; i++)
+        ret->listeners[ret->n_listeners++] = fds[i];
+    for (unsigned i = 0; i < n && (i == 0 || !ret->known); i++)
+        close(fds[i]);
+    return ret->known ? 0 : QHCP_E_IO;
+}
+
+/* Connected to whoever is at the path; -1, with errno. */
+static int call(const char *path)
+{
+    const struct timeval wait = {.tv_sec = PATIENCE_MS / 1000};
+    const struct sockaddr_un name = name_of(path);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), error;
+
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait); /* of connect, too */
+    if (connect(fd, (const struct sockaddr *)&name, sizeof name) == 0 && is_ours(fd))
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int handover_ask(uint16_t port, struct handover_gift *ret, int *ret_to, char *words,
+                 size_t words_cap)
+{
+    char path[HANDOVER_PATH];
+    int fd, r = find_path(port, path, words, words_cap);
+
+    *ret = (struct handover_gift){.n_listeners = 0};
+    *ret_to = -1;
+    if (r < 0)
+        return r;
+    fd = call(path);
+    if (fd < 0 && (errno == ECONNREFUSED || errno == ENOENT))
+        return QHCP_E_NOT_FOUND;
+    r = fd >= 0 ? receive_gift(fd, ret) : QHCP_E_IO;
+    if (r == 0) {
+        *ret_to = fd;
+        return 0;
+    }
+    snprintf(words, words_cap,
+             "--take-over: the load balancer on port %u does not give it: its log says why", port);
+    if (fd >= 0)
+        close(fd);
+    return r;
+}
+
+void handover_done(int to)
+{
+    struct pollfd wait = {.fd = to, .events = POLLIN};
+    char byte = 1;
+
+    if (send(to, &byte, sizeof byte, MSG_NOSIGNAL) == sizeof byte)
+        (void)poll(&wait, 1, PATIENCE_MS); /* its end */
+    close(to);
+}

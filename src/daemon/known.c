@@ -1,0 +1,101 @@
+#include "daemon/known.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/os/log.h"
+#include "daemon/inherit.h"
+#include "state/left.h"
+
+#define KNOWN_RENEW NSEC_PER_SEC
+#define KNOWN_MAX (16 << 20) /* bytes: 50,000 servers have a quarter of it */
+
+void known_init(struct known *ret, uint16_t port)
+{
+    struct state state;
+    char words[300];
+
+    *ret = (struct known){.at = 0};
+    if (state_find(&state, words, sizeof words) < 0)
+        return;
+    snprintf(ret->path, sizeof ret->path, "%s/known-%u", state.dir, port);
+    state_close(&state);
+}
+
+void known_deinit(struct known *k)
+{
+    free(k->text);
+    *k = (struct known){.at = 0};
+}
+
+/* By the wall clock, since files have no other; a step of it costs the knowledge. */
+static bool is_fresh(const char *path)
+{
+    struct timespec now;
+    struct stat st;
+    int64_t age;
+
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    clock_gettime(CLOCK_REALTIME, &now);
+    age =
+        (now.tv_sec - st.st_mtim.tv_sec) * (int64_t)NSEC_PER_SEC + now.tv_nsec - st.st_mtim.tv_nsec;
+    return age >= -(int64_t)NSEC_PER_SEC && age <= (int64_t)KNOWN_FRESH;
+}
+
+char *known_take(const struct known *k)
+{
+    char words[300] = "", *text = NULL;
+
+    if (k->path[0] != '\0' && is_fresh(k->path))
+        text = left_read(k->path, KNOWN_MAX, words, sizeof words);
+    if (words[0] != '\0')
+        log_say(QHCP_LOG_WARNING, "what the last process left is not used: %s", words);
+    return text;
+}
+
+/* From malloc; NULL: out of memory. */
+static char *describe(const struct proxy_server *servers, size_t n)
+{
+    struct text t = {0};
+
+    for (size_t i = 0; i < n; i++)
+        if (servers[i].share > 0 && servers[i].target.sa.sa_family != AF_UNSPEC)
+            inherit_write(&t, servers[i].name,
+                          &(struct inherit_server){.share = servers[i].share,
+                                                   .degraded = servers[i].degraded,
+                                                   .target = servers[i].target});
+    text_add(&t, ""); /* so that there is one */
+    if (t.failed)
+        text_deinit(&t);
+    return t.failed ? NULL : t.at;
+}
+
+void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *servers, size_t n)
+{
+    bool same, done;
+    char *text;
+
+    if (k->path[0] == '\0' || k->at > now)
+        return;
+    k->at = nsec_add(now, KNOWN_RENEW);
+    text = describe(servers, n);
+    if (!text)
+        return;
+    same = k->text && strcmp(k->text, text) == 0;
+    done = same ? utimensat(AT_FDCWD, k->path, NULL, AT_SYMLINK_NOFOLLOW) == 0
+                : left_write(k->path, text) == 0;
+    if (!done && !k->told)
+        log_say(QHCP_LOG_WARNING, "%s cannot be written, so a restart begins without it: %s",
+                k->path, strerror(errno));
+    k->told = !done;
+    free(k->text);
+    k->text = done ? text : NULL; /* else the file says something else, and must grow old */
+    if (!done)
+        free(text);
+}

@@ -1,0 +1,500 @@
+/* `qhcp lb`: the load balancer's core on the event loop, its status on standard output.
+ *
+ * What flows in: options (and the configuration file again on SIGHUP), datagrams, names' addresses.
+ * What flows out: datagrams, status and events, the log.  It must never wait for a reader, a name
+ * server or a disk while servers are being watched (a reload reads files: that is the exception).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os/clock.h"
+#include "base/os/log.h"
+#include "daemon/daemon.h"
+#include "daemon/forward.h"
+#include "daemon/handover.h"
+#include "daemon/listen.h"
+#include "daemon/probes.h"
+#include "daemon/service.h"
+#include "daemon/watch.h"
+#include "daemon/watched.h"
+#include "loop/loop.h"
+#include "loop/resolve.h"
+#include "loop/route.h"
+#include "status/status.h"
+
+#include <qhcp/lb.h>
+
+#define LB_WORDS 700
+#define LB_NO_PANIC 101
+#define LB_DRAIN_LOOK (20 * NSEC_PER_MSEC) /* how often connections are counted before a stop */
+
+const struct args_spec daemon_lb_spec = {
+    .command = OPTIONS_LB,
+    .name = "qhcp lb",
+    .doc =
+        "Watch servers over QUIC: which of them are up, how loaded they are, which want to leave.",
+    .usage_status = ARGS_USAGE,
+};
+
+struct lb {
+    int argc; /* to be parsed again on SIGHUP */
+    char **argv;
+    struct options options;
+    struct qhcp_lb *core;
+    struct loop *loop;
+    struct resolve *resolve;
+    struct route route;
+    struct status status;
+    struct service service;
+    struct probes probes;
+    struct forward forward;
+    struct handover handover;
+    bool stopping;
+    bool handed_over; /* another process has the port; our sessions end, our connections go on */
+    qhcp_nsec drained_by; /* while connections end before we stop: until then at most; else 0 */
+};
+
+static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_receive(lb->core, now, packets, n);
+}
+
+static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
+{
+    struct lb *lb = ctx;
+
+    return qhcp_lb_send(lb->core, now, packets, n);
+}
+
+static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remote, int error,
+                           const uint8_t *quoted, size_t quoted_len)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_unreachable(lb->core, now, remote, error, quoted, quoted_len);
+}
+
+static void on_dropped(void *ctx, qhcp_nsec now, uint64_t n)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_dropped(lb->core, now, n);
+}
+
+static void on_blocked(void *ctx, qhcp_nsec now)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_blocked(lb->core, now);
+}
+
+static qhcp_nsec on_deadline(void *ctx)
+{
+    const struct lb *lb = ctx;
+
+    qhcp_nsec at = nsec_min(probes_deadline(&lb->probes), forward_deadline(&lb->forward));
+
+    if (!lb->handed_over || lb->handover.listener >= 0)
+        at = nsec_min(at, qhcp_lb_deadline(lb->core));
+    if (lb->drained_by > 0)
+        at = nsec_min(at, nsec_add(loop_now(), LB_DRAIN_LOOK));
+    return nsec_min(at, nsec_min(status_deadline(&lb->status), service_deadline(&lb->service)));
+}
+
+static void on_expire(void *ctx, qhcp_nsec now)
+{
+    struct lb *lb = ctx;
+
+    if (qhcp_lb_deadline(lb->core) <= now)
+        qhcp_lb_expire(lb->core, now);
+    probes_expire(&lb->probes, now);
+    forward_expire(&lb->forward, now);
+    status_expire(&lb->status, now);
+    service_expire(&lb->service, now);
+}
+
+static void on_writable(void *ctx)
+{
+    struct lb *lb = ctx;
+
+    output_flush(&lb->status.out);
+}
+
+/* The servers are watched until the last connection has ended, for it may want another of them. */
+static void leave_when_drained(struct lb *lb, qhcp_nsec now)
+{
+    size_t left = forward_connections(&lb->forward);
+
+    if (left > 0 && now < lb->drained_by)
+        return;
+    if (left > 0)
+        log_say(QHCP_LOG_WARNING, "--max-drain is over: connections reset: %zu", left);
+    lb->drained_by = 0;
+    qhcp_lb_stop(lb->core, now);
+}
+
+static void on_turn(void *ctx, qhcp_nsec now)
+{
+    struct lb *lb = ctx;
+
+    loop_watch_writable(lb->loop, lb->status.out.fd, output_waiting(&lb->status.out), on_writable,
+                        lb);
+    if (lb->handed_over && lb->handover.listener >= 0 && qhcp_lb_stopped(lb->core)) {
+        loop_unbind(lb->loop);
+        handover_end(&lb->handover);
+    }
+    if (lb->drained_by > 0)
+        leave_when_drained(lb, now);
+    if (lb->stopping && lb->drained_by == 0 && qhcp_lb_stopped(lb->core))
+        loop_stop(lb->loop);
+}
+
+static void on_resolved(void *ctx, const struct resolve_answer *answer)
+{
+    struct lb *lb = ctx;
+
+    qhcp_lb_resolved(lb->core, loop_now(), answer->index, answer->addrs, answer->n, answer->words);
+}
+
+static void on_resolve(void *ctx, size_t id, const char *host, uint16_t port)
+{
+    struct lb *lb = ctx;
+
+    if (resolve_start(lb->resolve, id, host, port) < 0)
+        qhcp_lb_resolved(lb->core, loop_now(), id, NULL, 0, "cannot resolve: out of memory");
+}
+
+static void on_event(void *ctx, const struct qhcp_event *event)
+{
+    struct lb *lb = ctx;
+
+    status_event(&lb->status, event, loop_now());
+    forward_event(&lb->forward, loop_now());
+    log_say(QHCP_LOG_DEBUG, "%s: %s -> %s: %s", event->address, qhcp_state_name(event->from),
+            qhcp_state_name(event->to), event->reason ? event->reason : "");
+}
+
+static void on_session(void *ctx, size_t index)
+{
+    struct lb *lb = ctx;
+
+    probes_session(&lb->probes, loop_now(), index);
+    forward_event(&lb->forward, loop_now());
+}
+
+static size_t on_leaving(void *ctx, const char *address, bool over)
+{
+    struct lb *lb = ctx;
+
+    return forward_leaving(&lb->forward, address, over);
+}
+
+static void on_panic(void *ctx, const struct qhcp_panic *panic)
+{
+    struct lb *lb = ctx;
+
+    status_panic(&lb->status, panic, loop_now());
+    forward_event(&lb->forward, loop_now());
+}
+
+/* An option whose 0 means "none". */
+static qhcp_nsec time_or_off(const struct options *o, enum options_id id)
+{
+    return options_number(o, id) > 0 ? options_number(o, id) : QHCP_OFF;
+}
+
+static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
+{
+    return (struct qhcp_lb_config){
+        .id = options_text(o, OPTION_ID),
+        .max_fail_attempts = (unsigned)options_number(o, OPTION_MAX_FAIL),
+        .rise = (unsigned)options_number(o, OPTION_RISE),
+        .panic_threshold = options_number(o, OPTION_PANIC) > 0
+                               ? (unsigned)options_number(o, OPTION_PANIC)
+                               : LB_NO_PANIC,
+        .panic_mode = (enum qhcp_use)(QHCP_USE_ALL + options_number(o, OPTION_PANIC_MODE)),
+        .flap_hold = time_or_off(o, OPTION_FLAP_HOLD),
+        .slow_start = time_or_off(o, OPTION_SLOW_START),
+        .liveness_interval = options_liveness(o),
+        .min_silence = options_number(o, OPTION_MIN_SILENCE),
+        .check_interval = options_number(o, OPTION_CHECK_INTERVAL),
+        .max_drain = options_number(o, OPTION_MAX_DRAIN),
+        .reconnect_interval = options_number(o, OPTION_RECONNECT_INTERVAL),
+        .metrics = (const char *const *)o->at[OPTION_METRICS].list.at,
+        .n_metrics = o->at[OPTION_METRICS].list.n,
+        .cert_file = options_text(o, OPTION_CERT),
+        .client_cert_file = options_text(o, OPTION_CLIENT_CERT),
+        .client_key_file = options_text(o, OPTION_CLIENT_KEY),
+        .token_file = options_text(o, OPTION_TOKEN),
+        .insecure = options_number(o, OPTION_INSECURE) != 0,
+        .ctx = lb,
+        .wall_clock = clock_unix,
+        .resolve = on_resolve,
+        .source = route_source,
+        .event = on_event,
+        .panic = on_panic,
+        .session = on_session,
+        .leaving = on_leaving,
+        .log = log_callback,
+    };
+}
+
+/* Options that a running process cannot change. */
+static void warn_frozen(const struct options *old, const struct options *fresh)
+{
+    const struct options_row *rows = options_rows();
+
+    for (size_t i = 0; i < OPTIONS_COUNT; i++)
+        if ((rows[i].commands & OPTIONS_LB) && !rows[i].live &&
+            options_differ(old, fresh, rows[i].id))
+            log_say(QHCP_LOG_WARNING, "%s has changed: this takes effect with the next start",
+                    rows[i].name);
+}
+
+static int apply(struct lb *lb, const struct options *fresh, char *words, size_t words_cap)
+{
+    struct qhcp_lb_config config = make_config(lb, fresh), old = make_config(lb, &lb->options);
+    char ignored[LB_WORDS];
+    int r;
+
+    config.id = old.id;
+    config.insecure = old.insecure;
+    r = qhcp_lb_reload(lb->core, loop_now(), &config, words, words_cap);
+    if (r < 0)
+        qhcp_lb_reload(lb->core, loop_now(), &old, ignored, sizeof ignored);
+    if (r == 0)
+        r = watch_remove(lb->core, &lb->probes, &lb->forward, &lb->options.at[OPTION_SERVERS].list,
+                         &fresh->at[OPTION_SERVERS].list);
+    if (r == 0)
+        r = watch_add(lb->core, &fresh->at[OPTION_SERVERS].list, words, words_cap);
+    return r;
+}
+
+/* SIGHUP: all of the new configuration is checked before any of it is applied. */
+static void reload(struct lb *lb, qhcp_nsec now)
+{
+    char words[LB_WORDS] = "out of memory";
+    struct options fresh;
+    int r;
+
+    service_reloading(now);
+    r = args_reload(&daemon_lb_spec, lb->argc, lb->argv, &lb->options, &fresh, words, sizeof words);
+    if (r == 0) {
+        r = apply(lb, &fresh, words, sizeof words);
+        if (r < 0)
+            options_deinit(&fresh);
+    }
+    if (r < 0) {
+        log_say(QHCP_LOG_ERROR, "reload refused, the old configuration stays in force: %s", words);
+        service_reloaded("reload refused: see the log");
+        return;
+    }
+    warn_frozen(&lb->options, &fresh);
+    options_deinit(&lb->options);
+    lb->options = fresh;
+    log_level((enum qhcp_log_level)options_number(&fresh, OPTION_LOG_LEVEL));
+    forward_configure(&lb->forward, &lb->options);
+    status_set_interval(&lb->status, options_status_interval(&fresh), loop_now());
+    log_say(QHCP_LOG_INFO, "configuration read again: %zu servers",
+            fresh.at[OPTION_SERVERS].list.n);
+    service_reloaded("watching");
+}
+
+static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
+{
+    lb->stopping = true;
+    lb->handed_over = handed_over;
+    forward_stop(&lb->forward, handed_over);
+    if (handed_over)
+        qhcp_lb_stop(lb->core, now);
+    else
+        handover_end(&lb->handover);
+    lb->drained_by = nsec_add(now, options_number(&lb->options, OPTION_MAX_DRAIN));
+    service_stopping("taking leave of the servers");
+    leave_when_drained(lb, now);
+}
+
+static void on_signal(void *ctx, qhcp_nsec now, int signum)
+{
+    struct lb *lb = ctx;
+
+    if (signum == SIGHUP && (options_text(&lb->options, OPTION_CONFIG) || service_managed()) &&
+        !lb->stopping) {
+        reload(lb, now);
+        return;
+    }
+    if (lb->stopping) { /* told twice: no more waiting */
+        loop_stop(lb->loop);
+        return;
+    }
+    log_say(QHCP_LOG_INFO, "SIG%s: taking leave of the servers", sigabbrev_np(signum));
+    begin_stop(lb, now, false);
+}
+
+static int on_give(void *ctx, struct handover_gift *ret)
+{
+    struct lb *lb = ctx;
+
+    return forward_give(&lb->forward, ret);
+}
+
+static void on_taken(void *ctx, qhcp_nsec now)
+{
+    struct lb *lb = ctx;
+
+    log_say(QHCP_LOG_INFO, "another load balancer has taken the port: %zu connections go on here",
+            forward_connections(&lb->forward));
+    if (!lb->stopping)
+        begin_stop(lb, now, true);
+}
+
+/* The gift of the one that has the port, where that is asked for and there is one. */
+static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char *words,
+                     size_t words_cap)
+{
+    uint16_t port = (uint16_t)options_number(&lb->options, OPTION_PORT);
+    int r;
+
+    if (!options_number(&lb->options, OPTION_TAKE_OVER))
+        return 0;
+    words[0] = '\0';
+    r = handover_ask(port, ret, ret_to, words, words_cap);
+    if (r != QHCP_E_NOT_FOUND)
+        return r;
+    log_say(QHCP_LOG_INFO, "no load balancer has port %u: there is nothing to take over", port);
+    return 0;
+}
+
+static int listen_udp(struct lb *lb, char *words, size_t words_cap)
+{
+    return listen_any(lb->loop, (uint16_t)options_number(&lb->options, OPTION_PORT), words,
+                      words_cap);
+}
+
+/* The load balancer before us gives its UDP port up last, when its clients are ours already: to end
+ * for want of the port would leave them with nobody. */
+static void take_udp(struct lb *lb, int to, char *words, size_t words_cap)
+{
+    handover_done(to);
+    if (listen_udp(lb, words, words_cap) == 0)
+        return;
+    log_say(QHCP_LOG_WARNING,
+            "%s; servers are watched from another UDP port, which firewalls may not know", words);
+    loop_unbind(lb->loop);
+    if (listen_any(lb->loop, 0, words, words_cap) < 0)
+        log_say(QHCP_LOG_ERROR, "servers cannot be watched: %s", words);
+}
+
+static int serve(struct lb *lb, int to, char *words, size_t words_cap)
+{
+    const struct handover_owner owner = {.ctx = lb, .give = on_give, .taken = on_taken};
+    int r = forward_start(&lb->forward, words, words_cap);
+
+    listen_steer(lb->loop, qhcp_lb_steering(lb->core));
+    if (r == 0 && to >= 0)
+        take_udp(lb, to, words, words_cap);
+    if (r == 0 && lb->forward.proxy)
+        handover_offer(&lb->handover, (uint16_t)options_number(&lb->options, OPTION_PORT), &owner,
+                       lb->loop);
+    return r;
+}
+
+static int start(struct lb *lb, char *words, size_t words_cap)
+{
+    const struct loop_client client = {.ctx = lb,
+                                       .receive = on_receive,
+                                       .send = on_send,
+                                       .unreachable = on_unreachable,
+                                       .dropped = on_dropped,
+                                       .blocked = on_blocked,
+                                       .flooded = listen_flooded,
+                                       .deadline = on_deadline,
+                                       .expire = on_expire,
+                                       .turn = on_turn,
+                                       .signal = on_signal};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    struct qhcp_lb_config config = make_config(lb, &lb->options);
+    struct handover_gift gift = {.known = NULL};
+    int r = loop_new(&client, &lb->loop), to = -1;
+
+    if (r == 0)
+        r = resolve_new(lb->loop, on_resolved, lb, &lb->resolve);
+    if (r < 0) {
+        snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
+        return r;
+    }
+    r = take_over(lb, &gift, &to, words, words_cap);
+    if (r == 0 && to < 0)
+        r = listen_udp(lb, words, words_cap);
+    if (r == 0)
+        r = qhcp_lb_new(&config, loop_now(), &lb->core, words, words_cap);
+    if (r == 0)
+        r = probes_init(&lb->probes, &lb->options, lb->core, lb->loop, words, words_cap);
+    if (r == 0)
+        r = forward_init(&lb->forward, &lb->options, lb->core, lb->loop, to >= 0 ? &gift : NULL,
+                         words, words_cap);
+    if (r == 0)
+        r = watch_add(lb->core, &lb->options.at[OPTION_SERVERS].list, words, words_cap);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
+        r = loop_catch(lb->loop, signals[i]);
+    if (r == 0)
+        watch_network(lb->core, lb->loop, &lb->route);
+    free(gift.known);
+    return r == 0 ? serve(lb, to, words, words_cap) : r;
+}
+
+static void run(struct lb *lb)
+{
+    const struct options *o = &lb->options;
+    char words[80];
+    snprintf(words, sizeof words, "watching %zu servers", qhcp_lb_count(lb->core));
+    log_say(QHCP_LOG_INFO, "%s from UDP port %llu", words,
+            (unsigned long long)options_number(o, OPTION_PORT));
+    if (options_number(o, OPTION_INSECURE))
+        log_say(QHCP_LOG_WARNING,
+                "--insecure: the certificates of the servers are NOT verified; anyone on the path "
+                "can pose as one of them");
+    if (lb->status.terminal && isatty(STDERR_FILENO))
+        log_divert(status_log_line, &lb->status);
+    service_ready(&lb->service, loop_now(), words);
+    loop_run(lb->loop);
+    log_divert(NULL, NULL);
+}
+
+int daemon_lb(int argc, char **argv)
+{
+    struct lb lb = {.argc = argc, .argv = argv};
+    struct watched watched = {.core = &lb.core, .forward = &lb.forward};
+    const struct status_fleet fleet = watched_fleet(&watched);
+    char words[LB_WORDS] = "cannot start: out of memory";
+    const char *positional;
+    int r;
+
+    args_parse(&daemon_lb_spec, argc, argv, &lb.options, &positional);
+    log_init((enum qhcp_log_level)options_number(&lb.options, OPTION_LOG_LEVEL));
+    status_init(&lb.status, (enum status_format)options_number(&lb.options, OPTION_STATUS_FORMAT),
+                STDOUT_FILENO, options_status_interval(&lb.options), &fleet, loop_now());
+    lb.status.fleet.insecure = options_number(&lb.options, OPTION_INSECURE) != 0;
+    r = start(&lb, words, sizeof words);
+    if (r == 0)
+        run(&lb);
+    else
+        fprintf(stderr, "%s: %s\n", daemon_lb_spec.name, words);
+    handover_deinit(&lb.handover);
+    forward_deinit(&lb.forward);
+    probes_deinit(&lb.probes);
+    route_unwatch(&lb.route);
+    resolve_free(lb.resolve);
+    qhcp_lb_free(lb.core);
+    loop_free(lb.loop);
+    status_deinit(&lb.status);
+    log_deinit();
+    options_deinit(&lb.options);
+    return r == 0 ? ARGS_OK : ARGS_FAILURE;
+}

@@ -1,0 +1,204 @@
+#include "daemon/probes.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/address.h"
+#include "base/os/log.h"
+#include "check/ports.h"
+#include "check/spec.h"
+#include "loop/loop.h"
+#include "sources/listed.h"
+#include "sources/servers.h"
+
+#define PROBES_WHY 400
+
+struct probed {
+    UT_hash_handle hh;
+    size_t id;
+    bool told; /* that it names no service */
+    bool shut; /* the core was told so */
+    bool open; /* the core is to be told so: it is another port now */
+    char target[ADDRESS_TEXT];
+    char key[ADDRESS_KEY]; /* servers_key: a reload may spell it otherwise */
+};
+
+static void on_verdict(void *ctx, qhcp_nsec now, size_t id, bool open, const char *why)
+{
+    struct probes *p = ctx;
+    struct probed *server = p->slots.at[id];
+    char words[QHCP_TEXT];
+
+    server->shut = !open;
+
+    snprintf(words, sizeof words, "%s: %s", server->target, why);
+    (void)qhcp_lb_data_port(p->core, now, server->key, open, words);
+}
+
+static void on_ready(void *ctx, qhcp_nsec now)
+{
+    ports_ready(((struct probes *)ctx)->ports, now);
+}
+
+int probes_init(struct probes *ret, const struct options *o, struct qhcp_lb *core,
+                struct loop *loop, char *words, size_t words_cap)
+{
+    const struct list *l = &o->at[OPTION_PROBE].list;
+    struct ports_config config = {.ctx = ret, .verdict = on_verdict};
+    char why[PROBES_WHY];
+    struct spec spec;
+    int r;
+
+    *ret = (struct probes){.core = core};
+    if (l->n == 0)
+        return 0;
+    r = spec_probe(l->at[0], &spec, why, sizeof why);
+    if (r < 0) {
+        snprintf(words, words_cap, "--probe: %s", why);
+        return r;
+    }
+    ret->port = spec.address.port;
+    config.every = spec.every;
+    config.timeout = spec.timeout;
+    config.fall = spec.fall;
+    config.rise = spec.rise;
+    config.local_header = options_number(o, OPTION_SEND_PROXY_V2) != 0;
+    r = ports_new(&config, &ret->ports);
+    if (r == 0)
+        r = loop_watch_readable(loop, ports_fd(ret->ports), on_ready, ret);
+    if (r < 0)
+        snprintf(words, words_cap, "--probe cannot start: %s", qhcp_strerror(r));
+    return r;
+}
+
+static void drop(struct probes *p, struct probed *server)
+{
+    ports_forget(p->ports, server->id);
+    HASH_DEL(p->table, server);
+    slots_give_back(&p->slots, server->id);
+    free(server);
+}
+
+void probes_deinit(struct probes *p)
+{
+    while (p->table)
+        drop(p, p->table);
+    slots_deinit(&p->slots);
+    ports_free(p->ports);
+    *p = (struct probes){.ports = NULL};
+}
+
+void probes_forget(struct probes *p, const char *address)
+{
+    struct probed *server;
+    char key[ADDRESS_KEY];
+
+    servers_key(address, key);
+    HASH_FIND_STR(p->table, key, server);
+    if (server)
+        drop(p, server);
+}
+
+static struct probed *find_or_add(struct probes *p, const char *address)
+{
+    struct probed *server;
+    char key[ADDRESS_KEY];
+
+    servers_key(address, key);
+    HASH_FIND_STR(p->table, key, server);
+    if (server)
+        return server;
+    server = calloc(1, sizeof *server);
+    if (!server || slots_take(&p->slots, server, &server->id) != 0) {
+        free(server);
+        return NULL;
+    }
+    memcpy(server->key, key, sizeof key);
+    HASH_ADD_STR(p->table, key, server);
+    return server;
+}
+
+/* The first service of the server's that is on its own address: tcp:PORT.  One elsewhere is not
+ * ours to knock at for a server's word alone. */
+static uint16_t own_service(const struct probes *p, size_t index)
+{
+    char services[QHCP_SERVICES][QHCP_SERVICE];
+    size_t n = qhcp_lb_services(p->core, index, services, QHCP_SERVICES);
+    char ignored[PROBES_WHY];
+    union qhcp_addr at;
+    uint16_t port;
+
+    for (size_t i = 0; i < n; i++)
+        if (listed_service(services[i], &at, &port, ignored, sizeof ignored) == 0 &&
+            at.sa.sa_family == AF_UNSPEC)
+            return port;
+    return 0;
+}
+
+/* What was found of another port says nothing of this one.  The core is told later: we are called
+ * from within it. */
+static void take_back(struct probes *p, struct probed *server)
+{
+    if (!server->shut)
+        return;
+    server->shut = false;
+    server->open = p->open = true;
+}
+
+void probes_session(struct probes *p, qhcp_nsec now, size_t index)
+{
+    struct probed *server;
+    struct qhcp_view view;
+    char target[ADDRESS_TEXT];
+    uint16_t port;
+
+    if (!p->ports || qhcp_lb_view(p->core, index, &view) != 0 ||
+        view.remote.sa.sa_family == AF_UNSPEC)
+        return;
+    server = find_or_add(p, view.address);
+    if (!server)
+        return;
+    port = p->port ? p->port : own_service(p, index);
+    if (port == 0) {
+        take_back(p, server);
+        if (!server->told)
+            log_say(QHCP_LOG_WARNING,
+                    "%s names no service as tcp:PORT, so that its data port is not probed: start "
+                    "its agent with --service, or give --probe tcp:PORT",
+                    view.address);
+        server->told = true;
+        ports_forget(p->ports, server->id);
+        return;
+    }
+    view.remote.in.sin_port = htons(port); /* at the same place in both families */
+    address_format(&view.remote, target, sizeof target);
+    if (strcmp(target, server->target) != 0)
+        take_back(p, server);
+    memcpy(server->target, target, sizeof target);
+    if (ports_watch(p->ports, now, server->id, &view.remote) != 0)
+        log_say(QHCP_LOG_ERROR, "%s: its data port is not probed: out of memory", view.address);
+}
+
+qhcp_nsec probes_deadline(const struct probes *p)
+{
+    if (p->open)
+        return loop_now();
+    return p->ports ? ports_deadline(p->ports) : NSEC_NEVER;
+}
+
+void probes_expire(struct probes *p, qhcp_nsec now)
+{
+    for (struct probed *s = p->open ? p->table : NULL; s; s = s->hh.next) {
+        if (!s->open)
+            continue;
+        s->open = false;
+        (void)qhcp_lb_data_port(p->core, now, s->key, true, "");
+    }
+    p->open = false;
+    if (p->ports && ports_deadline(p->ports) <= now)
+        ports_expire(p->ports, now);
+}

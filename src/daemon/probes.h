@@ -1,0 +1,38 @@
+/* The load balancer's own look at data ports (--probe): src/check/ports.h on the loop, its verdicts
+ * told to the core. */
+#ifndef QHCP_DAEMON_PROBES_H
+#define QHCP_DAEMON_PROBES_H
+
+#include "base/slots.h"
+#include "conf/options.h"
+
+#include <qhcp/lb.h>
+
+struct loop;
+struct ports;
+struct probed;
+
+struct probes {
+    struct ports *ports; /* NULL: nothing is probed */
+    struct qhcp_lb *core;
+    uint16_t port; /* 0: each server's own service */
+    struct probed *table;
+    struct slots slots; /* those in the table, by the number under which ports watches them */
+    bool open;          /* some are to be told of as open */
+};
+
+/* Starts what --probe asks for.  On failure words name the option.  *ret must stay where it is; end
+ * it with probes_deinit, before the loop, also after a failure. */
+int probes_init(struct probes *ret, const struct options *o, struct qhcp_lb *core,
+                struct loop *loop, char *words, size_t words_cap);
+void probes_deinit(struct probes *p);
+
+/* There is a session with this server: its address and its service are known, and may be others. */
+void probes_session(struct probes *p, qhcp_nsec now, size_t index);
+/* This server is no longer watched. */
+void probes_forget(struct probes *p, const char *address);
+
+qhcp_nsec probes_deadline(const struct probes *p);
+void probes_expire(struct probes *p, qhcp_nsec now);
+
+#endif

@@ -1,0 +1,347 @@
+/* `qhcp server`: the server's core on the event loop.
+ *
+ * What flows in: options, datagrams, signals, the results of checks, the operator's word.  What
+ * flows out: answers and the log.  SIGTERM says
+ * "draining" to every load balancer and waits for them, at most --drain-timeout. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/control_socket.h"
+#include "admin/intent.h"
+#include "base/address.h"
+#include "base/os/clock.h"
+#include "base/os/log.h"
+#include "daemon/checks.h"
+#include "daemon/daemon.h"
+#include "daemon/listen.h"
+#include "daemon/service.h"
+#include "loop/loop.h"
+#include "metrics/report.h"
+#include "sources/servers.h"
+
+#include <qhcp/server.h>
+
+#define SERVER_WORDS 700
+#define SERVER_UNSENT (60 * NSEC_PER_SEC) /* between two lines about answers that do not leave */
+
+const struct args_spec daemon_server_spec = {
+    .command = OPTIONS_SERVER,
+    .name = "qhcp server",
+    .doc = "Answer the health checks of load balancers: this machine lives, is so loaded, and says "
+           "when it wants to leave.",
+    .usage_status = ARGS_USAGE,
+};
+
+struct server {
+    int argc; /* to be parsed again on SIGHUP */
+    char **argv;
+    struct options options;
+    struct qhcp_server *core;
+    struct loop *loop;
+    struct service service;
+    struct checks checks;
+    struct control_socket control;
+    bool silent; /* first results of checks are awaited: the first answer is to be true */
+    bool stopping;
+    qhcp_nsec unsent_told; /* the next line about answers that do not leave: not before */
+};
+
+static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
+{
+    struct server *s = ctx;
+
+    qhcp_server_receive(s->core, now, packets, n);
+}
+
+static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
+{
+    struct server *s = ctx;
+
+    return qhcp_server_send(s->core, now, packets, n);
+}
+
+static const char *unsent_words(int error)
+{
+    switch (error) {
+    case EPERM:
+        return "the local firewall refuses them";
+    case EMSGSIZE:
+        return "QUIC needs an interface with an MTU of at least 1228 bytes";
+    default:
+        return strerror(error);
+    }
+}
+
+/* What the network says of a load balancer is no matter; what this machine itself does not send is:
+ * from outside it looks like a server that is silent. */
+static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remote, int error,
+                           const uint8_t *quoted, size_t quoted_len)
+{
+    char text[ADDRESS_TEXT];
+    struct server *s = ctx;
+
+    (void)quoted_len;
+    if (quoted || now < s->unsent_told)
+        return;
+    s->unsent_told = nsec_add(now, SERVER_UNSENT);
+    address_format(remote, text, sizeof text);
+    log_say(QHCP_LOG_WARNING, "answers to %s do not leave this machine: %s", text,
+            unsent_words(error));
+}
+
+static qhcp_nsec on_deadline(void *ctx)
+{
+    const struct server *s = ctx;
+
+    qhcp_nsec at = nsec_min(qhcp_server_deadline(s->core), service_deadline(&s->service));
+
+    return nsec_min(at,
+                    nsec_min(checks_deadline(&s->checks), control_socket_deadline(&s->control)));
+}
+
+static void on_expire(void *ctx, qhcp_nsec now)
+{
+    struct server *s = ctx;
+
+    if (qhcp_server_deadline(s->core) <= now)
+        qhcp_server_expire(s->core, now);
+    service_expire(&s->service, now);
+    checks_expire(&s->checks, now);
+    control_socket_expire(&s->control, now);
+}
+
+static void on_turn(void *ctx, qhcp_nsec now)
+{
+    struct server *s = ctx;
+
+    if (s->silent && !checks_awaited(&s->checks, now)) {
+        s->silent = false;
+        loop_hold(s->loop, false);
+    }
+    if (s->stopping && qhcp_server_stopped(s->core))
+        loop_stop(s->loop);
+}
+
+static void warn_frozen(const struct options *old, const struct options *fresh)
+{
+    const struct options_row *rows = options_rows();
+
+    for (size_t i = 0; i < OPTIONS_COUNT; i++)
+        if ((rows[i].commands & OPTIONS_SERVER) && !rows[i].live &&
+            options_differ(old, fresh, rows[i].id))
+            log_say(QHCP_LOG_WARNING, "%s has changed: this takes effect with the next start",
+                    rows[i].name);
+}
+
+/* SIGHUP: the configuration file, and the certificates and keys. */
+static void reload(struct server *s, qhcp_nsec now)
+{
+    char words[SERVER_WORDS] = "out of memory";
+    struct options fresh;
+    int r;
+
+    service_reloading(now);
+    r = args_reload(&daemon_server_spec, s->argc, s->argv, &s->options, &fresh, words,
+                    sizeof words);
+    if (r == 0) {
+        r = qhcp_server_reload(s->core, now, words, sizeof words);
+        if (r < 0)
+            options_deinit(&fresh);
+    }
+    if (r < 0) {
+        log_say(QHCP_LOG_ERROR, "reload refused, what was in force stays so: %s", words);
+        service_reloaded("reload refused: see the log");
+        return;
+    }
+    warn_frozen(&s->options, &fresh);
+    options_deinit(&s->options);
+    s->options = fresh;
+    log_level((enum qhcp_log_level)options_number(&fresh, OPTION_LOG_LEVEL));
+    log_say(QHCP_LOG_INFO, "configuration, certificates and keys read again");
+    service_reloaded("serving");
+}
+
+static void on_signal(void *ctx, qhcp_nsec now, int signum)
+{
+    struct server *s = ctx;
+    qhcp_nsec timeout = options_number(&s->options, OPTION_DRAIN_TIMEOUT);
+    char reason[32];
+
+    if (signum == SIGHUP && (options_text(&s->options, OPTION_CONFIG) || service_managed()) &&
+        !s->stopping) {
+        reload(s, now);
+        return;
+    }
+    snprintf(reason, sizeof reason, "SIG%s", sigabbrev_np(signum));
+    if (s->stopping) {
+        log_say(QHCP_LOG_WARNING, "%s again: leaving at once", reason);
+        loop_stop(s->loop);
+        return;
+    }
+    s->stopping = s->control.stopping = true;
+    log_say(QHCP_LOG_INFO, "%s: draining, %zu load balancers are told", reason,
+            qhcp_server_sessions(s->core));
+    service_stopping("draining");
+    qhcp_server_stop(s->core, now, timeout, reason);
+}
+
+static int start_core(struct server *s, const union qhcp_addr *bound, char *words, size_t words_cap)
+{
+    const struct options *o = &s->options;
+    const struct list *services = &o->at[OPTION_SERVICE].list;
+    const char *names[LIMIT_SERVICES];
+    char ip[INET6_ADDRSTRLEN] = "";
+    struct qhcp_server_config config = {
+        .id = options_text(o, OPTION_ID),
+        .address = ip,
+        .port = ntohs(bound->in.sin_port), /* at the same place in both families */
+        .key_file = options_text(o, OPTION_KEY),
+        .cert_file = options_text(o, OPTION_SERVER_CERT),
+        .keys_file = options_text(o, OPTION_KEYS),
+        .client_ca_file = options_text(o, OPTION_CLIENT_CA),
+        .services = names,
+        .n_services = services->n,
+        .ctx = s,
+        .wall_clock = clock_unix,
+        .log = log_callback,
+    };
+
+    if (bound->sa.sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &bound->in6.sin6_addr, ip, sizeof ip);
+    else
+        inet_ntop(AF_INET, &bound->in.sin_addr, ip, sizeof ip);
+    for (size_t i = 0; i < services->n; i++)
+        names[i] = services->at[i];
+    return qhcp_server_new(&config, loop_now(), &s->core, words, words_cap);
+}
+
+/* What the operator wanted of the process before, which ended without a word. */
+static void restore_intent(struct server *s)
+{
+    enum qhcp_status status;
+    char reason[QHCP_TEXT];
+
+    if (!intent_take(s->control.path, &status, reason))
+        return;
+    log_say(QHCP_LOG_WARNING, "still %s, as before the last process ended without a word: %s",
+            status == QHCP_STATUS_MAINTENANCE ? "in maintenance" : "draining", reason);
+    qhcp_server_set_status(s->core, loop_now(), status, reason);
+}
+
+/* A socket that was not asked for by name is no reason not to serve. */
+static int start_control(struct server *s, char *words, size_t words_cap)
+{
+    const char *wanted = options_text(&s->options, OPTION_CONTROL);
+    char path[CONTROL_PATH], why[SERVER_WORDS / 2];
+    int r = control_socket_path(wanted, (uint16_t)options_number(&s->options, OPTION_SERVER_PORT),
+                                path, why, sizeof why);
+
+    if (r == 0)
+        r = control_socket_init(&s->control, path, s->core, s->loop, why, sizeof why);
+    if (r == 0)
+        restore_intent(s);
+    if (r < 0 && !wanted) {
+        log_say(QHCP_LOG_WARNING, "qhcp control cannot reach this server: %s", why);
+        return 0;
+    }
+    if (r < 0)
+        snprintf(words, words_cap, "--control: %s", why);
+    return r;
+}
+
+/* Load balancers learn at the beginning of a session which metrics there are. */
+static int declare_metrics(struct server *s, char *words, size_t words_cap)
+{
+    const struct list *names = &s->options.at[OPTION_OWN_METRICS].list;
+
+    for (size_t i = 0; i < names->n; i++) {
+        int r = qhcp_server_set_metric(s->core, names->at[i], report_unit(names->at[i]), 0);
+
+        if (r < 0) {
+            snprintf(words, words_cap, "--metrics: %.80s: %s", names->at[i],
+                     r == QHCP_E_FULL ? "more metrics than there may be"
+                                      : "no name for a metric (a-z, 0-9, _), or one that the "
+                                        "server measures itself");
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int start(struct server *s, char *words, size_t words_cap)
+{
+    const struct loop_client client = {.ctx = s,
+                                       .receive = on_receive,
+                                       .send = on_send,
+                                       .flooded = listen_flooded,
+                                       .unreachable = on_unreachable,
+                                       .deadline = on_deadline,
+                                       .expire = on_expire,
+                                       .turn = on_turn,
+                                       .signal = on_signal};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    uint16_t port = (uint16_t)options_number(&s->options, OPTION_SERVER_PORT);
+    union qhcp_addr addr, bound;
+    char text[ADDRESS_TEXT], status[100];
+    int r = loop_new(&client, &s->loop);
+
+    if (r < 0) {
+        snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
+        return r;
+    }
+    r = servers_parse_ip(options_text(&s->options, OPTION_IP), port, &addr, words, words_cap);
+    if (r == 0)
+        r = listen_one(s->loop, &addr, &bound, words, words_cap);
+    if (r == 0)
+        r = start_core(s, &bound, words, words_cap);
+    if (r == 0) {
+        listen_steer(s->loop, qhcp_server_steering(s->core));
+        r = declare_metrics(s, words, words_cap);
+    }
+    if (r == 0)
+        r = checks_init(&s->checks, &s->options, s->core, s->loop, words, words_cap);
+    if (r == 0)
+        r = start_control(s, words, words_cap);
+    s->silent = r == 0 && checks_awaited(&s->checks, loop_now());
+    if (s->silent)
+        loop_hold(s->loop, true);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
+        r = loop_catch(s->loop, signals[i]);
+    if (r < 0)
+        return r;
+    address_format(&bound, text, sizeof text);
+    snprintf(status, sizeof status, "listening on UDP %s", text);
+    log_say(QHCP_LOG_INFO, "%s", status);
+    service_ready(&s->service, loop_now(), status);
+    return 0;
+}
+
+int daemon_server(int argc, char **argv)
+{
+    struct server s = {.argc = argc, .argv = argv};
+    char words[SERVER_WORDS] = "cannot start: out of memory";
+    const char *positional;
+    int r;
+
+    args_parse(&daemon_server_spec, argc, argv, &s.options, &positional);
+    log_init((enum qhcp_log_level)options_number(&s.options, OPTION_LOG_LEVEL));
+    r = start(&s, words, sizeof words);
+    if (r == 0)
+        loop_run(s.loop);
+    else
+        fprintf(stderr, "%s: %s\n", daemon_server_spec.name, words);
+    if (r == 0) {
+        intent_drop(s.control.path);
+        log_say(QHCP_LOG_INFO, "stopped");
+    }
+    control_socket_deinit(&s.control);
+    checks_deinit(&s.checks);
+    qhcp_server_free(s.core);
+    loop_free(s.loop);
+    log_deinit();
+    options_deinit(&s.options);
+    return r == 0 ? ARGS_OK : ARGS_FAILURE;
+}

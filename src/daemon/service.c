@@ -1,0 +1,81 @@
+#include "daemon/service.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+static void notify(const char *state)
+{
+#ifdef HAVE_SYSTEMD
+    sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}
+
+static void notify_words(const char *before, const char *words)
+{
+    char state[300];
+
+    snprintf(state, sizeof state, "%sSTATUS=%s", before, words);
+    notify(state);
+}
+
+static uint64_t watchdog_usec(void)
+{
+    uint64_t usec = 0;
+
+#ifdef HAVE_SYSTEMD
+    if (sd_watchdog_enabled(0, &usec) <= 0)
+        usec = 0;
+#endif
+    return usec;
+}
+
+bool service_managed(void)
+{
+    return getenv("NOTIFY_SOCKET") != NULL;
+}
+
+void service_ready(struct service *s, qhcp_nsec now, const char *words)
+{
+    s->watchdog = watchdog_usec() * NSEC_PER_USEC / 2; /* sd_watchdog_enabled(3): half of it */
+    s->next = nsec_add(now, s->watchdog);
+    notify_words("READY=1\n", words);
+}
+
+void service_reloading(qhcp_nsec now)
+{
+    char state[80];
+
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu",
+             (unsigned long long)(now / NSEC_PER_USEC));
+    notify(state);
+}
+
+void service_reloaded(const char *words)
+{
+    notify_words("READY=1\n", words);
+}
+
+void service_stopping(const char *words)
+{
+    notify_words("STOPPING=1\n", words);
+}
+
+qhcp_nsec service_deadline(const struct service *s)
+{
+    return s->watchdog > 0 ? s->next : NSEC_NEVER;
+}
+
+void service_expire(struct service *s, qhcp_nsec now)
+{
+    if (s->watchdog == 0 || s->next > now)
+        return;
+    s->next = nsec_add(now, s->watchdog);
+    notify("WATCHDOG=1");
+}

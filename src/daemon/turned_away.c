@@ -1,0 +1,108 @@
+#include "daemon/turned_away.h"
+
+#include <stdio.h>
+
+#include "base/os/log.h"
+#include "proxy/proxy.h"
+
+#include <qhcp/lb.h>
+
+#define TELL (10 * NSEC_PER_SEC) /* between two lines of a kind */
+#define WHY 300
+
+struct states {
+    size_t all, unknown, usable, serving; /* serving: up or degraded */
+};
+
+static struct states count(const struct qhcp_lb *core)
+{
+    struct states s = {.all = qhcp_lb_count(core)};
+    struct qhcp_view v;
+
+    for (size_t i = 0; i < s.all; i++) {
+        if (qhcp_lb_view(core, i, &v) != 0)
+            continue;
+        s.unknown += v.state == QHCP_CONNECTING;
+        s.usable += v.share > 0;
+        s.serving += v.state == QHCP_UP || v.state == QHCP_DEGRADED;
+    }
+    return s;
+}
+
+/* Why there was no server for a client: the first of these that is true. */
+static void explain(const struct qhcp_lb *core, size_t services, char *ret, size_t cap)
+{
+    struct states s = count(core);
+
+    if (s.all == 0)
+        snprintf(ret, cap, "no servers are watched");
+    else if (s.all == 1 && s.serving == 0)
+        snprintf(ret, cap,
+                 s.unknown ? "nothing is known yet of the server" : "the server is not up");
+    else if (s.unknown == s.all)
+        snprintf(ret, cap, "nothing is known yet of the %zu servers", s.all);
+    else if (s.serving == 0)
+        snprintf(ret, cap, "none of the %zu servers is up", s.all);
+    else if (s.usable == 0)
+        snprintf(ret, cap, "%zu of %zu %s are up, and none may be used (--panic-mode none)",
+                 s.serving, s.all, s.all == 1 ? "server" : "servers");
+    else if (services == 0)
+        snprintf(ret, cap, "no server offers a service: start the agents with --service tcp:PORT");
+    else
+        snprintf(ret, cap, "no server that offers a service is up");
+}
+
+static void say(enum turned_away_kind kind, unsigned long long n, const char *why)
+{
+    const char *clients = n == 1 ? "client was" : "clients were";
+
+    switch (kind) {
+    case TURNED_AWAY_NOBODY:
+        log_say(QHCP_LOG_WARNING, "%llu %s closed: %s", n, clients, why);
+        break;
+    case TURNED_AWAY_CROWDED:
+        log_say(QHCP_LOG_WARNING,
+                "%llu %s closed at once: their address has as many connections as "
+                "--max-per-source allows",
+                n, clients);
+        break;
+    case TURNED_AWAY_NO_PORT:
+        log_say(QHCP_LOG_WARNING,
+                "%s: no source port is left towards it, %llu %s sent to other servers where there "
+                "are any: widen net.ipv4.ip_local_port_range, or give it more addresses",
+                why, n, clients);
+        break;
+    default:
+        log_say(QHCP_LOG_WARNING, "%llu %s not logged: too many ended at once", n,
+                n == 1 ? "connection was" : "connections were");
+    }
+}
+
+static void look(struct turned_away *t, const struct proxy *p)
+{
+    uint64_t crowded = proxy_crowded(p), unlogged = proxy_ended_lost(p);
+
+    t->waiting[TURNED_AWAY_CROWDED] += crowded - t->crowded;
+    t->waiting[TURNED_AWAY_UNLOGGED] += unlogged - t->unlogged;
+    t->crowded = crowded;
+    t->unlogged = unlogged;
+}
+
+void turned_away_say(struct turned_away *t, qhcp_nsec now, const struct proxy *p,
+                     const struct qhcp_lb *core, size_t services)
+{
+    look(t, p);
+    for (unsigned kind = 0; kind < TURNED_AWAY_KINDS; kind++) {
+        char why[WHY] = "";
+
+        if (t->waiting[kind] == 0 || now < t->not_before[kind])
+            continue;
+        if (kind == TURNED_AWAY_NOBODY)
+            explain(core, services, why, sizeof why);
+        else if (kind == TURNED_AWAY_NO_PORT)
+            snprintf(why, sizeof why, "%s", t->where);
+        say((enum turned_away_kind)kind, t->waiting[kind], why);
+        t->waiting[kind] = 0;
+        t->not_before[kind] = nsec_add(now, TELL);
+    }
+}

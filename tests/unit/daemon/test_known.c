@@ -1,0 +1,84 @@
+/* What a load balancer leaves for its successor: the newest list, or none. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "daemon/known.h"
+
+#define SEC NSEC_PER_SEC
+
+static void keep(struct known *k, qhcp_nsec now, const char *name)
+{
+    struct proxy_server s = {.name = name, .share = 1};
+
+    s.target.in.sin_family = AF_INET;
+    known_keep(k, now, &s, 1);
+}
+
+static void make_old(const char *path)
+{
+    const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+
+    assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+}
+
+static bool left(const struct known *k, const char *name)
+{
+    char *text = known_take(k);
+    bool found = text && strncmp(text, name, strlen(name)) == 0;
+
+    free(text);
+    return found;
+}
+
+static void a_list_that_could_not_be_written_does_not_make_the_one_before_it_new(void **state)
+{
+    char dir[] = "/tmp/qhcp-known-XXXXXX", beside[STATE_PATH + 8];
+    struct known k;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    setenv("QHCP_STATE_DIR", dir, 1);
+    known_init(&k, 80);
+    keep(&k, 1 * SEC, "a:1");
+    assert_true(left(&k, "a:1 "));
+    make_old(k.path);
+    assert_false(left(&k, "a:1 "));
+    keep(&k, 2 * SEC, "a:1"); /* the twin: it is as true as it was */
+    assert_true(left(&k, "a:1 "));
+
+    make_old(k.path);
+    snprintf(beside, sizeof beside, "%s.new", k.path);
+    assert_int_equal(mkdir(beside, 0700), 0); /* nothing can be written there */
+    keep(&k, 3 * SEC, "b:1");
+    keep(&k, 4 * SEC, "b:1");
+    assert_false(left(&k, "a:1 "));
+    assert_int_equal(rmdir(beside), 0);
+    keep(&k, 5 * SEC, "b:1");
+    assert_true(left(&k, "b:1 "));
+
+    unlink(k.path); /* and one that is removed comes back */
+    keep(&k, 6 * SEC, "b:1");
+    keep(&k, 7 * SEC, "b:1");
+    assert_true(left(&k, "b:1 "));
+    unlink(k.path);
+    known_deinit(&k);
+    rmdir(dir);
+    unsetenv("QHCP_STATE_DIR");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_that_could_not_be_written_does_not_make_the_one_before_it_new),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
