@@ -114,8 +114,6 @@ struct qhcp_changed {
     unsigned what;       /* enum qhcp_change */
 };
 
-enum qhcp_log_level { QHCP_LOG_ERROR, QHCP_LOG_WARNING, QHCP_LOG_INFO, QHCP_LOG_DEBUG };
-
 struct qhcp_lb_config {
     const char *id;             /* NULL: the host's name */
     unsigned max_fail_attempts; /* the least; more where checks get lost.  0: 3 */

@@ -91,6 +91,8 @@ enum qhcp_status {
     QHCP_STATUS_MAINTENANCE = 4,
 };
 
+enum qhcp_log_level { QHCP_LOG_ERROR, QHCP_LOG_WARNING, QHCP_LOG_INFO, QHCP_LOG_DEBUG };
+
 #pragma GCC visibility pop
 
 #endif

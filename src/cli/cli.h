@@ -1,5 +1,5 @@
-/* The commands that end, one file each (daemon/daemon.h has those that run).  Each gets its own arguments (argv[0] is its name) and
- * returns the exit status of the process. */
+/* The commands that end, one file each (daemon/daemon.h has those that run).  Each gets its own
+ * arguments (argv[0] is its name) and returns the exit status of the process. */
 #ifndef QHCP_CLI_CLI_H
 #define QHCP_CLI_CLI_H
 

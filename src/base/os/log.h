@@ -6,7 +6,9 @@
 #ifndef QHCP_BASE_OS_LOG_H
 #define QHCP_BASE_OS_LOG_H
 
-#include <qhcp/lb.h> /* enum qhcp_log_level */
+#include <stddef.h>
+
+#include <qhcp/types.h>
 
 void log_init(enum qhcp_log_level least);
 void log_deinit(void);
