@@ -10,8 +10,8 @@
 
 #include "base/value.h"
 #include "cli/cli.h"
+#include "cli/options_doc.h"
 #include "cli/version.h"
-#include "conf/options_doc.h"
 #include "daemon/daemon.h"
 
 #ifndef __has_feature /* clang's */
@@ -65,7 +65,7 @@ static int help(int argc, char **argv)
     }
     if (argc == 3 && strcmp(argv[1], "--mdoc") == 0 && strcmp(argv[2], "metrics") == 0) {
         options_doc_metrics(stdout);
-        return CLI_OK;
+        return ARGS_OK;
     }
     if (argc == 2) {
         help_argv[0] = argv[1];

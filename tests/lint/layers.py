@@ -26,7 +26,7 @@ MAY = {
     "metrics": {"wire"},
     "quic": set(),
     "server": {"quic", "session", "auth", "state", "metrics", "wire"},
-    "lb": {"quic", "session", "auth", "state", "health", "wire"},
+    "lb": {"quic", "session", "auth", "state", "health", "fleet", "wire"},
     "check": set(),
     "proxy": {"fleet", "balance"},
     "loop": {"server", "lb"},

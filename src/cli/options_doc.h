@@ -1,6 +1,6 @@
 /* The tables of options and of metrics, as parts of a manual page (mdoc). */
-#ifndef QHCP_CONF_OPTIONS_DOC_H
-#define QHCP_CONF_OPTIONS_DOC_H
+#ifndef QHCP_CLI_OPTIONS_DOC_H
+#define QHCP_CLI_OPTIONS_DOC_H
 
 #include <stdio.h>
 

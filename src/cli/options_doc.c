@@ -1,4 +1,4 @@
-#include "conf/options_doc.h"
+#include "cli/options_doc.h"
 
 #include <string.h>
 
