@@ -15,13 +15,13 @@
 #define QHCP_ERRORS(X)                                                                             \
     X(NOMEM, -1, "out of memory")                                                                  \
     X(ARG, -2, "bad argument")                                                                     \
-    X(AGAIN, -3, "not now: nothing could be sent or read")                                         \
+    X(AGAIN, -3, "nothing can be sent or read now")                                                \
     X(FULL, -4, "a fixed capacity is used up")                                                     \
     X(IO, -5, "input or output failed")                                                            \
     X(NOT_FOUND, -6, "not found")                                                                  \
-    X(EXISTS, -7, "exists already")                                                                \
+    X(EXISTS, -7, "already exists")                                                                \
     X(PERMISSION, -8, "other users can read a private file")                                       \
-    X(PARSE, -9, "a file or text does not parse")                                                  \
+    X(PARSE, -9, "a file or text has the wrong form")                                              \
     X(TLS, -10, "TLS failed")                                                                      \
     X(QUIC, -11, "QUIC failed")                                                                    \
     X(PARTIAL, -12, "a frame is not complete yet")                                                 \
@@ -32,7 +32,7 @@
     X(VARINT, -0x103, "varint is not in its shortest form")                                        \
     X(TRUNCATED, -0x104, "a field ends before its length says")                                    \
     X(KEY_ORDER, -0x105, "keys are not in ascending order")                                        \
-    X(KEY_DUPLICATE, -0x106, "a key stands twice that may stand once")                             \
+    X(KEY_DUPLICATE, -0x106, "a key is there twice that may be there once")                        \
     X(KEY_MISSING, -0x107, "a required key is missing")                                            \
     X(VALUE, -0x108, "a value is out of its range")                                                \
     X(UTF8, -0x109, "text is not printable UTF-8")                                                 \
@@ -40,7 +40,7 @@
     X(TOO_LARGE, -0x10b, "frame or field is too large")                                            \
     X(TOO_MANY, -0x10c, "a key is repeated too often")                                             \
     X(STREAM, -0x10d, "a stream other than the control stream, or the control stream was closed")  \
-    X(TIMEOUT, -0x10e, "the peer did not speak in time")                                           \
+    X(TIMEOUT, -0x10e, "the peer did not answer in time")                                          \
     X(EXCESSIVE, -0x10f, "the peer sends more than the protocol needs")                            \
     X(STOPPING, -0x110, "the peer is stopping")                                                    \
     X(CONFIG, -0x111, "configuration refused")                                                     \
@@ -48,7 +48,7 @@
     X(TOKEN_MISSING, -0x120, "no token")                                                           \
     X(TOKEN_MALFORMED, -0x121, "not a well-formed token")                                          \
     X(TOKEN_ALGORITHM, -0x122, "algorithm is not the key's, or not allowed")                       \
-    X(TOKEN_KEY, -0x123, "no key of that kid is known")                                            \
+    X(TOKEN_KEY, -0x123, "no key with that kid is known")                                          \
     X(TOKEN_SIGNATURE, -0x124, "signature does not verify")                                        \
     X(TOKEN_ISSUER, -0x125, "issuer is not the key's")                                             \
     X(TOKEN_AUDIENCE, -0x126, "token is for another server")                                       \

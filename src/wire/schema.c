@@ -84,19 +84,19 @@ static const struct schema refusal_schema = {.name = "refusal", FIELDS(refusal_f
 static const struct schema_field hello_fields[] = {
     {NUMBER(0x00, "interval_us", LIMIT_INTERVAL_MIN_US, LIMIT_INTERVAL_MAX_US),
      AT(wire_hello, interval_us), REQUIRED, .unit = "µs",
-     .doc = "How often it means to send HEALTH_REQUEST"},
+     .doc = "How often it will send HEALTH_REQUEST"},
     {TEXT(0x01, "lb_id", 1, LIMIT_ID), AT(wire_hello, lb_id), REQUIRED,
      .doc = "The load balancer's identity, for logs; it grants nothing"},
     {NUMBER(0x02, "push", 1, 1), AT(wire_hello, push),
-     .doc = "1: push changes of status to me; absent: do not"},
+     .doc = "1: push changes of status; absent: do not"},
     {BYTES(0x03, "token", 1, LIMIT_TOKEN), AT(wire_hello, token), .has = WIRE_HAS_TOKEN,
-     .doc = "A JWT in compact serialisation; without one a server refuses: `TOKEN_MISSING`"},
+     .doc = "A JWT in compact serialisation; without it the server refuses: `TOKEN_MISSING`"},
     {NUMBER(0x04, "metrics", 1, METRIC_MAX), ENTRIES(wire_hello, metrics, LIMIT_METRICS),
-     .doc = "Numbers of registered metrics that are wanted, beside the required ones"},
+     .doc = "Numbers of registered metrics that it wants, besides the required ones"},
     {NAME(0x05, "metric_names"), ENTRIES(wire_hello, metric_names, LIMIT_METRICS),
-     .doc = "Metrics that are wanted by name: an application's own"},
+     .doc = "Names of metrics that it wants: an application's own"},
     {NUMBER(0x06, "extensions", 0, NUMBER_MAX), ENTRIES(wire_hello, extensions, LIMIT_EXTENSIONS),
-     .doc = "Extensions it understands"},
+     .doc = "Extensions that it understands"},
 };
 
 /* Ascending numbers: one set of metrics has one encoding, and a number names one metric. */
@@ -121,17 +121,17 @@ static const struct schema_field ack_fields[] = {
     {TEXT(0x01, "server_id", 1, LIMIT_ID), AT(wire_ack, server_id), REQUIRED,
      .doc = "The server's identity, for people and logs"},
     {NUMBER(0x02, "processing_us", 0, LIMIT_PROCESSING_MAX_US), AT(wire_ack, processing_us),
-     REQUIRED, .unit = "µs", .doc = "The longest it takes from a request's arrival to its answer"},
+     REQUIRED, .unit = "µs", .doc = "The longest time from a request's arrival to its answer"},
     {BYTES(0x03, "boot_id", LIMIT_BOOT_ID, LIMIT_BOOT_ID), AT(wire_ack, boot_id), REQUIRED,
-     .doc = "Random, another one each time the server's process starts"},
+     .doc = "Random; a new one each time the server's process starts"},
     {NUMBER(0x04, "push", 0, 1), AT(wire_ack, push), REQUIRED,
      .doc = "1: it will push changes of status"},
     {LIST(0x05, "metrics", &metric_schema), ENTRIES(wire_ack, metrics, LIMIT_METRICS),
      .doc = "A metric that answers will carry"},
     {NUMBER(0x06, "extensions", 0, NUMBER_MAX), ENTRIES(wire_ack, extensions, LIMIT_EXTENSIONS),
-     .doc = "Extensions of HELLO's that are in use in this session"},
+     .doc = "Extensions from HELLO that are in use in this session"},
     {TEXT(0x07, "services", 1, LIMIT_SERVICE), ENTRIES(wire_ack, services, LIMIT_SERVICES),
-     .doc = "A service this server stands for: `tcp:PORT` or `tcp:HOST:PORT`"},
+     .doc = "A service that this server offers: `tcp:PORT` or `tcp:HOST:PORT`"},
     {NUMBER(0x08, "revoked", 1, NUMBER_MAX), AT(wire_ack, revoked),
      .doc = "The number of the newest list of revocations that it has; absent: none"},
 };
@@ -142,8 +142,8 @@ static const struct schema_field request_fields[] = {
     {NUMBER(0x00, "seq", 1, NUMBER_MAX), AT(wire_health_request, seq), REQUIRED,
      .doc = "From 1, greater in each request, never used twice in a session"},
     {NUMBER(0x02, "epoch", 0, NUMBER_MAX), AT(wire_health_request, epoch), REQUIRED,
-     .doc =
-         "The newest status epoch it has seen in this session, which acknowledges a push; 0: none"},
+     .doc = "The newest status epoch that it has seen in this session, which acknowledges a push; "
+            "0: none"},
 };
 
 static int response_rule(const void *message)
@@ -155,7 +155,7 @@ static int response_rule(const void *message)
 
 static const struct schema_field response_fields[] = {
     {NUMBER(0x00, "seq", 1, NUMBER_MAX), AT(wire_health_response, seq), .has = WIRE_HAS_SEQ,
-     .doc = "The request's; absent: nobody asked, the status changed (a push)"},
+     .doc = "The request's; absent in a push"},
     {BYTES(0x01, "boot_id", LIMIT_BOOT_ID, LIMIT_BOOT_ID), AT(wire_health_response, boot_id),
      REQUIRED, .doc = "As in ACK"},
     {NUMBER(0x02, "epoch", 1, NUMBER_MAX), AT(wire_health_response, epoch), REQUIRED,
@@ -168,11 +168,10 @@ static const struct schema_field response_fields[] = {
     {NUMBER(0x04, "status", QHCP_SERVING, QHCP_STATUS_MAINTENANCE),
      AT(wire_health_response, status), REQUIRED, .doc = "From the registry of statuses"},
     {TEXT(0x05, "reason", 1, LIMIT_REASON), AT(wire_health_response, reason),
-     .has = WIRE_HAS_REASON, .doc = "Why it has this status; required of any but serving"},
+     .has = WIRE_HAS_REASON, .doc = "Why it has this status; required unless it is serving"},
     {NUMBER(0x06, "processing_us", 0, LIMIT_DURATION_MAX_US),
      AT(wire_health_response, processing_us), REQUIRED, .unit = "µs",
-     .doc = "From the request's arrival to this answer; 0 in a push, and where it was answered as "
-            "it came"},
+     .doc = "From the request's arrival to this answer; 0 in a push, and for an answer at once"},
     {LIST(0x07, "checks", &check_schema), ENTRIES(wire_health_response, checks, LIMIT_CHECKS),
      .doc = "The outcome of an application check"},
 };
@@ -200,15 +199,15 @@ static const struct schema_field config_update_fields[] = {
      .doc = "A new token, as in HELLO"},
     {NUMBER(0x04, "metrics", 1, METRIC_MAX), ENTRIES(wire_config_update, metrics, LIMIT_METRICS),
      .has = WIRE_HAS_METRICS,
-     .doc = "Registered metrics that are wanted, beside the required ones; this and `metric_names` "
-            "together replace the list. One that is not there is refused"},
+     .doc = "Registered metrics that it wants, besides the required ones; this and `metric_names` "
+            "together replace the list. One that does not exist is refused"},
     {NAME(0x05, "metric_names"), ENTRIES(wire_config_update, metric_names, LIMIT_METRICS),
      .has = WIRE_HAS_METRICS,
-     .doc = "Metrics that are wanted by name. One that is not there is refused"},
+     .doc = "Names of metrics that it wants. One that does not exist is refused"},
     {NUMBER(0x06, "push", 0, 1), AT(wire_config_update, push), .has = WIRE_HAS_PUSH,
-     .doc = "1: push changes of status to me; 0: do not; absent: as before"},
+     .doc = "1: push changes of status; 0: do not; absent: as before"},
     {BYTES(0x07, "revocations", 1, LIMIT_REVOCATIONS), AT(wire_config_update, revocations),
-     .has = WIRE_HAS_REVOCATIONS, .doc = "A signed list of what is trusted no more"},
+     .has = WIRE_HAS_REVOCATIONS, .doc = "A signed list of revoked keys and certificates"},
 };
 
 static int config_ack_rule(const void *message)
@@ -228,9 +227,9 @@ static const struct schema_field config_ack_fields[] = {
      .doc = "A metric that answers will carry from now on"},
     {NUMBER(0x06, "expires_s", 0, LIMIT_EXPIRES_MAX_S), AT(wire_config_ack, expires_s),
      .has = WIRE_HAS_EXPIRES, .unit = "s",
-     .doc = "How long until `exp` of the token in force; the server's leeway is not in it"},
+     .doc = "The time to `exp` of the token in force, without the server's leeway"},
     {LIST(0x07, "refused", &refusal_schema), ENTRIES(wire_config_ack, refused, 8),
-     .doc = "An item that was refused; with any, nothing of the update was applied"},
+     .doc = "An item that was refused; if there is any, nothing of the update was applied"},
     {NUMBER(0x08, "revoked", 1, NUMBER_MAX), AT(wire_config_ack, revoked), .doc = "As in ACK"},
 };
 
@@ -247,7 +246,7 @@ static const struct schema_field error_fields[] = {
 
 static const struct schema_field terminate_fields[] = {
     {NUMBER(0x00, "deadline_us", 0, LIMIT_DURATION_MAX_US), AT(wire_terminate, deadline_us),
-     REQUIRED, .unit = "µs", .doc = "From its sending until the sender goes regardless"},
+     REQUIRED, .unit = "µs", .doc = "From its sending until the sender goes in any case"},
     {TEXT(0x01, "reason", 0, LIMIT_REASON), AT(wire_terminate, reason), REQUIRED,
      .doc = "Why it leaves"},
 };
@@ -262,20 +261,20 @@ static const struct schema schemas[] = {
      .name = "HELLO",
      .sender = SCHEMA_FROM_LB,
      .has = true,
-     .doc = "Opens the session: who asks, by what right, and what it wants.",
+     .doc = "Opens the session: who asks, with which token, and what it wants.",
      FIELDS(hello_fields)},
     {.type = WIRE_ACK,
      .name = "ACK",
      .sender = SCHEMA_FROM_SERVER,
      .rule = ack_rule,
      .doc = "Answers HELLO: who answers, and what is in force.",
-     .rule_doc = "The numbers of the `metrics` entries ascend: else `VALUE`.",
+     .rule_doc = "If the numbers of the `metrics` entries do not ascend: `VALUE`.",
      FIELDS(ack_fields)},
     {.type = WIRE_HEALTH_REQUEST,
      .name = "HEALTH_REQUEST",
      .sender = SCHEMA_FROM_LB,
      .datagram = true,
-     .doc = "Asks how the server is.",
+     .doc = "Asks for the server's health.",
      FIELDS(request_fields)},
     {.type = WIRE_HEALTH_RESPONSE,
      .name = "HEALTH_RESPONSE",
@@ -283,16 +282,16 @@ static const struct schema schemas[] = {
      .datagram = true,
      .has = true,
      .rule = response_rule,
-     .doc = "Says how the server is: the answer to a request, or pushed when the status changes.",
-     .rule_doc = "`reason` stands with any `status` but 0 (serving): else `KEY_MISSING`.",
+     .doc = "The server's health: the answer to a request, or a push when the status changes.",
+     .rule_doc = "Without `reason` any `status` but 0 (serving) is `KEY_MISSING`.",
      FIELDS(response_fields)},
     {.type = WIRE_CONFIG_UPDATE,
      .name = "CONFIG_UPDATE",
      .sender = SCHEMA_FROM_LB,
      .has = true,
      .rule = config_update_rule,
-     .doc = "Changes the live session; what is absent stays as it is.",
-     .rule_doc = "`revocations` stands with `id` alone: else `VALUE`.",
+     .doc = "Changes the live session; what it does not name stays.",
+     .rule_doc = "`revocations` with any other key than `id` is `VALUE`.",
      FIELDS(config_update_fields)},
     {.type = WIRE_CONFIG_ACK,
      .name = "CONFIG_ACK",
@@ -300,7 +299,7 @@ static const struct schema schemas[] = {
      .has = true,
      .rule = config_ack_rule,
      .doc = "Answers CONFIG_UPDATE: what is in force now.",
-     .rule_doc = "The numbers of the `metrics` entries ascend: else `VALUE`.",
+     .rule_doc = "If the numbers of the `metrics` entries do not ascend: `VALUE`.",
      FIELDS(config_ack_fields)},
     {.type = WIRE_ERROR,
      .name = "ERROR",

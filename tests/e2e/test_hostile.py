@@ -176,7 +176,7 @@ class Hostile(RawCase):
         stale = self.fake("answers to old checks", asked=lambda seq: answer(max(seq - 1, 1)))
         ports = [deaf.getsockname()[1], no_ack, no_answer, wrong]
         lb = self.watch([*ports, stale])
-        for port, words in zip(ports, ("no answer", "no ACK within 5 s|did not speak in time",
+        for port, words in zip(ports, ("no answer", "no ACK within 5 s|did not answer in time",
                                        r"no answer to [3-9] checks in \d+ ms",
                                        r"no answer to [3-9] checks in \d+ ms")):
             with self.subTest(port=port):

@@ -98,7 +98,7 @@ static void a_refusal_carries_code_and_words(void **state)
                             WIRE_HELLO);
     kit_server(&k, SESSION_SERVER_CHECKING, 0);
     session_server_refuse(&k.s, T0, QHCP_E_TOKEN_KEY, "");
-    kit_server_expect_error(&k, QHCP_E_TOKEN_KEY, "no key of that kid is known", WIRE_HELLO);
+    kit_server_expect_error(&k, QHCP_E_TOKEN_KEY, "no key with that kid is known", WIRE_HELLO);
     kit_server(&k, SESSION_SERVER_ACTIVE, ALL_SCOPES);
     session_server_refuse(&k.s, T0, QHCP_E_EXCESSIVE, "65 frames in 1 s");
     kit_server_expect_error(&k, QHCP_E_EXCESSIVE, "65 frames in 1 s", 0);
