@@ -46,7 +46,7 @@ class Way:
         self.also = list(also)  # ninja targets that are built besides those of its tests
 
 
-THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes",
+THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/fleet-readers", "unit/fleet-wish",
             "unit/loop-descriptors", "unit/loop-mailbox", "unit/proxy-places", "unit/proxy-sources", "unit/proxy-table")
 SANITIZE = "-Db_sanitize=address,undefined"
 WAYS = [

@@ -9,7 +9,7 @@
 
 int slots_take(struct slots *s, void *what, size_t *ret)
 {
-    size_t i = 0, n = s->n ? 2 * s->n : SLOTS_FIRST;
+    size_t i = s->first, n = s->n ? 2 * s->n : SLOTS_FIRST;
     void **grown;
 
     while (i < s->n && s->at[i])
@@ -23,6 +23,7 @@ int slots_take(struct slots *s, void *what, size_t *ret)
         s->n = n;
     }
     s->at[i] = what;
+    s->first = i + 1;
     *ret = i;
     return 0;
 }
@@ -30,6 +31,8 @@ int slots_take(struct slots *s, void *what, size_t *ret)
 void slots_give_back(struct slots *s, size_t number)
 {
     s->at[number] = NULL;
+    if (number < s->first)
+        s->first = number;
 }
 
 void slots_deinit(struct slots *s)

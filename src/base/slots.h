@@ -7,8 +7,9 @@
 
 /* All 0 is empty. */
 struct slots {
-    void **at; /* by number; NULL: free */
-    size_t n;  /* numbers there are, given or free */
+    void **at;    /* by number; NULL: free */
+    size_t n;     /* numbers there are, given or free */
+    size_t first; /* none below it is free */
 };
 
 /* Gives what (not NULL) a number.  QHCP_E_NOMEM: nothing has changed. */

@@ -1,0 +1,42 @@
+#include "fleet/entry.h"
+
+#include "fleet/panic.h"
+
+/* A drain takes traffic from a server that has some; one that does not answer is down all the same.
+ */
+static enum qhcp_state state_of(const struct fleet_entry *e, bool *ret_operator)
+{
+    *ret_operator = e->intent.use == FLEET_MAINTENANCE ||
+                    (e->intent.use == FLEET_DRAIN && fleet_healthy(e->verdict.state));
+    if (!*ret_operator)
+        return e->verdict.state;
+    return e->intent.use == FLEET_DRAIN ? QHCP_DRAINING : QHCP_MAINTENANCE;
+}
+
+void entry_follow(struct fleet_entry *e, const struct fleet_entry *before, qhcp_nsec now,
+                  int64_t wall_ms)
+{
+    bool is_new = !before || !before->text[FLEET_NAME] || before->key != e->key, by_operator;
+    enum qhcp_state state = state_of(e, &by_operator);
+
+    e->cause = by_operator ? FLEET_CAUSE_OPERATOR : e->verdict.cause;
+    if (!is_new && before->state == state) {
+        e->state = before->state;
+        e->since = before->since;
+        e->since_ms = before->since_ms;
+        return;
+    }
+    e->state = state;
+    e->since =
+        by_operator || e->verdict.since == 0 || e->verdict.since > now ? now : e->verdict.since;
+    e->since_ms = wall_ms - (int64_t)((now - e->since) / NSEC_PER_MSEC);
+}
+
+unsigned fleet_share(const struct fleet_entry *e, enum qhcp_use use)
+{
+    const struct panic_standing standing = {.verified = e->verdict.trusted};
+
+    if (e->intent.use != FLEET_IN_USE)
+        return 0;
+    return panic_share(use, &standing, e->verdict.state, e->verdict.ramp);
+}
