@@ -68,6 +68,7 @@ void backend_free(struct backend *b)
 {
     if (!b)
         return;
+    settle_forget(b);
     lost_end(b);
     heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
     cross_forget(b);
@@ -79,21 +80,17 @@ void backend_free(struct backend *b)
     free(b);
 }
 
-void backend_rearm(struct backend *b)
+qhcp_nsec backend_deadline(const struct backend *b)
 {
     qhcp_nsec at = session_lb_deadline(&b->link.session);
 
-    cross_look(b);
-    publish_look(b, b->lb->now);
-    if (!b->lb->stopping) {
-        at = nsec_min(at, nsec_min(b->link.renew_at, b->link.reverify_at));
-        at = nsec_min(at, lost_deadline(b));
-        if (b->link.session.state == SESSION_LB_LEAVING)
-            at = nsec_min(at, b->leave_look);
-        if (!b->resolving)
-            at = nsec_min(at, health_deadline(&b->health));
-    }
-    heap_set(&b->lb->heap, &b->timer, at);
+    if (b->lb->stopping)
+        return at;
+    at = nsec_min(at, nsec_min(b->link.renew_at, b->link.reverify_at));
+    at = nsec_min(at, lost_deadline(b));
+    if (b->link.session.state == SESSION_LB_LEAVING)
+        at = nsec_min(at, b->leave_look);
+    return b->resolving ? at : nsec_min(at, health_deadline(&b->health));
 }
 
 static void dial_address(struct backend *b, qhcp_nsec now)
@@ -121,7 +118,6 @@ static void dial_address(struct backend *b, qhcp_nsec now)
 void backend_dial_again(struct backend *b, qhcp_nsec now)
 {
     dial_address(b, now);
-    backend_rearm(b);
 }
 
 /* A round tries every address of the name once. */
@@ -158,6 +154,7 @@ void backend_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *a
 
     if (!b->resolving)
         return;
+    settle_later(b);
     b->resolving = false;
     if (n == 0) {
         b->tried = b->n_addrs = 0;
@@ -173,7 +170,6 @@ void backend_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *a
         b->addrs[b->n_addrs++] = addrs[i];
     }
     start_round(b, now);
-    backend_rearm(b);
 }
 
 /* How much a failure tells: a refusal more than silence, silence more than ICMP. */
@@ -212,7 +208,6 @@ void backend_dial_failed(struct backend *b, qhcp_nsec now, enum health_signal si
     if (b->tried < b->n_addrs || try_elsewhere(b, now)) {
         b->at = (uint8_t)((b->at + 1) % b->n_addrs);
         dial_address(b, now);
-        backend_rearm(b);
         return;
     }
     backend_signal(b, now, b->worst);
@@ -267,6 +262,7 @@ static void tell_verdict(struct backend *b, enum qhcp_state from)
 
 void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *step)
 {
+    settle_later(b);
     if (step->refuted > 0)
         tell_refuted(b, step->refuted);
     if (step->verdict || b->health.state != QHCP_UP)
@@ -288,7 +284,6 @@ void backend_act(struct backend *b, qhcp_nsec now, const struct health_step *ste
         dial(b, now);
     else if (step->probe)
         talk_probe(b, now);
-    backend_rearm(b);
 }
 
 /* A good answer after a restart that was never a verdict: an event from up to up. */
@@ -315,12 +310,11 @@ void backend_expire(struct backend *b, qhcp_nsec now)
 {
     struct health_step step = {0};
 
+    settle_later(b);
     if (session_lb_deadline(&b->link.session) <= now)
         talk_expire(b, now);
-    if (b->lb->stopping) {
-        backend_rearm(b);
+    if (b->lb->stopping)
         return;
-    }
     if (b->link.renew_at <= now)
         talk_renew(b, now);
     if (b->link.session.state == SESSION_LB_LEAVING && b->leave_look <= now)
@@ -333,7 +327,6 @@ void backend_expire(struct backend *b, qhcp_nsec now)
         health_poll(&b->health, now, &step);
         backend_act(b, now, &step);
     }
-    backend_rearm(b);
 }
 
 void backend_configure(struct backend *b, qhcp_nsec now, bool metrics)
@@ -344,11 +337,12 @@ void backend_configure(struct backend *b, qhcp_nsec now, bool metrics)
     b->update_interval = true;
     b->update_metrics = b->update_metrics || metrics;
     talk_renew(b, now);
-    backend_rearm(b);
+    settle_later(b);
 }
 
 void backend_stop(struct backend *b, qhcp_nsec now)
 {
+    settle_later(b);
     lost_end(b);
     if (!b->link.conn)
         return;
@@ -359,5 +353,4 @@ void backend_stop(struct backend *b, qhcp_nsec now)
         talk_flush(b, now);
     else
         link_end(&b->link, QHCP_E_STOPPING, "load balancer stops");
-    backend_rearm(b);
 }

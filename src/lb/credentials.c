@@ -388,7 +388,7 @@ void credentials_renew(struct qhcp_lb *lb, qhcp_nsec now)
         b->key_at = 0;
         b->key_settled = b->keys_refused = false;
         b->link.renew_at = now;
-        backend_rearm(b);
+        settle_later(b);
     }
 }
 

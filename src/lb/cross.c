@@ -16,7 +16,6 @@ static void told(struct backend *b)
 
 static void ask_others(struct backend *b)
 {
-    struct backend *asked[LB_CROSS];
     struct qhcp_lb *lb = b->lb;
 
     if (lb->now < nsec_add(lb->cross_at, LB_CROSS_PAUSE) || !health_pressed(&b->health, lb->now))
@@ -30,11 +29,10 @@ static void ask_others(struct backend *b)
         if (other == b || !(health_ask(&other->health, lb->now) || other->suspected))
             continue;
         other->sampled = lb->cross;
-        asked[lb->cross_asked++] = other;
+        lb->cross_asked++;
+        settle_later(other); /* judged only then, when the whole sample is known */
     }
     local_ask(&lb->local, lb->now, lb->cross_asked);
-    for (unsigned i = 0; i < lb->cross_asked; i++) /* only now: the whole sample is judged */
-        backend_rearm(asked[i]);
 }
 
 static void judge_sampled(struct backend *b)

@@ -28,6 +28,7 @@
 #include "health/health.h"
 #include "lb/link.h"
 #include "lb/publish.h"
+#include "lb/settle.h"
 #include "quic/quic.h"
 #include "session/lb.h"
 #include "state/revoked.h"
@@ -195,6 +196,7 @@ struct backend {
     uint64_t reports; /* answers that had values */
     struct told told;
     struct publish publish;
+    struct settle settle;
 };
 
 /* Trust, token key, those before it, client certificate and its key, revocations. */
@@ -242,10 +244,10 @@ struct qhcp_lb {
     qhcp_nsec look_from;      /* not before */
     size_t look_next;
     bool stopping;
-    struct publish_list changed;
-    qhcp_nsec now;  /* of the public call under way */
-    int icmp_error; /* errno of the ICMP under way ... */
-    bool icmp_own;  /* ... which is this machine's own word */
+    struct backend *touched; /* settle.c's list */
+    qhcp_nsec now;           /* of the public call under way */
+    int icmp_error;          /* errno of the ICMP under way ... */
+    bool icmp_own;           /* ... which is this machine's own word */
     qhcp_nsec stop_at;
 };
 
@@ -269,7 +271,8 @@ void backend_dial_failed(struct backend *b, qhcp_nsec now, enum health_signal si
                          const char *words);
 void backend_dial_again(struct backend *b, qhcp_nsec now);
 void backend_signal(struct backend *b, qhcp_nsec now, enum health_signal signal);
-void backend_rearm(struct backend *b);
+/* When backend_expire is to be called. */
+qhcp_nsec backend_deadline(const struct backend *b);
 void backend_restarted(struct backend *b);
 /* The configuration is a new one. metrics: so is the list of them. */
 void backend_configure(struct backend *b, qhcp_nsec now, bool metrics);

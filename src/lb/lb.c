@@ -62,7 +62,7 @@ void lb_judge_panic(struct qhcp_lb *lb)
     if (p.use == lb->use || lb->stopping)
         return;
     lb->use = p.use;
-    publish_look_all(lb, lb->now);
+    settle_later_all(lb);
     lb_log(lb, QHCP_LOG_WARNING, "%s: %zu of %zu servers are healthy (threshold %u %%): %s",
            p.on ? "PANIC" : "the panic is over", p.healthy, p.total, threshold, follows[p.use]);
     if (lb->config->panic)
@@ -201,8 +201,8 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
     HASH_ADD_STR(lb->by_key, key, b);
     lb->backends[lb->count++] = b;
     publish_mark(b, QHCP_CHANGE_ADDED);
-    backend_rearm(b);
-    publish_flush(lb);
+    settle_later(b);
+    settle_touched(lb);
     return 0;
 }
 
@@ -228,7 +228,7 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     credentials_save_ticket(b);
     backend_free(b);
     lb_judge_panic(lb);
-    publish_flush(lb);
+    settle_touched(lb);
     return 0;
 }
 
@@ -270,7 +270,7 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
     }
     config_free(old);
     lb_judge_panic(lb);
-    publish_flush(lb);
+    settle_touched(lb);
     return 0;
 }
 
@@ -282,7 +282,7 @@ void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union 
     advance(lb, now);
     if (i < lb->count && !lb->stopping)
         backend_resolved(lb->backends[i], now, addrs, n, words);
-    publish_flush(lb);
+    settle_touched(lb);
 }
 
 struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb)
@@ -294,7 +294,7 @@ void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet
 {
     advance(lb, now);
     quic_receive(lb->quic, now, packets, n);
-    publish_flush(lb);
+    settle_touched(lb);
 }
 
 size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
@@ -303,7 +303,7 @@ size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packe
 
     advance(lb, now);
     used = quic_send(lb->quic, now, packets, n);
-    publish_flush(lb);
+    settle_touched(lb);
     return used;
 }
 
@@ -314,7 +314,7 @@ void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_add
     lb->icmp_error = error;
     lb->icmp_own = quoted == NULL;
     quic_unreachable(lb->quic, now, remote, quoted, quoted_len, link_icmp);
-    publish_flush(lb);
+    settle_touched(lb);
 }
 
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
@@ -332,11 +332,14 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
 
     advance(lb, now);
     quic_expire(lb->quic, now);
-    for (size_t i = 0; i < most && heap_deadline(&lb->heap) <= now; i++)
+    settle_touched(lb);
+    for (size_t i = 0; i < most && heap_deadline(&lb->heap) <= now; i++) {
         backend_expire((struct backend *)heap_first(&lb->heap), now);
+        settle_touched(lb);
+    }
     if (lb->look_at <= now)
         paths_look(lb, now);
-    publish_flush(lb);
+    settle_touched(lb);
 }
 
 void qhcp_lb_moved(struct qhcp_lb *lb, qhcp_nsec now)
@@ -373,7 +376,7 @@ int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bo
     utf8_clean(slice_str(words), b->port_words, sizeof b->port_words);
     health_data_port(&b->health, now, open, &step);
     backend_act(b, now, &step);
-    publish_flush(lb);
+    settle_touched(lb);
     return 0;
 }
 
@@ -394,9 +397,9 @@ void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)
     lb->stop_at = nsec_add(now, LB_STOP_MAX);
     for (size_t i = 0; i < lb->count; i++) {
         backend_stop(lb->backends[i], now);
-        backend_rearm(lb->backends[i]);
+        settle_later(lb->backends[i]);
     }
-    publish_flush(lb);
+    settle_touched(lb);
 }
 
 bool qhcp_lb_stopped(const struct qhcp_lb *lb)

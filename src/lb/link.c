@@ -38,7 +38,7 @@ static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
         publish_mark(b, QHCP_CHANGE_NOTICE);
     }
     talk_open(b, now);
-    backend_rearm(b);
+    settle_later(b);
 }
 
 /* Whose this connection is, and in use: one that was lost is taken up again by what comes on it. */
@@ -57,7 +57,7 @@ static void link_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const ui
     if (!b)
         return;
     talk_bytes(b, now, p, n);
-    backend_rearm(b);
+    settle_later(b);
 }
 
 static void link_datagram(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
@@ -68,7 +68,7 @@ static void link_datagram(void *ctx, struct quic_conn *c, qhcp_nsec now, const u
     if (!b)
         return;
     talk_datagram(b, now, p, n);
-    backend_rearm(b);
+    settle_later(b);
 }
 
 static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum quic_fate fate)
@@ -82,7 +82,7 @@ static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum
     health_not_sent(&b->health, b->lb->now);
     b->checks_sent--;
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: check %llu was not sent", b->text, (unsigned long long)id);
-    backend_rearm(b);
+    settle_later(b);
 }
 
 static void link_ticket(void *ctx, struct quic_conn *c, const uint8_t *p, size_t n)
@@ -99,7 +99,10 @@ static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     struct backend *b = quic_conn_user(c);
 
     (void)ctx;
-    if (b && !lost_closed(b, now, c, why->end == QUIC_END_RESET) && b->link.conn == c)
+    if (!b)
+        return;
+    settle_later(b);
+    if (!lost_closed(b, now, c, why->end == QUIC_END_RESET) && b->link.conn == c)
         ended(b, now, why, QHCP_E_NO_ERROR, "");
 }
 
@@ -115,7 +118,7 @@ void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain)
         return;
     if (paths_no_way(b, now)) {
         health_no_way(&b->health, now);
-        backend_rearm(b);
+        settle_later(b);
     } else {
         backend_signal(b, now, certain ? HEALTH_SIGNAL_ICMP_CERTAIN : HEALTH_SIGNAL_ICMP);
     }

@@ -4,19 +4,19 @@
 
 void publish_mark(struct backend *b, unsigned what)
 {
-    struct publish_list *list = &b->lb->changed;
-
-    if (!b->lb->config->changed)
-        return;
-    if (b->publish.what == 0) {
-        b->publish.next = NULL;
-        if (list->last)
-            list->last->publish.next = b;
-        else
-            list->first = b;
-        list->last = b;
-    }
     b->publish.what |= what;
+    settle_later(b);
+}
+
+static void announce(struct backend *b)
+{
+    const struct qhcp_lb_config *config = b->lb->config;
+    struct qhcp_changed changed = {
+        .index = lb_index(b->lb, b->id), .id = b->id, .address = b->text, .what = b->publish.what};
+
+    b->publish.what = 0;
+    if (config->changed)
+        config->changed(config->ctx, &changed);
 }
 
 void publish_look(struct backend *b, qhcp_nsec now)
@@ -26,22 +26,21 @@ void publish_look(struct backend *b, qhcp_nsec now)
     unsigned share = panic_share(b->lb->use, &b->standing, b->health.state, weight);
     enum qhcp_cause cause = (enum qhcp_cause)b->health.cause;
 
-    if (p->state != b->health.state)
-        publish_mark(b, QHCP_CHANGE_STATE);
-    if (p->cause != cause)
-        publish_mark(b, QHCP_CHANGE_REASON);
-    if (p->weight != weight || p->share != share)
-        publish_mark(b, QHCP_CHANGE_SHARE);
+    p->what |= (p->state != b->health.state ? QHCP_CHANGE_STATE : 0) |
+               (p->cause != cause ? QHCP_CHANGE_REASON : 0) |
+               (p->weight != weight || p->share != share ? QHCP_CHANGE_SHARE : 0);
     p->state = b->health.state;
     p->cause = cause;
     p->weight = weight;
     p->share = share;
+    if (p->what != 0)
+        announce(b);
 }
 
-void publish_look_all(struct qhcp_lb *lb, qhcp_nsec now)
+void publish_removed(struct backend *b)
 {
-    for (size_t i = 0; i < lb->count; i++)
-        publish_look(lb->backends[i], now);
+    b->publish.what |= QHCP_CHANGE_REMOVED;
+    announce(b);
 }
 
 void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason)
@@ -73,37 +72,4 @@ void publish_session(struct backend *b)
     publish_mark(b, QHCP_CHANGE_SESSION);
     if (config->session)
         config->session(config->ctx, lb_index(b->lb, b->id));
-}
-
-static void announce(struct backend *b, unsigned what)
-{
-    const struct qhcp_lb_config *config = b->lb->config;
-    struct qhcp_changed changed = {
-        .index = lb_index(b->lb, b->id), .id = b->id, .address = b->text, .what = what};
-
-    if (config->changed)
-        config->changed(config->ctx, &changed);
-}
-
-void publish_flush(struct qhcp_lb *lb)
-{
-    struct publish_list *list = &lb->changed;
-
-    while (list->first) {
-        struct backend *b = list->first;
-        unsigned what = b->publish.what;
-
-        list->first = b->publish.next;
-        if (!list->first)
-            list->last = NULL;
-        b->publish.what = 0;
-        announce(b, what);
-    }
-}
-
-void publish_removed(struct backend *b)
-{
-    publish_flush(b->lb);
-    b->publish.what = QHCP_CHANGE_REMOVED; /* as if in the list: what changes now is nobody's */
-    announce(b, QHCP_CHANGE_REMOVED);
 }

@@ -17,25 +17,18 @@ struct backend;
 /* A server as it was announced last, and what of it is to be announced at the end of this call.
  * Zeroed: nothing was.  Embedded in struct backend; only publish.c changes it. */
 struct publish {
-    struct backend *next; /* to be announced after it */
-    unsigned what;        /* enum qhcp_change; above 0: in the list */
+    unsigned what; /* enum qhcp_change */
     enum qhcp_state state;
     enum qhcp_cause cause;
     unsigned weight, share;
     qhcp_nsec since; /* when the state began */
 };
 
-/* Of all servers; zeroed: nothing is to be announced.  Embedded in struct qhcp_lb. */
-struct publish_list {
-    struct backend *first, *last;
-};
-
-/* `what` (enum qhcp_change) of b has changed. */
+/* `what` (enum qhcp_change) of b has changed: announced when it is settled. */
 void publish_mark(struct backend *b, unsigned what);
-/* b was touched: have its state, cause, weight or share become others? */
+/* b is settled: announces what was marked, and whether its state, cause, weight or share are
+ * others than they were. */
 void publish_look(struct backend *b, qhcp_nsec now);
-/* The same for all: what panic leads to has changed. */
-void publish_look_all(struct qhcp_lb *lb, qhcp_nsec now);
 
 /* A step from state to state: an event, at once. */
 void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
@@ -43,8 +36,5 @@ void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, 
 void publish_session(struct backend *b);
 /* b is still listed, and will not be any more: announced at once. */
 void publish_removed(struct backend *b);
-
-/* Announces what was marked: the end of every public call. */
-void publish_flush(struct qhcp_lb *lb);
 
 #endif

@@ -121,7 +121,7 @@ void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)
             b->link.reverify_at = now; /* the new handshake refuses it, and says why */
         publish_mark(b, QHCP_CHANGE_NOTICE);
         revoked_tell(b, now);
-        backend_rearm(b);
+        settle_later(b);
     }
 }
 

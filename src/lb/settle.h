@@ -1,0 +1,27 @@
+/* Backends that were touched in this public call, settled once at its end.
+ *
+ * For: whatever happens to a backend (a packet, a signal, a deadline) may change when it is due,
+ * what it says of ourselves, and what outsiders see of it.  Who touches a backend puts it on the
+ * list; at the end its timer is set, it is counted among suspects (cross.c) and announced
+ * (publish.c), once however much happened to it.  Settling one may touch others: they follow in the
+ * same list. */
+#ifndef QHCP_LB_SETTLE_H
+#define QHCP_LB_SETTLE_H
+
+struct backend;
+struct qhcp_lb;
+
+/* Of a backend; zeroed: it is not on the list. */
+struct settle {
+    struct backend *prev, *next;
+};
+
+/* Something happened to b. */
+void settle_later(struct backend *b);
+void settle_later_all(struct qhcp_lb *lb);
+/* b is being freed. */
+void settle_forget(struct backend *b);
+/* Settles what was touched: the end of every public call. */
+void settle_touched(struct qhcp_lb *lb);
+
+#endif
