@@ -10,24 +10,35 @@ Four builds, each in its own directory beside the source:
     build-tsan   gcc with ThreadSanitizer: the tests of what has threads, the forwarder
     build-clang  clang -Werror with both sanitizers: each fuzzer for N seconds over its corpus
 
+Builds and tests overlap: while one build's tests run, the next build is made, and two builds' tests
+may run at once.  Tests that judge times (is_parallel: false) run last, one by one, with nothing
+beside them.
+
 The tests print TAP and this counts its lines, so that N is cases, not binaries.  A binary that
 crashes, runs over its time, prints no plan or fewer results than planned is a failed case of its
 own.  A NAME runs only the tests whose suite/name contains it (`unit/wire`, `fuzz`, `up_down`).
 
-The last line is `N passed, N failed, N skipped`.  Exit status 0: none failed (and, where CI is
+Before the end stands where the time went.  The last line is `N passed, N failed, N skipped`.  Exit status 0: none failed (and, where CI is
 set, none skipped), 1: some did, 2: usage."""
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TAIL = 40  # lines of a failure's output that are shown
+CPUS = len(os.sched_getaffinity(0))
+AT_ONCE = min(3 * CPUS, 24)  # test programs of one build: most of them wait most of their time
+LONGEST = 6  # test programs that are named at the end
+BUILDS_AT_ONCE = 2  # whose tests run at the same time
 
 RESULT = re.compile(r"(not ok|ok) (\d+)(?: - | )(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)")
@@ -44,6 +55,10 @@ class Way:
         self.options = list(options)
         self.cc = cc
         self.also = list(also)  # ninja targets that are built besides those of its tests
+        self.log = self.dir / "test.log"
+        self.seconds = {}  # what each phase and suite took
+        self.cpu = 0.0  # seconds, of all of them
+        self.longest = []  # (seconds, suite/name)
 
 
 THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/fleet-readers", "unit/fleet-wish",
@@ -72,48 +87,69 @@ class Tally:
 
 
 class Live:
-    """One line that is overwritten, on a terminal; nothing elsewhere."""
+    """One line that is overwritten, on a terminal; nothing elsewhere.  Of several things that go on
+    at once it shows the one that spoke last."""
 
     def __init__(self):
         self.on = sys.stdout.isatty()
-        self.start = 0.0
-        self.title = ""
+        self.lock = threading.Lock()
+        self.shown = 0.0
 
-    def begin(self, title):
-        self.title, self.start = title, time.monotonic()
-        if not self.on:
-            print(f"{title} ...", flush=True)
+    def update(self, title, text):
+        with self.lock:
+            if self.on and time.monotonic() - self.shown > 0.1:
+                self.shown = time.monotonic()
+                line = f"{title} {text}"[: os.get_terminal_size().columns - 1]
+                print(f"\r\033[K{line}", end="", flush=True)
 
-    def update(self, text):
-        if self.on and time.monotonic() - self.start > 1:
-            columns = os.get_terminal_size().columns
-            seconds = int(time.monotonic() - self.start)
-            line = f"{self.title} ({seconds} s) {text}"[: columns - 1]
-            print(f"\r\033[K{line}", end="", flush=True)
-
-    def clear(self):
-        if self.on:
-            print("\r\033[K", end="", flush=True)
+    def say(self, text):
+        with self.lock:
+            print(("\r\033[K" if self.on else "") + text, flush=True)
 
 
 live = Live()
+say = live.say
 
 
-def say(text):
-    live.clear()
-    print(text, flush=True)
+class Children:
+    """What runs just now, so that an interrupt ends all of it."""
+
+    def __init__(self):
+        self.lock, self.running = threading.Lock(), set()
+
+    def add(self, child):
+        with self.lock:
+            self.running.add(child)
+
+    def remove(self, child):
+        with self.lock:
+            self.running.discard(child)
+
+    def end(self):
+        with self.lock:
+            for child in self.running:
+                child.terminate()
 
 
-def run_logged(command, log, env):
-    """Runs a command, everything it says into the log and its last line onto the terminal."""
-    with open(log, "a", encoding="utf-8", errors="replace") as out:
+children = Children()
+
+
+def run_logged(way, title, command):
+    """Runs a command, everything it says into the way's log and its last line onto the terminal."""
+    with open(way.log, "a", encoding="utf-8", errors="replace") as out:
         out.write(f"$ {' '.join(map(str, command))}\n")
-        with subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace") as child:
+        child = subprocess.Popen(command, cwd=ROOT, env=way_env(way), stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 text=True, errors="replace")
+        children.add(child)
+        with child.stdout:
             for line in child.stdout:
                 out.write(line)
-                live.update(line.strip())
+                live.update(f"[{way.name}] {title}", line.strip())
+        _, status, usage = os.wait4(child.pid, 0)
+        children.remove(child)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    way.cpu += usage.ru_utime + usage.ru_stime
     return child.returncode
 
 
@@ -128,6 +164,13 @@ def way_env(way):
     if way.cc:
         env["CC"] = way.cc
     return env
+
+
+@contextlib.contextmanager
+def clocked(way, phase):
+    began = time.monotonic()
+    yield
+    way.seconds[phase] = way.seconds.get(phase, 0.0) + time.monotonic() - began
 
 
 def is_stale(way):
@@ -145,14 +188,14 @@ def has_tests(way):
     return options["tests"] == "enabled"
 
 
-def configure(way, log):
+def configure(way):
     """Makes the build directory, or renews it where ninja would not; 0 or the status."""
     options = way.options + ["-Dtests=enabled"]
     if not (way.dir / "build.ninja").exists():
-        return run_logged(["meson", "setup", str(way.dir)] + options, log, way_env(way))
+        return run_logged(way, "configuring", ["meson", "setup", str(way.dir)] + options)
     if not has_tests(way) or is_stale(way):
         command = ["meson", "setup", "--reconfigure", str(way.dir)] + options
-        return run_logged(command, log, way_env(way))
+        return run_logged(way, "configuring", command)
     return 0
 
 
@@ -162,26 +205,28 @@ def tail(text, lines=TAIL):
     return "\n".join("    " + line for line in cut + kept[-lines:])
 
 
-def build_case(way, names, tally):
+def build(way, names, tally):
     """Builds, which is a case too: that it compiles without a warning.  Returns the tests to run,
     None where the build failed, and does not build where NAMEs choose none."""
     way.dir.mkdir(exist_ok=True)
-    log = way.dir / "test.log"
-    log.unlink(missing_ok=True)
-    live.begin(f"[{way.name}] building")
-    status, chosen = configure(way, log), {}
+    way.log.unlink(missing_ok=True)
+    with clocked(way, "configure"):
+        status = configure(way)
+    chosen = []
     if status == 0:
         chosen, targets = list_tests(way, names)
         if names and not chosen:
             return chosen
-        command = ["ninja", "-C", str(way.dir), *way.also, *targets]
-        status = run_logged(command, log, way_env(way))
+        with clocked(way, "build"):
+            # gentle, since tests run beside it
+            status = run_logged(way, "building", ["nice", "ninja", "-C", str(way.dir), *way.also, *targets])
     if status == 0:
         tally.passed += 1
+        say(f"[{way.name}] built ({way.seconds['build']:.0f} s)")
         return chosen
     tally.failed.append(f"{way.name}: it compiles without warnings")
     say(f"FAILED: {way.name}: it compiles without warnings\n"
-        f"{tail(log.read_text(errors='replace'))}\n    (all of it: {log})")
+        f"{tail(way.log.read_text(errors='replace'))}\n    (all of it: {way.log})")
     return None
 
 
@@ -191,17 +236,23 @@ def introspect(way, what):
     return json.loads(shown.stdout)
 
 
+class Test:
+    def __init__(self, shown):
+        self.suite, self.name = shown["suite"][0].split(":")[-1], shown["name"]
+        self.label = f"{self.suite}/{self.name}"
+        self.alone = not shown["is_parallel"]
+
+
 def list_tests(way, names):
-    """The tests to run here, {suite/name: name}, and the ninja targets that they need.
+    """The tests to run here, and the ninja targets that they need.
 
     `ninja all` is not enough: since meson 1.7 it leaves out what only tests depend on."""
-    chosen, ids = {}, set()
-    for test in introspect(way, "tests"):
-        suite = test["suite"][0].split(":")[-1]
-        label = f"{suite}/{test['name']}"
-        if way.runs(label) and (not names or any(n in label for n in names)):
-            chosen[label] = test["name"]
-            ids.update(test["depends"])
+    chosen, ids = [], set()
+    for shown in introspect(way, "tests"):
+        test = Test(shown)
+        if way.runs(test.label) and (not names or any(n in test.label for n in names)):
+            chosen.append(test)
+            ids.update(shown["depends"])
     files = [os.path.relpath(t["filename"][0], way.dir) for t in introspect(way, "targets")
              if t["id"] in ids]
     return chosen, sorted(files)
@@ -257,32 +308,80 @@ def judge(entry, label, tally):
             + tail(stdout + ("\n--- stderr:\n" + stderr if stderr.strip() else "")))
 
 
-def run_tests(way, chosen, tally, env):
-    meson_log = way.dir / "meson-logs" / "testlog.json"
-    meson_log.unlink(missing_ok=True)
-    log = way.dir / "test.log"
-    live.begin(f"[{way.name}] {len(chosen)} test programs")
-    command = ["meson", "test", "-C", str(way.dir), "--no-rebuild",
-               "--num-processes", str(min(os.cpu_count() or 1, 8))]
-    started = time.monotonic()
-    run_logged(command + sorted(set(chosen.values())), log, env)
-    entries = {}
-    if meson_log.exists():
-        with open(meson_log, encoding="utf-8", errors="replace") as lines:
-            # "project:suite / name"; "name" where there is one suite alone
-            entries = {re.sub(r"^(?:.*?:)?([^+ ]*).* / ", r"\1/", e["name"]): e
-                       for e in map(json.loads, lines)}
+def read_log(path):
+    """The entries of meson's log of tests, by suite/name."""
+    if not path.exists():
+        return {}
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        # "project:suite / name"; "name" where there is one suite alone
+        return {re.sub(r"^(?:.*?:)?([^+ ]*).* / ", r"\1/", e["name"]): e for e in map(json.loads, lines)}
+
+
+def run_tests(way, tests, at_once):
+    """Runs these tests, so many at once; returns their tally."""
     here = Tally()
-    for key in sorted(chosen):
-        label = f"{way.name}: {key}"
-        entry = entries.get(key) or entries.get(chosen[key])
+    if not tests:
+        return here
+    began = time.monotonic()
+    logs = "alone" if at_once == 1 else "beside"
+    meson_log = way.dir / "meson-logs" / f"testlog-{logs}.json"
+    meson_log.unlink(missing_ok=True)
+    run_logged(way, "testing", ["meson", "test", "-C", str(way.dir), "--no-rebuild", "--logbase", f"testlog-{logs}",
+                                "--num-processes", str(at_once), *sorted({t.name for t in tests})])
+    entries = read_log(meson_log)
+    for test in sorted(tests, key=lambda t: t.label):
+        label = f"{way.name}: {test.label}"
+        entry = entries.get(test.label) or entries.get(test.name)
         if entry:
             judge(entry, label, here)
+            way.seconds[test.suite] = way.seconds.get(test.suite, 0.0) + entry["duration"]
+            way.longest.append((entry["duration"], label))
         else:
             here.failed.append(f"{label}: was run")
-            say(f"FAILED: {label}: was run\n{tail(log.read_text(errors='replace'))}")
-    say(f"[{way.name}] {here} ({time.monotonic() - started:.0f} s)")
-    tally.add(here)
+            say(f"FAILED: {label}: was run\n{tail(way.log.read_text(errors='replace'))}")
+    say(f"[{way.name}] {len(tests)} test programs: {here} ({time.monotonic() - began:.0f} s)")
+    return here
+
+
+def build_and_run(ways, names, tally):
+    """Whether there was anything to build or run."""
+    built = []
+    with ThreadPoolExecutor(BUILDS_AT_ONCE) as runner:
+        try:
+            runs = []
+            for way in ways:
+                tests = build(way, names, tally)
+                built.append((way, tests))
+                beside = [t for t in tests or [] if not t.alone]
+                runs.append(runner.submit(run_tests, way, beside, AT_ONCE if own_networks() else 1))
+            for run in runs:
+                tally.add(run.result())
+        except BaseException:  # an interrupt
+            runner.shutdown(wait=False, cancel_futures=True)
+            children.end()
+            raise
+    for way, tests in built:
+        tally.add(run_tests(way, [t for t in tests or [] if t.alone], 1))
+    return any(tests is None or tests for _, tests in built)
+
+
+def own_networks():
+    """Whether a test program gets a network namespace of its own; all have the same ports otherwise."""
+    options = ["-n"] if os.geteuid() == 0 else ["-Urn"]
+    return subprocess.run(["unshare", *options, "true"], capture_output=True, check=False).returncode == 0
+
+
+def show_times(ways, seconds):
+    """A table: what each phase and suite of each way took."""
+    ways = [w for w in ways if w.cpu]
+    columns = list(dict.fromkeys(name for w in ways for name in w.seconds))
+    say(f"Where {seconds:.0f} s went: seconds of each phase and of each suite's programs, which overlap, and of the CPUs")
+    say(f"{'':8}" + "".join(f"{name:>10}" for name in [*columns, "CPU"]))
+    for way in ways:
+        row = [way.seconds.get(name, 0) for name in columns] + [way.cpu]
+        say(f"{way.name:8}" + "".join(f"{value:10.0f}" if value else f"{'-':>10}" for value in row))
+    longest = sorted((x for w in ways for x in w.longest), reverse=True)[:LONGEST]
+    say("The longest: " + ", ".join(f"{label} {took:.0f} s" for took, label in longest))
 
 
 def main():
@@ -292,19 +391,14 @@ def main():
     parser.add_argument("names", nargs="*", help="run tests whose suite/name contains one of these")
     args = parser.parse_args()
 
-    names = args.names
+    began = time.monotonic()
+    os.environ["FUZZ_SECONDS"] = str(args.fuzz_seconds)
     ways = [w for w in WAYS if w.name == "clang"] if args.fuzz_only else WAYS
-    tally, found = Tally(), False
-    for way in ways:
-        chosen = build_case(way, names, tally)
-        found = found or chosen is None or bool(chosen)
-        if chosen:
-            env = way_env(way)
-            env["FUZZ_SECONDS"] = str(args.fuzz_seconds)
-            run_tests(way, chosen, tally, env)
-    if not found:
-        print(f"test: no test's suite/name contains {' or '.join(names)}", file=sys.stderr)
+    tally = Tally()
+    if not build_and_run(ways, args.names, tally):
+        print(f"test: no test's suite/name contains {' or '.join(args.names)}", file=sys.stderr)
         return 2
+    show_times(ways, time.monotonic() - began)
     for name in tally.skipped:
         print(f"SKIPPED: {name}")
     for name in tally.failed:
@@ -317,6 +411,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        live.clear()
+        say("")
         print("test: interrupted", file=sys.stderr)
         sys.exit(130)
