@@ -91,8 +91,8 @@ static int by_time(const void *a, const void *b)
 static struct loss_demand demand(const struct peer *p)
 {
     const struct loss_terms terms = {.interval = p->h.config.interval,
-                                     .fast = HEALTH_FAST_MIN,
-                                     .least = p->h.config.window + p->h.srtt,
+                                     .fast = RTT_FAST_MIN,
+                                     .least = p->h.config.window + p->h.rtt.srtt,
                                      .fall = p->h.config.fall,
                                      .budget = p->h.config.budget};
     struct loss_demand d;
@@ -160,7 +160,7 @@ static void detect(const struct scenario *s, const struct options *o, unsigned i
         time = cut_off(&p);
         if (time < 0)
             continue;
-        ret->windows[ret->cuts] = (double)p.h.demand.window / 1e6;
+        ret->windows[ret->cuts] = (double)p.h.silence.demand.window / 1e6;
         ret->times[ret->cuts++] = time;
     }
 }

@@ -10,8 +10,7 @@
  * the owner reports that it was done. */
 #include "health/health.h"
 
-#include "health/rtt.h"
-#include "health/silence.h"
+#include "health/judge.h"
 #include "health/verdict.h"
 
 qhcp_nsec health_window(qhcp_nsec interval)
@@ -23,66 +22,21 @@ qhcp_nsec health_window(qhcp_nsec interval)
 
 void health_init(struct health *h, const struct health_config *config, qhcp_nsec start)
 {
-    *h = (struct health){.config = *config,
-                         .state = QHCP_CONNECTING,
-                         .next = start,
-                         .timeout_at = NSEC_NEVER,
-                         .convict_at = NSEC_NEVER,
-                         .signal = -1};
+    *h = (struct health){.config = *config, .state = QHCP_CONNECTING, .next = start, .signal = -1};
     loss_init(&h->loss);
+    silence_init(&h->silence);
+    burst_init(&h->burst);
 }
 
 void health_configure(struct health *h, const struct health_config *config, qhcp_nsec now)
 {
     h->config = *config;
     if (h->phase == HEALTH_WATCHING) {
-        h->grid = nsec_min(h->grid, nsec_add(now, config->interval));
-        h->next = nsec_min(h->next, h->grid);
+        grid_hasten(&h->grid, now, config->interval);
+        h->next = nsec_min(h->next, h->grid.at);
     } else if (h->phase == HEALTH_IDLE && h->state == QHCP_DOWN) {
         h->next = nsec_min(h->next, nsec_add(now, config->reconnect_interval));
     }
-}
-
-static void forget_probes(struct health *h)
-{
-    silence_forget(h);
-    h->convict_at = NSEC_NEVER;
-    h->suspect = h->asked = false;
-    h->burst_left = 0;
-}
-
-static void go_idle(struct health *h, qhcp_nsec next)
-{
-    forget_probes(h);
-    h->phase = HEALTH_IDLE;
-    h->next = next;
-}
-
-/* Why a server that is down already is still down: a failure that tells less than what is known
- * leaves the cause alone; what the server said itself no longer holds once it is gone. */
-static enum health_cause still_down(const struct health *h, enum health_cause cause)
-{
-    bool gone = h->cause != HEALTH_CAUSE_STATUS && h->cause != HEALTH_CAUSE_METRICS &&
-                h->cause != HEALTH_CAUSE_REFUSED && h->cause != HEALTH_CAUSE_HELD &&
-                h->cause != HEALTH_CAUSE_DATA_PORT;
-
-    return gone && cause != HEALTH_CAUSE_REFUSED ? h->cause : cause;
-}
-
-/* The connection or attempt is given up and the server is down. */
-static void go_down(struct health *h, qhcp_nsec now, enum health_cause cause,
-                    struct health_step *ret)
-{
-    ret->lost = h->phase == HEALTH_WATCHING && cause != HEALTH_CAUSE_REFUSED;
-    if (h->stopped && cause != HEALTH_CAUSE_REFUSED)
-        cause = HEALTH_CAUSE_STOPPED;
-    if (h->state == QHCP_DOWN)
-        cause = still_down(h, cause);
-    verdict_set(h, now, QHCP_DOWN, cause, ret);
-    if (ret->lost && ret->verdict)
-        verdict_accused(h);
-    ret->drop = true;
-    go_idle(h, nsec_add(now, h->config.reconnect_interval));
 }
 
 /* What is due of probe and dial. */
@@ -96,93 +50,56 @@ static void ask(struct health *h, qhcp_nsec now, struct health_step *ret)
         ret->probe = h->asked = true;
 }
 
-static void dial_failed(struct health *h, qhcp_nsec now, enum health_cause cause,
-                        struct health_step *ret)
-{
-    qhcp_nsec most = nsec_max(h->config.interval, HEALTH_REDIAL_FIRST);
-    unsigned doublings = h->fails < 20 ? h->fails : 20;
-
-    if (cause == HEALTH_CAUSE_NO_HANDSHAKE && h->closed)
-        cause = HEALTH_CAUSE_CLOSED;
-    if (cause == HEALTH_CAUSE_NO_HANDSHAKE && h->state != QHCP_DOWN &&
-        verdict_ill(h, now)) { /* the answer may have come unread */
-        go_idle(h, nsec_add(now, HEALTH_REDIAL_FIRST));
-        return;
-    }
-    h->fails++;
-    if (h->state == QHCP_DOWN) {
-        h->cause = still_down(h, cause);
-        go_idle(h, nsec_max(nsec_add(h->dialed_at, h->config.reconnect_interval),
-                            nsec_add(now, HEALTH_REDIAL_FIRST)));
-    } else if (h->fails >= h->config.fall) {
-        go_down(h, now, cause, ret);
-    } else {
-        go_idle(h, nsec_add(now, nsec_min(HEALTH_REDIAL_FIRST << doublings, most)));
-    }
-}
-
 void health_dialed(struct health *h, qhcp_nsec now)
 {
-    go_idle(h, NSEC_NEVER);
+    judge_idle(h, NSEC_NEVER);
     h->phase = HEALTH_DIALING;
-    h->by_return = h->returned;
-    h->returned = false;
-    h->dialed_at = now;
-    h->timeout_at = nsec_add(now, HEALTH_DIAL_TIMEOUT);
+    dial_begin(&h->dial, now);
 }
 
 void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound)
 {
-    h->bound = bound;
+    h->rtt.bound = bound;
     h->accused_from = 0; /* nothing more is heard of the session before it */
     health_found(h, now);
 }
 
 void health_found(struct health *h, qhcp_nsec now)
 {
-    forget_probes(h);
+    judge_idle(h, now);
     h->phase = HEALTH_WATCHING;
-    h->next = h->grid = h->watched_from = now;
-    h->excused = h->answered = h->stopped = h->closed = h->shifted = false;
-    h->risen = 0;
-}
-
-/* The regular probes keep their rhythm whatever is sent beside them, and those that a stall made
- * impossible are left out.  A connection's first probe goes at once; the second comes early by the
- * server's phase, so that servers met together are not probed together for ever. */
-static void advance_grid(struct health *h, qhcp_nsec now)
-{
-    qhcp_nsec early = (qhcp_nsec)((double)h->config.interval * h->config.phase / 4294967296.0);
-
-    if (now < h->grid)
-        return;
-    h->grid = nsec_add(h->grid, ((now - h->grid) / h->config.interval + 1) * h->config.interval);
-    if (!h->shifted)
-        h->grid = nsec_max(h->grid - early, now + 1);
-    h->shifted = true;
+    grid_begin(&h->grid, now);
+    h->session = (struct health_session){.from = now};
+    h->dial.closed = false;
 }
 
 void health_sent(struct health *h, qhcp_nsec now)
 {
+    const struct silence_waits waits = judge_waits(h, now);
+    qhcp_nsec wait = rtt_burst(&h->rtt, h->config.interval, h->burst.certain);
+
     if (h->phase != HEALTH_WATCHING)
         return;
     h->asked = false;
-    advance_grid(h, now);
-    h->next = h->misses > 0 ? nsec_add(now, silence_pace(h, now)) : h->grid;
-    h->in_burst = h->burst_left > 0;
-    if (h->in_burst) {
-        if (h->burst_left == h->burst_sent)
-            h->burst_begun = now;
-        h->burst_left--;
-        h->burst_end = now;
-        if (h->burst_left > 0)
-            h->next = nsec_min(h->next, nsec_add(now, HEALTH_BURST_SPACING));
-        else
-            h->convict_at = nsec_add(now, rtt_burst(h));
-    } else {
-        silence_sent(h, now);
-    }
+    grid_advance(&h->grid, now, h->config.interval, h->config.phase);
+    h->next = h->grid.at;
+    if (h->silence.misses > 0)
+        h->next = nsec_add(now, silence_pace(&h->silence, &waits));
+    if (!burst_sent(&h->burst, now, wait))
+        silence_sent(&h->silence, now, &waits);
+    if (h->burst.left > 0)
+        h->next = nsec_min(h->next, nsec_add(now, BURST_SPACING));
     evidence_sent(&h->ring, now);
+}
+
+/* What was said to be sent did not leave. */
+static void take_back(struct health *h)
+{
+    if (h->burst.newest)
+        burst_take_back(&h->burst);
+    else
+        silence_take_back(&h->silence);
+    evidence_unsent(&h->ring);
 }
 
 void health_not_sent(struct health *h, qhcp_nsec now)
@@ -191,16 +108,10 @@ void health_not_sent(struct health *h, qhcp_nsec now)
 
     if (h->phase != HEALTH_WATCHING)
         return;
-    if (!h->asked && h->in_burst && h->suspect) {
-        h->burst_left++;
-        h->convict_at = NSEC_NEVER;
-    } else if (!h->asked && !h->in_burst) {
-        silence_take_back(h);
-    }
     if (!h->asked)
-        evidence_unsent(&h->ring);
+        take_back(h);
     h->asked = false;
-    h->next = nsec_add(now, h->suspect ? nsec_min(pause, HEALTH_BURST_RETRY) : pause);
+    h->next = nsec_add(now, h->burst.active ? nsec_min(pause, BURST_RETRY) : pause);
 }
 
 void health_no_way(struct health *h, qhcp_nsec now)
@@ -210,38 +121,19 @@ void health_no_way(struct health *h, qhcp_nsec now)
         h->next = nsec_add(now, nsec_min(h->config.interval, HEALTH_NO_WAY));
 }
 
-/* The server lives: nothing is held against it any more. */
-static void acquit(struct health *h)
-{
-    if (h->suspect || h->misses > 0)
-        h->next = h->grid;
-    h->suspect = h->excused = false;
-    h->burst_left = 0;
-    h->convict_at = NSEC_NEVER;
-    h->misses = h->fails = 0;
-    h->silent_since = 0;
-}
-
 void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned status, bool complete,
                    struct health_step *ret)
 {
     *ret = (struct health_step){.from = h->state};
     if (h->phase != HEALTH_WATCHING)
         return;
-    if (h->accused_from > 0)
-        verdict_refuted(h, now, ret);
-    silence_answered(h, now, rtt);
-    if (h->misses > 0)
-        rtt_stalled(h, now);
-    if (now - h->watched_from >= rtt) /* else its check went out before the session was lost */
-        rtt_answered(h, now, rtt);
-    acquit(h);
-    h->answered = true;
-    h->complete = complete;
-    h->status = status;
-    if (h->risen < h->config.rise)
-        h->risen++;
-    verdict_status(h, now, status, ret);
+    judge_answer(h, now, rtt, ret);
+    h->session.answered = true;
+    h->session.complete = complete;
+    h->session.status = status;
+    if (h->session.risen < h->config.rise)
+        h->session.risen++;
+    judge_status(h, now, ret);
 }
 
 /* The next probe acknowledges the push, so it goes at once.  A push carries no word on the required
@@ -251,10 +143,10 @@ void health_status(struct health *h, qhcp_nsec now, unsigned status, struct heal
     *ret = (struct health_step){.from = h->state};
     if (h->phase != HEALTH_WATCHING)
         return;
-    acquit(h);
-    h->status = status;
-    if (status != QHCP_SERVING || h->answered)
-        verdict_status(h, now, status, ret);
+    judge_acquit(h);
+    h->session.status = status;
+    if (status != QHCP_SERVING || h->session.answered)
+        judge_status(h, now, ret);
     h->next = nsec_min(h->next, now);
     ask(h, now, ret);
 }
@@ -263,35 +155,20 @@ void health_data_port(struct health *h, qhcp_nsec now, bool open, struct health_
 {
     *ret = (struct health_step){.from = h->state};
     h->port_bad = !open;
-    if (h->phase == HEALTH_WATCHING && h->answered)
-        verdict_status(h, now, h->status, ret);
+    if (h->phase == HEALTH_WATCHING && h->session.answered)
+        judge_status(h, now, ret);
     ask(h, now, ret);
 }
 
-/* ICMP that the burst itself provoked, and that is no forgery: nobody listens there, so that there
- * is no processing to be waited for. */
-static void hasten(struct health *h, qhcp_nsec now)
+/* Only of a session: an attempt that ICMP ends is DIAL_UNREACHABLE. */
+static void icmp(struct health *h, qhcp_nsec now, bool certain)
 {
-    bool provoked = h->burst_left < h->burst_sent && now >= nsec_add(h->burst_begun, h->srtt / 2);
-
-    if (h->certain || !provoked)
+    if (h->phase != HEALTH_WATCHING)
         return;
-    h->certain = true;
-    if (h->convict_at != NSEC_NEVER)
-        h->convict_at = nsec_add(h->burst_end, rtt_burst(h));
-}
-
-static void suspect(struct health *h, qhcp_nsec now)
-{
-    if (h->suspect || now < h->burst_from)
-        return;
-    h->suspect = true;
-    h->certain = false;
-    h->burst_left = loss_burst(&h->loss, HEALTH_BURST, HEALTH_BURST_MAX);
-    h->burst_sent = h->burst_left;
-    h->burst_from = nsec_add(now, HEALTH_BURST_INTERVAL);
-    h->convict_at = NSEC_NEVER;
-    h->next = nsec_min(h->next, now);
+    if (burst_begin(&h->burst, now, loss_burst(&h->loss, BURST_PROBES, BURST_PROBES_MAX)))
+        h->next = nsec_min(h->next, now);
+    else if (h->burst.active && certain)
+        burst_provoked(&h->burst, now, h->rtt.srtt, rtt_burst(&h->rtt, h->config.interval, true));
 }
 
 /* The connection is gone, and nothing says that the server is: dial again at once, but no faster
@@ -300,18 +177,17 @@ static void suspect(struct health *h, qhcp_nsec now)
 static void lose(struct health *h, qhcp_nsec now, bool reset, struct health_step *ret)
 {
     ret->drop = reset;
-    h->closed = !reset;
-    if (h->stopped)
-        go_down(h, now, HEALTH_CAUSE_STOPPED, ret);
-    if (h->stopped && !reset)
+    h->dial.closed = !reset;
+    if (h->session.stopped)
+        judge_down(h, now, HEALTH_CAUSE_STOPPED, ret);
+    if (h->session.stopped && !reset)
         return;
-    if (!h->answered && !h->stopped) {
-        dial_failed(h, now, HEALTH_CAUSE_CLOSED, ret);
+    if (!h->session.answered && !h->session.stopped) {
+        judge_dial(h, now, HEALTH_CAUSE_CLOSED, ret);
         return;
     }
     h->fails = 0;
-    go_idle(h, nsec_max(now, h->redial_from));
-    h->redial_from = nsec_add(h->next, nsec_min(h->config.interval, NSEC_PER_SEC));
+    judge_idle(h, dial_again(&h->dial, now, h->config.interval));
 }
 
 static void end(struct health *h, qhcp_nsec now, bool reset, struct health_step *ret)
@@ -320,30 +196,28 @@ static void end(struct health *h, qhcp_nsec now, bool reset, struct health_step 
         lose(h, now, reset, ret);
     } else if (h->phase == HEALTH_DIALING) {
         ret->drop = reset;
-        dial_failed(h, now, HEALTH_CAUSE_CLOSED, ret);
+        judge_dial(h, now, HEALTH_CAUSE_CLOSED, ret);
     }
 }
 
 /* Not held against it: what ended, if anything, is an attempt to reach the one before it. */
 static void returned(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
-    qhcp_nsec left_alone = h->by_return ? HEALTH_RETURN : HEALTH_REDIAL_FIRST;
+    bool dialing = h->phase == HEALTH_DIALING;
 
-    if (h->phase == HEALTH_WATCHING ||
-        (h->phase == HEALTH_DIALING && now < nsec_add(h->dialed_at, left_alone)))
+    if (h->phase == HEALTH_WATCHING || !dial_returned(&h->dial, now, dialing))
         return;
-    ret->drop = h->phase == HEALTH_DIALING;
-    go_idle(h, now);
-    h->returned = true;
+    ret->drop = dialing;
+    judge_idle(h, now);
 }
 
 static void leave(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     if (h->phase != HEALTH_WATCHING)
         return;
-    h->stopped = true;
+    h->session.stopped = true;
     if (h->state != QHCP_DOWN)
-        verdict_set(h, now, QHCP_DRAINING, HEALTH_CAUSE_STATUS, ret);
+        judge_state(h, now, QHCP_DRAINING, HEALTH_CAUSE_STATUS, ret);
 }
 
 void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
@@ -355,10 +229,7 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
     switch (signal) {
     case HEALTH_SIGNAL_ICMP:
     case HEALTH_SIGNAL_ICMP_CERTAIN:
-        if (h->phase == HEALTH_WATCHING && h->suspect && signal == HEALTH_SIGNAL_ICMP_CERTAIN)
-            hasten(h, now);
-        else if (h->phase == HEALTH_WATCHING)
-            suspect(h, now);
+        icmp(h, now, signal == HEALTH_SIGNAL_ICMP_CERTAIN);
         break;
     case HEALTH_SIGNAL_RESET:
     case HEALTH_SIGNAL_CLOSED:
@@ -367,7 +238,7 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
     case HEALTH_SIGNAL_REFUSED:
         if (h->phase == HEALTH_DIALING)
             h->fails++;
-        go_down(h, now, HEALTH_CAUSE_REFUSED, ret);
+        judge_down(h, now, HEALTH_CAUSE_REFUSED, ret);
         break;
     case HEALTH_SIGNAL_TERMINATE:
         leave(h, now, ret);
@@ -375,10 +246,10 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
     case HEALTH_SIGNAL_DIAL_FAILED:
     case HEALTH_SIGNAL_DIAL_UNREACHABLE:
         if (h->phase == HEALTH_DIALING)
-            dial_failed(h, now,
-                        signal == HEALTH_SIGNAL_DIAL_FAILED ? HEALTH_CAUSE_NO_HANDSHAKE
-                                                            : HEALTH_CAUSE_UNREACHABLE,
-                        ret);
+            judge_dial(h, now,
+                       signal == HEALTH_SIGNAL_DIAL_FAILED ? HEALTH_CAUSE_NO_HANDSHAKE
+                                                           : HEALTH_CAUSE_UNREACHABLE,
+                       ret);
         break;
     case HEALTH_SIGNAL_RETURNED:
         returned(h, now, ret);
@@ -387,38 +258,12 @@ void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
     ask(h, now, ret);
 }
 
-static void judge_burst(struct health *h, qhcp_nsec now, struct health_step *ret)
-{
-    if (now < h->convict_at)
-        return;
-    if (verdict_ill(h, now) ||
-        (!h->excused && silence_too_late(now, h->convict_at, rtt_burst(h)))) {
-        h->excused = true;
-        h->burst_left = 1;
-        h->convict_at = NSEC_NEVER;
-        h->next = verdict_ill(h, now) ? nsec_add(now, silence_pace(h, now)) : now;
-        silence_unheard(h, h->burst_end);
-        return;
-    }
-    h->fails += h->burst_sent;
-    go_down(h, now, HEALTH_CAUSE_UNREACHABLE, ret);
-}
-
-static void judge_silence(struct health *h, qhcp_nsec now, struct health_step *ret)
-{
-    if (!silence_convicts(h, now))
-        return;
-    ret->misses = h->unheard > h->misses ? h->unheard : h->misses;
-    ret->span = now - (h->unheard > h->misses ? h->silent_since : h->first_miss_sent);
-    go_down(h, now, h->suspect ? HEALTH_CAUSE_UNREACHABLE : HEALTH_CAUSE_SILENCE, ret);
-}
-
 void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     *ret = (struct health_step){.from = h->state};
-    if (h->phase == HEALTH_DIALING && now >= h->timeout_at) {
+    if (h->phase == HEALTH_DIALING && now >= dial_timeout(&h->dial)) {
         ret->drop = true;
-        dial_failed(h, now, HEALTH_CAUSE_NO_HANDSHAKE, ret);
+        judge_dial(h, now, HEALTH_CAUSE_NO_HANDSHAKE, ret);
     }
     if (h->phase == HEALTH_WATCHING)
         judge_burst(h, now, ret);
@@ -441,15 +286,10 @@ unsigned health_weight(const struct health *h, qhcp_nsec now)
     return verdict_serves(h->state) ? flap_share(&h->flap, now, h->config.slow_start) : 0;
 }
 
-bool health_pressed(const struct health *h, qhcp_nsec now)
-{
-    return h->misses > 0 && h->misses * 2 >= h->demand.misses &&
-           (now - h->first_miss_sent) * 2 >= h->demand.window;
-}
-
 bool health_ask(struct health *h, qhcp_nsec now)
 {
-    if (h->phase != HEALTH_WATCHING || !h->answered || h->misses > 0 || h->suspect)
+    if (h->phase != HEALTH_WATCHING || !h->session.answered || h->silence.misses > 0 ||
+        h->burst.active)
         return false;
     h->next = nsec_min(h->next, now);
     return true;
@@ -457,7 +297,8 @@ bool health_ask(struct health *h, qhcp_nsec now)
 
 bool health_asked(const struct health *h, qhcp_nsec now)
 {
-    return h->phase == HEALTH_WATCHING && (h->n_open > 0 || h->silent_since > 0 || h->next <= now);
+    return h->phase == HEALTH_WATCHING &&
+           (h->silence.n_open > 0 || h->silence.since > 0 || h->next <= now);
 }
 
 qhcp_nsec health_deadline(const struct health *h)
@@ -466,9 +307,9 @@ qhcp_nsec health_deadline(const struct health *h)
     case HEALTH_IDLE:
         return h->next;
     case HEALTH_DIALING:
-        return h->timeout_at;
+        return dial_timeout(&h->dial);
     case HEALTH_WATCHING:
         break;
     }
-    return nsec_min(h->next, nsec_min(h->timeout_at, h->convict_at));
+    return nsec_min(h->next, nsec_min(h->silence.timeout_at, h->burst.convict_at));
 }

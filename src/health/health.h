@@ -12,10 +12,16 @@
 #include <stdbool.h>
 
 #include "base/time.h"
+#include "health/burst.h"
+#include "health/cause.h"
+#include "health/dial.h"
 #include "health/evidence.h"
 #include "health/flap.h"
+#include "health/grid.h"
 #include "health/local.h"
 #include "health/loss.h"
+#include "health/rtt.h"
+#include "health/silence.h"
 
 /* What is 0 is not asked for (the first three aside): HEALTH_RISE and so on are the defaults that a
  * site can live with. */
@@ -40,25 +46,10 @@ struct health_config {
 #define HEALTH_WINDOW (54 * NSEC_PER_MSEC)
 #define HEALTH_WINDOW_FROM (200 * NSEC_PER_MSEC) /* of the interval: health_window */
 #define HEALTH_WINDOW_MOST NSEC_PER_SEC          /* by the interval alone */
-#define HEALTH_TAUGHT 4                          /* see silence.c: how much false verdicts teach */
+#define HEALTH_TAUGHT 4                          /* see judge.c: how much false verdicts teach */
 #define HEALTH_BUDGET 500                        /* 0.0005 an hour: one in 2,000 server-hours */
 #define HEALTH_FLAP_HOLD (5 * NSEC_PER_SEC)
 #define HEALTH_SLOW_START (10 * NSEC_PER_SEC)
-
-/* Why the verdict is what it is; the owner makes words of it. */
-enum health_cause {
-    HEALTH_CAUSE_NONE = 0,
-    HEALTH_CAUSE_STATUS,       /* the server said so */
-    HEALTH_CAUSE_SILENCE,      /* misses checks unanswered, in span */
-    HEALTH_CAUSE_UNREACHABLE,  /* ICMP, confirmed by an unanswered burst or refused dials */
-    HEALTH_CAUSE_NO_HANDSHAKE, /* dials timed out */
-    HEALTH_CAUSE_REFUSED,      /* certificate or token refused, or a protocol error */
-    HEALTH_CAUSE_STOPPED,      /* TERMINATE came and the connection ended */
-    HEALTH_CAUSE_CLOSED,       /* connection closed by the peer, redials failed */
-    HEALTH_CAUSE_METRICS,      /* none: it is up, but without the required metrics */
-    HEALTH_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
-    HEALTH_CAUSE_HELD,         /* it serves again, but failed too often of late: until flap.until */
-};
 
 enum health_phase {
     HEALTH_IDLE = 0, /* no connection, none wanted before `next` */
@@ -66,40 +57,17 @@ enum health_phase {
     HEALTH_WATCHING, /* session established: probes flow */
 };
 
-/* How long an attempt may take before the owner must have said how it went.  The owner times the
- * addresses of a name itself; this only guards against an attempt that is forgotten. */
-#define HEALTH_DIAL_TIMEOUT (60 * NSEC_PER_SEC)
-#define HEALTH_REDIAL_FIRST (50 * NSEC_PER_MSEC) /* failed dials before down: doubled each time */
-#define HEALTH_TIMEOUT_MIN (10 * NSEC_PER_MSEC)  /* of a probe */
-#define HEALTH_TIMEOUT_FIRST                                                                       \
-    NSEC_PER_SEC                                /* no sample yet (RFC 6298, 2.1); also the least   \
-                                                 * upper bound of a probe's timeout */
-#define HEALTH_FAST_MIN (5 * NSEC_PER_MSEC)     /* a probe that follows a miss */
-#define HEALTH_FAST_FIRST (333 * NSEC_PER_MSEC) /* the same, no sample yet (RFC 9002, 6.2.2) */
-#define HEALTH_RETURN NSEC_PER_SEC /* a dial that a return began is left alone so long */
-#define HEALTH_BURST 3             /* probes that an ICMP error provokes */
-#define HEALTH_BURST_MAX 16        /* the same where much is lost */
-#define HEALTH_BURST_SPACING (500 * NSEC_PER_USEC)
-#define HEALTH_BURST_RETRY (2 * NSEC_PER_MSEC)      /* one of them that could not leave */
-#define HEALTH_BURST_WAIT (1500 * NSEC_PER_USEC)    /* for answers after the last one, at least */
-#define HEALTH_BURST_INTERVAL (200 * NSEC_PER_MSEC) /* between bursts: ICMP can be forged */
 #define HEALTH_RETRY (20 * NSEC_PER_MSEC)   /* a probe that could not leave, at the latest */
 #define HEALTH_NO_WAY (100 * NSEC_PER_MSEC) /* the same, while this machine has no way there */
-#define HEALTH_LATE (50 * NSEC_PER_MSEC)    /* the owner's own lateness that is still judged by */
-#define HEALTH_BLOCKED                                                                             \
-    20                 /* so many unanswered probes may fill the congestion window by themselves */
-#define HEALTH_OPEN 32 /* unanswered probes that are timed; more are sent, but not counted */
 
-struct health_probe {
-    qhcp_nsec sent, due; /* due: when it counts as missed */
-};
-
-/* Checks that were under way when a silence ended: of their answers only the fastest is a sample.
- */
-struct rtt_stall {
-    qhcp_nsec until;        /* they were sent before; 0: there was no stall */
-    qhcp_nsec least;        /* round trip of them so far; NSEC_NEVER: none */
-    qhcp_nsec srtt, rttvar; /* without it */
+/* The present session: all 0 when one begins, or is found again. */
+struct health_session {
+    qhcp_nsec from;  /* that was */
+    bool answered;   /* it has answered a check */
+    bool complete;   /* the newest answer was */
+    bool stopped;    /* TERMINATE was seen */
+    unsigned status; /* the newest one */
+    unsigned risen;  /* answers, up to config.rise */
 };
 
 struct health {
@@ -107,54 +75,24 @@ struct health {
     enum health_phase phase;
     enum qhcp_state state; /* the verdict */
     enum health_cause cause;
-    unsigned fails;            /* misses and failed dials in a row, for people to see */
-    unsigned misses;           /* misses in a row on this connection */
-    unsigned unheard;          /* the same since silent_since */
-    struct loss_demand demand; /* while misses > 0: what convicts */
-    qhcp_nsec next;            /* next probe (WATCHING) or next dial (IDLE) */
-    qhcp_nsec grid;            /* next regular probe: a multiple of the interval after the first */
-    qhcp_nsec timeout_at;      /* when the first open probe, or the dial, counts as missed */
-    qhcp_nsec first_miss_sent; /* when the first of the misses in a row was sent ... */
-    qhcp_nsec last_miss_sent;  /* ... and the last */
-    qhcp_nsec silent_since; /* the same, with those that are not held against it; 0: it answers */
-    qhcp_nsec head;         /* the first one's time-out */
-    qhcp_nsec srtt, rttvar; /* RFC 6298; srtt 0: no sample yet */
-    struct rtt_stall stall; /* the last one that ended (rtt.c) */
-    qhcp_nsec bound;        /* the server's own processing bound (ACK) */
-    struct health_probe open[HEALTH_OPEN]; /* in the order of sending */
-    unsigned n_open;
-    struct loss loss;        /* of the path; outlives connections */
-    qhcp_nsec accused_from;  /* the silence that the last verdict was for; 0: none, or settled */
-    unsigned false_verdicts; /* that the same session has refuted */
+    unsigned fails; /* misses and failed dials in a row, for people to see */
+    qhcp_nsec next; /* next probe (WATCHING) or next dial (IDLE) */
+    struct grid grid;
+    struct rtt rtt; /* of the path, as loss: they outlive sessions */
+    struct loss loss;
+    struct silence silence;
+    struct burst burst;
+    struct dial dial;
+    struct health_session session;
     struct flap flap;
     struct evidence_ring ring; /* the newest probes */
     struct evidence evidence;  /* of the last time it went down */
-    unsigned risen;            /* good answers on this connection, up to config.rise */
-    unsigned status;           /* the newest one, on this connection */
+    qhcp_nsec accused_from;    /* the silence that the last verdict was for; 0: none, or settled */
+    unsigned false_verdicts;   /* that the same session has refuted */
     int signal;                /* the last one, or -1 */
     qhcp_nsec signal_at;
-    unsigned burst_left;   /* probes of the burst still to be sent ... */
-    unsigned burst_sent;   /* ... and of how many it is in all */
-    qhcp_nsec burst_from;  /* no burst before */
-    qhcp_nsec burst_begun; /* when its first probe was sent */
-    qhcp_nsec burst_end;   /* when its last probe was sent */
-    qhcp_nsec convict_at;  /* when the burst's silence convicts; NSEC_NEVER */
-    qhcp_nsec dialed_at;
-    qhcp_nsec watched_from; /* the session's beginning, or its being found again */
-    qhcp_nsec redial_from;  /* no immediate redial before */
-    bool returned;          /* it is there again (HEALTH_SIGNAL_RETURNED), and not dialled yet */
-    bool by_return;         /* the attempt under way was begun by that */
-    bool suspect;           /* ICMP came: burst under way ... */
-    bool certain;           /* ... and what it provoked is certain ICMP again */
-    bool asked;             /* a step asked for a probe; health_sent or health_not_sent is owed */
-    bool in_burst;          /* the last probe sent was the burst's */
-    bool excused;           /* a probe was forgiven because we ourselves were late */
-    bool answered;          /* on this connection */
-    bool complete;          /* the newest answer's */
-    bool port_bad;          /* whoever uses its data port says so */
-    bool stopped;           /* TERMINATE was seen on this connection */
-    bool closed;            /* the last connection was closed by the peer */
-    bool shifted;           /* the grid is where config.phase wants it */
+    bool asked;    /* a step asked for a probe; health_sent or health_not_sent is owed */
+    bool port_bad; /* whoever uses its data port says so */
 };
 
 /* What to do now.  At most one of probe and dial is set, and both stay due until health hears of
@@ -240,18 +178,21 @@ unsigned health_weight(const struct health *h, qhcp_nsec now);
 /* It has fallen silent: a probe was missed, and no ICMP says why. */
 static inline bool health_suspected(const struct health *h)
 {
-    return h->phase == HEALTH_WATCHING && h->answered && h->silent_since > 0 && !h->suspect;
+    return h->phase == HEALTH_WATCHING && h->session.answered && h->silence.since > 0 &&
+           !h->burst.active;
 }
 
-/* A quarter of the misses that convict it are there: one on a good path, and on a bad one more than
- * loss makes all the time. */
+/* A quarter of what convicts it by silence is there (silence_doubted). */
 static inline bool health_doubted(const struct health *h)
 {
-    return h->misses > 0 && h->misses * 4 >= h->demand.misses;
+    return silence_doubted(&h->silence);
 }
 
-/* Half of what convicts it by silence is there: time to see whether others answer. */
-bool health_pressed(const struct health *h, qhcp_nsec now);
+/* Half of it is there: time to see whether others answer. */
+static inline bool health_pressed(const struct health *h, qhcp_nsec now)
+{
+    return silence_pressed(&h->silence, now);
+}
 
 /* Asks for a probe now, of a server that answers; false where there is none to ask. */
 bool health_ask(struct health *h, qhcp_nsec now);

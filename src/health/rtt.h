@@ -2,27 +2,52 @@
 #ifndef QHCP_HEALTH_RTT_H
 #define QHCP_HEALTH_RTT_H
 
-#include "health/health.h"
+#include <stdbool.h>
 
-void rtt_sample(struct health *h, qhcp_nsec rtt);
+#include "base/time.h"
 
-/* An answer came now: a sample, unless it is one of a stall's. */
-void rtt_answered(struct health *h, qhcp_nsec now, qhcp_nsec rtt);
+#define RTT_TIMEOUT_MIN (10 * NSEC_PER_MSEC) /* of a probe */
+#define RTT_TIMEOUT_FIRST                                                                          \
+    NSEC_PER_SEC                             /* no sample yet (RFC 6298, 2.1); also the least      \
+                                              * upper bound of a probe's timeout */
+#define RTT_FAST_MIN (5 * NSEC_PER_MSEC)     /* a probe that follows a miss */
+#define RTT_FAST_FIRST (333 * NSEC_PER_MSEC) /* the same, no sample yet (RFC 9002, 6.2.2) */
+#define RTT_BURST_MIN (1500 * NSEC_PER_USEC) /* for answers to a burst, after its last probe */
 
-/* A silence ends now.  Of the answers to checks that were sent before, only the fastest will have
+/* The probes that were unanswered when a silence ended: of their answers only the fastest is a
+ * sample. */
+struct rtt_stall {
+    qhcp_nsec until;        /* the probes were sent before; 0: there was no stall */
+    qhcp_nsec least;        /* the fastest of their answers so far; NSEC_NEVER: none */
+    qhcp_nsec srtt, rttvar; /* before the first of their answers */
+};
+
+/* Zeroed: no sample yet. */
+struct rtt {
+    qhcp_nsec srtt, rttvar; /* RFC 6298; srtt 0: no sample yet */
+    qhcp_nsec bound;        /* how long the server may take to answer (ACK) */
+    struct rtt_stall stall; /* the last one that ended */
+};
+
+void rtt_sample(struct rtt *r, qhcp_nsec rtt);
+
+/* An answer came now: a sample, unless it is one of a stall's and not the fastest. */
+void rtt_answered(struct rtt *r, qhcp_nsec now, qhcp_nsec rtt);
+
+/* A silence ends now.  Of the answers to probes that were sent before, only the fastest will have
  * been a sample. */
-void rtt_stalled(struct health *h, qhcp_nsec now);
+void rtt_stalled(struct rtt *r, qhcp_nsec now);
 
 /* How long a probe may stay unanswered: srtt + 4 rttvar (RFC 6298, 2.3), at least 1.5 srtt, and the
- * server's bound, within [HEALTH_TIMEOUT_MIN, max(interval, 1 s)]. */
-qhcp_nsec rtt_timeout(const struct health *h);
+ * server's bound, within [RTT_TIMEOUT_MIN, max(interval, 1 s)].  interval: between probes. */
+qhcp_nsec rtt_timeout(const struct rtt *r, qhcp_nsec interval);
 
-/* The same for a probe that follows a miss: srtt + 2 rttvar, at least 1.5 srtt and at least 5 ms,
- * and the bound; never more than rtt_timeout. */
-qhcp_nsec rtt_fast(const struct health *h);
+/* The same for a probe that follows a miss: srtt + 2 rttvar, at least 1.5 srtt and at least
+ * RTT_FAST_MIN, and the bound; never more than rtt_timeout. */
+qhcp_nsec rtt_fast(const struct rtt *r, qhcp_nsec interval);
 
-/* The same after a burst that ICMP provoked: at least 1.5 ms, for the suspicion is strong; without
- * the bound where the burst provoked certain ICMP again. */
-qhcp_nsec rtt_burst(const struct health *h);
+/* The same after a burst that ICMP provoked: at least RTT_BURST_MIN, for the suspicion is strong.
+ * certain: the burst provoked certain ICMP again, so that the bound does not count. */
+qhcp_nsec rtt_burst(const struct rtt *r, qhcp_nsec interval, bool certain);
 
 #endif

@@ -2,247 +2,207 @@
 
 #include "health/rtt.h"
 
-static unsigned score(const struct health *h, qhcp_nsec now)
+void silence_init(struct silence *s)
 {
-    return h->config.local ? local_score(h->config.local, now) : 0;
+    *s = (struct silence){.timeout_at = NSEC_NEVER};
 }
 
-static void find_timeout(struct health *h)
+void silence_acquit(struct silence *s)
 {
-    h->timeout_at = NSEC_NEVER;
-    for (unsigned i = 0; i < h->n_open; i++)
-        h->timeout_at = nsec_min(h->timeout_at, h->open[i].due);
+    s->misses = 0;
+    s->since = 0;
+    s->excused = false;
 }
 
-static void remove_probe(struct health *h, unsigned at)
+void silence_forget(struct silence *s)
 {
-    h->n_open--;
-    for (unsigned i = at; i < h->n_open; i++)
-        h->open[i] = h->open[i + 1];
+    silence_acquit(s);
+    s->n_open = 0;
+    s->timeout_at = NSEC_NEVER;
 }
 
-void silence_forget(struct health *h)
+static void find_timeout(struct silence *s)
 {
-    h->n_open = 0;
-    h->misses = 0;
-    h->silent_since = 0;
-    h->timeout_at = NSEC_NEVER;
+    s->timeout_at = NSEC_NEVER;
+    for (unsigned i = 0; i < s->n_open; i++)
+        s->timeout_at = nsec_min(s->timeout_at, s->open[i].due);
 }
 
-qhcp_nsec silence_pace(const struct health *h, qhcp_nsec now)
+static void remove_probe(struct silence *s, unsigned at)
 {
-    qhcp_nsec regular = nsec_max(h->config.interval, HEALTH_FAST_MIN);
-
-    return nsec_min(nsec_max(rtt_fast(h), h->demand.spacing) * (score(h, now) + 1), regular);
+    s->n_open--;
+    for (unsigned i = at; i < s->n_open; i++)
+        s->open[i] = s->open[i + 1];
 }
 
-void silence_sent(struct health *h, qhcp_nsec now)
+static qhcp_nsec spacing(const struct silence *s, const struct silence_waits *w)
 {
-    qhcp_nsec timeout = h->misses > 0 ? nsec_max(rtt_fast(h), h->demand.spacing) : rtt_timeout(h);
-    qhcp_nsec due = nsec_add(now, timeout * (score(h, now) + 1));
+    return nsec_max(w->fast, s->demand.spacing);
+}
 
-    if (h->n_open >= HEALTH_OPEN)
+qhcp_nsec silence_pace(const struct silence *s, const struct silence_waits *w)
+{
+    return nsec_min(spacing(s, w) * w->patience, nsec_max(w->interval, RTT_FAST_MIN));
+}
+
+void silence_sent(struct silence *s, qhcp_nsec now, const struct silence_waits *w)
+{
+    qhcp_nsec timeout = s->misses > 0 ? spacing(s, w) : w->timeout;
+    qhcp_nsec due = nsec_add(now, timeout * w->patience);
+
+    if (s->n_open >= SILENCE_OPEN)
         return;
-    h->open[h->n_open++] = (struct health_probe){now, due};
-    h->timeout_at = nsec_min(h->timeout_at, due);
+    s->open[s->n_open++] = (struct silence_probe){now, due};
+    s->timeout_at = nsec_min(s->timeout_at, due);
 }
 
-void silence_take_back(struct health *h)
+void silence_take_back(struct silence *s)
 {
-    if (h->n_open == 0)
+    if (s->n_open == 0)
         return;
-    h->n_open--;
-    find_timeout(h);
+    s->n_open--;
+    find_timeout(s);
 }
 
-/* How far stalls may widen the window.  A site whose window is the least wants silences of that
- * length found, whatever they were; one that allows more is taken at its word. */
-static qhcp_nsec taught(const struct health *h)
+void silence_unheard(struct silence *s, qhcp_nsec sent)
 {
-    return h->config.window > HEALTH_WINDOW ? HEALTH_TAUGHT * (h->config.window - HEALTH_WINDOW)
-                                            : 0;
-}
-
-/* When a silence ended.  One that stood still answers the check first that it missed first, so that
- * the answer's arrival counts; where stalls teach nothing, the sending of what was answered does,
- * which tells how long packets were lost. */
-static qhcp_nsec silence_end(const struct health *h, qhcp_nsec now, qhcp_nsec rtt)
-{
-    qhcp_nsec back = h->srtt > 0 && taught(h) > 0 ? nsec_min(rtt, h->srtt) : rtt;
-
-    return now > back ? now - back : 0;
-}
-
-/* The slack covers time stamps that differ between sending and session. */
-void silence_answered(struct health *h, qhcp_nsec now, qhcp_nsec rtt)
-{
-    qhcp_nsec slack = nsec_min(h->config.interval / 2, NSEC_PER_MSEC);
-    qhcp_nsec sent = now > rtt ? now - rtt : 0;
-
-    while (h->n_open > 0 && h->open[0].sent <= sent + slack)
-        remove_probe(h, 0);
-    find_timeout(h);
-    evidence_answered(&h->ring, sent, slack, rtt);
-    if (h->misses == 0) {
-        loss_answered(&h->loss);
-    } else if (h->answered) {
-        qhcp_nsec from = h->first_miss_sent, end = silence_end(h, now, rtt);
-        const struct loss_silence s = {
-            .misses = h->misses, .head = h->head, .length = end > from ? end - from : 0};
-
-        loss_silence(&h->loss, now, &s);
+    if (s->since == 0) {
+        s->since = sent;
+        s->unheard = 0;
     }
+    s->since = nsec_min(s->since, sent);
+    s->unheard++;
+}
+
+void silence_answered(struct silence *s, qhcp_nsec sent, qhcp_nsec slack)
+{
+    while (s->n_open > 0 && s->open[0].sent <= sent + slack)
+        remove_probe(s, 0);
+    find_timeout(s);
+}
+
+struct loss_silence silence_ended(const struct silence *s, qhcp_nsec end)
+{
+    return (struct loss_silence){
+        .misses = s->misses, .head = s->head, .length = end > s->first ? end - s->first : 0};
 }
 
 bool silence_too_late(qhcp_nsec now, qhcp_nsec due, qhcp_nsec timeout)
 {
-    return now > nsec_add(due, HEALTH_LATE + timeout / 2);
+    return now > nsec_add(due, SILENCE_LATE + timeout / 2);
 }
 
-/* One that is down, or was never up, has nothing to lose by a verdict. */
-static void first_miss(struct health *h, qhcp_nsec now, const struct health_probe *probe)
+static void count_miss(struct silence *s, const struct silence_probe *probe,
+                       const struct loss_demand *demand)
 {
-    bool known = h->state != QHCP_CONNECTING && h->state != QHCP_DOWN;
-    const struct loss_terms terms = {.interval = h->config.interval,
-                                     .fast = rtt_fast(h),
-                                     .least = h->config.window > 0 ? h->config.window + h->srtt : 0,
-                                     .taught = taught(h),
-                                     .fall = h->config.fall,
-                                     .budget = known ? h->config.budget : 0};
-
-    loss_ask(&h->loss, now, &terms, &h->demand);
-    h->first_miss_sent = h->last_miss_sent = probe->sent;
-    h->head = probe->due - probe->sent;
-}
-
-static void count_miss(struct health *h, qhcp_nsec now, const struct health_probe *probe)
-{
-    h->excused = false;
-    if (h->misses == 0)
-        first_miss(h, now, probe);
-    h->misses++;
+    s->excused = false;
+    if (s->misses == 0) {
+        s->demand = *demand;
+        s->first = s->last = probe->sent;
+        s->head = probe->due - probe->sent;
+    }
+    s->misses++;
     /* Not always in the order of sending: before the first answer time-outs are longer. */
-    h->first_miss_sent = nsec_min(h->first_miss_sent, probe->sent);
-    h->last_miss_sent = nsec_max(h->last_miss_sent, probe->sent);
+    s->first = nsec_min(s->first, probe->sent);
+    s->last = nsec_max(s->last, probe->sent);
 }
 
-static qhcp_nsec missed_span(const struct health *h)
+static bool enough(const struct silence *s, const struct silence_terms *t)
 {
-    return h->last_miss_sent - h->first_miss_sent;
-}
+    qhcp_nsec span = s->last - s->first;
 
-/* No silence is asked to be longer, however few checks could leave in it. */
-static qhcp_nsec ceiling(const struct health *h)
-{
-    return nsec_max(LOSS_CEILING, h->config.window);
-}
-
-static bool enough(const struct health *h)
-{
-    qhcp_nsec span = missed_span(h);
-
-    if (h->misses == 0 || h->misses < h->config.fall)
+    if (s->misses == 0 || s->misses < t->fall)
         return false;
-    return (h->misses >= h->demand.misses && span >= h->demand.window) || span >= ceiling(h);
+    return (s->misses >= s->demand.misses && span >= s->demand.window) || span >= t->ceiling;
 }
 
 /* Others are being asked whether they answer.  One server does not wait for that for ever: those
  * who watch thousands ask about all the time. */
-static bool awaits_others(const struct health *h, qhcp_nsec now)
+static bool awaits_others(const struct silence *s, const struct silence_terms *t)
 {
-    return h->config.local && local_asking(h->config.local, now) &&
-           missed_span(h) < nsec_add(h->demand.window, LOCAL_ASK_MOST);
+    return t->others > 0 && s->last - s->first < nsec_add(s->demand.window, t->others);
 }
 
 /* More misses are asked than can leave: an unanswered connection's congestion window fills.  Then
  * a silence of the longest that is ever asked is enough. */
-static bool stuck(const struct health *h, qhcp_nsec now)
+static bool stuck(const struct silence *s, qhcp_nsec now, const struct silence_terms *t)
 {
-    unsigned least = h->config.fall < HEALTH_BLOCKED ? h->config.fall : HEALTH_BLOCKED;
+    unsigned least = t->fall < SILENCE_BLOCKED ? t->fall : SILENCE_BLOCKED;
 
-    return h->silent_since > 0 && h->unheard >= least && h->n_open == 0 &&
-           now - h->silent_since >= ceiling(h) && now <= nsec_add(h->next, HEALTH_LATE) &&
-           score(h, now) == 0;
+    return s->since > 0 && s->unheard >= least && s->n_open == 0 && now - s->since >= t->ceiling &&
+           now <= nsec_add(t->next, SILENCE_LATE) && !t->ill;
 }
 
-/* Nothing is held against it until now: we were late, and ask again at once; or are ill, and wait
- * for the next regular probe. */
-static void forgive(struct health *h, qhcp_nsec now)
+/* The answers may be there unread, or the probes may not even have left. */
+static bool late(const struct silence *s, qhcp_nsec now, qhcp_nsec blocked_at)
 {
-    h->misses = 0;
-    h->excused = true;
-    if (score(h, now) == 0)
-        h->next = nsec_min(h->next, now);
-}
+    for (unsigned i = 0; i < s->n_open; i++) {
+        const struct silence_probe *probe = &s->open[i];
 
-static bool late(const struct health *h, qhcp_nsec now)
-{
-    qhcp_nsec blocked = h->config.local ? h->config.local->blocked_at : 0;
-
-    for (unsigned i = 0; i < h->n_open; i++)
-        if (blocked >= h->open[i].sent)
-            return true; /* it may not even have left */
-    for (unsigned i = 0; i < h->n_open; i++)
-        if (silence_too_late(now, h->open[i].due, h->open[i].due - h->open[i].sent))
+        if (blocked_at >= probe->sent ||
+            silence_too_late(now, probe->due, probe->due - probe->sent))
             return true;
+    }
     return false;
 }
 
-void silence_unheard(struct health *h, qhcp_nsec sent)
+/* Takes what is overdue off the list, until it is enough.  hold: it counts; tell: it is missed. */
+static void count_overdue(struct silence *s, qhcp_nsec now, const struct silence_terms *t,
+                          bool hold, bool tell, struct silence_report *ret)
 {
-    if (h->silent_since == 0) {
-        h->silent_since = sent;
-        h->unheard = 0;
-    }
-    h->silent_since = nsec_min(h->silent_since, sent);
-    h->unheard++;
-}
-
-/* Takes what is overdue off the list; true once it is enough. */
-static bool count_overdue(struct health *h, qhcp_nsec now, bool were_late, bool excuse)
-{
-    for (unsigned i = 0; i < h->n_open;) {
-        struct health_probe probe = h->open[i];
+    for (unsigned i = 0; i < s->n_open && !ret->convicts;) {
+        struct silence_probe probe = s->open[i];
 
         if (now < probe.due) {
             i++;
             continue;
         }
-        remove_probe(h, i);
-        if (excuse && were_late)
-            continue; /* its answer may be there */
-        evidence_missed(&h->ring, probe.sent);
-        silence_unheard(h, probe.sent);
-        h->fails++;
-        if (excuse)
-            continue;
-        count_miss(h, now, &probe);
-        if (enough(h) && !awaits_others(h, now))
-            return true;
+        remove_probe(s, i);
+        if (tell) {
+            ret->missed[ret->n++] = probe.sent;
+            silence_unheard(s, probe.sent);
+        }
+        if (hold) {
+            count_miss(s, &probe, &t->demand);
+            ret->convicts = enough(s, t) && !awaits_others(s, t);
+        }
     }
-    return false;
+    find_timeout(s);
 }
 
-bool silence_convicts(struct health *h, qhcp_nsec now)
+void silence_judge(struct silence *s, qhcp_nsec now, const struct silence_terms *t,
+                   struct silence_report *ret)
 {
-    bool were_late, excuse, convicts;
-    unsigned before = h->misses;
+    unsigned before = s->misses;
+    bool were_late, excuse;
 
-    if (stuck(h, now))
-        return true;
-    if (enough(h) && score(h, now) == 0 && !awaits_others(h, now))
-        return true; /* it had to wait for others */
-    if (now < h->timeout_at)
-        return false;
-    were_late = late(h, now);
+    ret->n = 0;
+    ret->hurry = false;
+    ret->convicts = stuck(s, now, t) || /* or it had to wait for others */
+                    (enough(s, t) && !t->ill && !awaits_others(s, t));
+    if (ret->convicts || now < s->timeout_at)
+        return;
+    were_late = late(s, now, t->blocked_at);
     if (were_late)
-        h->silent_since = 0; /* what fell into that time was not silence */
-    excuse = score(h, now) > 0 || (were_late && !h->excused);
-    convicts = count_overdue(h, now, were_late, excuse);
-    find_timeout(h);
-    if (excuse)
-        forgive(h, now);
-    else if (before == 0 && h->misses > 0)
-        h->next = nsec_min(h->next, now); /* the others follow at silence_pace */
-    return convicts;
+        s->since = 0; /* what fell into that time was not silence */
+    excuse = t->ill || (were_late && !s->excused);
+    count_overdue(s, now, t, !excuse, !(excuse && were_late), ret);
+    if (excuse) { /* nothing is held against it until now */
+        s->misses = 0;
+        s->excused = true;
+    }
+    /* An owner that was late asks again at once; one that is ill waits for the next regular probe.
+     * After the first miss the next probe is sent at once, and the others at silence_pace. */
+    ret->hurry = excuse ? !t->ill : before == 0 && s->misses > 0;
+}
+
+bool silence_doubted(const struct silence *s)
+{
+    return s->misses > 0 && s->misses * 4 >= s->demand.misses;
+}
+
+bool silence_pressed(const struct silence *s, qhcp_nsec now)
+{
+    return s->misses > 0 && s->misses * 2 >= s->demand.misses &&
+           (now - s->first) * 2 >= s->demand.window;
 }

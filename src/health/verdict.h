@@ -1,27 +1,35 @@
-/* The state of one server: how it is changed, with its evidence, and what follows from what the
- * server says of itself. */
+/* The state of one server that follows from what the server says of itself, and from what else is
+ * known of it. */
 #ifndef QHCP_HEALTH_VERDICT_H
 #define QHCP_HEALTH_VERDICT_H
 
-#include "health/health.h"
+#include <stdbool.h>
 
-/* New traffic may go to it. */
+#include <qhcp/types.h>
+
+#include "health/cause.h"
+
+struct verdict_facts {
+    enum qhcp_state state; /* what it is now, ... */
+    enum health_cause cause;
+    unsigned status; /* what the server says now: enum qhcp_status, or whatever came */
+    bool complete;   /* with the required metrics */
+    bool stopped;    /* TERMINATE was seen on this connection */
+    bool port_bad;   /* whoever uses its data port says so */
+    bool ill;        /* we may be why its data port seems bad */
+    bool risen;      /* it has answered as often as a server that was down must */
+    bool held;       /* its flapping is held against it */
+};
+
+struct verdict {
+    enum qhcp_state state;
+    enum health_cause cause;
+    bool soon; /* the server must answer again before it is up: ask soon */
+};
+
+struct verdict verdict_of(const struct verdict_facts *f);
+
+/* New traffic may go to a server in this state. */
 bool verdict_serves(enum qhcp_state state);
-
-/* The owner is ill: its doubts do not count. */
-bool verdict_ill(const struct health *h, qhcp_nsec now);
-
-void verdict_set(struct health *h, qhcp_nsec now, enum qhcp_state state, enum health_cause cause,
-                 struct health_step *ret);
-
-/* The verdict just set is one of silence, about a session that may live: what it was for is kept
- * until the session is heard of again. */
-void verdict_accused(struct health *h);
-
-/* That session has answered. */
-void verdict_refuted(struct health *h, qhcp_nsec now, struct health_step *ret);
-
-/* The server says this of itself (enum qhcp_status). */
-void verdict_status(struct health *h, qhcp_nsec now, unsigned status, struct health_step *ret);
 
 #endif

@@ -182,8 +182,8 @@ static int weight(enum health_signal s)
  * we were called back by), nor before a verdict: it takes as long again. */
 static bool try_elsewhere(struct backend *b, qhcp_nsec now)
 {
-    if (b->worst == HEALTH_SIGNAL_REFUSED || b->health.by_return || b->lb->config->once ||
-        now > nsec_add(b->health.dialed_at, LB_ROUND_MAX))
+    if (b->worst == HEALTH_SIGNAL_REFUSED || b->health.dial.by_return || b->lb->config->once ||
+        now > nsec_add(b->health.dial.at, LB_ROUND_MAX))
         return false;
     b->tried = 0;
     if (b->home != 0) {

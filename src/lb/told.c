@@ -92,7 +92,7 @@ void told_services(struct told *t, const struct wire_texts *services)
 static bool heard(const struct backend *b)
 {
     if (b->health.state == QHCP_DOWN)
-        return b->health.phase == HEALTH_WATCHING && b->health.answered;
+        return b->health.phase == HEALTH_WATCHING && b->health.session.answered;
     return b->health.state != QHCP_CONNECTING;
 }
 

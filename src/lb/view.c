@@ -72,7 +72,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->weight = health_weight(&b->health, lb->now);
     ret->share = panic_share(lb->use, &b->standing, ret->state, ret->weight);
     reason_evidence(b, ret->evidence, sizeof ret->evidence);
-    ret->rtt_us = known ? b->health.srtt / NSEC_PER_USEC : 0;
+    ret->rtt_us = known ? b->health.rtt.srtt / NSEC_PER_USEC : 0;
     ret->checks_sent = b->checks_sent;
     ret->checks_ok = b->checks_ok;
     ret->reports = b->reports;

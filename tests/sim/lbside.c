@@ -77,7 +77,7 @@ static void judge_silence(struct world *w, const struct health_step *step)
     unsigned sent = 0, most = w->n_probes < 64 ? w->n_probes : 64;
 
     for (unsigned i = 0; i < most; i++)
-        sent += w->probes[i] >= w->now - step->span && w->probes[i] + HEALTH_FAST_MIN <= w->now;
+        sent += w->probes[i] >= w->now - step->span && w->probes[i] + RTT_FAST_MIN <= w->now;
     must(w, step->misses >= w->h.config.fall, "silence is `fall` misses");
     must(w, sent >= step->misses || step->misses > 64, "each miss was a probe");
     must(w, w->answered_sent <= w->now - step->span,
@@ -91,7 +91,7 @@ static void act(struct world *w, const struct health_step *step)
         w->verdicts++;
         trace(w, "lb: %s -> %s (cause %u, fall %u, srtt %.2f ms, rttvar %.2f ms)",
               qhcp_state_name(step->from), qhcp_state_name(w->h.state), w->h.cause,
-              w->h.config.fall, (double)w->h.srtt / MS, (double)w->h.rttvar / MS);
+              w->h.config.fall, (double)w->h.rtt.srtt / MS, (double)w->h.rtt.rttvar / MS);
         if (w->h.state == QHCP_DOWN && w->h.cause != HEALTH_CAUSE_STATUS)
             must(w, w->hurt_at + 20 * SEC > w->now || w->h.cause == HEALTH_CAUSE_STOPPED,
                  "a healthy server stays up");
@@ -113,7 +113,7 @@ static enum qhcp_state state_of(const struct world *w, uint64_t status)
     static const enum qhcp_state states[] = {QHCP_UP, QHCP_DEGRADED, QHCP_DRAINING, QHCP_DOWN,
                                              QHCP_MAINTENANCE};
 
-    if (w->h.stopped && status != QHCP_NOT_SERVING)
+    if (w->h.session.stopped && status != QHCP_NOT_SERVING)
         return QHCP_DRAINING;
     return states[status];
 }

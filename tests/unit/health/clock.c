@@ -63,11 +63,11 @@ qhcp_nsec clock_cut(struct clock *c)
 
 void answer(struct clock *c, unsigned status, bool complete)
 {
-    while (c->h.n_open == 0 && !c->h.in_burst)
+    while (c->h.silence.n_open == 0 && !c->h.burst.newest)
         clock_step(c);
     c->now = c->last_sent + MS;
     health_answer(&c->h, c->now, MS, status, complete, &c->step);
-    c->h.in_burst = false;
+    c->h.burst.newest = false;
 }
 
 void clock_up(struct clock *c, unsigned fall)
@@ -77,17 +77,17 @@ void clock_up(struct clock *c, unsigned fall)
     for (unsigned i = 0; i < 50; i++)
         answer(c, QHCP_SERVING, true);
     assert_int_equal(c->h.state, QHCP_UP);
-    assert_int_equal(c->h.n_open, 0);
+    assert_int_equal(c->h.silence.n_open, 0);
     c->probes = 0;
 }
 
 void clock_answering(struct clock *c, qhcp_nsec span, qhcp_nsec rtt)
 {
-    qhcp_nsec end = c->now + span, sent[HEALTH_OPEN];
+    qhcp_nsec end = c->now + span, sent[SILENCE_OPEN];
     unsigned first = 0, n = 0;
 
     while (c->now < end) {
-        qhcp_nsec due = first < n ? sent[first % HEALTH_OPEN] + rtt : NSEC_NEVER;
+        qhcp_nsec due = first < n ? sent[first % SILENCE_OPEN] + rtt : NSEC_NEVER;
 
         if (due <= health_deadline(&c->h)) {
             c->now = due;
@@ -98,7 +98,7 @@ void clock_answering(struct clock *c, qhcp_nsec span, qhcp_nsec rtt)
         clock_step(c);
         assert_false(c->step.verdict);
         if (c->step.probe)
-            sent[n++ % HEALTH_OPEN] = c->now;
+            sent[n++ % SILENCE_OPEN] = c->now;
     }
 }
 

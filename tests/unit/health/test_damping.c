@@ -299,7 +299,7 @@ static void probes_that_cannot_leave_do_not_save_a_silent_server(void **state)
     c.h.config.budget = 500;
     c.h.loss.fail = .9; /* 64 misses are asked */
     begin = clock_cut(&c);
-    while (c.h.misses < 30)
+    while (c.h.silence.misses < 30)
         clock_step(&c);
     while (!c.step.verdict && c.now < begin + 10 * SEC) {
         c.now = nsec_max(c.now, health_deadline(&c.h));
@@ -322,7 +322,7 @@ static void the_phase_spreads_probes_over_the_interval(void **state)
         clock_establish(&c);
         for (unsigned k = 0; k < 5; k++)
             answer(&c, QHCP_SERVING, true);
-        assert_int_equal((c.h.grid - START) % SEC, (4 - i) % 4 * (SEC / 4));
+        assert_int_equal((c.h.grid.at - START) % SEC, (4 - i) % 4 * (SEC / 4));
     }
 }
 

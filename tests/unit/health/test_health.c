@@ -127,7 +127,7 @@ static void one_answer_acquits(void **state)
     clock_up(&c, 3);
     for (unsigned i = 0; i < 20; i++) {
         clock_cut(&c);
-        while (c.h.misses < 2)
+        while (c.h.silence.misses < 2)
             clock_step(&c);
         assert_int_equal(c.h.fails, 2);
         answer(&c, QHCP_SERVING, true);
@@ -179,7 +179,7 @@ static void icmp_and_an_unanswered_burst_convict(void **state)
     assert_int_equal(c.h.state, QHCP_DOWN);
     assert_int_equal(c.h.cause, HEALTH_CAUSE_UNREACHABLE);
     assert_true(c.step.drop);
-    assert_int_equal(c.probes, HEALTH_BURST);
+    assert_int_equal(c.probes, BURST_PROBES);
     assert_in_range(c.now - from, 2 * MS, 5 * MS); /* a millisecond apart, then srtt + 2 or 3 */
 }
 
@@ -203,15 +203,14 @@ static void certain_icmp_after_the_burst_hastens_it(void **state)
             qhcp_nsec from;
 
             clock_up(&c, 10);
-            c.h.bound = 20 * MS;
+            c.h.rtt.bound = 20 * MS;
             from = c.now;
             clock_signal(&c, cases[i].first);
             clock_take(&c);
-            while (late && c.h.burst_left > 0)
+            while (late && c.h.burst.left > 0)
                 clock_step(&c);
-            if (!late)
-                clock_until(&c,
-                            c.h.srtt / 2); /* what the burst provoked, not what came before it */
+            if (!late) /* what the burst provoked, not what came before it */
+                clock_until(&c, c.h.rtt.srtt / 2);
             clock_signal(&c, cases[i].again);
             clock_take(&c);
             assert_int_equal(c.h.state, QHCP_UP);
@@ -228,7 +227,7 @@ static void an_answer_within_the_burst_acquits(void **state)
     struct clock c;
 
     (void)state;
-    for (unsigned after = 1; after <= HEALTH_BURST; after++) {
+    for (unsigned after = 1; after <= BURST_PROBES; after++) {
         clock_up(&c, 3);
         clock_signal(&c, HEALTH_SIGNAL_ICMP);
         clock_take(&c);
@@ -248,7 +247,7 @@ static void icmp_provokes_one_burst_in_200_ms(void **state)
     (void)state;
     clock_up(&c, 3);
     c.h.config.interval = 3600 * SEC;
-    c.h.grid = c.h.next = NSEC_NEVER;
+    c.h.grid.at = c.h.next = NSEC_NEVER;
     for (qhcp_nsec end = c.now + SEC; c.now < end; c.now += MS) {
         clock_signal(&c, HEALTH_SIGNAL_ICMP);
         if (!c.step.probe)

@@ -63,16 +63,16 @@ static void expect_sound(const struct clock *c, enum qhcp_state before)
     if (c->step.verdict)
         assert_int_equal(c->step.from, before);
     assert_true(deadline != NSEC_NEVER);
-    assert_true(h->n_open <= HEALTH_OPEN);
-    assert_true(h->misses < 3 && h->misses <= h->fails);
+    assert_true(h->silence.n_open <= SILENCE_OPEN);
+    assert_true(h->silence.misses < 3 && h->silence.misses <= h->fails);
     if (h->state == QHCP_UP)
         assert_true(h->cause == HEALTH_CAUSE_NONE || h->cause == HEALTH_CAUSE_METRICS);
     else
         assert_true(h->cause != HEALTH_CAUSE_NONE || h->state == QHCP_CONNECTING);
     if (h->phase != HEALTH_WATCHING)
-        assert_true(h->n_open == 0 && !h->suspect);
-    if (h->convict_at != NSEC_NEVER)
-        assert_true(h->suspect && h->burst_left == 0);
+        assert_true(h->silence.n_open == 0 && !h->burst.active);
+    if (h->burst.convict_at != NSEC_NEVER)
+        assert_true(h->burst.active && h->burst.left == 0);
     if (h->state == QHCP_DOWN && h->cause == HEALTH_CAUSE_SILENCE)
         assert_true(h->fails > 0 || h->phase != HEALTH_IDLE);
 }

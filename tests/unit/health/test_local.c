@@ -250,14 +250,14 @@ static void timeouts_are_longer_while_we_are_ill(void **state)
     (void)state;
     clock_up(&c, 3);
     c.h.config.local = &l;
-    while (c.h.n_open == 0)
+    while (c.h.silence.n_open == 0)
         clock_step(&c);
-    assert_true(c.h.timeout_at == c.now + HEALTH_TIMEOUT_MIN);
+    assert_true(c.h.silence.timeout_at == c.now + RTT_TIMEOUT_MIN);
     answer(&c, QHCP_SERVING, true);
     local_late(&l, c.h.next, 6 * SEC);
-    while (c.h.n_open == 0)
+    while (c.h.silence.n_open == 0)
         clock_step(&c);
-    assert_true(c.h.timeout_at == c.now + 4 * HEALTH_TIMEOUT_MIN);
+    assert_true(c.h.silence.timeout_at == c.now + 4 * RTT_TIMEOUT_MIN);
 }
 
 int main(void)

@@ -105,7 +105,7 @@ static void one_that_is_there_again_is_dialled_at_once(void **state)
     health_dialed(&c.h, c.now);
     clock_signal(&c, HEALTH_SIGNAL_RETURNED);
     assert_false(c.step.dial); /* that attempt is the answer to it, and has its time */
-    c.now += HEALTH_RETURN - 1;
+    c.now += DIAL_RETURN - 1;
     clock_signal(&c, HEALTH_SIGNAL_RETURNED);
     assert_false(c.step.dial);
     c.now++;
@@ -129,13 +129,13 @@ static void one_that_was_lost_can_be_heard_again_in_every_phase(void **state)
         clock_up(&c, 3);
         clock_cut(&c);
         clock_until(&c, 5 * SEC);
-        srtt = c.h.srtt;
+        srtt = c.h.rtt.srtt;
         c.now += 10 * SEC;
         if (dialling)
             health_dialed(&c.h, c.now);
         health_established(&c.h, c.now, 0);
         health_answer(&c.h, c.now, 10 * SEC, QHCP_SERVING, true, &c.step);
-        assert_true(c.h.srtt == srtt); /* that check had gone out long ago */
+        assert_true(c.h.rtt.srtt == srtt); /* that check had gone out long ago */
         assert_int_equal(c.h.state, QHCP_UP);
         clock_answering(&c, 5 * SEC, MS);
     }

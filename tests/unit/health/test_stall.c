@@ -45,7 +45,7 @@ static void up_again(struct clock *c)
 /* One that stands still for so long and then answers all that it was asked meanwhile, in order. */
 static void stall(struct clock *c, qhcp_nsec length)
 {
-    qhcp_nsec cut = clock_cut(c), end = cut + length, sent[HEALTH_OPEN] = {cut};
+    qhcp_nsec cut = clock_cut(c), end = cut + length, sent[SILENCE_OPEN] = {cut};
     unsigned n = 1;
 
     while (health_deadline(&c->h) < end) {
@@ -133,13 +133,13 @@ static void a_false_verdict_widens_the_window_for_a_day(void **state)
     stall(&c, 900 * MS); /* is survived now */
     assert_int_equal(c.h.state, QHCP_UP);
     c.now = cut + LOSS_FALSE_MEMORY - 60 * SEC;
-    c.h.next = c.h.grid = c.now;
+    c.h.next = c.h.grid.at = c.now;
     up_again(&c);
     assert_in_range(silenced(&c) / MS, 900, 1000);
     clock_establish(&c);
     up_again(&c);
     c.now = cut + 2 * LOSS_FALSE_MEMORY + SEC;
-    c.h.next = c.h.grid = c.now;
+    c.h.next = c.h.grid.at = c.now;
     up_again(&c);
     assert_in_range(silenced(&c) / MS, 600, 650);
 }
@@ -214,7 +214,7 @@ static void a_stall_is_no_round_trip(void **state)
     (void)state;
     watched(&c, 600 * MS);
     stall(&c, 500 * MS);
-    assert_in_range(c.h.srtt / MS, 0, 5);
+    assert_in_range(c.h.rtt.srtt / MS, 0, 5);
     answer(&c, QHCP_SERVING, true);
     assert_in_range(silenced(&c) / MS, 600, 690);
 }
@@ -227,7 +227,7 @@ static void a_longer_way_is_learned(void **state)
     (void)state;
     watched(&c, 600 * MS);
     clock_answering(&c, 30 * SEC, 200 * MS);
-    assert_in_range(c.h.srtt / MS, 150, 200);
+    assert_in_range(c.h.rtt.srtt / MS, 150, 200);
     assert_int_equal(c.h.state, QHCP_UP);
 }
 
