@@ -36,8 +36,6 @@ const char *value_quote(const char *text, char ret[VALUE_QUOTE + 8])
 
 static const struct unit *find_unit(const char *name)
 {
-    if (name[0] == '\0')
-        name = "s";
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (strcmp(units[i].name, name) == 0)
             return &units[i];
@@ -49,11 +47,10 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Digits, perhaps a point and more digits: whole and billionths.  The first byte after them, or
- * NULL where there is no number.  A whole part too large for any duration sticks at UINT64_MAX. */
-static const char *read_decimal(const char *p, uint64_t *ret_whole, uint64_t *ret_billionths)
+const char *value_decimal(const char *text, uint64_t *ret_whole, uint64_t *ret_billionths)
 {
     uint64_t whole = 0, part = 0, digit = 100000000;
+    const char *p = text;
 
     if (!is_digit(*p))
         return NULL;
@@ -72,31 +69,40 @@ static const char *read_decimal(const char *p, uint64_t *ret_whole, uint64_t *re
     return p;
 }
 
-static qhcp_nsec scale(uint64_t whole, uint64_t billionths, qhcp_nsec unit)
+uint64_t value_scale(uint64_t whole, uint64_t billionths, uint64_t factor)
 {
-    unsigned __int128 ns = (unsigned __int128)whole * unit;
+    unsigned __int128 n = (unsigned __int128)whole * factor;
 
-    ns += (unsigned __int128)billionths * unit / NSEC_PER_SEC;
-    return ns > NSEC_NEVER - 1 ? NSEC_NEVER - 1 : (qhcp_nsec)ns;
+    n += (unsigned __int128)billionths * factor / 1000000000;
+    return n > UINT64_MAX ? UINT64_MAX : (uint64_t)n;
+}
+
+bool value_time(const char *text, qhcp_nsec bare, qhcp_nsec *ret)
+{
+    uint64_t whole, billionths;
+    const char *end = value_decimal(text, &whole, &billionths);
+    const struct unit *unit = end && *end != '\0' ? find_unit(end) : NULL;
+
+    if (!end || (*end != '\0' && !unit))
+        return false;
+    *ret = nsec_min(value_scale(whole, billionths, unit ? unit->nsec : bare), NSEC_NEVER - 1);
+    return true;
 }
 
 int value_duration(const char *text, qhcp_nsec min, qhcp_nsec max, qhcp_nsec *ret, char *words,
                    size_t words_cap)
 {
     char quote[VALUE_QUOTE + 8], low[32], high[32];
-    uint64_t whole, billionths;
-    const char *end = read_decimal(text, &whole, &billionths);
-    const struct unit *unit = end ? find_unit(end) : NULL;
+    qhcp_nsec value;
 
     value_duration_text(min, low, sizeof low);
     value_duration_text(max, high, sizeof high);
-    if (!unit) {
+    if (!value_time(text, NSEC_PER_SEC, &value)) {
         snprintf(words, words_cap,
                  "%s is not a duration: write seconds (10) or a unit (250ms, 1.5s, 2m), %s to %s",
                  value_quote(text, quote), low, high);
         return QHCP_E_PARSE;
     }
-    qhcp_nsec value = scale(whole, billionths, unit->nsec);
     if (value < min || value > max) {
         snprintf(words, words_cap, "%s is out of range: %s to %s are allowed",
                  value_quote(text, quote), low, high);

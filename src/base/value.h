@@ -1,4 +1,5 @@
-/* Values as people write them: durations, counts and ports, from text.
+/* Values as people write them: durations, counts and ports, from text: one grammar for options,
+ * configuration files, checks and rules.
  *
  * Text in, a number or words for the user out.  Pure: no files, no clock, no heap.  Every refusal
  * quotes the bad value and says what is allowed. */
@@ -18,6 +19,18 @@
  * with words of words_cap bytes. */
 int value_duration(const char *text, qhcp_nsec min, qhcp_nsec max, qhcp_nsec *ret, char *words,
                    size_t words_cap);
+
+/* A decimal number: digits, perhaps a point and more digits.  ret_billionths is what stands behind
+ * the point, cut after 9 digits; a whole part that is too large is UINT64_MAX.  Returns the first
+ * byte after the number, NULL where there is no number. */
+const char *value_decimal(const char *text, uint64_t *ret_whole, uint64_t *ret_billionths);
+
+/* What value_decimal read, times factor, rounded down; UINT64_MAX where it is too large. */
+uint64_t value_scale(uint64_t whole, uint64_t billionths, uint64_t factor);
+
+/* value_duration without limits and words; bare is the unit of a number that has none.  False: not
+ * a duration. */
+bool value_time(const char *text, qhcp_nsec bare, qhcp_nsec *ret);
 
 /* A whole number from min to max; what names it ("port", "count").  Errors as above. */
 int value_count(const char *text, const char *what, uint64_t min, uint64_t max, uint64_t *ret,

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/value.h"
+
 #include <qhcp/error.h>
 
 #define SPEC_WORDS 96 /* words of one check */
@@ -30,29 +32,15 @@ struct reader {
     char buf[SPEC_TEXT];
 };
 
-/* The word in quotes, cut and printable. */
-static const char *quoted(const char *text, char ret[90])
-{
-    size_t n = strnlen(text, 80), at = 0;
-
-    ret[at++] = '"';
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        ret[at++] = c < 0x20 || c == 0x7f ? '?' : text[i];
-    }
-    memcpy(ret + at, text[n] ? "...\"" : "\"", text[n] ? 5 : 2);
-    return ret;
-}
-
 static int refuse(const struct reader *r, size_t word, int error, const char *what)
 {
-    char quote[90];
+    char quote[VALUE_QUOTE + 8];
 
     if (word < r->n)
         snprintf(r->words, r->words_cap, "at character %zu, %s: %s", r->at[word] + 1,
-                 quoted(r->word[word], quote), what);
+                 value_quote(r->word[word], quote), what);
     else
-        snprintf(r->words, r->words_cap, "%s: %s", quoted(r->text, quote), what);
+        snprintf(r->words, r->words_cap, "%s: %s", value_quote(r->text, quote), what);
     return error;
 }
 
@@ -104,56 +92,6 @@ static int split(struct reader *r)
     return 0;
 }
 
-/* A whole number; false: it is none, or out of range. */
-static bool read_count(const char *text, unsigned long min, unsigned long max, unsigned *ret)
-{
-    unsigned long value = 0;
-    size_t n = strspn(text, "0123456789");
-
-    if (n == 0 || n > 9 || text[n] != '\0')
-        return false;
-    for (size_t i = 0; i < n; i++)
-        value = value * 10 + (unsigned long)(text[i] - '0');
-    if (value < min || value > max)
-        return false;
-    *ret = (unsigned)value;
-    return true;
-}
-
-/* "10", "1.5s", "250ms"; nanoseconds are the smallest part. */
-static bool read_duration(const char *text, qhcp_nsec min, qhcp_nsec max, qhcp_nsec *ret)
-{
-    static const struct {
-        const char *name;
-        qhcp_nsec nsec;
-    } units[] = {{"", NSEC_PER_SEC},  {"us", NSEC_PER_USEC},    {"ms", NSEC_PER_MSEC},
-                 {"s", NSEC_PER_SEC}, {"m", 60 * NSEC_PER_SEC}, {"h", 3600 * NSEC_PER_SEC}};
-    size_t whole = strspn(text, "0123456789"), part = 0;
-    qhcp_nsec value = 0, scale = 1;
-
-    if (text[whole] == '.')
-        part = strspn(text + whole + 1, "0123456789");
-    if (whole == 0 || whole > 6 || part > 6 || (text[whole] == '.' && part == 0))
-        return false;
-    for (const char *p = text; p < text + whole + (part ? part + 1 : 0); p++) {
-        if (*p == '.')
-            continue;
-        value = value * 10 + (qhcp_nsec)(*p - '0');
-        scale *= p > text + whole ? 10 : 1;
-    }
-    text += whole + (part ? part + 1 : 0);
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(text, units[i].name) != 0)
-            continue;
-        value = (qhcp_nsec)((unsigned __int128)value * units[i].nsec / scale);
-        if (value < min || value > max)
-            return false;
-        *ret = value;
-        return true;
-    }
-    return false;
-}
-
 static bool set_name(struct spec *s, const char *text)
 {
     size_t n = strlen(text);
@@ -170,19 +108,20 @@ static bool set_name(struct spec *s, const char *text)
 /* "200" or "200-399". */
 static bool set_expect(struct spec *s, const char *text)
 {
-    char low[4];
+    char low[4], ignored[200];
     size_t n = strcspn(text, "-");
-    unsigned from, to;
+    uint64_t from, to;
 
     if (n != 3)
         return false;
     memcpy(low, text, 3);
     low[3] = '\0';
-    if (!read_count(low, 100, 599, &from) ||
-        !read_count(text[n] ? text + n + 1 : low, from, 599, &to))
+    if (value_count(low, "status", 100, 599, &from, ignored, sizeof ignored) < 0 ||
+        value_count(text[n] ? text + n + 1 : low, "status", from, 599, &to, ignored,
+                    sizeof ignored) < 0)
         return false;
-    s->expect_from = from;
-    s->expect_to = to;
+    s->expect_from = (unsigned)from;
+    s->expect_to = (unsigned)to;
     return true;
 }
 
@@ -201,38 +140,55 @@ enum key { KEY_EVERY, KEY_TIMEOUT, KEY_FALL, KEY_RISE, KEY_NAME, KEY_EXPECT, KEY
 static const struct {
     const char *name;
     bool http_only;
-    const char *wanted;
+    const char *wanted; /* of what is neither a duration nor a count */
 } keys[KEYS] = {
-    [KEY_EVERY] = {"every", false, "every= takes a duration of 10ms to 1h"},
-    [KEY_TIMEOUT] = {"timeout", false, "timeout= takes a duration of 1ms to 1h"},
-    [KEY_FALL] = {"fall", false, "fall= takes a number from 1 to 1000"},
-    [KEY_RISE] = {"rise", false, "rise= takes a number from 1 to 1000"},
+    [KEY_EVERY] = {"every", false, NULL},
+    [KEY_TIMEOUT] = {"timeout", false, NULL},
+    [KEY_FALL] = {"fall", false, NULL},
+    [KEY_RISE] = {"rise", false, NULL},
     [KEY_NAME] = {"name", false, "name= takes 1 to 64 printable ASCII characters"},
     [KEY_EXPECT] = {"expect", true, "expect= takes a status or a range of them, as 200-399"},
     [KEY_BODY] = {"body", true, "body= takes 1 to 255 bytes that the answer must hold"},
 };
 
-static bool set_key(struct spec *s, enum key key, const char *value)
+static int set_count(const char *value, unsigned *ret, char *why, size_t why_cap)
 {
+    uint64_t count = 0;
+    int err = value_count(value, "count", 1, SPEC_COUNT_MAX, &count, why, why_cap);
+
+    if (err == 0)
+        *ret = (unsigned)count;
+    return err;
+}
+
+static int set_key(struct spec *s, enum key key, const char *value, char *why, size_t why_cap)
+{
+    bool fits = false;
+
     switch (key) {
     case KEY_EVERY:
-        return read_duration(value, SPEC_EVERY_MIN, SPEC_DURATION_MAX, &s->every);
+        return value_duration(value, SPEC_EVERY_MIN, SPEC_DURATION_MAX, &s->every, why, why_cap);
     case KEY_TIMEOUT:
-        return read_duration(value, SPEC_TIMEOUT_MIN, SPEC_DURATION_MAX, &s->timeout);
+        return value_duration(value, SPEC_TIMEOUT_MIN, SPEC_DURATION_MAX, &s->timeout, why,
+                              why_cap);
     case KEY_FALL:
-        return read_count(value, 1, SPEC_COUNT_MAX, &s->fall);
+        return set_count(value, &s->fall, why, why_cap);
     case KEY_RISE:
-        return read_count(value, 1, SPEC_COUNT_MAX, &s->rise);
+        return set_count(value, &s->rise, why, why_cap);
     case KEY_NAME:
-        return set_name(s, value);
+        fits = set_name(s, value);
+        break;
     case KEY_EXPECT:
-        return set_expect(s, value);
+        fits = set_expect(s, value);
+        break;
     case KEY_BODY:
-        return set_body(s, value);
+        fits = set_body(s, value);
+        break;
     case KEYS:
         break;
     }
-    return false;
+    snprintf(why, why_cap, "%s", keys[key].wanted);
+    return fits ? 0 : QHCP_E_ARG;
 }
 
 static bool is_parameter(const struct reader *r, size_t i)
@@ -246,6 +202,8 @@ static int read_parameter(const struct reader *r, size_t i, struct spec *s, unsi
 {
     const char *word = r->word[i], *value = strchr(word, '=') + 1;
     size_t n = (size_t)(value - word) - 1;
+    char why[VALUE_QUOTE + 200];
+    int err;
 
     for (unsigned k = 0; k < KEYS; k++) {
         if (strlen(keys[k].name) != n || memcmp(keys[k].name, word, n) != 0)
@@ -257,7 +215,8 @@ static int read_parameter(const struct reader *r, size_t i, struct spec *s, unsi
         if (r->probe && k == KEY_NAME)
             return refuse(r, i, QHCP_E_ARG, "a probe has no name: the server's address names it");
         *seen |= 1u << k;
-        return set_key(s, (enum key)k, value) ? 0 : refuse(r, i, QHCP_E_ARG, keys[k].wanted);
+        err = set_key(s, (enum key)k, value, why, sizeof why);
+        return err == 0 ? 0 : refuse(r, i, err, why);
     }
     return refuse(r, i, QHCP_E_PARSE,
                   r->probe ? "there is no such parameter: every, timeout, fall, rise"
@@ -270,16 +229,16 @@ static int read_address(const struct reader *r, size_t i, const char *text, bool
                         struct spec *s)
 {
     char why[300];
-    unsigned number;
+    uint64_t number = 0;
+    int err;
 
     if (port && !strchr(text, ':')) {
-        if (!read_count(text, 1, 65535, &number))
-            return refuse(r, i, QHCP_E_ARG, "a port is a number from 1 to 65535");
+        err = value_count(text, "port", 1, 65535, &number, why, sizeof why);
         s->address.port = (uint16_t)number;
-        return 0;
+    } else {
+        err = address_parse(text, &s->address, why, sizeof why);
     }
-    return address_parse(text, &s->address, why, sizeof why) == 0 ? 0
-                                                                  : refuse(r, i, QHCP_E_PARSE, why);
+    return err == 0 ? 0 : refuse(r, i, QHCP_E_PARSE, why);
 }
 
 static int read_http(const struct reader *r, size_t i, struct spec *s)
@@ -413,12 +372,15 @@ static int parse(const char *text, read_fn *read, bool no_files, struct spec *re
 
 bool spec_advice(const struct spec *s, char *words, size_t words_cap)
 {
+    char timeout[32], every[32];
+
+    value_duration_text(s->timeout, timeout, sizeof timeout);
+    value_duration_text(s->every, every, sizeof every);
     if (s->outlasts)
         snprintf(words, words_cap,
-                 "timeout= (%llu ms) is longer than every= (%llu ms): while a run hangs no other "
-                 "begins, and a hang is found only after the timeout",
-                 (unsigned long long)(s->timeout / NSEC_PER_MSEC),
-                 (unsigned long long)(s->every / NSEC_PER_MSEC));
+                 "timeout=%s is longer than every=%s: while a run hangs no other begins, and a "
+                 "hang is found only after the timeout",
+                 timeout, every);
     return s->outlasts;
 }
 
@@ -444,13 +406,13 @@ int spec_probe(const char *text, struct spec *ret, char *words, size_t words_cap
 
 int spec_pid(const char *text, struct spec *ret, char *words, size_t words_cap)
 {
-    struct reader r = {.text = text, .words = words, .words_cap = words_cap};
-    unsigned pid;
+    uint64_t pid;
+    int err = value_count(text, "process", 1, SPEC_PID_MAX, &pid, words, words_cap);
 
-    if (!read_count(text, 1, SPEC_PID_MAX, &pid))
-        return refuse(&r, 0, QHCP_E_ARG, "a process is a number from 1 to 4194304");
+    if (err < 0)
+        return err;
     *ret = (struct spec){.kind = SPEC_PID, .pid = (int)pid};
-    snprintf(ret->name, sizeof ret->name, "process %u", pid);
+    snprintf(ret->name, sizeof ret->name, "process %d", ret->pid);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "metrics/quantity.h"
 #include "metrics/report.h"
 #include "wire/registry.h"
 
@@ -112,7 +113,7 @@ static void add_range(const struct list *list, const char *metric, char *ret, si
         if (check_rules_parse(list->at[i], &t, ignored, sizeof ignored) < 0 ||
             strcmp(t.metric, metric) != 0)
             continue;
-        threshold_value_text(t.unit, t.limit, limit, sizeof limit);
+        quantity_text(t.unit, t.limit, limit, sizeof limit);
         snprintf(ret, cap, "%s%s", limit, t.below ? ":" : "");
         return;
     }

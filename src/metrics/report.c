@@ -4,37 +4,10 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "metrics/quantity.h"
 #include "wire/registry.h"
 
-#define DIGITS 15 /* of a value, with those behind the point */
-
-/* How many digits behind the point the unit has. */
-static unsigned digits_of(unsigned unit)
-{
-    return unit == WIRE_UNIT_PERCENT ? 2 : unit == WIRE_UNIT_MILLI ? 3 : 0;
-}
-
-static bool parse_number(const char *text, unsigned behind, uint64_t *ret)
-{
-    const char *point = strchr(text, '.');
-    size_t whole = point ? (size_t)(point - text) : strlen(text);
-    size_t given = point ? strlen(point + 1) : 0;
-    uint64_t v = 0;
-
-    if (whole == 0 || whole + behind > DIGITS || given > behind || (point && given == 0))
-        return false;
-    for (const char *p = text; *p; p++) {
-        if (p == point)
-            continue;
-        if (*p < '0' || *p > '9')
-            return false;
-        v = v * 10 + (uint64_t)(*p - '0');
-    }
-    for (; given < behind; given++)
-        v *= 10;
-    *ret = v;
-    return true;
-}
+#define VALUE_MAX UINT64_C(999999999999999)
 
 unsigned report_unit(const char *name)
 {
@@ -58,7 +31,7 @@ int report_parse(const char *text, struct report_value *ret, char *words, size_t
     if (n > 0 && n < sizeof v.name && text[n] == '=') {
         memcpy(v.name, text, n);
         v.unit = report_unit(v.name);
-        if (parse_number(text + n + 1, digits_of(v.unit), &v.value)) {
+        if (quantity_parse(text + n + 1, v.unit, true, &v.value) && v.value <= VALUE_MAX) {
             *ret = v;
             return 0;
         }

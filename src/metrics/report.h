@@ -19,7 +19,7 @@ struct report_value {
 /* The unit of a metric of that name. */
 unsigned report_unit(const char *name);
 
-/* A value may have a point where its unit has digits behind it: "12.5" per cent.  QHCP_E_PARSE with
+/* A value is quantity.h's, without digits that would be lost and below 10^15.  QHCP_E_PARSE with
  * words. */
 int report_parse(const char *text, struct report_value *ret, char *words, size_t words_cap);
 

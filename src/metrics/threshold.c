@@ -6,37 +6,12 @@
 #include <qhcp/error.h>
 
 #include "base/cursor.h"
+#include "base/value.h"
+#include "metrics/quantity.h"
 #include "wire/registry.h"
 
-/* The units that a value may be written with; "" is the metric's own. */
-struct suffix {
-    unsigned unit;
-    const char *name;
-    uint64_t factor; /* of the registered unit */
-};
-
-static const struct suffix suffixes[] = {
-    {WIRE_UNIT_NONE, "", 1},
-    {WIRE_UNIT_PERCENT, "", 100},
-    {WIRE_UNIT_PERCENT, "%", 100},
-    {WIRE_UNIT_BYTES, "", 1},
-    {WIRE_UNIT_BYTES, "KiB", 1024},
-    {WIRE_UNIT_BYTES, "MiB", 1024 * 1024},
-    {WIRE_UNIT_BYTES, "GiB", 1024 * 1024 * 1024},
-    {WIRE_UNIT_USEC, "", 1},
-    {WIRE_UNIT_USEC, "us", 1},
-    {WIRE_UNIT_USEC, "ms", 1000},
-    {WIRE_UNIT_USEC, "s", 1000000},
-    {WIRE_UNIT_MILLI, "", 1000},
-};
-
-static const struct suffix durations[] = {
-    {0, "", NSEC_PER_SEC},       {0, "ms", NSEC_PER_MSEC},      {0, "s", NSEC_PER_SEC},
-    {0, "m", 60 * NSEC_PER_SEC}, {0, "h", 3600 * NSEC_PER_SEC},
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define HOLD_MAX (24 * 3600 * NSEC_PER_SEC)
+#define WORD 64 /* bytes of a value, with the NUL */
 
 /* One parse: where it stands, and where words go. */
 struct reader {
@@ -54,58 +29,24 @@ static void skip_blanks(struct reader *r)
 /* "at 19: "..." is not ...": the place counts from 1. */
 static int refuse(const struct reader *r, int error, const char *what)
 {
-    char rest[41];
+    char quote[VALUE_QUOTE + 8];
 
-    snprintf(rest, sizeof rest, "%.40s", r->p);
-    for (char *c = rest; *c; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
-            *c = '?';
-    if (rest[0] == '\0')
+    if (r->p[0] == '\0')
         snprintf(r->words, r->words_cap, "at its end: %s", what);
     else
-        snprintf(r->words, r->words_cap, "at character %zu, \"%s\": %s",
-                 (size_t)(r->p - r->text) + 1, rest, what);
+        snprintf(r->words, r->words_cap, "at character %zu, %s: %s", (size_t)(r->p - r->text) + 1,
+                 value_quote(r->p, quote), what);
     return error;
 }
 
-/* A decimal number with a unit out of n suffixes, as a whole number of the unit's parts. */
-static int read_number(struct reader *r, const struct suffix *from, size_t n, unsigned unit,
-                       uint64_t max, const char *what, uint64_t *ret)
+/* The word at r->p, which ends at a blank: "" where there is none, or one that is too long for any
+ * value.  Returns where it ends. */
+static const char *next_word(const struct reader *r, char ret[WORD])
 {
-    const char *p = r->p;
-    unsigned __int128 value = 0, scale = 1;
-    size_t len;
+    size_t n = strcspn(r->p, " \t");
 
-    for (unsigned digits = 0; (*p >= '0' && *p <= '9') || (*p == '.' && scale == 1 && digits);
-         p++) {
-        if (*p == '.') {
-            if (p[1] < '0' || p[1] > '9')
-                return refuse(r, QHCP_E_PARSE, what);
-            scale = 10;
-            digits = 1;
-            value = value * 10 + (unsigned)(*++p - '0');
-        } else {
-            value = value * 10 + (unsigned)(*p - '0');
-            scale *= scale > 1 ? 10 : 1;
-        }
-        if (++digits > 20)
-            return refuse(r, QHCP_E_PARSE, what);
-    }
-    if (p == r->p)
-        return refuse(r, QHCP_E_PARSE, what);
-    len = strcspn(p, " \t");
-    for (size_t i = 0; i < n; i++) {
-        if (from[i].unit != unit || strlen(from[i].name) != len ||
-            memcmp(from[i].name, p, len) != 0)
-            continue;
-        value = value * from[i].factor / scale;
-        if (value > max)
-            return refuse(r, QHCP_E_ARG, "too large");
-        r->p = p + len;
-        *ret = (uint64_t)value;
-        return 0;
-    }
-    return refuse(r, QHCP_E_PARSE, what);
+    snprintf(ret, WORD, "%.*s", n < WORD ? (int)n : 0, r->p);
+    return r->p + n;
 }
 
 static int read_metric(struct reader *r, threshold_unit_fn unit, const void *ctx,
@@ -130,9 +71,32 @@ static int read_limit(struct reader *r, unsigned unit, uint64_t *ret)
         "a number is wanted here, as 90", "a percentage is wanted here, as 90 or 90%",
         "bytes are wanted here, as 1048576 or 512MiB",
         "microseconds are wanted here, as 20000 or 20ms", "a number is wanted here, as 2.5"};
+    char word[WORD];
+    const char *end;
+    uint64_t value;
 
     skip_blanks(r);
-    return read_number(r, suffixes, COUNT(suffixes), unit, CURSOR_VARINT_MAX, wanted[unit], ret);
+    end = next_word(r, word);
+    if (!quantity_parse(word, unit, false, &value))
+        return refuse(r, QHCP_E_PARSE, wanted[unit]);
+    if (value > CURSOR_VARINT_MAX)
+        return refuse(r, QHCP_E_ARG, "too large");
+    r->p = end;
+    *ret = value;
+    return 0;
+}
+
+static int read_hold(struct reader *r, qhcp_nsec *ret)
+{
+    char word[WORD], why[300];
+    const char *end = next_word(r, word);
+    int err = value_duration(word, 0, HOLD_MAX, ret, why, sizeof why);
+
+    if (err < 0)
+        snprintf(r->words, r->words_cap, "at character %zu, %s", (size_t)(r->p - r->text) + 1, why);
+    else
+        r->p = end;
+    return err;
 }
 
 static bool take_word(struct reader *r, const char *word)
@@ -163,8 +127,7 @@ static int read_rest(struct reader *r, struct threshold *t)
             }
         } else if (!hold && take_word(r, "for")) {
             hold = true;
-            err = read_number(r, durations, COUNT(durations), 0, HOLD_MAX,
-                              "a duration of up to 24h is wanted here, as 5s", &t->hold);
+            err = read_hold(r, &t->hold);
         } else {
             err = refuse(r, QHCP_E_PARSE, "only \"clear VALUE\" and \"for DURATION\" may follow");
         }
@@ -245,29 +208,13 @@ qhcp_nsec threshold_deadline(const struct threshold *t)
     return t->beyond && !t->holds ? nsec_add(t->since, t->hold) : NSEC_NEVER;
 }
 
-void threshold_value_text(unsigned unit, uint64_t value, char *ret, size_t cap)
-{
-    uint64_t scale = unit == WIRE_UNIT_PERCENT ? 100 : unit == WIRE_UNIT_MILLI ? 1000 : 1;
-    unsigned long long whole = value / scale, part = value % scale;
-
-    if (part == 0)
-        snprintf(ret, cap, "%llu", whole);
-    else if (part * 10 % scale == 0)
-        snprintf(ret, cap, "%llu.%llu", whole, part * 10 / scale);
-    else
-        snprintf(ret, cap, "%llu.%0*llu", whole, scale == 100 ? 2 : 3, part);
-}
-
 void threshold_words(const struct threshold *t, char *ret, size_t cap)
 {
-    char seen[32], limit[32], hold[32] = "";
+    char seen[32], limit[32], hold[32];
 
-    threshold_value_text(t->unit, t->seen, seen, sizeof seen);
-    threshold_value_text(t->unit, t->limit, limit, sizeof limit);
-    if (t->hold >= NSEC_PER_SEC && t->hold % NSEC_PER_SEC == 0)
-        snprintf(hold, sizeof hold, " for %llus", (unsigned long long)(t->hold / NSEC_PER_SEC));
-    else if (t->hold > 0)
-        snprintf(hold, sizeof hold, " for %llums", (unsigned long long)(t->hold / NSEC_PER_MSEC));
-    snprintf(ret, cap, "%s is %s: %s %s%s", t->metric, seen, t->below ? "under" : "over", limit,
-             hold);
+    quantity_text(t->unit, t->seen, seen, sizeof seen);
+    quantity_text(t->unit, t->limit, limit, sizeof limit);
+    value_duration_text(t->hold, hold, sizeof hold);
+    snprintf(ret, cap, "%s is %s: %s %s%s%s", t->metric, seen, t->below ? "under" : "over", limit,
+             t->hold > 0 ? " for " : "", t->hold > 0 ? hold : "");
 }

@@ -5,10 +5,10 @@
  *
  *     METRIC > VALUE [clear VALUE] [for DURATION]        (or <)
  *
- * A value is a decimal number in the metric's own unit, or with one: 90 or 90%, 20ms, 512MiB.  The
- * rule holds once every value of DURATION was beyond VALUE.  It is over at the first value that is
- * not beyond `clear` (by default VALUE less a tenth for >, and more a tenth for <), so that a
- * metric on the brink does not make the status flap. */
+ * A value is quantity.h's, a duration value.h's.  The rule holds once every value of DURATION was
+ * beyond VALUE.  It is over at the first value that is not beyond `clear` (by default VALUE less a
+ * tenth for >, and more a tenth for <), so that a metric on the brink does not make the status
+ * flap. */
 #ifndef QHCP_METRICS_THRESHOLD_H
 #define QHCP_METRICS_THRESHOLD_H
 
@@ -48,9 +48,6 @@ void threshold_value(struct threshold *t, qhcp_nsec now, bool known, uint64_t va
 
 /* When it will hold unless a value comes that is not beyond; NSEC_NEVER: not by waiting alone. */
 qhcp_nsec threshold_deadline(const struct threshold *t);
-
-/* A value as people write it: hundredths of a percent as "12.5", thousandths as "0.25". */
-void threshold_value_text(unsigned unit, uint64_t value, char *ret, size_t cap);
 
 /* Why it holds: "cpu_usage_percent is 97.2: over 90 for 5s".  Stable while it holds. */
 void threshold_words(const struct threshold *t, char *ret, size_t cap);

@@ -165,11 +165,11 @@ class Probe(Case):
 
     def test_probes_that_are_none_are_refused_with_their_place(self):
         for probe, words in (("udp", "tcp or tcp:PORT is wanted"),
-                             ("tcp:0", "a port is a number from 1 to 65535"),
-                             ("tcp:70000", "a port is a number from 1 to 65535"),
+                             ("tcp:0", "a port is 1 to 65535"),
+                             ("tcp:70000", "a port is 1 to 65535"),
                              ("tcp:host:80", "tcp or tcp:PORT is wanted"),
-                             ("tcp every=0", r"at character 5, \"every=0\": every= takes"),
-                             ("tcp rise=0", "rise= takes a number from 1 to 1000"),
+                             ("tcp every=0", r"at character 5, \"every=0\": \"0\" is out of range"),
+                             ("tcp rise=0", "a count is 1 to 1000"),
                              ("tcp 80", "KEY=VALUE is wanted here"),
                              ("tcp name=web", "a probe has no name"),
                              ("tcp expect=200", "only a check of http://"),

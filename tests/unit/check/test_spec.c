@@ -84,9 +84,10 @@ static void what_is_wrong_is_quoted_with_its_place(void **state)
         const char *bad, *said, *good;
     } rows[] = {
         {"", "a check is wanted here", "tcp:1"},
-        {"tcp:0", "at character 1, \"tcp:0\": a port is a number from 1 to 65535", "tcp:1"},
-        {"tcp:65536", "a port is a number", "tcp:65535"},
-        {"tcp:", "a port is a number", "tcp:h:1"},
+        {"tcp:0", "at character 1, \"tcp:0\": \"0\" is out of range: a port is 1 to 65535",
+         "tcp:1"},
+        {"tcp:65536", "a port is 1 to 65535", "tcp:65535"},
+        {"tcp:", "is not a port", "tcp:h:1"},
         {"tcp:h:0", "\"tcp:h:0\"", "tcp:h:65535"},
         {"udp:53", "tcp:[HOST:]PORT, http://", "tcp:53"},
         {"https://h/", "tcp:[HOST:]PORT, http://", "http://h/"},
@@ -98,13 +99,15 @@ static void what_is_wrong_is_quoted_with_its_place(void **state)
         {"exec:/nonesuch", "No such file", "exec:/bin/true a"},
         {"exec:/bin", "is not a regular file", "exec:/bin/true b"},
         {"exec:/etc/passwd", "is not executable", "exec:/bin/true c"},
-        {"tcp:1 rise=0", "at character 7, \"rise=0\": rise= takes a number from 1", "tcp:1 rise=1"},
-        {"tcp:1 fall=1001", "fall= takes a number", "tcp:1 fall=1000"},
-        {"tcp:1 fall=x", "fall= takes a number", "tcp:1 fall=7"},
-        {"tcp:1 every=9ms", "every= takes a duration of 10ms to 1h", "tcp:1 every=10ms"},
-        {"tcp:1 every=1.h", "every= takes a duration", "tcp:1 every=0.5h"},
-        {"tcp:1 timeout=61m", "timeout= takes a duration", "tcp:1 timeout=60m"},
-        {"tcp:1 timeout=", "timeout= takes a duration", "tcp:1 timeout=1"},
+        {"tcp:1 rise=0", "at character 7, \"rise=0\": \"0\" is out of range: a count is 1 to 1000",
+         "tcp:1 rise=1"},
+        {"tcp:1 fall=1001", "a count is 1 to 1000", "tcp:1 fall=1000"},
+        {"tcp:1 fall=x", "\"fall=x\": \"x\" is not a count", "tcp:1 fall=7"},
+        {"tcp:1 every=9ms", "\"9ms\" is out of range: 10ms to 1h", "tcp:1 every=10ms"},
+        {"tcp:1 every=9999999ns", "is out of range: 10ms to 1h", "tcp:1 every=10000000ns"},
+        {"tcp:1 every=1.h", "\"1.h\" is not a duration", "tcp:1 every=0.5h"},
+        {"tcp:1 timeout=61m", "is out of range: 1ms to 1h", "tcp:1 timeout=60m"},
+        {"tcp:1 timeout=", "\"\" is not a duration", "tcp:1 timeout=1"},
         {"tcp:1 evry=1", "there is no such parameter", "tcp:1 every=1"},
         {"tcp:1 every=1 every=1", "at character 15, \"every=1\": stands twice", "every=1 tcp:1"},
         {"tcp:1 body=x", "only a check of http:// takes this", "http://h body=x"},
@@ -128,6 +131,16 @@ static void what_is_wrong_is_quoted_with_its_place(void **state)
         if (parse(rows[i].good) != 0)
             fail_msg("refused: %s: %s", rows[i].good, words);
     }
+}
+
+static void advice_writes_durations_as_they_are_read(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("tcp:1 timeout=1500us every=10ms"), 0);
+    assert_false(spec_advice(&spec, words, sizeof words));
+    assert_int_equal(parse("tcp:1 timeout=1500ms"), 0);
+    assert_true(spec_advice(&spec, words, sizeof words));
+    assert_non_null(strstr(words, "timeout=1.5s is longer than every=1s"));
 }
 
 static void a_name_without_equals_in_quotes_is_no_parameter(void **state)
@@ -179,6 +192,7 @@ int main(void)
         cmocka_unit_test(a_url_has_its_host_port_and_what_is_expected),
         cmocka_unit_test(all_behind_a_command_are_its_arguments),
         cmocka_unit_test(what_is_wrong_is_quoted_with_its_place),
+        cmocka_unit_test(advice_writes_durations_as_they_are_read),
         cmocka_unit_test(a_name_without_equals_in_quotes_is_no_parameter),
         cmocka_unit_test(long_texts_are_refused_not_cut),
         cmocka_unit_test(processes_and_units_are_named_as_they_should),
