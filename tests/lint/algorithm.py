@@ -58,7 +58,8 @@ class Example(unittest.TestCase):
             (tree / f"balance/{names[-1]}.c").write_text(example, encoding="utf-8")
             (tree / "main.c").write_text(PROGRAM.replace("NAME", names[-1].replace("_", "-")),
                                          encoding="utf-8")
-            sources = [*sorted((tree / "balance").glob("*.c")), *(tree / "fleet").glob("*.c")]
+            sources = [*sorted((tree / "balance").glob("*.c")), *(tree / "fleet").glob("*.c"),
+                       tree / "base/slots.c"]
             done = subprocess.run(
                 ["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-I", tree, "-I",
                  ROOT / "include", "-o", tree / "x", tree / "main.c", *sources],
