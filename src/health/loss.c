@@ -1,5 +1,7 @@
 #include "health/loss.h"
 
+#include <math.h>
+
 #define CHECKS 512     /* checks that f remembers: half a minute at 50 ms */
 #define REGULAR 8192   /* regular checks, of which silences are rare events */
 #define SILENCES 256   /* silences whose length is remembered */
@@ -9,24 +11,6 @@
 #define FAIL_CEILING .95
 #define PRIOR_CHECKS 20
 #define HOUR_NS 3.6e12
-
-/* Natural logarithm; these layers do without libm.  x above 0. */
-static double ln(double x)
-{
-    double sum = 0, y, y2;
-
-    while (x > 1.5) {
-        x /= 2;
-        sum += .69314718055994531;
-    }
-    while (x < .75) {
-        x *= 2;
-        sum -= .69314718055994531;
-    }
-    y = (x - 1) / (x + 1);
-    y2 = y * y;
-    return sum + 2 * y * (1 + y2 * (1. / 3 + y2 * (1. / 5 + y2 * (1. / 7 + y2 / 9))));
-}
 
 static double at_least(double a, double b)
 {
@@ -123,7 +107,7 @@ unsigned loss_share(const struct loss *l)
 /* The least n with f^n <= odds. */
 static unsigned run_of(double f, double odds, unsigned least, unsigned most)
 {
-    double n = odds < 1 ? ln(odds) / ln(f) : 0;
+    double n = odds < 1 ? log(odds) / log(f) : 0;
 
     n = at_most(at_least(n, least), most);
     return (unsigned)n + (n > (unsigned)n);
@@ -148,8 +132,8 @@ static qhcp_nsec tail(const struct loss *l, const struct loss_terms *t)
 
     if (l->long_ones < ENOUGH || l->excess < 1000)
         return 0;
-    tau = l->gap / ln(1 + l->gap / l->excess);
-    folds = ln(at_least(often / (t->budget * 1e-6), 1));
+    tau = l->gap / log1p(l->gap / l->excess);
+    folds = log(at_least(often / (t->budget * 1e-6), 1));
     return (qhcp_nsec)at_most(l->head + l->gap + tau * folds, (double)LOSS_CEILING);
 }
 

@@ -76,7 +76,9 @@ class Library(unittest.TestCase):
         # The libraries behind it stay shared: Debian has no static GnuTLS.
         behind = self.flags("--print-requires-private")
         self.assertIn("gnutls", behind)
-        out = self.build(str(archive), *run("pkg-config", "--libs", *behind).split())
+        private = re.search(r"^Libs\.private: (.*)$", self.pc.read_text(encoding="utf-8"), re.MULTILINE)
+        out = self.build(str(archive), *run("pkg-config", "--libs", *behind).split(),
+                         *private.group(1).split())
         self.assertEqual(run(str(out), env=self.env), "out of memory, 7\n")
 
     def test_the_binary_and_the_units_are_installed_with_absolute_paths(self):

@@ -17,6 +17,7 @@ PURE = ["wire", "session", "health", "balance"]
 ALLOWED = {
     "memcpy", "memmove", "memset", "memcmp", "memchr", "strlen", "strnlen", "strcmp", "strncmp",
     "snprintf", "vsnprintf",
+    "log", "log1p",  # logarithms (libm)
     "__assert_fail",  # programmer errors only
     # what the compiler and _FORTIFY_SOURCE make of the above
     "__memcpy_chk", "__memmove_chk", "__memset_chk", "__snprintf_chk", "__vsnprintf_chk",
