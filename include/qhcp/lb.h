@@ -39,6 +39,7 @@ struct qhcp_view {
     qhcp_nsec since;         /* when that state began; of a server that was never another: when it
                               * was added */
     bool refused;            /* down for trust or protocol: waiting will not help */
+    bool spare;              /* panic may use it (struct qhcp_panic says whom it never uses) */
     char reason[QHCP_TEXT];  /* why it is in that state; "" for up */
     char notice[QHCP_TEXT];  /* what the operator should do (certificate runs out ...); or "" */
     unsigned fails;          /* misses or failed dials in a row */
@@ -232,6 +233,9 @@ void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret
 size_t qhcp_lb_count(const struct qhcp_lb *lb);
 /* 0, or QHCP_E_NOT_FOUND. */
 int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret);
+/* The same for what is not announced, or often, and nothing else of *ret: fails, false_verdicts,
+ * weight, share, rtt_us, checks_*, reports and the values.  Costs a fraction of the whole view. */
+int qhcp_lb_figures(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret);
 
 /* The outcomes of its application checks, in the server's order: fills up to cap, and returns how
  * many there are, QHCP_CHECKS at most.  0 for a server that has none, or that does not answer now,

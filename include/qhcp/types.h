@@ -66,6 +66,7 @@ enum qhcp_cause {
     QHCP_CAUSE_METRICS,      /* it is up, but does not report the required metrics */
     QHCP_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
     QHCP_CAUSE_HELD,         /* it serves again, but failed too often of late */
+    QHCP_CAUSE_OPERATOR,     /* its operator wants it so: never of the library's own verdicts */
 };
 
 /* The cause's name, as in JSON and docs: "none", "status", "silence", ... */

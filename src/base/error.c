@@ -28,7 +28,7 @@ const char *qhcp_cause_name(enum qhcp_cause cause)
 {
     static const char *const names[] = {"none",         "status",    "silence", "unreachable",
                                         "no_handshake", "refused",   "stopped", "closed",
-                                        "metrics",      "data_port", "held"};
+                                        "metrics",      "data_port", "held",    "operator"};
 
     return (unsigned)cause < sizeof names / sizeof names[0] ? names[cause] : "unknown";
 }

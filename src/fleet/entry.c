@@ -19,7 +19,7 @@ void entry_follow(struct fleet_entry *e, const struct fleet_entry *before, qhcp_
     bool is_new = !before || !before->text[FLEET_NAME] || before->key != e->key, by_operator;
     enum qhcp_state state = state_of(e, &by_operator);
 
-    e->cause = by_operator ? FLEET_CAUSE_OPERATOR : e->verdict.cause;
+    e->cause = by_operator ? QHCP_CAUSE_OPERATOR : e->verdict.cause;
     if (!is_new && before->state == state) {
         e->state = before->state;
         e->since = before->since;

@@ -21,7 +21,6 @@
 #include "fleet/fleet.h"
 
 #define FLEET_STATES (QHCP_DOWN + 1)
-#define FLEET_CAUSE_OPERATOR 11 /* the cause that no verdict has: its operator wants it so */
 
 /* What its operator wants of it. */
 enum fleet_intent_use { FLEET_IN_USE, FLEET_DRAIN, FLEET_MAINTENANCE };

@@ -46,7 +46,7 @@ static void values(const struct backend *b, struct qhcp_view *ret)
     }
 }
 
-int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
+int qhcp_lb_figures(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
 {
     const struct backend *b;
     bool known; /* what it last said is news, not history */
@@ -55,6 +55,27 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
         return QHCP_E_NOT_FOUND;
     b = lb->backends[index];
     known = b->health.state != QHCP_DOWN && b->health.state != QHCP_CONNECTING;
+    ret->fails = b->health.fails;
+    ret->false_verdicts = b->health.false_verdicts;
+    ret->weight = health_weight(&b->health, lb->now);
+    ret->share = panic_share(lb->use, &b->standing, b->health.state, ret->weight);
+    ret->rtt_us = known ? b->health.rtt.srtt / NSEC_PER_USEC : 0;
+    ret->checks_sent = b->checks_sent;
+    ret->checks_ok = b->checks_ok;
+    ret->reports = b->reports;
+    ret->n_values = 0;
+    if (known)
+        values(b, ret);
+    return 0;
+}
+
+int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
+{
+    const struct backend *b;
+
+    if (qhcp_lb_figures(lb, index, ret) != 0)
+        return QHCP_E_NOT_FOUND;
+    b = lb->backends[index];
     snprintf(ret->address, sizeof ret->address, "%s", b->text);
     snprintf(ret->server_id, sizeof ret->server_id, "%s", b->server_id);
     snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
@@ -66,18 +87,8 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->cause = (enum qhcp_cause)b->health.cause;
     ret->since = b->publish.since;
     ret->remote = b->remote;
-    ret->refused = b->health.state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
-    ret->fails = b->health.fails;
-    ret->false_verdicts = b->health.false_verdicts;
-    ret->weight = health_weight(&b->health, lb->now);
-    ret->share = panic_share(lb->use, &b->standing, ret->state, ret->weight);
+    ret->refused = ret->state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
+    ret->spare = panic_share(QHCP_USE_ALL, &b->standing, ret->state, 0) > 0;
     reason_evidence(b, ret->evidence, sizeof ret->evidence);
-    ret->rtt_us = known ? b->health.rtt.srtt / NSEC_PER_USEC : 0;
-    ret->checks_sent = b->checks_sent;
-    ret->checks_ok = b->checks_ok;
-    ret->reports = b->reports;
-    ret->n_values = 0;
-    if (known)
-        values(b, ret);
     return 0;
 }

@@ -43,6 +43,7 @@ static void assert_same(const struct qhcp_view *mine, const struct qhcp_view *v)
 {
     assert_int_equal(mine->state, v->state);
     assert_int_equal(mine->cause, v->cause);
+    assert_int_equal(mine->spare, v->spare);
     assert_true(mine->since == v->since);
     assert_string_equal(mine->reason, v->reason);
     assert_string_equal(mine->evidence, v->evidence);

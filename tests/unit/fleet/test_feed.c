@@ -214,7 +214,7 @@ static void the_operator_decides_over_a_server_that_serves(void **state)
         feed_publish(f, SEC, 0);
         e = (struct fleet_entry *)snapshot_at(feed_current(f), a);
         assert_int_equal(e->state, rows[i].follows);
-        assert_int_equal(e->cause, rows[i].by_operator ? FLEET_CAUSE_OPERATOR : 3);
+        assert_int_equal(e->cause, rows[i].by_operator ? QHCP_CAUSE_OPERATOR : 3);
         assert_int_equal(fleet_share(e, QHCP_USE_HEALTHY), rows[i].share);
         assert_int_equal(fleet_share(e, QHCP_USE_ALL), rows[i].share);
     }
