@@ -20,8 +20,8 @@
 const struct args_spec cli_check_spec = {
     .command = OPTIONS_CHECK,
     .name = "qhcp check",
-    .doc = "One health check of one server. Exit status: 0 healthy, 1 degraded, draining or in "
-           "maintenance, 2 down, 3 wrong usage or a matter of trust.",
+    .doc = "Make one health check of one server. Exit status: 0 up, 1 degraded, draining or in "
+           "maintenance, 2 down, 3 unknown (wrong usage, or no trust).",
     .positional = "HOST:PORT",
     .optional = true,
     .usage_status = CHECK_LINE_UNKNOWN,

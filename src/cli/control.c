@@ -16,9 +16,10 @@
 const struct args_spec cli_control_spec = {
     .command = OPTIONS_CONTROL,
     .name = "qhcp control",
-    .doc = "Tell a running qhcp server of this machine to drain, to undrain, to be in maintenance "
-           "or to be serving again, report the application's own metrics, or show how it is. Load "
-           "balancers are told at once; it lasts until the server is stopped.",
+    .doc =
+        "Drain the qhcp server of this machine, set it to maintenance or back to serving, report "
+        "the application's own metrics, or show its status. Load balancers learn it at once. It "
+        "lasts until the server is stopped.",
     .positional = "drain|undrain|maintenance|serving|report|show",
     .usage_status = ARGS_USAGE,
 };
@@ -45,7 +46,8 @@ static int check_verb(const char *verb, bool reason, bool values, char *words, s
         return QHCP_E_ARG;
     }
     snprintf(words, words_cap,
-             "%s is none of drain, undrain, maintenance, serving, report and show",
+             "%s is not a command of qhcp control: use drain, undrain, maintenance, serving, "
+             "report or show",
              value_quote(verb, quote));
     return QHCP_E_ARG;
 }

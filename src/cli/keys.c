@@ -117,21 +117,24 @@ static const struct action actions[] = {
 
 static const struct argp_option options[] = {
     {"server", 's', "NAME[,NAME]", 0,
-     "export: what load balancers dial, without port: DNS names or addresses", 0},
+     "export: the names or addresses that load balancers use for the server, without port", 0},
     {"out", 'o', "FILE", 0, "export, request, accept: the file to write; - is standard output", 0},
     {"lb", 'l', NULL, 0, "request: for this machine's load balancers", 0},
     {"force", 'f', NULL, 0,
-     "import: also in the place of an imported CA, of one that others use, or of a newer bundle; "
-     "export: replace files that exist; rotate, revoke: though servers are lost by it; revoke: "
-     "also what is not listed",
+     "import: replace also an imported CA, a CA that others use, or a newer bundle; export: "
+     "replace "
+     "files that exist; rotate, revoke: also if servers are lost by it; revoke: also what is not "
+     "listed",
      0},
     {"grace", 'g', "DURATION", 0,
-     "rotate: how long the old key stays accepted: 90m, 36h, 14d (default: 7d; 0: not at all)", 0},
-    {"format", 'F', "text|json", 0, "show: a table (default), or JSON", 0},
+     "rotate: how long the old key stays accepted: 90m, 36h, 14d; 0 ends it at once. Default: 7d",
+     0},
+    {"format", 'F', "text|json", 0, "show: a table, or JSON. Default: text", 0},
     {"all", 'a', NULL, 0, "export: for every server that has a bundle", 0},
     {"dir", 'd', "DIR", 0, "export --all: the directory for the files", 0},
-    {"revoked", 'r', NULL, 0, "export: the list of what was revoked", 0},
+    {"revoked", 'r', NULL, 0, "export: the list of revocations", 0},
     {"check", 'c', NULL, 0, "request: for `qhcp check`, which may do nothing else", 0},
+    {.key = 'h', .flags = OPTION_HIDDEN}, /* as -?, --help */
     {0}};
 
 static const char usage[] = "show [--format text|json]\n"
@@ -145,7 +148,7 @@ static const char usage[] = "show [--format text|json]\n"
                             "revoke NAME|KID|FINGERPRINT [--force]";
 
 static const char doc[] =
-    "Certificates and keys of this machine, and their way to others.\v"
+    "Manage the certificates and keys of this machine, and share them with other machines.\v"
     "A server on another machine:\n"
     "  load balancer's machine:  qhcp keys export --server b.example --out b.qhcp\n"
     "  server's machine:         qhcp keys import b.qhcp\n"
@@ -153,13 +156,13 @@ static const char doc[] =
     "  second machine:           qhcp keys request --lb --out r.qhcp\n"
     "  first machine:            qhcp keys accept r.qhcp --out a.qhcp\n"
     "  second machine:           qhcp keys import a.qhcp\n"
-    "and a new export for each server, which brings it the second one's public key.\n"
-    "A monitoring host, or a user of its own: the same with --check in the place of --lb.\n"
+    "  then export and import each server's bundle again, which brings it the new key\n"
+    "A monitoring host, or a separate user: the same with --check instead of --lb.\n"
     "Something was lost, stolen or given away:\n"
     "  machine with the CA:      qhcp keys revoke b.example\n\n"
     "Exit status: 0 done, 1 refused or failed (nothing was changed), 2 wrong command line.";
 
-/* As everywhere, and days, which a rotation is usually told in. */
+/* A duration as everywhere, or in days, which suit a rotation. */
 static int parse_grace(const char *text, int64_t *ret, char *words, size_t cap)
 {
     size_t n = strlen(text);
@@ -187,7 +190,7 @@ static void take_operand(struct request *r, const char *arg, struct argp_state *
 
     if (r->action) {
         if (r->file || !r->action->file)
-            argp_error(state, "one operand too many: %s", value_quote(arg, quote));
+            argp_error(state, "%s is one argument too many", value_quote(arg, quote));
         r->file = arg;
         return;
     }
@@ -195,14 +198,17 @@ static void take_operand(struct request *r, const char *arg, struct argp_state *
         if (strcmp(actions[i].name, arg) == 0)
             r->action = &actions[i];
     if (!r->action)
-        argp_error(state, "there is no `keys' command %s", value_quote(arg, quote));
+        argp_error(state,
+                   "%s is not a command of qhcp keys: use show, export, import, request, accept, "
+                   "rotate or revoke",
+                   value_quote(arg, quote));
 }
 
 static const char *option_name(unsigned bit)
 {
     size_t i = 0;
 
-    while (i < COUNT(options) - 2 && bit != 1U << i)
+    while (i < COUNT(options) - 3 && bit != 1U << i)
         i++;
     return options[i].name;
 }
@@ -213,7 +219,7 @@ static void check_export(const struct request *r, struct argp_state *state)
     bool all = r->given & OPTION_ALL, revoked = r->given & OPTION_REVOKED;
 
     if (revoked && r->given & (OPTION_SERVER | OPTION_ALL | OPTION_DIR))
-        argp_error(state, "export --revoked takes --out only");
+        argp_error(state, "export --revoked takes only --out");
     if (all && r->given & (OPTION_SERVER | OPTION_OUT))
         argp_error(state, "export takes --all with --dir, or --server with --out");
     if (all && !(r->given & OPTION_DIR))
@@ -229,8 +235,8 @@ static void check_export(const struct request *r, struct argp_state *state)
 static void check_request(const struct request *r, struct argp_state *state)
 {
     if (!r->action)
-        argp_error(state, "what is to be done? show, export, import, request, accept, rotate or "
-                          "revoke");
+        argp_error(state, "the command is missing: use show, export, import, request, accept, "
+                          "rotate or revoke");
     for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1) {
         if (r->given & bit & ~r->action->may)
             argp_error(state, "%s takes no --%s", r->action->name, option_name(bit));
@@ -239,9 +245,8 @@ static void check_request(const struct request *r, struct argp_state *state)
     }
     if (r->action->file && !r->file)
         argp_error(state,
-                   r->action->run == run_revoke
-                       ? "%s needs what to revoke: a name, a kid or a fingerprint"
-                       : "%s needs a file",
+                   r->action->run == run_revoke ? "%s needs a name, a kid or a fingerprint"
+                                                : "%s needs a file",
                    r->action->name);
     if (r->action->run == run_export)
         check_export(r, state);
@@ -263,7 +268,8 @@ static void take_value(struct request *r, int key, char *arg, struct argp_state 
         argp_error(state, "--grace: %s", words);
     r->json = key == 'F' ? strcmp(arg, "json") == 0 : r->json;
     if (key == 'F' && !r->json && strcmp(arg, "text") != 0)
-        argp_error(state, "--format: %s is neither text nor json", value_quote(arg, quote));
+        argp_error(state, "--format: %s is not a format: use text or json",
+                   value_quote(arg, quote));
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -279,7 +285,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         take_value(r, key, arg, state);
         return 0;
     }
-    if (key == ARGP_KEY_ARG)
+    if (key == 'h')
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+    else if (key == ARGP_KEY_ARG)
         take_operand(r, arg, state);
     else if (key == ARGP_KEY_END)
         check_request(r, state);

@@ -26,11 +26,11 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *doc;
 } commands[] = {
-    {"lb", daemon_lb, "watch servers: which are up, how loaded, which want to leave"},
+    {"lb", daemon_lb, "watch servers and forward TCP connections to them"},
     {"server", daemon_server, "answer the health checks of load balancers"},
-    {"check", cli_check, "check one server once, as a Nagios plugin or a container's probe does"},
-    {"control", cli_control, "drain a server of this machine, take it out, or show how it is"},
-    {"keys", cli_keys, "certificates and keys: show, export, import, rotate"},
+    {"check", cli_check, "check one server once, as a Nagios plugin or a liveness probe"},
+    {"control", cli_control, "drain a server of this machine, take it out, or show its status"},
+    {"keys", cli_keys, "show, export, import and rotate certificates and keys"},
 };
 
 static void print_help(FILE *out)
@@ -39,7 +39,7 @@ static void print_help(FILE *out)
                  "QHCP, the Quick Health Check Protocol over QUIC.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].doc);
-    fprintf(out, "\n'qhcp help COMMAND' or 'qhcp COMMAND --help' says more.\n");
+    fprintf(out, "\nFor more, run 'qhcp help COMMAND' or 'qhcp COMMAND --help'.\n");
 }
 
 static int run(const char *name, int argc, char **argv)

@@ -11,6 +11,7 @@
 #define ARGS_KEY 0x1000 /* first key of our options without a letter */
 #define ARGS_DOC 700    /* longest text of one option in --help, defaults included */
 #define ARGS_WORDS 900
+#define ARGS_CHOICES 40 /* a longer list of choices moves from the option into its text */
 
 /* One parse: what argp's callback fills. */
 struct parse {
@@ -34,6 +35,20 @@ static int key_of(enum options_id id)
     return options_letter(id) ? options_letter(id) : ARGS_KEY + (int)id;
 }
 
+static void make_option(const struct options_row *row, struct argp_option *ret, char doc[ARGS_DOC])
+{
+    bool many = row->kind == OPTIONS_CHOICE && strlen(row->arg) > ARGS_CHOICES;
+    char choices[OPTIONS_CHOICES] = "";
+
+    if (many)
+        options_choices(row->arg, choices);
+    snprintf(doc, ARGS_DOC, "%s%s%s%s%s%s%s", row->doc, many ? " One of " : "", choices,
+             many ? "." : "", row->def ? " Default: " : "", row->def ? row->def : "",
+             row->def ? "." : "");
+    *ret = (struct argp_option){
+        .name = row->name, .key = key_of(row->id), .arg = many ? "NAME" : row->arg, .doc = doc};
+}
+
 static void make_table(enum options_command command, struct table *ret)
 {
     const struct options_row *rows = options_rows();
@@ -43,13 +58,7 @@ static void make_table(enum options_command command, struct table *ret)
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
         if (!(rows[i].commands & command))
             continue;
-        snprintf(ret->doc[i], ARGS_DOC, "%s%s%s%s", rows[i].doc, rows[i].def ? " Default: " : "",
-                 rows[i].def ? rows[i].def : "", rows[i].def ? "." : "");
-        ret->at[n].name = rows[i].name;
-        ret->at[n].key = key_of(rows[i].id);
-        ret->at[n].arg = rows[i].arg;
-        ret->at[n].doc = ret->doc[i];
-        n++;
+        make_option(&rows[i], &ret->at[n++], ret->doc[i]);
     }
     ret->at[n] = (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN}; /* as -?, --help */
 }
@@ -143,8 +152,8 @@ static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsig
         return QHCP_E_NOMEM;
     make_table(spec->command, table);
     snprintf(args_doc, sizeof args_doc, "%s", spec->positional ? spec->positional : "");
-    snprintf(doc, sizeof doc,
-             "%s\vA duration is a number of seconds, or has a unit: 250ms, 1.5s, 2m.", spec->doc);
+    snprintf(doc, sizeof doc, "%s\vA duration is in seconds, or has a unit: 250ms, 1.5s, 2m.",
+             spec->doc);
     snprintf(name, sizeof name, "%s", spec->name);
     const struct argp argp = {table->at, on_option, args_doc, doc};
     if (spec->plugin && !asks_for_help(argc, argv))

@@ -107,10 +107,23 @@ static int set_text(const struct options_row *row, const char *text, struct opti
     return v->text ? 0 : QHCP_E_NOMEM;
 }
 
+void options_choices(const char *choices, char ret[OPTIONS_CHOICES])
+{
+    const char *last = strrchr(choices, '|');
+    size_t n = 0;
+
+    for (const char *p = choices; *p != '\0' && n + sizeof " or " < OPTIONS_CHOICES; p++) {
+        ret[n++] = *p;
+        if (*p == '|')
+            n = (size_t)(stpcpy(&ret[n - 1], p == last ? " or " : ", ") - ret);
+    }
+    ret[n] = '\0';
+}
+
 static int choose(const char *choices, const char *text, uint64_t *ret, char *words,
                   size_t words_cap)
 {
-    char quote[VALUE_QUOTE + 8];
+    char quote[VALUE_QUOTE + 8], names[OPTIONS_CHOICES];
     uint64_t index = 0;
     size_t n = strlen(text);
 
@@ -124,7 +137,8 @@ static int choose(const char *choices, const char *text, uint64_t *ret, char *wo
             break;
         p += len + 1;
     }
-    snprintf(words, words_cap, "%s is none of %s", value_quote(text, quote), choices);
+    options_choices(choices, names);
+    snprintf(words, words_cap, "%s is not a valid value: use %s", value_quote(text, quote), names);
     return QHCP_E_ARG;
 }
 

@@ -45,188 +45,188 @@ enum options_kind {
  * another command. */
 #define OPTIONS(X)                                                                                 \
     X(SERVERS, "servers", LIST, OPTIONS_LB, "LIST", NULL, 1, LIST_MAX, true,                       \
-      "The servers to watch, as host:port with commas between; @FILE reads one per line ('#' "     \
-      "begins a comment), @- reads standard input. Behind an address may stand weight=1 to 1000, " \
-      "priority=0 to 15 and service=tcp:PORT or tcp:ADDRESS:PORT; see BALANCING.")                 \
+      "The servers to watch, as host:port with commas between. @FILE reads one per line "          \
+      "('#' begins a comment), @- reads standard input. An address may be followed by "            \
+      "weight=1 to 1000, priority=0 to 15 and service=tcp:PORT or tcp:ADDRESS:PORT; see "          \
+      "BALANCING in qhcp-lb(1).")                                                                  \
     X(PORT, "port", NUMBER, OPTIONS_LB, "PORT", "4242", 1, 65535, false,                           \
-      "The load balancer's own port: its probes leave from this UDP port, and connections to the " \
-      "same TCP port are forwarded.")                                                              \
+      "The load balancer's own port. Its checks leave from this UDP port, and it forwards "        \
+      "connections to the same TCP port.")                                                         \
     X(MAX_FAIL, "max-fail-attempts", NUMBER, OPTIONS_LB, "COUNT", "3", 1, 1000, true,              \
-      "Checks in a row without an answer before a server is down; more are asked where checks "    \
-      "get lost.")                                                                                 \
+      "How many checks in a row a server must miss before it is down. On a path that loses "       \
+      "packets it must miss more.")                                                                \
     X(MIN_SILENCE, "min-silence", DURATION, OPTIONS_LB, "DURATION", NULL, NSEC_PER_MSEC,           \
       60 * NSEC_PER_SEC, true,                                                                     \
-      "How long a server must be silent at least before it is down; longer where it has stood "    \
-      "still for longer and come back. By default this follows --liveness-interval: 600ms at 1s, " \
-      "54ms at 272ms and below, 1s at most; see SILENCE.")                                         \
+      "The least silence that makes a server down. It is longer for a server that once "           \
+      "stood still for longer and came back. By default it follows --liveness-interval: "          \
+      "600ms at 1s, 54ms at 272ms and below, at most 1s; see SILENCE in qhcp-lb(1).")              \
     X(RISE, "rise", NUMBER, OPTIONS_LB, "COUNT", "2", 1, 1000, true,                               \
-      "Answers in a row before a server that was down is up again.")                               \
+      "How many answers in a row make a server that was down up again.")                           \
     X(FLAP_HOLD, "flap-hold", DURATION, OPTIONS_LB, "DURATION", "5s", 0, OPTIONS_DAY, true,        \
-      "How long a server stays down at least that fails a second time within ten minutes; each "   \
-      "further time twice as long, up to 64 times. 0 turns it off.")                               \
+      "Keep a server down for at least this long after its second failure within 10 "              \
+      "minutes, and twice as long after each further one, up to 64 times. 0: do not.")             \
     X(SLOW_START, "slow-start", DURATION, OPTIONS_LB, "DURATION", "10s", 0, OPTIONS_DAY, true,     \
-      "How long a server that was down takes to get its whole weight back. 0: at once.")           \
+      "The time in which a server that was down gets its whole weight back. 0: at once.")          \
     X(PANIC, "panic-threshold", NUMBER, OPTIONS_LB, "PERCENT", "50", 0, 100, true,                 \
-      "With fewer healthy servers than this it is panic, which is said loudly. 0: never.")         \
+      "There is a panic while less than this percentage of the servers is healthy; see "           \
+      "PANIC in qhcp-lb(1). 0: never.")                                                            \
     X(PANIC_MODE, "panic-mode", CHOICE, OPTIONS_LB, "all|none", "all", 0, 0, true,                 \
-      "What panic leads to. all: every server is to be used, healthy or not, but those that "      \
-      "left on purpose or were never verified. none: no server is (fail closed).")                 \
+      "Which servers get traffic in a panic. all: every server, except those that left on "        \
+      "purpose or were never verified. none: no server (fail closed).")                            \
     X(CHECK_INTERVAL, "check-interval", DURATION, OPTIONS_LB, "DURATION", "10s",                   \
-      OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
-      "How often metrics are asked for, and the pace of the status display.")                      \
+      OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true, "How often metrics are asked for.")        \
     X(LIVENESS_INTERVAL, "liveness-interval", DURATION, OPTIONS_LB, "DURATION", NULL,              \
       OPTIONS_INTERVAL_MIN, OPTIONS_INTERVAL_MAX, true,                                            \
-      "How often a server is probed for its verdict. By default the smaller of --check-interval "  \
-      "and 1s.")                                                                                   \
+      "How often a server is checked. By default the smaller of --check-interval and 1s.")         \
     X(RECONNECT_INTERVAL, "reconnect-interval", DURATION, OPTIONS_LB, "DURATION", "30s",           \
       OPTIONS_INTERVAL_MIN, OPTIONS_DAY, true,                                                     \
-      "How often a server that is down is dialled again.")                                         \
+      "How often the load balancer tries to connect to a server that is down.")                    \
     X(PROBE, "probe", ITEM, OPTIONS_LB, "PROBE", NULL, 0, 1, false,                                \
-      "Connect to the servers' data ports too: tcp (the service that each one names) or "          \
-      "tcp:PORT; "                                                                                 \
-      "see PROBES. An agent that says it serves while its port is dead is not believed.")          \
+      "Also connect to the data ports of the servers: tcp (the service that each agent "           \
+      "names) or tcp:PORT; see PROBES in qhcp-lb(1). A server whose port is dead is down, "        \
+      "whatever its agent says.")                                                                  \
     X(BALANCE, "balance", CHOICE, OPTIONS_LB, OPTIONS_BALANCE, "least-connections", 0, 0, true,    \
-      "Which server a connection goes to; see BALANCING.")                                         \
+      "The algorithm that picks a server for a connection; see BALANCING in qhcp-lb(1).")          \
     X(ALLOW_SERVICE, "allow-service", LIST, OPTIONS_LB, "LIST", NULL, 0, 1000, true,               \
-      "Networks (192.0.2.0/24, 2001:db8::/32) in which a server may offer a service that is not "  \
-      "at its own verified address. By default none.")                                             \
+      "Networks (192.0.2.0/24, 2001:db8::/32) in which a server may offer a service that "         \
+      "is not at its own verified address. By default none.")                                      \
     X(THREADS, "threads", NUMBER, OPTIONS_LB, "COUNT", NULL, 1, PROXY_THREADS, false,              \
-      "Threads that forward. By default one for each CPU.")                                        \
+      "How many threads forward. By default one for each CPU.")                                    \
     X(MAX_CONNECTIONS, "max-connections", NUMBER, OPTIONS_LB, "COUNT", "20000", 1, 10000000,       \
-      false, "Client connections at once; more wait until one has ended.")                         \
+      false, "How many client connections there may be at once. More wait until one ends.")        \
     X(MAX_PER_SOURCE, "max-per-source", NUMBER, OPTIONS_LB, "COUNT", NULL, 1, 10000000, false,     \
-      "Client connections at once from one address (IPv6: one /64); more are closed at once. By "  \
-      "default half of what is allowed in all.")                                                   \
+      "How many client connections one address (IPv6: one /64) may have at once. More are "        \
+      "closed at once. By default half of all.")                                                   \
     X(BIND, "bind", LIST, OPTIONS_LB, "LIST", NULL, 0, 2, false,                                   \
-      "The addresses whose TCP port is forwarded: at most one of IPv4 and one of IPv6. By "        \
-      "default every address of this machine. With --take-over they stay what they were.")         \
+      "The addresses whose TCP port is forwarded: at most one IPv4 and one IPv6 address. "         \
+      "By default every address of this machine. With --take-over they stay what they were.")      \
     X(HOLD, "hold", DURATION, OPTIONS_LB, "DURATION", "5s", 0, OPTIONS_DAY, false,                 \
-      "How long a client waits for a server, while nothing is known of some and no other can be "  \
-      "used: after a start. 0: it is closed at once.")                                             \
+      "How long a client waits after a start, while some servers are still connecting and "        \
+      "no other can take it. 0: it is closed at once.")                                            \
     X(TAKE_OVER, "take-over", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                         \
-      "Take the place of the load balancer that has --port, with no connection refused: its "      \
-      "listening sockets and what it knows of the servers. It ends when its connections have. "    \
-      "Where there is none, this one starts as always.")                                           \
+      "Replace the load balancer that has --port, with no connection refused: take over "          \
+      "its listening sockets and what it knows of the servers. The old one exits when its "        \
+      "connections have ended. If there is none, start normally.")                                 \
     X(SEND_PROXY_V2, "send-proxy-v2", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                 \
-      "Tell servers who the client is by the header of the PROXY protocol, version 2. They must "  \
-      "expect it.")                                                                                \
+      "Tell servers the client's address by the PROXY protocol header, version 2. The "            \
+      "servers must expect it.")                                                                   \
     X(CONNECT_TIMEOUT, "connect-timeout", DURATION, OPTIONS_LB, "DURATION", "1s", NSEC_PER_MSEC,   \
       60 * NSEC_PER_SEC, false,                                                                    \
       "How long a server may take to accept a connection before another one is tried.")            \
     X(IDLE_TIMEOUT, "idle-timeout", DURATION, OPTIONS_LB, "DURATION", "5m", NSEC_PER_MSEC,         \
-      OPTIONS_DAY, false, "A connection on which nothing moves for so long is reset.")             \
+      OPTIONS_DAY, false, "Reset a connection on which no data moved for this long.")              \
     X(HALF_CLOSE_TIMEOUT, "half-close-timeout", DURATION, OPTIONS_LB, "DURATION", "30s",           \
       NSEC_PER_MSEC, OPTIONS_DAY, false,                                                           \
-      "The same for a connection that one side has ended and the other has not.")                  \
+      "Reset a connection that one side has ended, after this long without data.")                 \
     X(CLIENT_KEEP_ALIVE, "client-keep-alive", DURATION, OPTIONS_LB, "DURATION", "0", 0,            \
       OPTIONS_KEEP_ALIVE_MAX, false,                                                               \
-      "TCP keep-alive: a client that was silent for so long is asked whether it is still there. "  \
-      "0: never.")                                                                                 \
+      "TCP keep-alive to clients: after this long without data, ask whether the client is "        \
+      "still there. 0: never.")                                                                    \
     X(SERVER_KEEP_ALIVE, "server-keep-alive", DURATION, OPTIONS_LB, "DURATION", "0", 0,            \
-      OPTIONS_KEEP_ALIVE_MAX, false, "The same for the connections to servers.")                   \
+      OPTIONS_KEEP_ALIVE_MAX, false, "TCP keep-alive to servers, in the same way.")                \
     X(ON_DOWN, "on-down", CHOICE, OPTIONS_LB, "keep|reset", "keep", 0, 0, true,                    \
-      "What happens to the connections of a server that goes down. keep: they go on as far as "    \
-      "they can. reset: they are reset, so that clients try again.")                               \
+      "What happens to the connections of a server that goes down. keep: they go on as "           \
+      "long as they can. reset: they are reset, so that clients try again.")                       \
     X(LOG_CONNECTIONS, "log-connections", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,             \
-      "Log each client's connection when it ends: from where to where, bytes, times, and how it "  \
-      "ended.")                                                                                    \
+      "Log each client connection when it ends: addresses, bytes, times, and how it ended.")       \
     X(MAX_DRAIN, "max-drain", DURATION, OPTIONS_LB, "DURATION", "60s", NSEC_PER_MSEC, OPTIONS_DAY, \
       true,                                                                                        \
-      "How long connections may go on when their server, or the load balancer, stops, or is no "   \
-      "longer in the list; a server's own deadline may be shorter.")                               \
+      "How long connections may go on when their server, or the load balancer, stops, or "         \
+      "when their server is removed from the list. The server's own deadline may be "              \
+      "shorter.")                                                                                  \
     X(NO_FORWARD, "no-forward", SWITCH, OPTIONS_LB, NULL, NULL, 0, 0, false,                       \
-      "Watch servers and forward nothing: the TCP port stays closed.")                             \
+      "Only watch servers, and do not forward: the TCP port stays closed.")                        \
     X(METRICS, "metrics", LIST, OPTIONS_LB, "LIST", NULL, 0, LIMIT_METRICS - 2, true,              \
-      "Metrics to ask for beside cpu_usage_percent and memory_usage_percent, by name, with "       \
-      "commas between; a server's own ones too.")                                                  \
+      "Names of metrics to ask for besides cpu_usage_percent and memory_usage_percent, "           \
+      "with commas between; see METRICS in qhcp-server(1).")                                       \
     X(CERT, "cert-file", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,               \
-      "What is trusted: the certificate (PEM) of a CA, or a server's own. By default the state "   \
-      "directory's CA.")                                                                           \
+      "The certificate (PEM) to trust: of a CA, or of the server itself. By default the "          \
+      "state directory's CA.")                                                                     \
     X(CLIENT_CERT, "client-cert", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,      \
-      "A client certificate (PEM) for servers that want one; goes with --client-key.")             \
+      "A client certificate (PEM), for servers that require one. Needs --client-key.")             \
     X(CLIENT_KEY, "client-key", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,        \
-      "The client certificate's private key (PEM); no other user may be able to read it.")         \
+      "The private key (PEM) of --client-cert. Other users must not be able to read it.")          \
     X(TOKEN, "token-file", FILE, OPTIONS_LB | OPTIONS_CHECK, "FILE", NULL, 0, 0, true,             \
-      "A token of an outside issuer, sent instead of one made here; no other user may be able to " \
-      "read it.")                                                                                  \
+      "A token of an outside issuer, to send instead of one made here. Other users must "          \
+      "not be able to read it.")                                                                   \
     X(INSECURE, "insecure", SWITCH, OPTIONS_LB | OPTIONS_CHECK, NULL, NULL, 0, 0, false,           \
-      "Do not verify the certificates of servers. Anyone on the path can then pose as one. For "   \
-      "experiments only.")                                                                         \
+      "Do not verify the certificates of servers. Anyone on the path can then pose as one. "       \
+      "For experiments only.")                                                                     \
     X(STATUS_FORMAT, "status-format", CHOICE, OPTIONS_LB, "human|json|none", "human", 0, 0, false, \
-      "What standard output gets: a table, JSON lines, or nothing.")                               \
+      "What goes to standard output: a table, JSON lines, or nothing.")                            \
     X(STATUS_INTERVAL, "status-interval", DURATION, OPTIONS_LB, "DURATION", NULL,                  \
       100 * NSEC_PER_MSEC, OPTIONS_DAY, true,                                                      \
       "How often the status is printed. By default --check-interval, but at least 1s.")            \
     X(IP, "ip", TEXT, OPTIONS_SERVER, "IP", "0.0.0.0", 1, 64, false,                               \
-      "The address to listen on: an IPv4 or IPv6 address; 0.0.0.0 is all of IPv4, :: all of "      \
-      "IPv6.")                                                                                     \
+      "The IPv4 or IPv6 address to listen on. 0.0.0.0 is all of IPv4, :: all of IPv6.")            \
     X(SERVER_PORT, "port", NUMBER, OPTIONS_SERVER, "PORT", "4243", 1, 65535, false,                \
       "The UDP port to listen on.")                                                                \
     X(KEY, "key-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                            \
-      "The private key (PEM) of --cert-file; no other user may be able to read it. By default "    \
-      "the "                                                                                       \
-      "state directory's.")                                                                        \
+      "The private key (PEM) of --cert-file. Other users must not be able to read it. By "         \
+      "default the state directory's.")                                                            \
     X(SERVER_CERT, "cert-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                   \
-      "The server's certificate (PEM) with the chain behind it: at most 8 certificates and "       \
-      "16,384 bytes, since the other side reads no more. By default the state directory's.")       \
+      "The server's certificate (PEM), followed by its chain: at most 8 certificates and "         \
+      "16,384 bytes, since load balancers read no more. By default the state directory's.")        \
     X(KEYS, "keys-file", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                          \
-      "The public keys (a JWK Set) of the load balancers whose tokens are accepted. By default "   \
-      "the state directory's.")                                                                    \
+      "The public keys (a JWK Set) of the load balancers whose tokens are accepted. By "           \
+      "default the state directory's.")                                                            \
     X(CLIENT_CA, "client-ca", FILE, OPTIONS_SERVER, "FILE", NULL, 0, 0, false,                     \
-      "Require a client certificate of this CA (PEM) as well.")                                    \
+      "Also require a client certificate of this CA (PEM).")                                       \
     X(OWN_METRICS, "metrics", LIST, OPTIONS_SERVER, "LIST", NULL, 0, 32, false,                    \
-      "The application's own metrics, by name, with commas between: 0 until qhcp control report "  \
-      "says otherwise.")                                                                           \
+      "Names of the application's own metrics, with commas between. They are 0 until qhcp "        \
+      "control report sets them.")                                                                 \
     X(SERVICE, "service", LIST, OPTIONS_SERVER, "LIST", NULL, 0, LIMIT_SERVICES, false,            \
-      "The services this server stands for, as tcp:PORT or tcp:HOST:PORT; repeatable, or with "    \
-      "commas between.")                                                                           \
+      "The services that this server offers, as tcp:PORT or tcp:HOST:PORT. Repeatable, or "        \
+      "with commas between.")                                                                      \
     X(APP_CHECK, "check", ITEM, OPTIONS_SERVER, "CHECK", NULL, 0, LIMIT_CHECKS, false,             \
-      "Check the application: tcp:[HOST:]PORT, http://HOST[:PORT][/PATH], or exec:/PATH with its " \
-      "arguments; see CHECKS. Repeatable.")                                                        \
+      "Check the application: tcp:[HOST:]PORT, http://HOST[:PORT][/PATH], or exec:/PATH "          \
+      "with its arguments; see CHECKS in qhcp-server(1). Repeatable.")                             \
     X(WATCH_PID, "watch-pid", ITEM, OPTIONS_SERVER, "PID", NULL, 0, LIMIT_CHECKS, false,           \
       "Watch this process: when it ends, the server is not serving. Repeatable.")                  \
     X(WATCH_UNIT, "watch-unit", ITEM, OPTIONS_SERVER, "UNIT", NULL, 0, LIMIT_CHECKS, false,        \
-      "Watch the main process of this service of systemd's, and its successors. Repeatable.")      \
+      "Watch the main process of this systemd service, and its successors. Repeatable.")           \
     X(DEGRADED, "degraded", ITEM, OPTIONS_SERVER, "RULE", NULL, 0, LIMIT_THRESHOLDS, false,        \
-      "Say degraded while a metric is beyond a threshold, as in 'cpu_usage_percent>90 for 5s'; "   \
-      "see THRESHOLDS. Repeatable.")                                                               \
+      "Report degraded while a metric is beyond a threshold, as in 'cpu_usage_percent>90 "         \
+      "for 5s'; see THRESHOLDS in qhcp-server(1). Repeatable.")                                    \
     X(CONTROL, "control", TEXT, OPTIONS_SERVER | OPTIONS_CONTROL, "PATH", NULL, 1, 107, false,     \
-      "The socket through which qhcp control speaks to the server. By default control-PORT.sock "  \
+      "The socket by which qhcp control reaches the server. By default control-PORT.sock "         \
       "in the state directory.")                                                                   \
     X(CONTROL_PORT, "port", NUMBER, OPTIONS_CONTROL, "PORT", "4243", 1, 65535, false,              \
-      "The UDP port of the server that is meant, for the socket's default name.")                  \
+      "The server's UDP port, which is in the default name of the socket.")                        \
     X(REASON, "reason", TEXT, OPTIONS_CONTROL, "WORDS", NULL, 1, 200, false,                       \
-      "Words that the load balancers show along with the state.")                                  \
+      "A reason that load balancers show with the state.")                                         \
     X(METRIC, "metric", ITEM, OPTIONS_CONTROL, "NAME=VALUE", NULL, 1, 16, false,                   \
-      "A value of the application's own, for report; repeatable.")                                 \
+      "A value of the application's own, for report. Repeatable.")                                 \
     X(DRAIN_TIMEOUT, "drain-timeout", DURATION, OPTIONS_SERVER, "DURATION", "30s", NSEC_PER_MSEC,  \
       OPTIONS_DAY, true, "How long a server that is told to stop waits for its load balancers.")   \
     X(ID, "id", TEXT, OPTIONS_LB | OPTIONS_SERVER, "TEXT", NULL, 1, LIMIT_ID, false,               \
-      "The name by which the other side knows this one. By default the host's name (a server "     \
-      "adds its port).")                                                                           \
+      "The name that the other side shows for this one. By default the host's name (a "            \
+      "server adds its port).")                                                                    \
     X(HOSTNAME, "hostname", TEXT, OPTIONS_CHECK, "HOST", NULL, 1, 255, false,                      \
-      "The server: a name or an address. HOST:PORT behind the options says the same.")             \
+      "The server: a name or an address. HOST:PORT after the options means the same.")             \
     X(HOST_PORT, "port", NUMBER, OPTIONS_CHECK, "PORT", "4243", 1, 65535, false,                   \
       "The server's UDP port, with --hostname.")                                                   \
     X(SOURCE_PORT, "source-port", NUMBER, OPTIONS_CHECK, "PORT", NULL, 1, 65535, false,            \
-      "Leave from this UDP port, for a firewall that lets one port pass. By default from one of "  \
-      "the system's choice.")                                                                      \
+      "Send from this UDP port, for a firewall that lets one port pass. By default the "           \
+      "system chooses one.")                                                                       \
     X(WARNING, "warning", ITEM, OPTIONS_CHECK, "RULE", NULL, 0, 16, false,                         \
-      "Exit with 1 when this is so of a healthy server, as in 'cpu_usage_percent>80'; see RULES. " \
-      "Repeatable.")                                                                               \
+      "Exit with 1 if this is true, as in 'cpu_usage_percent>80'; see RULES in "                   \
+      "qhcp-check(1). Repeatable.")                                                                \
     X(CRITICAL, "critical", ITEM, OPTIONS_CHECK, "RULE", NULL, 0, 16, false,                       \
-      "Exit with 2 when this is so, as in 'certificate_days<7'; see RULES. Repeatable.")           \
+      "Exit with 2 if this is true, as in 'certificate_days<7'; see RULES in "                     \
+      "qhcp-check(1). Repeatable.")                                                                \
     X(ALIVE, "alive", SWITCH, OPTIONS_CHECK, NULL, NULL, 0, 0, false,                              \
-      "Ask only whether it lives: degraded, draining and maintenance exit with 0.")                \
+      "Check only whether the server lives: degraded, draining and maintenance exit with 0.")      \
     X(TIMEOUT, "timeout", DURATION, OPTIONS_CHECK, "DURATION", "5s", NSEC_PER_MSEC,                \
-      OPTIONS_INTERVAL_MAX, false, "How long to wait for a verdict; none by then means down.")     \
+      OPTIONS_INTERVAL_MAX, false,                                                                 \
+      "How long to wait for a verdict. Without one the server counts as down.")                    \
     X(CONFIG, "config", FILE, OPTIONS_LB | OPTIONS_SERVER, "FILE", NULL, 0, 0, false,              \
-      "Read options from this YAML file, whose keys are the options' names; options on the "       \
-      "command line win. Read again on SIGHUP.")                                                   \
+      "Read options from this YAML file. Its keys are the names of the options; options on "       \
+      "the command line win. SIGHUP reads it again.")                                              \
     X(LOG_LEVEL, "log-level", CHOICE, OPTIONS_LB | OPTIONS_SERVER, OPTIONS_LEVELS, "info", 0, 0,   \
-      true, "The least important messages that standard error gets.")                              \
+      true, "The least important messages that go to standard error.")                             \
     X(CHECK_LOG_LEVEL, "log-level", CHOICE, OPTIONS_CHECK, OPTIONS_LEVELS, "error", 0, 0, true,    \
-      "The least important messages that standard error gets.")
+      "The least important messages that go to standard error.")
 
 enum options_id {
 #define OPTIONS_ID(id, ...) OPTION_##id,
@@ -265,6 +265,10 @@ const struct options_row *options_rows(void);
 /* The option's letter as well, as plugins of monitoring systems have them ("-t" for --timeout); 0:
  * none. */
 char options_letter(enum options_id id);
+
+/* "a|b|c" as "a, b or c". */
+#define OPTIONS_CHOICES 200
+void options_choices(const char *choices, char ret[OPTIONS_CHOICES]);
 
 /* Does a value of this row grow when it is given again? */
 bool options_repeatable(const struct options_row *row);

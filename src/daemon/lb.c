@@ -35,8 +35,7 @@
 const struct args_spec daemon_lb_spec = {
     .command = OPTIONS_LB,
     .name = "qhcp lb",
-    .doc =
-        "Watch servers over QUIC: which of them are up, how loaded they are, which want to leave.",
+    .doc = "Watch servers over QUIC and forward TCP connections to the healthy ones.",
     .usage_status = ARGS_USAGE,
 };
 

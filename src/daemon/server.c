@@ -30,8 +30,8 @@
 const struct args_spec daemon_server_spec = {
     .command = OPTIONS_SERVER,
     .name = "qhcp server",
-    .doc = "Answer the health checks of load balancers: this machine lives, is so loaded, and says "
-           "when it wants to leave.",
+    .doc = "Answer the health checks of load balancers: tell them that this machine lives, how "
+           "loaded it is, and when it wants to drain.",
     .usage_status = ARGS_USAGE,
 };
 

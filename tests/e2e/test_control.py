@@ -80,7 +80,7 @@ class Control(Case):
     def test_wrong_commands_are_refused_and_change_nothing(self):
         self.pair()
         for arguments, said, status in (
-                (["drian"], "is none of", 2), ([], "is missing", 2),
+                (["drian"], "is not a command of qhcp control", 2), ([], "is missing", 2),
                 (["show", "--reason", "x"], "--reason goes with drain and maintenance", 2),
                 (["undrain"], "refused: no operator has set it to drain", 1),
                 (["show", "--port", "4299"], "no server runs there", 1)):

@@ -95,12 +95,12 @@ class Keys(Case):
 
     def test_a_wrong_command_line_is_2_and_names_what_is_wrong(self):
         for arguments, says in (
-                ((), "what is to be done"),
+                ((), "command is missing"),
                 (("frobnicate",), '"frobnicate"'),
                 (("export", "--out", "f"), "needs --server, or --all"),
                 (("export", "--all", "--out", "f"), "takes --all with --dir"),
                 (("export", "--all"), "needs --dir"),
-                (("export", "--revoked", "--all", "--dir", "d"), "takes --out only"),
+                (("export", "--revoked", "--all", "--dir", "d"), "takes only --out"),
                 (("revoke",), "needs what to revoke"),
                 (("export", "--server", "b", "--out", "f", "--dir", "d"), "for export --all"),
                 (("export", "--server", "b"), "needs --out"),
