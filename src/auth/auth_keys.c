@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "auth/auth_keys.h"
+#include "base/value.h"
 #include <qhcp/error.h>
 
 /* `keys[2] (kid "a"): words`, so that the owner of the file finds the place. */
@@ -11,13 +12,10 @@ static int refuse(size_t index, const json_t *object, const char *why, char *wor
                   size_t words_cap)
 {
     const char *kid = json_string_value(json_object_get(object, "kid"));
-    size_t n = kid != NULL ? strlen(kid) : 0;
-    bool shown = n > 0 && n <= LIMIT_ID;
+    char quote[VALUE_QUOTE + 8];
 
-    for (size_t i = 0; shown && i < n; i++)
-        shown = (uint8_t)kid[i] >= 0x20 && (uint8_t)kid[i] < 0x7f;
-    if (shown)
-        snprintf(words, words_cap, "keys[%zu] (kid \"%s\"): %s", index, kid, why);
+    if (kid != NULL)
+        snprintf(words, words_cap, "keys[%zu] (kid %s): %s", index, value_quote(kid, quote), why);
     else
         snprintf(words, words_cap, "keys[%zu]: %s", index, why);
     return QHCP_E_PARSE;

@@ -7,6 +7,7 @@
 #include "auth/claims.h"
 #include "auth/jws.h"
 #include "auth/verdict.h"
+#include "base/value.h"
 #include <qhcp/error.h>
 
 /* The verifier.  A token is an attacker's text until its signature is checked with the key that its
@@ -86,7 +87,7 @@ static int check_header(const json_t *header, const struct verdict *v)
 /* `kid "x" is not among the 2 known: a, b`: for the log alone. */
 static void log_known(const struct auth_keys *keys, const char *kid, const struct verdict *v)
 {
-    char shown[VERDICT_TEXT], known[512] = "";
+    char shown[VALUE_QUOTE + 8], known[512] = "";
     size_t used = 0;
 
     for (size_t i = 0; i < keys->count; i++) {
@@ -103,8 +104,8 @@ static void log_known(const struct auth_keys *keys, const char *kid, const struc
         memcpy(known + used, keys->at[i].kid, n + 1);
         used += n;
     }
-    verdict_log(v, "kid \"%s\" is not among the %zu known%s%s", verdict_text(kid, shown),
-                keys->count, keys->count > 0 ? ": " : "", known);
+    verdict_log(v, "kid %s is not among the %zu known%s%s", value_quote(kid, shown), keys->count,
+                keys->count > 0 ? ": " : "", known);
 }
 
 static int find_key(const struct auth_keys *keys, const json_t *header, const struct verdict *v,
@@ -132,14 +133,15 @@ static int find_key(const struct auth_keys *keys, const json_t *header, const st
 static int check_algorithm(const json_t *header, const struct jwk *key, const struct verdict *v)
 {
     const char *alg = json_string_value(json_object_get(header, "alg"));
-    char shown[VERDICT_TEXT];
+    char shown[VALUE_QUOTE + 8];
     int error;
 
     if (alg != NULL && strcmp(alg, jwk_alg_name(key->alg)) == 0)
         return 0;
     error = verdict_refuse(v, QHCP_E_TOKEN_ALGORITHM, "algorithm is not its key's");
-    verdict_log(v, "algorithm is \"%s\", its key \"%s\" is for %s only",
-                alg != NULL ? verdict_text(alg, shown) : "", key->kid, jwk_alg_name(key->alg));
+    verdict_log(v, "algorithm is %s, its key \"%s\" is for %s only",
+                alg != NULL ? value_quote(alg, shown) : "missing", key->kid,
+                jwk_alg_name(key->alg));
     return error;
 }
 

@@ -6,6 +6,7 @@
 
 #include "auth/b64url.h"
 #include "auth/scope.h"
+#include "base/value.h"
 #include <qhcp/error.h>
 
 enum {
@@ -64,7 +65,7 @@ static int check_key_period(const struct trial *t)
 
 static int check_issuer(const struct trial *t)
 {
-    char theirs[VERDICT_TEXT];
+    char theirs[VALUE_QUOTE + 8];
     const char *iss = NULL;
     int error = read_text(t, "iss", &iss);
 
@@ -74,8 +75,8 @@ static int check_issuer(const struct trial *t)
         return 0;
     error = verdict_refuse(t->v, QHCP_E_TOKEN_ISSUER,
                            "its issuer is not the one that its key may sign for");
-    verdict_log(t->v, "its issuer is \"%s\", but its key \"%s\" signs for \"%s\" only",
-                verdict_text(iss, theirs), t->key->kid, t->key->iss);
+    verdict_log(t->v, "its issuer is %s, but its key \"%s\" signs for \"%s\" only",
+                value_quote(iss, theirs), t->key->kid, t->key->iss);
     return error;
 }
 
@@ -123,7 +124,7 @@ static int check_audience(const struct trial *t)
 {
     const json_t *aud = json_object_get(t->claims, "aud");
     const char *ours = NULL;
-    char shown[VERDICT_TEXT];
+    char shown[VALUE_QUOTE + 8];
     size_t n = 0;
     int error = read_audiences(t, aud, &n);
 
@@ -140,9 +141,9 @@ static int check_audience(const struct trial *t)
     }
     if (ours != NULL)
         return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "its key may not ask %s",
-                              verdict_text(ours, shown));
+                              value_quote(ours, shown));
     return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "token is for %s, this server is not",
-                          verdict_text(audience_at(aud, 0), shown));
+                          value_quote(audience_at(aud, 0), shown));
 }
 
 /* Does the token name this connection?  Then it was made for it, a moment ago. */

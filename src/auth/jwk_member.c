@@ -3,22 +3,13 @@
 #include <stdio.h>
 
 #include "auth/b64url.h"
+#include "base/utf8.h"
 #include <qhcp/error.h>
 
 /* Text that may be shown in a log: 1 to LIMIT_ID bytes without control characters. */
-static bool presentable(const char *s)
+static bool presentable(struct slice s)
 {
-    size_t n = strlen(s);
-
-    if (n == 0 || n > LIMIT_ID)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = (uint8_t)s[i];
-
-        if (c < 0x20 || c == 0x7f || (c == 0xc2 && (uint8_t)s[i + 1] < 0xa0))
-            return false;
-    }
-    return true;
+    return s.n > 0 && s.n <= LIMIT_ID && utf8_printable(s);
 }
 
 int jwk_member_text(const json_t *object, const char *member, const char **ret, char *words,
@@ -46,7 +37,7 @@ int jwk_member_id(const json_t *object, const char *member, char ret[LIMIT_ID + 
 
     if (error != 0)
         return error;
-    if (!presentable(text)) {
+    if (!presentable(slice_str(text))) {
         snprintf(words, cap, "member \"%s\" is empty, over %d bytes or has control characters",
                  member, LIMIT_ID);
         return QHCP_E_PARSE;

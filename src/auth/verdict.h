@@ -5,8 +5,6 @@
 
 #include <stddef.h>
 
-#define VERDICT_TEXT 100 /* of text from a token that goes into words, with its NUL */
-
 struct verdict {
     char *words, *log_words;
     size_t words_cap, log_words_cap;
@@ -19,8 +17,5 @@ int verdict_refuse(const struct verdict *v, int error, const char *format, ...)
 /* After verdict_refuse: words for the log instead. */
 void verdict_log(const struct verdict *v, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* Copies text that a peer chose as printable ASCII, anything else as '?', cut to VERDICT_TEXT. */
-const char *verdict_text(const char *text, char ret[VERDICT_TEXT]);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 void text_deinit(struct text *t)
 {
     free(t->at);
@@ -70,40 +72,14 @@ void text_printf(struct text *t, const char *fmt, ...)
     va_end(args);
 }
 
-/* Length of the well-formed UTF-8 character at p (RFC 3629, 4), 0 where there is none.  p ends with
- * a NUL, so no continuation byte is looked at past it. */
-static size_t utf8_length(const char *s)
+/* The character at s, a C string. */
+static size_t next(const char *s, uint32_t *ret)
 {
-    const uint8_t *p = (const uint8_t *)s;
-    size_t n = p[0] < 0x80   ? 1
-               : p[0] < 0xc2 ? 0
-               : p[0] < 0xe0 ? 2
-               : p[0] < 0xf0 ? 3
-               : p[0] < 0xf5 ? 4
-                             : 0;
-
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
+    return utf8_decode(s, 4, ret);
 }
 
-/* C0, DEL, and C1 in its two-byte form. */
-static bool is_control(const char *s)
+static void json_escape(struct text *t, uint32_t c)
 {
-    const uint8_t *p = (const uint8_t *)s;
-
-    return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
-}
-
-static void json_escape(struct text *t, const char *s)
-{
-    const uint8_t *p = (const uint8_t *)s;
-    unsigned c = p[0] == 0xc2 ? p[1] : p[0];
-
     switch (c) {
     case '\n':
         text_add(t, "\\n");
@@ -118,20 +94,22 @@ static void json_escape(struct text *t, const char *s)
         text_add(t, "\\\\");
         break;
     default:
-        text_printf(t, "\\u%04x", c);
+        text_printf(t, "\\u%04x", (unsigned)c);
     }
 }
 
 void text_json(struct text *t, const char *s)
 {
+    uint32_t c;
+
     text_bytes(t, "\"", 1);
     while (*s != '\0') {
-        size_t n = utf8_length(s);
+        size_t n = next(s, &c);
         if (n == 0) {
             text_add(t, "\\ufffd");
             n = 1;
-        } else if (is_control(s) || *s == '"' || *s == '\\') {
-            json_escape(t, s);
+        } else if (utf8_control(c) || c == '"' || c == '\\') {
+            json_escape(t, c);
         } else {
             text_bytes(t, s, n);
         }
@@ -187,28 +165,19 @@ static bool is_wide(uint32_t c)
     return is_in(wide, sizeof wide / sizeof wide[0], c);
 }
 
-/* Of the well-formed character of n bytes at p. */
-static uint32_t code_point(const char *p, size_t n)
-{
-    uint32_t c = (uint8_t)p[0] & (n == 1 ? 0x7fu : 0x7fu >> n);
-
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | ((uint8_t)p[i] & 0x3f);
-    return c;
-}
-
 /* The next character of *s as text_plain writes it; *s moves on, past all of a run of blanks. */
 static size_t next_plain(const char **s, const char **ret)
 {
     const char *p = *s;
-    size_t n = utf8_length(p);
-    bool plain = n > 0 && !is_control(p) && !is_hidden(code_point(p, n));
+    uint32_t c = 0;
+    size_t n = next(p, &c);
+    bool plain = n > 0 && !utf8_control(c) && !is_hidden(c);
 
     *s += n > 0 ? n : 1;
     *ret = plain ? p : "?";
-    if (!plain || !is_blank(code_point(p, n)))
+    if (!plain || !is_blank(c))
         return plain ? n : 1;
-    while ((n = utf8_length(*s)) > 0 && is_blank(code_point(*s, n)))
+    while ((n = next(*s, &c)) > 0 && is_blank(c))
         *s += n;
     *ret = " ";
     return 1;
@@ -229,7 +198,8 @@ size_t text_fitting(const char *s, size_t columns)
     const char *p = s;
 
     while (*p != '\0') {
-        size_t n = utf8_length(p), cells = n > 0 && is_wide(code_point(p, n)) ? 2 : 1;
+        uint32_t c;
+        size_t n = next(p, &c), cells = n > 0 && is_wide(c) ? 2 : 1;
 
         if (cells > columns)
             break;

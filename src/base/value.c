@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct unit {
     const char *name;
     qhcp_nsec nsec;
@@ -16,21 +18,11 @@ static const struct unit units[] = {
 
 const char *value_quote(const char *text, char ret[VALUE_QUOTE + 8])
 {
-    size_t n = strnlen(text, VALUE_QUOTE + 1);
-    bool cut = n > VALUE_QUOTE;
-    size_t at = 0;
+    size_t n = utf8_clean(slice_str(text), ret + 1, VALUE_QUOTE + 1);
+    bool cut = text[n] != '\0';
 
-    if (cut) {
-        n = VALUE_QUOTE;
-        while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-            n--; /* not in the middle of a character */
-    }
-    ret[at++] = '"';
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        ret[at++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-    }
-    memcpy(ret + at, cut ? "...\"" : "\"", cut ? 5 : 2);
+    ret[0] = '"';
+    memcpy(ret + n + 1, cut ? "...\"" : "\"", cut ? 5 : 2);
     return ret;
 }
 

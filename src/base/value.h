@@ -42,7 +42,7 @@ int value_switch(const char *text, bool *ret, char *words, size_t words_cap);
 /* The shortest exact writing of a duration: "250ms", "1.5s", "2m". */
 void value_duration_text(qhcp_nsec duration, char *ret, size_t cap);
 
-/* text in quotes for a message: cut at VALUE_QUOTE bytes, control characters as '?'.  ret holds
+/* text in quotes for a message: cut at VALUE_QUOTE bytes, as utf8_clean writes it.  ret holds
  * VALUE_QUOTE + 8 bytes. */
 const char *value_quote(const char *text, char ret[VALUE_QUOTE + 8]);
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "check/kind.h"
 #include "check/spawn.h"
 
@@ -143,10 +144,9 @@ static void exec_begin(struct check *c)
 static void keep_line(struct exec *x, const char *buf, size_t n)
 {
     for (size_t i = 0; i < n && !x->line_ended && x->n < sizeof x->line - 1; i++) {
-        unsigned char ch = (unsigned char)buf[i];
-        x->line_ended = ch == '\n' || ch == '\0';
+        x->line_ended = buf[i] == '\n' || buf[i] == '\0';
         if (!x->line_ended)
-            x->line[x->n++] = ch < 0x20 || ch == 0x7f ? '?' : buf[i];
+            x->line[x->n++] = buf[i];
     }
 }
 
@@ -171,7 +171,7 @@ static void end_by_status(struct check *c, const siginfo_t *info)
     struct exec *x = c->self;
     enum qhcp_status result = QHCP_NOT_SERVING;
 
-    x->line[x->n] = '\0';
+    utf8_clean(slice_of(x->line, x->n), x->line, sizeof x->line);
     if (info->si_code == CLD_EXITED && info->si_status <= 1)
         result = info->si_status == 0 ? QHCP_SERVING : QHCP_STATUS_DEGRADED;
     if (info->si_code != CLD_EXITED)

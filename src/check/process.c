@@ -6,6 +6,8 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 int process_open(int pid)
 {
     return pidfd_open(pid, 0); /* close-on-exec by itself */
@@ -28,7 +30,5 @@ void process_name(int pid, char ret[PROCESS_NAME])
     }
     ret[n] = '\0';
     ret[strcspn(ret, "\n")] = '\0';
-    for (char *p = ret; *p; p++)
-        if (*p < 0x20 || *p >= 0x7f)
-            *p = '?';
+    utf8_clean(slice_str(ret), ret, PROCESS_NAME);
 }

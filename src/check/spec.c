@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "base/value.h"
 
 #include <qhcp/error.h>
@@ -98,11 +99,8 @@ static bool set_name(struct spec *s, const char *text)
 
     if (n == 0 || n > LIMIT_NAME)
         return false;
-    for (size_t i = 0; i < n; i++)
-        if (text[i] < 0x20 || text[i] >= 0x7f)
-            return false;
     memcpy(s->name, text, n + 1);
-    return true;
+    return utf8_printable(slice_of(text, n));
 }
 
 /* "200" or "200-399". */
@@ -146,7 +144,7 @@ static const struct {
     [KEY_TIMEOUT] = {"timeout", false, NULL},
     [KEY_FALL] = {"fall", false, NULL},
     [KEY_RISE] = {"rise", false, NULL},
-    [KEY_NAME] = {"name", false, "name= takes 1 to 64 printable ASCII characters"},
+    [KEY_NAME] = {"name", false, "name= takes 1 to 64 bytes of printable text"},
     [KEY_EXPECT] = {"expect", true, "expect= takes a status or a range of them, as 200-399"},
     [KEY_BODY] = {"body", true, "body= takes 1 to 255 bytes that the answer must hold"},
 };
@@ -316,15 +314,8 @@ static int read_target(const struct reader *r, size_t i, bool no_files, struct s
 /* The target itself, as far as it fits a name. */
 static void default_name(const struct reader *r, size_t target, struct spec *s)
 {
-    size_t n = strnlen(r->word[target], LIMIT_NAME);
-
-    if (s->name[0] != '\0')
-        return;
-    for (size_t i = 0; i < n; i++) {
-        char c = r->word[target][i];
-        s->name[i] = c < 0x20 || c >= 0x7f ? '?' : c;
-    }
-    s->name[n] = '\0';
+    if (s->name[0] == '\0')
+        utf8_clean(slice_str(r->word[target]), s->name, sizeof s->name);
 }
 
 /* "tcp" or "tcp:PORT". */

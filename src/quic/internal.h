@@ -334,7 +334,6 @@ void quic_early_drop(struct quic_conn *c);
 bool quic_conn_send(struct quic_conn *c, qhcp_nsec now, struct qhcp_packet *packet);
 
 /* why.c */
-void quic_words(char *ret, size_t cap, const void *text, size_t n);
 /* Ends a connection: closed by the next quic_send.  Later reasons do not replace the first. */
 void quic_conn_end(struct quic_conn *c, enum quic_end end, const char *words);
 /* ... because a call of ngtcp2's failed with `error`. */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
 #include "quic/chain.h"
 
 #include <qhcp/error.h>
@@ -173,13 +174,6 @@ static void append(char *text, size_t cap, const char *piece)
     snprintf(text + n, cap - n, "%s", piece);
 }
 
-static void make_printable(char *text)
-{
-    for (; *text != '\0'; text++)
-        if (!isascii((unsigned char)*text) || !isprint((unsigned char)*text))
-            *text = '?';
-}
-
 /* "b.example, 10.0.0.1, ...": at most three names, from a certificate that nobody vouches for here.
  */
 static void list_names(gnutls_x509_crt_t cert, char *ret, size_t cap)
@@ -212,7 +206,7 @@ static void list_names(gnutls_x509_crt_t cert, char *ret, size_t cap)
     }
     if (shown == 0)
         append(ret, cap, NO_NAME);
-    make_printable(ret);
+    utf8_clean(slice_str(ret), ret, cap);
 }
 
 static void say_span(char *ret, size_t cap, int64_t seconds)
@@ -266,9 +260,8 @@ static int refuse_issuer(const struct quic_trust *t, gnutls_x509_crt_t leaf, boo
 
     snprintf(issuer, sizeof(issuer), "an unreadable name");
     if (gnutls_x509_crt_get_issuer_dn3(leaf, &dn, 0) == 0) {
-        snprintf(issuer, sizeof(issuer), "%.*s", (int)dn.size, (const char *)dn.data);
+        utf8_clean(slice_of(dn.data, dn.size), issuer, sizeof(issuer));
         gnutls_free(dn.data);
-        make_printable(issuer);
     }
     keep_end(file, sizeof(file), t->name);
     if (t->n_certs == 0)

@@ -1,9 +1,10 @@
 /* Why a connection ended, in words that a user can act on.  In: an error of ngtcp2's, what the peer
  * said, what TLS refused.  Out: one struct quic_close, and what to tell the peer.  The peer's words
- * are hostile: printable ASCII is what is left of them. */
+ * are hostile: printable text is what is left of them. */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "quic/internal.h"
 
 #include <qhcp/error.h>
@@ -12,16 +13,6 @@ enum {
     ALERT_CERTIFICATE_REQUIRED = 116,
     ALERT_NO_ALPN = 120,
 };
-
-void quic_words(char *ret, size_t cap, const void *text, size_t n)
-{
-    const unsigned char *p = text;
-    size_t i;
-
-    for (i = 0; i < n && i < cap - 1; i++)
-        ret[i] = p[i] >= 0x20 && p[i] < 0x7f ? (char)p[i] : '?';
-    ret[i] = '\0';
-}
 
 /* TLS alerts about certificates: 42-46, 48, 49, 113 and 116 (RFC 8446, 6.2). */
 static bool is_about_certificate(uint8_t alert)
@@ -58,7 +49,7 @@ void quic_conn_end(struct quic_conn *c, enum quic_end end, const char *words)
     c->ended = true;
     c->why.end = end;
     if (words != NULL)
-        quic_words(c->why.words, sizeof(c->why.words), words, strlen(words));
+        utf8_clean(slice_str(words), c->why.words, sizeof(c->why.words));
     quic_conn_wake(c);
 }
 
@@ -82,7 +73,7 @@ static void end_by_peer(struct quic_conn *c)
     c->silent = true;
     c->why.application = error->type == NGTCP2_CCERR_TYPE_APPLICATION;
     c->why.code = error->error_code;
-    quic_words(words, sizeof(words), error->reason, error->reasonlen);
+    utf8_clean(slice_of(error->reason, error->reasonlen), words, sizeof(words));
     if (!tls) {
         if (words[0] == '\0' && error->error_code == NGTCP2_CONNECTION_REFUSED &&
             !c->why.application)

@@ -7,6 +7,7 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/utf8.h"
 #include "state/pki.h"
 
 static gnutls_datum_t datum(struct slice s)
@@ -136,9 +137,7 @@ void pki_subject(gnutls_x509_crt_t crt, char *ret, size_t cap)
 
     if (gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, ret, &n) < 0)
         snprintf(ret, cap, "(no name)");
-    for (char *p = ret; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?';
+    utf8_clean(slice_str(ret), ret, cap);
 }
 
 void pki_fingerprint(gnutls_x509_crt_t crt, char ret[PKI_FINGERPRINT])

@@ -146,7 +146,7 @@ class Certificates(RawCase):
         for _ in range(2):
             lb = self.start_lb([PORT, PORT + 1], "--insecure")
             _, status = self.reason(lb, PORT, "down",
-                                    "token is for localhost, this server is not|token refused")
+                                    'token is for "localhost", this server is not|token refused')
             self.assertTrue(status["insecure"])
             self.reason(lb, PORT + 1, "down", "token refused: .*does not know")
             wait_log(lb, "--insecure: the certificates of the servers are NOT verified", 5)

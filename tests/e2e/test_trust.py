@@ -105,7 +105,7 @@ class Tokens(RawCase):
             ({"iss": "lb:someone-else"}, raw.TOKEN_ISSUER, "issuer", {}),
             ({"iss": None}, raw.TOKEN_CLAIM, '"iss" is missing', {}),
             ({"aud": "other.example"}, raw.TOKEN_AUDIENCE,
-             "token is for other.example, this server is not", {"aud": ["other.example", "localhost"]}),
+             'token is for "other.example", this server is not', {"aud": ["other.example", "localhost"]}),
             ({"aud": None}, raw.TOKEN_CLAIM, '"aud" is missing', {}),
             ({"exp": now - 60}, raw.TOKEN_EXPIRED, r"expired 6\d s ago", {"exp": now - 5}),
             ({"exp": None}, raw.TOKEN_CLAIM, '"exp" is missing', {}),

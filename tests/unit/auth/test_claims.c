@@ -45,7 +45,7 @@ static const struct spoil spoils[] = {
     {ES, NULL, "{'iss':'@absent'}", QHCP_E_TOKEN_CLAIM, "\"iss\" is missing", NULL, NULL},
     {ES, NULL, "{'iss':['es.issuer']}", QHCP_E_TOKEN_CLAIM, "\"iss\" is not", NULL, NULL},
     {ES, NULL, "{'aud':'b.example'}", QHCP_E_TOKEN_AUDIENCE,
-     "token is for b.example, this server is not", NULL, "{'aud':'a.example'}"},
+     "token is for \"b.example\", this server is not", NULL, "{'aud':'a.example'}"},
     {ES, NULL, "{'aud':['b.example','c.example']}", QHCP_E_TOKEN_AUDIENCE, "b.example", NULL,
      "{'aud':['b.example','a.example']}"},
     {ES, NULL, "{'aud':['a.example',1]}", QHCP_E_TOKEN_CLAIM, NULL, NULL, NULL},

@@ -265,10 +265,10 @@ static void another_session_refuses_a_stolen_token(void **state)
 
 static void words_never_carry_control_characters_of_a_token(void **state)
 {
-    char *token = forge_token(f, ES, NULL, "{'aud':'b\\u001b[2J\\nexample\xc3\xa9'}");
+    char *token = forge_token(f, ES, NULL, "{'aud':'b\\u001b[2J\\nexample\xc3\xa9\xe2\x80\xae'}");
 
     (void)state;
-    forge_refused(f, token, QHCP_E_TOKEN_AUDIENCE, "token is for b?[2J?example??");
+    forge_refused(f, token, QHCP_E_TOKEN_AUDIENCE, "token is for \"b?[2J?example\xc3\xa9???\"");
     free(token);
 }
 

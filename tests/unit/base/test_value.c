@@ -94,6 +94,26 @@ static void a_refusal_quotes_the_value_and_names_the_limits(void **state)
     assert_null(strchr(words, '\033'));
 }
 
+static void what_is_quoted_is_printable_and_cut_between_characters(void **state)
+{
+    char quote[VALUE_QUOTE + 8], text[VALUE_QUOTE + 3];
+
+    (void)state;
+    assert_string_equal(value_quote("", quote), "\"\"");
+    assert_string_equal(value_quote("gr\xc3\xbcn", quote), "\"gr\xc3\xbcn\"");
+    assert_string_equal(value_quote("\x1b\xff\xc2\x9b\xe2\x80\xae", quote), "\"?\?\?\?\?\?\?\"");
+    memset(text, 'a', sizeof text);
+    memcpy(text + VALUE_QUOTE, "\xc3\xbc", 3);
+    value_quote(text, quote);
+    assert_string_equal(quote + VALUE_QUOTE, "a...\"");
+    memcpy(text + VALUE_QUOTE - 1, "\xc3\xbc", 3); /* over the edge */
+    value_quote(text, quote);
+    assert_string_equal(quote + VALUE_QUOTE - 1, "a...\"");
+    memcpy(text + VALUE_QUOTE - 2, "\xc3\xbc", 3); /* just fits */
+    value_quote(text, quote);
+    assert_string_equal(quote + VALUE_QUOTE - 1, "\xc3\xbc\"");
+}
+
 static void counts_and_ports_keep_their_limits(void **state)
 {
     char words[300];
@@ -155,6 +175,7 @@ int main(void)
         cmocka_unit_test(what_is_no_duration_is_refused_and_nothing_is_set),
         cmocka_unit_test(limits_are_inclusive_and_beyond_them_is_refused),
         cmocka_unit_test(a_refusal_quotes_the_value_and_names_the_limits),
+        cmocka_unit_test(what_is_quoted_is_printable_and_cut_between_characters),
         cmocka_unit_test(counts_and_ports_keep_their_limits),
         cmocka_unit_test(switches_know_their_words_alone),
         cmocka_unit_test(durations_are_written_as_they_are_read),
