@@ -76,7 +76,7 @@ void backend_free(struct backend *b)
     link_end(&b->link, QHCP_E_NO_ERROR, "removed from the configuration");
     free(b->metrics);
     told_free(&b->told);
-    free(b->ticket);
+    ticket_deinit(&b->ticket);
     free(b);
 }
 
@@ -103,7 +103,7 @@ static void dial_address(struct backend *b, qhcp_nsec now)
     char text[ADDRESS_TEXT], words[QHCP_TEXT];
     int err;
 
-    dial.ticket = credentials_ticket(b);
+    dial.ticket = ticket_take(b);
     paths_dialled(b, &dial.remote);
     err = quic_dial(b->lb->quic, now, &dial, &b->link.conn);
     if (err == 0)
@@ -301,7 +301,7 @@ static void reverify(struct backend *b, qhcp_nsec now)
     b->link.reverify_at = NSEC_NEVER;
     if (b->health.phase != HEALTH_WATCHING)
         return;
-    credentials_drop_ticket(b);
+    ticket_drop(b);
     link_end(&b->link, QHCP_E_NO_ERROR, "looking at the certificate again");
     backend_signal(b, now, HEALTH_SIGNAL_RESET);
 }
@@ -346,7 +346,7 @@ void backend_stop(struct backend *b, qhcp_nsec now)
     lost_end(b);
     if (!b->link.conn)
         return;
-    if (!(b->scopes & AUTH_SCOPE_TERMINATE)) /* its token may not say that it leaves */
+    if (!(b->token.scopes & AUTH_SCOPE_TERMINATE)) /* its token may not say that it leaves */
         link_end(&b->link, QHCP_E_NO_ERROR,
                  b->lb->config->once ? "checked" : "load balancer stops");
     else if (session_lb_terminate(&b->link.session, now, LB_STOP_WAIT, "load balancer stops") == 0)

@@ -28,7 +28,7 @@ static void set_defaults(struct qhcp_lb_config *c)
     if (c->max_drain == 0)
         c->max_drain = LB_MAX_DRAIN;
     if (c->token_lifetime == 0)
-        c->token_lifetime = LB_TOKEN_LIFETIME;
+        c->token_lifetime = TOKEN_LIFETIME;
     if (c->rise == 0)
         c->rise = HEALTH_RISE;
     if (c->panic_threshold == 0)

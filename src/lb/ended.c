@@ -55,7 +55,7 @@ static bool is_refusal(const struct quic_close *why)
 static void attempt_ended(struct backend *b, qhcp_nsec now, const struct quic_close *why,
                           const char *words)
 {
-    if (why->application && credentials_fall_back(b, why->code))
+    if (why->application && token_fall_back(b, why->code))
         backend_dial_again(b, now);
     else if (is_refusal(why))
         backend_dial_failed(b, now, HEALTH_SIGNAL_REFUSED, words);
@@ -84,14 +84,12 @@ static void take_note(struct backend *b, const struct quic_close *why, const cha
     struct quic_conn *c = b->link.conn;
     bool agreed = session_lb_closed(&b->link.session, why->application ? why->code : 0);
 
-    if (why->end == QUIC_END_CERTIFICATE && quic_conn_peer_expires(c) != 0) {
-        b->peer_expires = quic_conn_peer_expires(c); /* the notice says how to renew it */
-        publish_mark(b, QHCP_CHANGE_NOTICE);
-    }
+    if (why->end == QUIC_END_CERTIFICATE && quic_conn_peer_expires(c) != 0)
+        ticket_certificate(b, quic_conn_peer_expires(c)); /* the notice says how to renew it */
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: connection ended%s: %s", b->text,
            agreed ? " after TERMINATE" : "", words);
     if (is_refusal(why) || why->end == QUIC_END_HANDSHAKE)
-        credentials_drop_ticket(b);
+        ticket_drop(b);
 }
 
 void ended(struct backend *b, qhcp_nsec now, const struct quic_close *why, int code,
@@ -102,7 +100,7 @@ void ended(struct backend *b, qhcp_nsec now, const struct quic_close *why, int c
 
     ended_words(why, words, sizeof words);
     take_note(b, why, words);
-    key_gone = !dialling && why->application && credentials_changed(b, why->code);
+    key_gone = !dialling && why->application && token_key_changed(b, why->code);
     if (!b->lb->stopping && !dialling && !key_gone && !is_refusal(why))
         lost_remember(b, now);
     link_end(&b->link, code, farewell);

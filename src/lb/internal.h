@@ -26,32 +26,25 @@
 #include "base/limits.h"
 #include "fleet/panic.h"
 #include "health/health.h"
+#include "lb/credentials.h"
 #include "lb/link.h"
 #include "lb/publish.h"
 #include "lb/settle.h"
+#include "lb/ticket.h"
+#include "lb/token.h"
 #include "quic/quic.h"
 #include "session/lb.h"
 #include "state/revoked.h"
 #include "state/state.h"
 #include "state/watch.h"
 
-#define LB_DIAL_TIMEOUT NSEC_PER_SEC       /* of one address's handshake, at least */
-#define LB_STOP_WAIT (900 * NSEC_PER_MSEC) /* for TERMINATE_ACKs */
-#define LB_STOP_MAX NSEC_PER_SEC           /* from the stop to the end of all */
-#define LB_TOKEN_LIFETIME 3600             /* seconds, unless the configuration says otherwise */
-#define LB_CREDENTIALS_CHECK NSEC_PER_SEC  /* the files are looked at no more often ... */
-#define LB_CREDENTIALS_LOOK (2 * NSEC_PER_SEC)   /* ... and at least this often, with a check */
-#define LB_CREDENTIALS_AGAIN (10 * NSEC_PER_SEC) /* where they changed and could not be read */
-#define LB_NOTICE_DAYS 30 /* before a certificate's end it is looked at again ... */
-#define LB_REVERIFY (86400 * NSEC_PER_SEC)    /* ... once a day, should the server have a newer */
-#define LB_FAR ((int64_t)100 * 365 * 86400)   /* seconds; a certificate's end beyond is no matter */
-#define LB_TICKET_MAX 4096                    /* bytes of a TLS ticket that is kept */
+#define LB_DIAL_TIMEOUT NSEC_PER_SEC          /* of one address's handshake, at least */
+#define LB_STOP_WAIT (900 * NSEC_PER_MSEC)    /* for TERMINATE_ACKs */
+#define LB_STOP_MAX NSEC_PER_SEC              /* from the stop to the end of all */
 #define LB_UNASKED 64                         /* frames nobody asked for in an interval ... */
 #define LB_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and a push so often, before EXCESSIVE */
-#define LB_TICKET_AGE 86400                   /* seconds a TLS ticket is used */
-#define LB_KEY_RETRY (300 * NSEC_PER_SEC)   /* a server that lives on an old key: is it still so? */
-#define LB_REVOKED_WAIT (10 * NSEC_PER_SEC) /* from a new list to the names of who has it not */
-#define LB_KEY_REVOCATIONS 0x07             /* of CONFIG_UPDATE, in a refusal */
+#define LB_REVOKED_WAIT (10 * NSEC_PER_SEC)   /* from a new list to the names of who has it not */
+#define LB_KEY_REVOCATIONS 0x07               /* of CONFIG_UPDATE, in a refusal */
 #define LB_STRINGS 5
 #define LB_CROSS 24                          /* servers that are asked in a cross-check */
 #define LB_CROSS_TRIES 64                    /* of which so many are looked at */
@@ -146,6 +139,8 @@ struct backend {
 
     struct link link;
     struct lost *lost; /* or NULL: always while there is a session */
+    struct token token;
+    struct ticket ticket;
     struct health health;
     struct panic_standing standing;
     bool suspected;        /* counted in lb->suspects */
@@ -157,28 +152,13 @@ struct backend {
     qhcp_nsec unasked_since;
 
     qhcp_nsec renew_next; /* link.renew_at, once the token just sent is in force */
-    unsigned scopes;      /* what the newest token says that it grants: AUTH_SCOPE_* */
     bool update_interval; /* a CONFIG_UPDATE with the interval is owed */
     bool update_metrics;  /* the metric list is owed */
     bool update_token;
-    bool token_sent;              /* the CONFIG_UPDATE on its way has the token */
-    size_t key_at;                /* the token key in use: 0 the newest, else one of lb->old_keys */
-    uint64_t revoked;             /* number of the newest list of revocations that the server has */
-    uint64_t revoked_sent;        /* and of the one that it got in this session */
-    char revoked_words[96];       /* why it refused that; or "" */
-    size_t key_tries;             /* keys that the server has refused, one after the other */
-    char asked_kid[LIMIT_ID + 1]; /* the key of the newest token that was sent ... */
-    char token_kid[LIMIT_ID + 1]; /* ... and of the one in force */
-    bool key_settled;             /* the next renewal is with key_at: a newer key was refused */
-    bool keys_refused;            /* in this session: the server knows no other key than this */
-    size_t key_told;              /* key_at of which the log has told */
-    uint8_t *ticket;              /* the newest TLS ticket, LB_TICKET_MAX at most */
-    size_t ticket_len;
-    bool ticket_loaded;       /* the state directory was asked */
-    bool ticket_fresh;        /* newer than the state directory's */
-    uint8_t ticket_print[32]; /* quic_tls_fingerprint of the trust it was made under */
-    int64_t ticket_time;      /* unix seconds when the ticket came */
-    int64_t peer_expires;     /* unix seconds; 0 unknown */
+    bool token_sent;        /* the CONFIG_UPDATE on its way has the token */
+    uint64_t revoked;       /* number of the newest list of revocations that the server has */
+    uint64_t revoked_sent;  /* and of the one that it got in this session */
+    char revoked_words[96]; /* why it refused that; or "" */
 
     char server_id[LIMIT_ID + 1];
     uint8_t boot_id[LIMIT_BOOT_ID];
@@ -199,25 +179,12 @@ struct backend {
     struct settle settle;
 };
 
-/* Trust, token key, those before it, client certificate and its key, revocations. */
-#define LB_FILES 6
-
 struct qhcp_lb {
     struct lb_config *owned;       /* the configuration's storage */
     struct qhcp_lb_config *config; /* in it */
     struct state state;
     bool state_open;
-    char trust_path[STATE_PATH], key_path[STATE_PATH];
-    struct watch marks[LB_FILES]; /* of the files that make credentials */
-    qhcp_nsec credentials_checked;
-    qhcp_nsec credentials_again; /* after changed files could not be taken; else NSEC_NEVER */
-    struct quic_tls *tls;
-    struct auth_key *key; /* NULL with token_file */
-    /* Those before rotations, the newest first, for servers that know no newer one. */
-    struct auth_key *old_keys[STATE_OLD_KEYS];
-    size_t n_old_keys;
-    struct revoked revoked;    /* what is trusted no more */
-    uint64_t revoked_number;   /* its number; 0: nothing was revoked */
+    struct credentials credentials;
     qhcp_nsec revoked_tell_at; /* when the log names the servers that do not know it */
     struct quic_endpoint *quic;
 
@@ -337,30 +304,6 @@ void told_free(struct told *t);
 /* True when an outcome or its words have changed. */
 bool told_checks(struct told *t, const struct wire_checks *checks);
 void told_services(struct told *t, const struct wire_texts *services);
-
-/* credentials.c */
-int credentials_load(struct qhcp_lb *lb, char *words, size_t words_cap);
-/* Looks at most once in LB_CREDENTIALS_CHECK whether the files changed, and loads them again. */
-void credentials_refresh(struct qhcp_lb *lb, qhcp_nsec now);
-/* A token for this backend's present connection: auth_token_free it. *ret_renew: when to renew it.
- */
-int credentials_token(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *ret_renew);
-struct slice credentials_ticket(struct backend *b);
-void credentials_keep_ticket(struct backend *b, const uint8_t *p, size_t n);
-void credentials_drop_ticket(struct backend *b);
-void credentials_save_ticket(struct backend *b);
-/* The server does not know our token key: true when another one may be tried now. */
-bool credentials_fall_back(struct backend *b, uint64_t code);
-/* A session's token key was refused, or taken out of the set: are the keys other ones by now? */
-bool credentials_changed(const struct backend *b, uint64_t code);
-/* The keys were read again: sessions whose token is of an older one get a token of the newest. */
-void credentials_renew(struct qhcp_lb *lb, qhcp_nsec now);
-/* The server has accepted a token: an old key is told of, once. */
-void credentials_accepted(struct backend *b);
-void credentials_free(struct qhcp_lb *lb);
-/* When a new handshake is to look at the certificate again. */
-qhcp_nsec credentials_reverify(const struct backend *b, qhcp_nsec now);
-void credentials_notice(const struct backend *b, char *ret, size_t cap);
 
 /* revoked.c */
 /* The SHA-256s of the certificates, one after the other; free() them.  QHCP_E_NOMEM. */

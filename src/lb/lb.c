@@ -91,13 +91,14 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
 {
     struct quic_endpoint_config quic = {.handlers = &link_handlers};
     struct qhcp_lb *lb = calloc(1, sizeof *lb);
+    struct credentials credentials;
     struct lb_config *owned;
     int err;
 
     if (!lb)
         return QHCP_E_NOMEM;
     lb->now = now;
-    lb->look_at = lb->credentials_again = NSEC_NEVER;
+    lb->look_at = NSEC_NEVER;
     if (getrandom(&lb->seed, sizeof lb->seed, 0) != sizeof lb->seed) {
         snprintf(words, words_cap, "the kernel gives no random bytes");
         err = QHCP_E_INTERNAL;
@@ -111,13 +112,13 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
     if (err != 0)
         goto free_lb;
     lb->state_open = true;
-    err = credentials_load(lb, words, words_cap);
+    err = credentials_read(lb, lb->config, &credentials, words, words_cap);
     if (err != 0)
         goto free_lb;
-    lb->credentials_checked = now;
+    credentials_take(lb, now, &credentials);
     lb->revoked_tell_at = nsec_add(now, LB_REVOKED_WAIT);
     quic.ctx = lb;
-    err = quic_endpoint_new(&quic, lb->tls, &lb->quic);
+    err = quic_endpoint_new(&quic, lb->credentials.tls, &lb->quic);
     if (err != 0)
         goto free_lb;
     *ret = lb;
@@ -136,13 +137,13 @@ void qhcp_lb_free(struct qhcp_lb *lb)
         return;
     HASH_CLEAR(hh, lb->by_key);
     for (size_t i = 0; i < lb->count; i++) { /* before quic, which keeps connections for them */
-        credentials_save_ticket(lb->backends[i]);
+        ticket_save(lb->backends[i]);
         backend_free(lb->backends[i]);
     }
     free(lb->backends);
     quic_endpoint_free(lb->quic);
     heap_deinit(&lb->heap);
-    credentials_free(lb);
+    credentials_deinit(&lb->credentials);
     if (lb->state_open)
         state_close(&lb->state);
     config_free(lb->owned);
@@ -225,7 +226,7 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     memmove(&lb->backends[i], &lb->backends[i + 1], (lb->count - i - 1) * sizeof *lb->backends);
     lb->count--;
     backend_stop(b, now);
-    credentials_save_ticket(b);
+    ticket_save(b);
     backend_free(b);
     lb_judge_panic(lb);
     settle_touched(lb);
@@ -240,34 +241,42 @@ static bool same_timing(const struct qhcp_lb_config *a, const struct qhcp_lb_con
            a->flap_hold == b->flap_hold && a->slow_start == b->slow_start;
 }
 
+/* The sessions that live learn what is new of it. */
+static void spread(struct qhcp_lb *lb, qhcp_nsec now, const struct lb_config *old)
+{
+    struct lb_config *fresh = lb->owned;
+    bool metrics = !config_same_metrics(old, fresh);
+
+    for (size_t i = 0; i < lb->count; i++) {
+        struct backend *b = lb->backends[i];
+
+        b->link.session.config = &fresh->session;
+        if (b->lost)
+            b->lost->link.session.config = &fresh->session;
+        if (metrics || !same_timing(&old->c, &fresh->c))
+            backend_configure(b, now, metrics);
+    }
+}
+
 int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_config *config,
                    char *words, size_t words_cap)
 {
     struct lb_config *old = lb->owned, *fresh;
-    char ignored[QHCP_TEXT * 2];
-    bool metrics;
+    struct credentials credentials;
     int err = config_new(config, &fresh, words, words_cap);
 
     advance(lb, now);
     if (err != 0)
         return err;
-    use_config(lb, fresh);
-    err = credentials_load(lb, words, words_cap);
+    err = credentials_read(lb, &fresh->c, &credentials, words, words_cap);
     if (err != 0) {
-        use_config(lb, old);
-        (void)credentials_load(lb, ignored, sizeof ignored); /* the old paths are watched again */
         config_free(fresh);
         return err;
     }
+    use_config(lb, fresh); /* from here on nothing fails */
+    credentials_take(lb, now, &credentials);
     revoked_changed(lb, now);
-    metrics = !config_same_metrics(old, fresh);
-    for (size_t i = 0; i < lb->count; i++) {
-        lb->backends[i]->link.session.config = &fresh->session;
-        if (lb->backends[i]->lost)
-            lb->backends[i]->lost->link.session.config = &fresh->session;
-        if (metrics || !same_timing(&old->c, &fresh->c))
-            backend_configure(lb->backends[i], now, metrics);
-    }
+    spread(lb, now, old);
     config_free(old);
     lb_judge_panic(lb);
     settle_touched(lb);

@@ -33,10 +33,8 @@ static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
                "lasts, a NAT on the way leads elsewhere)",
                b->text, quic_conn_port(c));
     b->home = quic_conn_port(c);
-    if (!quic_conn_resumed(c)) {
-        b->peer_expires = quic_conn_peer_expires(c);
-        publish_mark(b, QHCP_CHANGE_NOTICE);
-    }
+    if (!quic_conn_resumed(c))
+        ticket_certificate(b, quic_conn_peer_expires(c));
     talk_open(b, now);
     settle_later(b);
 }
@@ -91,7 +89,7 @@ static void link_ticket(void *ctx, struct quic_conn *c, const uint8_t *p, size_t
 
     (void)ctx;
     if (b)
-        credentials_keep_ticket(b, p, n);
+        ticket_keep(b, p, n);
 }
 
 static void link_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const struct quic_close *why)

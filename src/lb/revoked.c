@@ -29,32 +29,34 @@ int revoked_prints(const struct revoked *list, uint8_t **ret, size_t *ret_n)
 /* Its server has not our list. */
 static bool behind(const struct backend *b)
 {
-    return b->lb->revoked_number > b->revoked;
+    return b->lb->credentials.revoked_number > b->revoked;
 }
 
 /* Our own token in this session is of a key in the list: first a token of another key, or the
- * server would end the session with the list (credentials_renew). */
+ * server would end the session with the list (token_renew_all). */
 static bool renews_first(const struct backend *b)
 {
-    return b->lb->key && !b->keys_refused && strcmp(b->token_kid, auth_key_kid(b->lb->key)) != 0 &&
-           revoked_has_key(&b->lb->revoked, b->token_kid);
+    const struct credentials *ours = &b->lb->credentials;
+
+    return ours->key && !b->token.refused && strcmp(b->token.kid, auth_key_kid(ours->key)) != 0 &&
+           revoked_has_key(&ours->revoked, b->token.kid);
 }
 
 void revoked_tell(struct backend *b, qhcp_nsec now)
 {
     struct wire_config_update update;
 
-    if (!behind(b) || b->revoked_sent == b->lb->revoked_number ||
+    if (!behind(b) || b->revoked_sent == b->lb->credentials.revoked_number ||
         (b->link.session.state != SESSION_LB_ACTIVE &&
          b->link.session.state != SESSION_LB_LEAVING) ||
         renews_first(b))
         return;
     memset(&update, 0, sizeof update);
     update.has = WIRE_HAS_REVOCATIONS;
-    update.revocations = slice_str(revoked_list(&b->lb->revoked));
+    update.revocations = slice_str(revoked_list(&b->lb->credentials.revoked));
     if (session_lb_config(&b->link.session, now, &update) != 0)
         return; /* another update is on its way: after its answer */
-    b->revoked_sent = b->lb->revoked_number;
+    b->revoked_sent = b->lb->credentials.revoked_number;
     b->revoked_words[0] = '\0';
     b->token_sent = false;
     publish_mark(b, QHCP_CHANGE_NOTICE);
@@ -115,9 +117,10 @@ void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)
     for (size_t i = 0; i < lb->count; i++) {
         struct backend *b = lb->backends[i];
 
-        if (b->lost && b->lost->link.conn && quic_conn_peer_revoked(b->lost->link.conn, lb->tls))
+        if (b->lost && b->lost->link.conn &&
+            quic_conn_peer_revoked(b->lost->link.conn, lb->credentials.tls))
             lost_end(b);
-        if (b->link.conn && quic_conn_peer_revoked(b->link.conn, lb->tls))
+        if (b->link.conn && quic_conn_peer_revoked(b->link.conn, lb->credentials.tls))
             b->link.reverify_at = now; /* the new handshake refuses it, and says why */
         publish_mark(b, QHCP_CHANGE_NOTICE);
         revoked_tell(b, now);
@@ -133,7 +136,7 @@ bool revoked_notice(const struct backend *b, char *ret, size_t cap)
         return false;
     if (b->revoked_words[0] != '\0')
         why = b->revoked_words;
-    else if (b->revoked_sent == b->lb->revoked_number)
+    else if (b->revoked_sent == b->lb->credentials.revoked_number)
         why = "it has not taken the list (its version may not know of it)";
     snprintf(ret, cap,
              "does not know what was revoked: %.90s; `qhcp keys export --revoked --out F` here, "

@@ -37,8 +37,7 @@ void talk_probe(struct backend *b, qhcp_nsec now)
 {
     uint64_t seq;
 
-    if (now - b->lb->credentials_checked >= LB_CREDENTIALS_LOOK)
-        credentials_refresh(b->lb, now);
+    credentials_look(b->lb, now);
     revoked_remind(b->lb, now);
     revoked_tell(b, now);
     if (session_lb_request(&b->link.session, now, &seq) != 0) {
@@ -53,7 +52,7 @@ void talk_probe(struct backend *b, qhcp_nsec now)
 void talk_open(struct backend *b, qhcp_nsec now)
 {
     char *token = NULL;
-    int err = credentials_token(b, now, &token, &b->link.renew_at);
+    int err = token_make(b, now, &token, &b->link.renew_at);
 
     if (err == 0)
         err = session_lb_open(&b->link.session, now, slice_str(token));
@@ -73,9 +72,8 @@ void talk_renew(struct backend *b, qhcp_nsec now)
     b->update_token = b->update_token || due;
     if (due) {
         b->link.renew_at =
-            nsec_add(now, 5 * NSEC_PER_SEC);        /* again, should this one come to nothing */
-        b->key_at = b->key_settled ? b->key_at : 0; /* the server may know the newest by now */
-        b->key_settled = false;
+            nsec_add(now, 5 * NSEC_PER_SEC); /* again, should this one come to nothing */
+        token_renewing(b);
     }
     if ((!b->update_token && !b->update_interval && !b->update_metrics) ||
         (b->link.session.state != SESSION_LB_ACTIVE && b->link.session.state != SESSION_LB_LEAVING))
@@ -92,7 +90,7 @@ void talk_renew(struct backend *b, qhcp_nsec now)
     }
     if (b->update_token) {
         credentials_refresh(b->lb, now);
-        if (credentials_token(b, now, &token, &b->renew_next) == 0) {
+        if (token_make(b, now, &token, &b->renew_next) == 0) {
             update.has |= WIRE_HAS_TOKEN;
             update.token = slice_str(token);
         }
@@ -170,10 +168,9 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     b->stalled_ms = 0;
     told_services(&b->told, &ack->services);
     b->tried = 0;
-    credentials_accepted(b);
-    b->keys_refused = b->key_settled = false;
+    token_established(b);
     b->update_interval = b->update_metrics = b->update_token = false; /* HELLO said it all */
-    b->link.reverify_at = credentials_reverify(b, now);
+    b->link.reverify_at = ticket_reverify(b, now);
     revoked_established(b, now, ack->revoked);
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
     publish_session(b);
@@ -239,9 +236,7 @@ static void refusals(struct backend *b, const struct wire_config_ack *ack)
             revoked_refused(b, &ack->refused.at[i]);
         if (ack->refused.at[i].code != (uint64_t)-QHCP_E_TOKEN_KEY)
             continue;
-        b->key_settled = credentials_fall_back(b, ack->refused.at[i].code);
-        b->keys_refused = !b->key_settled;
-        if (b->key_settled)
+        if (token_fall_back_in_session(b, ack->refused.at[i].code))
             b->link.renew_at = 0; /* at once, with another key */
     }
 }
@@ -252,7 +247,7 @@ static void configured(struct backend *b, qhcp_nsec now, const struct wire_confi
     if (b->token_sent && (ack->has & WIRE_HAS_EXPIRES)) {
         b->update_token = false;
         b->link.renew_at = b->renew_next;
-        credentials_accepted(b);
+        token_accepted(b);
         lb_log(b->lb, QHCP_LOG_DEBUG, "%s: token renewed", b->text);
     }
     keep_metrics(b, &ack->metrics);

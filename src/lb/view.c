@@ -69,6 +69,15 @@ int qhcp_lb_figures(const struct qhcp_lb *lb, size_t index, struct qhcp_view *re
     return 0;
 }
 
+/* What the operator should do, the most urgent first. */
+static void notice(const struct backend *b, char *ret, size_t cap)
+{
+    ret[0] = '\0';
+    if (!revoked_notice(b, ret, cap) && !ticket_notice(b, ret, cap) && !token_notice(b, ret, cap) &&
+        b->health.cause == HEALTH_CAUSE_METRICS)
+        talk_notice(b, ret, cap);
+}
+
 int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
 {
     const struct backend *b;
@@ -79,10 +88,8 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     snprintf(ret->address, sizeof ret->address, "%s", b->text);
     snprintf(ret->server_id, sizeof ret->server_id, "%s", b->server_id);
     snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
-    credentials_notice(b, ret->notice, sizeof ret->notice);
-    if (ret->notice[0] == '\0' && b->health.cause == HEALTH_CAUSE_METRICS)
-        talk_notice(b, ret->notice, sizeof ret->notice);
-    ret->certificate_expires = b->peer_expires;
+    notice(b, ret->notice, sizeof ret->notice);
+    ret->certificate_expires = b->ticket.expires;
     ret->state = b->health.state;
     ret->cause = (enum qhcp_cause)b->health.cause;
     ret->since = b->publish.since;

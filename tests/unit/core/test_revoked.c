@@ -308,7 +308,7 @@ static void changed_files_that_could_not_be_read_are_read_later(void **state)
     pair_watch(&p, 1, &quick);
     assert_true(pair_run(&p, SEC, pair_all_up));
     keys = p.servers[0]->keys;
-    key = p.lb->key;
+    key = p.lb->credentials.key;
     errors = p.errors;
     touch(&p, "trust/keys.json");
     touch(&p, "lb/token-key.json");
@@ -318,11 +318,11 @@ static void changed_files_that_could_not_be_read_are_read_later(void **state)
     pair_run(&p, 100 * SEC, NULL);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_ptr_equal(p.servers[0]->keys, keys);
-    assert_ptr_equal(p.lb->key, key);
+    assert_ptr_equal(p.lb->credentials.key, key);
     assert_in_range(p.errors - errors, 2, 4); /* said once each */
     pair_run(&p, 12 * SEC, NULL);
     assert_ptr_not_equal(p.servers[0]->keys, keys);
-    assert_ptr_not_equal(p.lb->key, key);
+    assert_ptr_not_equal(p.lb->credentials.key, key);
     assert_int_equal(pair_state(&p, 0), QHCP_UP);
     pair_deinit(&p);
 }
