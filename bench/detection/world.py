@@ -123,7 +123,7 @@ class World:
             list(map(str, command)), stdin=stdin or subprocess.DEVNULL,
             stdout=subprocess.PIPE if on_line else subprocess.DEVNULL,
             stderr=subprocess.PIPE if error_lines else subprocess.DEVNULL,
-            env={**os.environ, **(env or {})}, bufsize=0,
+            env={**os.environ, "TZ": "UTC", **(env or {})}, bufsize=0,
             preexec_fn=lambda: die_with_parent(signal.SIGKILL))
         self.children.append(child)
         for pipe, function in ((child.stdout, on_line), (child.stderr, error_lines)):

@@ -44,10 +44,10 @@ struct qhcp_view {
     char notice[QHCP_TEXT];  /* what the operator should do (certificate runs out ...); or "" */
     unsigned fails;          /* misses or failed dials in a row */
     unsigned false_verdicts; /* of silence: the same session answered again, so it had not failed */
-    unsigned weight;         /* permille that its own health deserves: 0 unless up or degraded, less
-                              * than 1000 for a while after it was down */
-    unsigned share; /* permille that new traffic is to give it now: its weight, unless there
-                     * is panic.  In panic 0 for all, or 1000 for each that may be used */
+    unsigned own_share;      /* permille of its weight that its own health deserves: 0 unless up or
+                              * degraded, less than 1000 for a while after it was down */
+    unsigned share; /* permille of its weight that new traffic is to give it now: own_share, unless
+                     * there is panic.  In panic 0 for all, or 1000 for each that may be used */
     char evidence[QHCP_EVIDENCE]; /* why it was last down: checks, signals, times; or "" */
     int64_t certificate_expires;  /* unix seconds of the server's verified one; 0: unknown */
     uint64_t rtt_us;              /* smoothed; 0: unknown */

@@ -152,8 +152,11 @@ enum options_kind {
     X(INSECURE, "insecure", SWITCH, OPTIONS_LB | OPTIONS_CHECK, NULL, NULL, 0, 0, false,           \
       "Do not verify the certificates of servers. Anyone on the path can then pose as one. "       \
       "For experiments only.")                                                                     \
-    X(STATUS_FORMAT, "status-format", CHOICE, OPTIONS_LB, "human|json|none", "human", 0, 0, false, \
-      "What goes to standard output: a table, JSON lines, or nothing.")                            \
+    X(STATUS_FORMAT, "status-format", CHOICE, OPTIONS_LB,                                          \
+      "human|json|events|json-events|none|auto", "auto", 0, 0, false,                              \
+      "What standard output gets. human: a table. json: JSON lines. events, json-events: a line "  \
+      "for each change alone, in words or as JSON. none: nothing. auto: events where standard "    \
+      "output is the journal, else human.")                                                        \
     X(STATUS_INTERVAL, "status-interval", DURATION, OPTIONS_LB, "DURATION", NULL,                  \
       100 * NSEC_PER_MSEC, OPTIONS_DAY, true,                                                      \
       "How often the status is printed. By default --check-interval, but at least 1s.")            \

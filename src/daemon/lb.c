@@ -175,8 +175,6 @@ static void on_event(void *ctx, const struct qhcp_event *event)
 
     status_event(&lb->status, event, loop_now());
     forward_event(&lb->forward, loop_now());
-    log_say(QHCP_LOG_DEBUG, "%s: %s -> %s: %s", event->address, qhcp_state_name(event->from),
-            qhcp_state_name(event->to), event->reason ? event->reason : "");
 }
 
 static void on_session(void *ctx, size_t index)
@@ -459,7 +457,7 @@ static void run(struct lb *lb)
         log_say(QHCP_LOG_WARNING,
                 "--insecure: the certificates of the servers are NOT verified; anyone on the path "
                 "can pose as one of them");
-    if (lb->status.terminal && isatty(STDERR_FILENO))
+    if (lb->status.terminal && lb->status.tells)
         log_divert(status_log_line, &lb->status);
     service_ready(&lb->service, loop_now(), words);
     loop_run(lb->loop);

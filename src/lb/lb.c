@@ -49,11 +49,6 @@ static struct qhcp_panic panic_of(const struct qhcp_lb *lb)
 
 void lb_judge_panic(struct qhcp_lb *lb)
 {
-    static const char *const follows[] = {
-        [QHCP_USE_HEALTHY] = "those are to be used",
-        [QHCP_USE_ALL] = "all are to be used but those that left on purpose",
-        [QHCP_USE_NONE] = "none is to be used",
-    };
     unsigned threshold = lb->config->panic_threshold;
     struct qhcp_panic p = panic_of(lb);
 
@@ -63,8 +58,6 @@ void lb_judge_panic(struct qhcp_lb *lb)
         return;
     lb->use = p.use;
     settle_later_all(lb);
-    lb_log(lb, QHCP_LOG_WARNING, "%s: %zu of %zu servers are healthy (threshold %u %%): %s",
-           p.on ? "PANIC" : "the panic is over", p.healthy, p.total, threshold, follows[p.use]);
     if (lb->config->panic)
         lb->config->panic(lb->config->ctx, &p);
 }

@@ -57,10 +57,8 @@ void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, 
 
     if (from != to)
         b->publish.since = lb->now;
-    if (to == QHCP_DOWN) {
+    if (to == QHCP_DOWN)
         reason_evidence(b, evidence, sizeof evidence);
-        lb_log(lb, QHCP_LOG_INFO, "%s: down: %s (%s)", b->text, reason, evidence);
-    }
     if (lb->config->event)
         lb->config->event(lb->config->ctx, &event);
 }

@@ -57,8 +57,8 @@ int qhcp_lb_figures(const struct qhcp_lb *lb, size_t index, struct qhcp_view *re
     known = b->health.state != QHCP_DOWN && b->health.state != QHCP_CONNECTING;
     ret->fails = b->health.fails;
     ret->false_verdicts = b->health.false_verdicts;
-    ret->weight = health_weight(&b->health, lb->now);
-    ret->share = panic_share(lb->use, &b->standing, b->health.state, ret->weight);
+    ret->own_share = health_weight(&b->health, lb->now);
+    ret->share = panic_share(lb->use, &b->standing, b->health.state, ret->own_share);
     ret->rtt_us = known ? b->health.rtt.srtt / NSEC_PER_USEC : 0;
     ret->checks_sent = b->checks_sent;
     ret->checks_ok = b->checks_ok;

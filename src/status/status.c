@@ -1,6 +1,7 @@
 #include "status/status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -15,12 +16,24 @@
 #define STATUS_ROWS_BAD 300  /* off the terminal: what is not up is named, within reason */
 #define STATUS_OTHER_LINES 5 /* on the terminal: summary, warning, header, two of "more" */
 
+/* no-color.org: set and not empty means none. */
+static bool shows_colours(void)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    return (!no || no[0] == '\0') && term && term[0] != '\0' && strcmp(term, "dumb") != 0;
+}
+
 void status_init(struct status *s, enum status_format format, int fd, qhcp_nsec interval,
                  const struct status_fleet *fleet, qhcp_nsec now)
 {
+    if (format == STATUS_AUTO)
+        format = log_journal() && log_shares(fd) ? STATUS_EVENTS : STATUS_HUMAN;
     *s = (struct status){.format = format, .fleet = *fleet, .interval = interval};
     output_init(&s->out, fd, OUTPUT_BACKLOG);
     s->terminal = format == STATUS_HUMAN && isatty(fd);
+    s->colour = s->terminal && shows_colours();
+    s->tells = (format == STATUS_HUMAN || format == STATUS_EVENTS) && log_shares(fd);
     s->next = nsec_add(now, nsec_min(interval, NSEC_PER_SEC));
     s->soon = NSEC_NEVER;
 }
@@ -59,7 +72,7 @@ static void tell_dropped(struct status *s)
     if (s->out.dropped == 0 || s->out.n > 0)
         return;
     dropped = output_take_dropped(&s->out);
-    if (s->format == STATUS_JSON)
+    if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
         status_json_dropped(&t, dropped, clock_wall_ms());
     else
         text_printf(&t, "(%llu lines were dropped: nobody read them)\n",
@@ -109,10 +122,11 @@ static size_t count_lines(const struct text *t)
     return lines;
 }
 
-static void render(struct status *s)
+static void render(struct status *s, qhcp_nsec now)
 {
     char time[CLOCK_TEXT];
-    struct status_human_page page = {.time = clock_local(clock_wall_ms(), time)};
+    struct status_human_page page = {
+        .time = clock_local(clock_wall_ms(), time), .now = now, .colour = s->colour};
 
     page.rows = s->rows > STATUS_OTHER_LINES + 3 ? s->rows - STATUS_OTHER_LINES - 1u : 3;
     page.rows_bad = page.rows;
@@ -121,14 +135,15 @@ static void render(struct status *s)
     status_human_table(&s->frame, &s->fleet, &page);
 }
 
-/* Puts text (may be empty) above the table, and the table, anew if `fresh`, below it. */
-static void paint(struct status *s, const char *above, size_t n, bool fresh)
+/* Puts text (may be empty) above the table, and the table below it: as it was at `fresh`, or as it
+ * was painted last where that is 0. */
+static void paint(struct status *s, const char *above, size_t n, qhcp_nsec fresh)
 {
     text_reset(&s->line);
     begin_paint(s, &s->line);
     text_bytes(&s->line, above, n);
-    if (fresh)
-        render(s);
+    if (fresh > 0)
+        render(s, fresh);
     text_bytes(&s->line, s->frame.at ? s->frame.at : "", s->frame.n);
     if (!s->line.failed && put(s, s->line.at, s->line.n))
         s->frame_lines = count_lines(&s->frame);
@@ -136,64 +151,104 @@ static void paint(struct status *s, const char *above, size_t n, bool fresh)
 
 void status_log_line(void *ctx, const char *line, size_t n)
 {
-    paint(ctx, line, n, false);
+    paint(ctx, line, n, 0);
 }
 
 /* A line of its own, above the table where there is one; a summary follows. */
 static void tell(struct status *s, const struct text *t, qhcp_nsec now)
 {
     if (!t->failed && s->terminal)
-        paint(s, t->at, t->n, false);
+        paint(s, t->at, t->n, 0);
     else if (!t->failed)
         put(s, t->at, t->n);
     if (s->format == STATUS_HUMAN && s->soon == NSEC_NEVER)
         s->soon = nsec_add(now, STATUS_SOON);
 }
 
-void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now)
+/* What stands before a line in words: the time; in the journal, which has one, the priority. */
+static const char *before(const struct status *s, enum qhcp_log_level level,
+                          char ret[CLOCK_TEXT + 2])
 {
-    struct text t = {0};
+    const char *priority = s->tells ? log_priority(level) : "";
     char time[CLOCK_TEXT];
 
-    if (s->format == STATUS_NONE)
-        return;
-    if (s->format == STATUS_JSON)
+    if (priority[0] != '\0')
+        return priority;
+    snprintf(ret, CLOCK_TEXT + 2, "%s  ", clock_local(clock_wall_ms(), time));
+    return ret;
+}
+
+static enum qhcp_log_level level_of(enum qhcp_state state)
+{
+    return state == QHCP_DOWN || state == QHCP_DEGRADED ? QHCP_LOG_WARNING : QHCP_LOG_INFO;
+}
+
+static void log_line(enum qhcp_log_level level, struct text *t)
+{
+    if (t->n > 0 && !t->failed)
+        log_say(level, "%.*s", (int)(t->n - 1), t->at);
+    text_reset(t);
+}
+
+void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now)
+{
+    enum qhcp_log_level level = level_of(event->to);
+    char time[CLOCK_TEXT + 2];
+    struct text t = {0};
+
+    if (!s->tells) {
+        status_human_event(&t, event, "", false);
+        log_line(level, &t);
+    }
+    if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
         status_json_event(&t, event, clock_wall_ms());
-    else
-        status_human_event(&t, event, clock_local(clock_wall_ms(), time));
-    tell(s, &t, now);
+    else if (s->format != STATUS_NONE)
+        status_human_event(&t, event, before(s, level, time), s->colour);
+    if (s->format != STATUS_NONE)
+        tell(s, &t, now);
     text_deinit(&t);
 }
 
 void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec now)
 {
+    enum qhcp_log_level level = QHCP_LOG_WARNING;
+    char time[CLOCK_TEXT + 2];
     struct text t = {0};
-    char time[CLOCK_TEXT];
 
-    if (s->format == STATUS_NONE)
-        return;
-    if (s->format == STATUS_JSON)
+    if (!s->tells) {
+        status_human_panic(&t, panic, "");
+        log_line(level, &t);
+    }
+    if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
         status_json_panic(&t, panic, clock_wall_ms());
-    else
-        status_human_panic(&t, panic, clock_local(clock_wall_ms(), time));
-    tell(s, &t, now);
+    else if (s->format != STATUS_NONE)
+        status_human_panic(&t, panic, before(s, level, time));
+    if (s->format != STATUS_NONE)
+        tell(s, &t, now);
     text_deinit(&t);
+}
+
+/* Statuses at an interval, beside the events. */
+static bool repeats(const struct status *s)
+{
+    return s->format == STATUS_HUMAN || s->format == STATUS_JSON;
 }
 
 qhcp_nsec status_deadline(const struct status *s)
 {
-    return s->format == STATUS_NONE ? NSEC_NEVER : nsec_min(s->next, s->soon);
+    return repeats(s) ? nsec_min(s->next, s->soon) : NSEC_NEVER;
 }
 
-static void show_page(struct status *s, bool whole)
+static void show_page(struct status *s, bool whole, qhcp_nsec now)
 {
     char time[CLOCK_TEXT];
     struct status_human_page page = {.time = clock_local(clock_wall_ms(), time),
+                                     .now = now,
                                      .rows = STATUS_ROWS,
                                      .rows_bad = STATUS_ROWS_BAD};
 
     if (s->terminal) {
-        paint(s, "", 0, true);
+        paint(s, "", 0, now);
         return;
     }
     text_reset(&s->line);
@@ -209,7 +264,7 @@ void status_expire(struct status *s, qhcp_nsec now)
 {
     bool whole = s->next <= now;
 
-    if (s->format == STATUS_NONE || (!whole && s->soon > now))
+    if (!repeats(s) || (!whole && s->soon > now))
         return;
     if (whole) {
         /* on the grid, but never a burst of catching up after a stall */
@@ -219,11 +274,11 @@ void status_expire(struct status *s, qhcp_nsec now)
     }
     s->soon = NSEC_NEVER;
     if (s->format == STATUS_HUMAN) {
-        show_page(s, whole);
+        show_page(s, whole, now);
         return;
     }
     text_reset(&s->line);
-    status_json_fleet(&s->line, &s->fleet, clock_wall_ms());
+    status_json_fleet(&s->line, &s->fleet, (struct status_moment){now, clock_wall_ms()});
     if (!s->line.failed)
         put(s, s->line.at, s->line.n);
 }

@@ -1,4 +1,4 @@
-/* What `qhcp lb` shows: JSON lines for programs, a table for people.
+/* What `qhcp lb` shows: JSON lines for programs, a table or a line for each change for people.
  *
  * A status at every interval, an event the moment a state changes, into an output that never waits.
  * On a terminal the table is repainted in place and events scroll by above it; elsewhere tables and
@@ -13,7 +13,14 @@
 #include <qhcp/lb.h>
 
 /* In the order of --status-format's words. */
-enum status_format { STATUS_HUMAN = 0, STATUS_JSON, STATUS_NONE };
+enum status_format {
+    STATUS_HUMAN = 0,
+    STATUS_JSON,
+    STATUS_EVENTS, /* changes alone, in words: for a service's journal */
+    STATUS_JSON_EVENTS,
+    STATUS_NONE,
+    STATUS_AUTO, /* for people: events where the output is the journal, which no table fills */
+};
 
 /* The servers, wherever they are. view is qhcp_lb_view's kind; what it does not find is left out.
  */
@@ -36,7 +43,9 @@ struct status {
     enum status_format format;
     struct status_fleet fleet;
     struct output out;
-    bool terminal;
+    bool terminal; /* a table is painted */
+    bool colour;
+    bool tells; /* events in words reach the reader of the log: they need not be logged too */
     qhcp_nsec interval, next; /* next status */
     qhcp_nsec soon;           /* after events: a summary (or the table again); NSEC_NEVER: none */
     struct text line;         /* being put together */
@@ -52,6 +61,7 @@ void status_init(struct status *s, enum status_format format, int fd, qhcp_nsec 
 void status_deinit(struct status *s);
 
 void status_set_interval(struct status *s, qhcp_nsec interval, qhcp_nsec now);
+/* Also on the log, unless the log's reader sees it already. */
 void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now);
 void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec now);
 qhcp_nsec status_deadline(const struct status *s);

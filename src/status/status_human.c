@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proxy/proxy.h"
+
 #define STATES (QHCP_DOWN + 1)
 #define ADDRESS_WIDTH 48 /* longest address that widens its column */
 #define STATE_WIDTH 11   /* "maintenance" */
-#define WIDE 110         /* a line that holds all columns and a reason */
+#define WIDE 120         /* a line that holds all columns and a reason */
 
 struct tally {
     size_t total, by_state[STATES];
@@ -68,46 +70,160 @@ static void end_line(struct text *t, size_t from, size_t width)
     text_add(t, "\n");
 }
 
-static void add_header(struct text *t, size_t address_width, size_t width)
+void status_human_age(qhcp_nsec since, qhcp_nsec now, char *ret, size_t cap)
 {
-    size_t from = t->n;
+    unsigned long long s = since < now ? (now - since) / NSEC_PER_SEC : 0;
 
-    text_column(t, "SERVER", address_width);
-    text_add(t, "  ");
-    text_column(t, "STATE", STATE_WIDTH);
-    text_printf(t, "%9s%9s%11s%15s  REASON", "CPU", "MEMORY", "RTT", "ANSWERED");
-    end_line(t, from, width);
+    if (s < 100)
+        snprintf(ret, cap, "%llus", s);
+    else if (s < 100 * 60)
+        snprintf(ret, cap, "%llum", s / 60);
+    else if (s < 48 * 3600)
+        snprintf(ret, cap, "%lluh", s / 3600);
+    else
+        snprintf(ret, cap, "%llud", s / (24 * 3600));
 }
 
-static void add_row(struct text *t, const struct qhcp_view *v, size_t address_width, size_t width)
+/* A row's columns; those that do not fit a narrow line are left out, which the header does too. */
+struct columns {
+    size_t address, width;
+    qhcp_nsec now;
+    bool figures; /* a line holds them and a reason */
+    bool traffic; /* connections are forwarded */
+    bool colour;
+};
+
+static struct columns make_columns(const struct status_fleet *fleet, const struct tally *tally,
+                                   const struct status_human_page *page)
+{
+    return (struct columns){.address = tally->width,
+                            .width = page->width,
+                            .now = page->now,
+                            .figures = page->width == 0 || page->width >= WIDE,
+                            .traffic = fleet->forward != NULL,
+                            .colour = page->colour};
+}
+
+static void add_header(struct text *t, const struct columns *c)
+{
+    size_t from = t->n;
+
+    text_column(t, "SERVER", c->address);
+    text_add(t, "  ");
+    text_column(t, "STATE", STATE_WIDTH);
+    text_printf(t, "%6s%9s%9s%11s", "SINCE", "CPU", "MEMORY", "RTT");
+    if (c->traffic)
+        text_printf(t, "%7s", "CONNS");
+    if (c->traffic && c->figures)
+        text_printf(t, "%7s%9s", "SHARE", "BYTES");
+    if (c->figures)
+        text_printf(t, "%15s", "ANSWERED");
+    text_add(t, "  REASON");
+    end_line(t, from, c->width);
+}
+
+/* SGR (ECMA-48, 8.3.117) for a state. */
+static const char *colour_of(enum qhcp_state state)
+{
+    switch (state) {
+    case QHCP_UP:
+        return "\033[32m";
+    case QHCP_DEGRADED:
+        return "\033[33m";
+    case QHCP_DRAINING:
+    case QHCP_MAINTENANCE:
+        return "\033[36m";
+    case QHCP_DOWN:
+        return "\033[1;31m";
+    case QHCP_CONNECTING:
+        break;
+    }
+    return "\033[2m";
+}
+
+static void add_state(struct text *t, enum qhcp_state state, size_t width, bool colour)
+{
+    text_add(t, colour ? colour_of(state) : "");
+    if (width > 0)
+        text_column(t, qhcp_state_name(state), width);
+    else
+        text_add(t, qhcp_state_name(state));
+    text_add(t, colour ? "\033[0m" : "");
+}
+
+/* "1.2 GB": three digits, decimal units. */
+static void format_bytes(uint64_t bytes, char *ret, size_t cap)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    for (; value >= 999.5; value /= 1000)
+        unit++;
+    snprintf(ret, cap, "%.*f %s", unit > 0 && value < 9.95 ? 1 : 0, value, units[unit]);
+}
+
+static void add_traffic(struct text *t, const struct status_fleet *fleet, const struct qhcp_view *v,
+                        const struct columns *c)
+{
+    char bytes[16] = "-", conns[16] = "-";
+    struct proxy_counts counts;
+
+    if (!c->traffic)
+        return;
+    if (fleet->forward(fleet->ctx, v->address, &counts)) {
+        snprintf(conns, sizeof conns, "%u", counts.in_flight);
+        format_bytes(counts.bytes_in + counts.bytes_out, bytes, sizeof bytes);
+    }
+    text_printf(t, "%7s", conns);
+    if (c->figures)
+        text_printf(t, "%5u %%%9s", v->share / 10, bytes);
+}
+
+/* What a line shows of one that answers. */
+static void add_figures(struct text *t, const struct status_fleet *fleet, const struct qhcp_view *v,
+                        bool fresh, const struct columns *c)
 {
     char cpu[32], memory[32], rtt[32] = "-", answered[48];
-    bool fresh = v->state != QHCP_DOWN && v->state != QHCP_CONNECTING;
     struct qhcp_view none = {.n_values = 0};
-    size_t from = t->n;
 
     status_human_percent(fresh ? v : &none, "cpu_usage_percent", cpu, sizeof cpu);
     status_human_percent(fresh ? v : &none, "memory_usage_percent", memory, sizeof memory);
     if (fresh && v->rtt_us > 0)
         snprintf(rtt, sizeof rtt, "%.2f ms", (double)v->rtt_us / 1000);
+    text_printf(t, "%9s%9s%11s", cpu, memory, rtt);
+    add_traffic(t, fleet, v, c);
     snprintf(answered, sizeof answered, "%llu/%llu", (unsigned long long)v->checks_ok,
              (unsigned long long)v->checks_sent);
-    text_column(t, v->address, address_width);
+    if (c->figures)
+        text_printf(t, "%15s", answered);
+}
+
+static void add_row(struct text *t, const struct status_fleet *fleet, const struct qhcp_view *v,
+                    const struct columns *c)
+{
+    bool fresh = v->state != QHCP_DOWN && v->state != QHCP_CONNECTING;
+    size_t from = t->n, marks = c->colour ? strlen(colour_of(v->state)) + strlen("\033[0m") : 0;
+    char since[16];
+
+    text_column(t, v->address, c->address);
     text_add(t, "  ");
-    text_column(t, qhcp_state_name(v->state), STATE_WIDTH);
-    if (fresh || width == 0 || width >= WIDE)
-        text_printf(t, "%9s%9s%11s%15s", cpu, memory, rtt, answered);
+    add_state(t, v->state, STATE_WIDTH, c->colour);
+    status_human_age(v->since, c->now, since, sizeof since);
+    text_printf(t, "%6s", since);
+    if (fresh || c->figures)
+        add_figures(t, fleet, v, fresh, c);
     text_add(t, "  "); /* on a narrow line the reason stands where there are no figures */
     text_plain(t, v->reason);
     if (v->false_verdicts > 0)
         text_printf(t, "%s%u false verdict%s", v->reason[0] != '\0' ? "; " : "", v->false_verdicts,
                     v->false_verdicts == 1 ? "" : "s");
-    end_line(t, from, width);
+    end_line(t, from, c->width > 0 ? c->width + marks : 0);
     if (v->notice[0] != '\0') {
         from = t->n;
         text_add(t, "  ! ");
         text_plain(t, v->notice);
-        end_line(t, from, width);
+        end_line(t, from, c->width);
     }
 }
 
@@ -115,7 +231,7 @@ enum pick { PICK_ALL, PICK_BAD, PICK_UP };
 
 /* Adds up to `most` rows of a kind; how many it added. */
 static size_t add_rows(struct text *t, const struct status_fleet *fleet, enum pick pick,
-                       size_t most, const struct tally *tally, size_t width)
+                       size_t most, const struct columns *columns)
 {
     struct qhcp_view v;
     size_t added = 0;
@@ -125,7 +241,7 @@ static size_t add_rows(struct text *t, const struct status_fleet *fleet, enum pi
             continue;
         if (pick != PICK_ALL && (v.state == QHCP_UP) != (pick == PICK_UP))
             continue;
-        add_row(t, &v, tally->width, width);
+        add_row(t, fleet, &v, columns);
         added++;
     }
     return added;
@@ -136,13 +252,13 @@ static const char *follows(enum qhcp_use use)
 {
     switch (use) {
     case QHCP_USE_ALL:
-        return "all are to be used but those that left on purpose";
+        return "using all but those that left on purpose";
     case QHCP_USE_NONE:
-        return "none is to be used";
+        return "using no server";
     case QHCP_USE_HEALTHY:
         break;
     }
-    return "those are to be used";
+    return "using those";
 }
 
 void status_human_summary(struct text *t, const struct status_fleet *fleet, const char *time)
@@ -157,6 +273,7 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
 {
     struct tally tally = count(fleet);
     struct qhcp_self self = {0};
+    struct columns columns;
     size_t up = tally.by_state[QHCP_UP], bad = tally.total - up, from;
     size_t most_bad = page->rows > page->rows_bad ? page->rows : page->rows_bad;
 
@@ -181,35 +298,45 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
                     self.local_score);
         end_line(t, from, page->width);
     }
-    add_header(t, tally.width, page->width);
+    columns = make_columns(fleet, &tally, page);
+    add_header(t, &columns);
     if (tally.total <= page->rows) {
-        add_rows(t, fleet, PICK_ALL, page->rows, &tally, page->width);
+        add_rows(t, fleet, PICK_ALL, page->rows, &columns);
         return;
     }
-    size_t shown_bad = add_rows(t, fleet, PICK_BAD, most_bad, &tally, page->width);
+    size_t shown_bad = add_rows(t, fleet, PICK_BAD, most_bad, &columns);
     size_t left = shown_bad < page->rows ? page->rows - shown_bad : 0;
-    size_t shown_up = add_rows(t, fleet, PICK_UP, left, &tally, page->width);
+    size_t shown_up = add_rows(t, fleet, PICK_UP, left, &columns);
     if (bad > shown_bad)
         text_printf(t, "... and %zu more that are not up\n", bad - shown_bad);
     if (up > shown_up)
         text_printf(t, "... and %zu more that are up\n", up - shown_up);
 }
 
-void status_human_event(struct text *t, const struct qhcp_event *event, const char *time)
+void status_human_event(struct text *t, const struct qhcp_event *event, const char *before,
+                        bool colour)
 {
-    text_printf(t, "%s  ", time);
+    text_add(t, before);
     text_plain(t, event->address);
-    text_printf(t, "  %s -> %s", qhcp_state_name(event->from), qhcp_state_name(event->to));
+    text_add(t, ": ");
+    add_state(t, event->from, 0, colour);
+    text_add(t, " -> ");
+    add_state(t, event->to, 0, colour);
     if (event->reason && event->reason[0] != '\0') {
         text_add(t, ": ");
         text_plain(t, event->reason);
     }
+    if (event->evidence && event->evidence[0] != '\0') {
+        text_add(t, " (");
+        text_plain(t, event->evidence);
+        text_add(t, ")");
+    }
     text_add(t, "\n");
 }
 
-void status_human_panic(struct text *t, const struct qhcp_panic *panic, const char *time)
+void status_human_panic(struct text *t, const struct qhcp_panic *panic, const char *before)
 {
-    text_printf(t, "%s  %s: %zu of %zu servers are healthy: %s\n", time,
+    text_printf(t, "%s%s: %zu of %zu servers are healthy: %s\n", before,
                 panic->on ? "PANIC" : "the panic is over", panic->healthy, panic->total,
                 follows(panic->use));
 }

@@ -7,12 +7,14 @@
 
 struct status_human_page {
     const char *time; /* before the summary */
-    size_t rows;      /* servers shown at most, unless: */
-    size_t rows_bad;  /* so many that are not up are shown in any case */
-    size_t width;     /* characters of a line; 0: as long as they get */
+    qhcp_nsec now;
+    bool colour;     /* the terminal shows colours (ECMA-48, SGR) */
+    size_t rows;     /* servers shown at most, unless: */
+    size_t rows_bad; /* so many that are not up are shown in any case */
+    size_t width;    /* characters of a line; 0: as long as they get */
 };
 
-/* "15:43:17  2 of 3 servers are healthy (1 down)\n" */
+/* "2026-11-23 16:43:17 CET  2 of 3 servers are healthy (1 down)\n" */
 void status_human_summary(struct text *t, const struct status_fleet *fleet, const char *time);
 
 /* The summary, then a row for each server: all where they fit, else those that are not up first,
@@ -20,9 +22,14 @@ void status_human_summary(struct text *t, const struct status_fleet *fleet, cons
 void status_human_table(struct text *t, const struct status_fleet *fleet,
                         const struct status_human_page *page);
 
-/* "15:43:17  localhost:4243  up -> down: port unreachable (ICMP)\n" */
-void status_human_event(struct text *t, const struct qhcp_event *event, const char *time);
-void status_human_panic(struct text *t, const struct qhcp_panic *panic, const char *time);
+/* "TIME  localhost:4243: up -> down: port unreachable (ICMP)\n", the evidence in parentheses
+ * behind. TIME and the two blanks are `before`'s. */
+void status_human_event(struct text *t, const struct qhcp_event *event, const char *before,
+                        bool colour);
+void status_human_panic(struct text *t, const struct qhcp_panic *panic, const char *before);
+
+/* How long ago, in five characters at most: "12s", "90m", "47h", "365d". */
+void status_human_age(qhcp_nsec since, qhcp_nsec now, char *ret, size_t cap);
 
 /* A percentage for people ("3.1 %") of the metric with this name; "-" where there is none. */
 void status_human_percent(const struct qhcp_view *v, const char *metric, char *ret, size_t cap);

@@ -70,8 +70,8 @@ static void add_forward(struct text *t, const struct status_fleet *fleet, const 
     if (!fleet->forward || !fleet->forward(fleet->ctx, address, &c))
         return;
     address_format(&c.target, target, sizeof target);
-    text_printf(t, "\"forward\":{\"target\":\"%s\",\"weight\":%u,\"priority\":%u,", target,
-                c.weight, c.priority);
+    text_printf(t, "\"weight\":%u,\"priority\":%u,", c.weight, c.priority);
+    text_printf(t, "\"forward\":{\"target\":\"%s\",", target);
     text_printf(t, "\"in_flight\":%u,\"connects\":%llu,\"errors_permille\":%u,\"latency_us\":%u,",
                 c.in_flight, (unsigned long long)c.connects, c.errors, c.latency_us);
     text_printf(t, "\"bytes_in\":%llu,\"bytes_out\":%llu,\"failures\":{",
@@ -88,19 +88,30 @@ static void add_forward(struct text *t, const struct status_fleet *fleet, const 
     text_add(t, "]},");
 }
 
+/* A moment of the monotonic clock as a time of day. */
+static void add_since(struct text *t, qhcp_nsec since, struct status_moment at)
+{
+    int64_t age = since < at.now ? (int64_t)((at.now - since) / NSEC_PER_MSEC) : 0;
+    char time[CLOCK_TEXT];
+
+    member(t, "since", clock_rfc3339(at.ms - age, time));
+}
+
 static void add_server(struct text *t, const struct status_fleet *fleet, size_t index,
-                       const struct qhcp_view *v)
+                       const struct qhcp_view *v, struct status_moment at)
 {
     text_add(t, "{");
     member(t, "address", v->address);
     member(t, "server_id", v->server_id);
     member(t, "state", qhcp_state_name(v->state));
+    add_since(t, v->since, at);
+    member(t, "cause", qhcp_cause_name(v->cause));
     member(t, "reason", v->reason);
     if (v->notice[0] != '\0')
         member(t, "notice", v->notice);
     if (v->evidence[0] != '\0')
         member(t, "evidence", v->evidence);
-    text_printf(t, "\"weight\":%u,\"share\":%u,", v->weight, v->share);
+    text_printf(t, "\"share\":%u,\"own_share\":%u,", v->share, v->own_share);
     text_printf(t, "\"false_verdicts\":%u,", v->false_verdicts);
     text_printf(t, "\"fails\":%u,\"rtt_us\":%llu,\"checks_sent\":%llu,\"checks_ok\":%llu,",
                 v->fails, (unsigned long long)v->rtt_us, (unsigned long long)v->checks_sent,
@@ -124,7 +135,8 @@ static void open_object(struct text *t, const char *type, int64_t ms)
 {
     char time[CLOCK_TEXT];
 
-    text_printf(t, "{\"type\":\"%s\",\"time\":\"%s\",", type, clock_rfc3339(ms, time));
+    text_printf(t, "{\"type\":\"%s\",\"schema\":%d,\"time\":\"%s\",", type, STATUS_JSON_SCHEMA,
+                clock_rfc3339(ms, time));
 }
 
 static void add_panic(struct text *t, const struct qhcp_panic *panic)
@@ -133,25 +145,27 @@ static void add_panic(struct text *t, const struct qhcp_panic *panic)
                 qhcp_use_name(panic->use));
 }
 
-void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t ms)
+void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct status_moment at)
 {
     struct text servers = {0};
     struct qhcp_self self = {0};
     struct qhcp_view v;
-    size_t total = 0, up = 0;
+    size_t total = 0, up = 0, healthy = 0;
 
     for (size_t i = 0, n = fleet->count(fleet->ctx); i < n; i++) {
         if (fleet->view(fleet->ctx, i, &v) < 0)
             continue;
         text_add(&servers, total > 0 ? "," : "");
-        add_server(&servers, fleet, i, &v);
+        add_server(&servers, fleet, i, &v, at);
         total++;
         up += v.state == QHCP_UP;
+        healthy += v.state == QHCP_UP || v.state == QHCP_DEGRADED;
     }
-    open_object(t, "status", ms);
+    open_object(t, "status", at.ms);
     if (fleet->self)
         fleet->self(fleet->ctx, &self);
-    text_printf(t, "\"total\":%zu,\"up\":%zu,\"local_score\":%u,", total, up, self.local_score);
+    text_printf(t, "\"total\":%zu,\"healthy\":%zu,\"up\":%zu,\"local_score\":%u,", total, healthy,
+                up, self.local_score);
     add_panic(t, &self.panic);
     text_add(t, ",");
     if (fleet->insecure)
@@ -169,6 +183,7 @@ void status_json_event(struct text *t, const struct qhcp_event *event, int64_t m
     member(t, "address", event->address);
     member(t, "from", qhcp_state_name(event->from));
     member(t, "to", qhcp_state_name(event->to));
+    member(t, "cause", qhcp_cause_name(event->cause));
     if (event->evidence && event->evidence[0] != '\0')
         member(t, "evidence", event->evidence);
     text_add(t, "\"reason\":");

@@ -6,9 +6,17 @@
 
 #include "status/status.h"
 
-/* {"type":"status",...}\n; ms: wall clock, milliseconds since 1970. */
-void status_json_fleet(struct text *t, const struct status_fleet *fleet, int64_t ms);
-/* {"type":"event",...}\n */
+#define STATUS_JSON_SCHEMA 2 /* another number when a member changes its meaning, or goes */
+
+/* The same moment on both clocks: monotonic, and milliseconds since 1970. */
+struct status_moment {
+    qhcp_nsec now;
+    int64_t ms;
+};
+
+/* {"type":"status",...}\n */
+void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct status_moment at);
+/* {"type":"event",...}\n; ms: milliseconds since 1970 */
 void status_json_event(struct text *t, const struct qhcp_event *event, int64_t ms);
 void status_json_panic(struct text *t, const struct qhcp_panic *panic, int64_t ms);
 /* {"type":"dropped","time":...,"count":N}\n */

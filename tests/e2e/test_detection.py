@@ -116,7 +116,7 @@ class Detection(Case):
                     x["state"] == "down" for x in s["servers"][1:-1]), 10, since=at)
                 self.assertEqual(status["use"], mode)
                 self.assertEqual([s["share"] for s in status["servers"]], shares)
-                self.assertEqual([s["weight"] > 0 for s in status["servers"]], [False] * 5 + [True])
+                self.assertEqual([s["own_share"] > 0 for s in status["servers"]], [False] * 5 + [True])
                 self.assertIn("PANIC: ", lb.errors())
                 config.write_text("panic-mode: none\n", encoding="ascii")
                 lb.send(signal.SIGHUP)  # takes effect in the midst of it
@@ -140,11 +140,11 @@ class Detection(Case):
         def back(status):
             return [s for s in status["servers"] if s["address"] == down["address"]][0]
 
-        at, status = lb.wait_status(lambda s: 0 < back(s)["weight"] < 1000, within=3, since=at)
+        at, status = lb.wait_status(lambda s: 0 < back(s)["own_share"] < 1000, within=3, since=at)
         self.assertRegex(back(status)["evidence"],
                          r"^\d+ missed in \d+ ms, asked \d+ over \d+ ms; .*srtt .*loss .*"
                          r"checks: -\d+ ms: (\d|missed).*missed")
-        lb.wait_status(lambda s: back(s)["weight"] == 1000, within=10, since=at)
+        lb.wait_status(lambda s: back(s)["own_share"] == 1000, within=10, since=at)
         self.assertIn("missed in", lb.errors())  # the log of the event
 
     def test_a_second_fault_within_ten_minutes_is_held_unless_that_is_turned_off(self):

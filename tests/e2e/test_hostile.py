@@ -160,7 +160,7 @@ class Hostile(RawCase):
         port = self.fake("a painter", asked=lambda seq: answer(seq, status=1, reason=reason.encode()))
         lb = self.watch([port], "--status-format", "human")
         plain = r"x\|y=1 18:13:17 web9:4243 up -> down: gone \?\?$"
-        lb.wait_line(lambda line: re.search(rf"localhost:{port}  \S+ -> degraded: .*{plain}", line), 10)
+        lb.wait_line(lambda line: re.search(rf"localhost:{port}: \S+ -> degraded: .*{plain}", line), 10)
         wait_log(lb, rf"(?m)localhost:{port}: \S+ -> degraded: .*{plain}", 10)
         status, out, _ = self.qhcp("check", f"localhost:{port}")
         self.assertEqual(status, 1)
@@ -298,7 +298,7 @@ class Lists(RawCase):
         for i in (0, MANY // 3, MANY - 2):
             # In the log, which is a file: ten thousand events at once are more than a pipe takes.
             address = lines[2 + i] if i < MANY // 2 - 2 else lines[3 + i]
-            wait_log(lb, f" {re.escape(address)}: down", 40 * SLOW)
+            wait_log(lb, rf" {re.escape(address)}: \S+ -> down", 40 * SLOW)
         self.assertEqual(udp_sockets(lb), sockets, "as many as for one server")
         if SLOW == 1:
             self.assertLess(peak_kb(lb), 100_000 + MANY * 45)  # a handshake's state is 40 kB

@@ -52,7 +52,7 @@ class Routes(ForwardCase):
         self.assertLessEqual(abs(names.count("a") - 30), 2)  # each thread has turns of its own
         self.write_list(["weight=3", "weight=3"])
         lb.send(signal.SIGHUP)
-        lb.wait_status(lambda s: [x["forward"]["weight"] for x in s["servers"]] == [3, 3], 5, len(lb.lines))
+        lb.wait_status(lambda s: [x["weight"] for x in s["servers"]] == [3, 3], 5, len(lb.lines))
         names = [self.ask() for _ in range(40)]
         self.assertLess(abs(names.count("a") - names.count("b")), 3)
 

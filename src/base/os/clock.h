@@ -15,7 +15,10 @@ int64_t clock_unix(void *ctx);
 /* "2026-11-23T15:43:17.123Z" (RFC 3339), into ret and returned. */
 const char *clock_rfc3339(int64_t ms, char ret[CLOCK_TEXT]);
 
-/* "15:43:17", local time. */
+/* The same in local time: "2026-11-23T16:43:17.123+01:00"; with "Z" where that is UTC. */
+const char *clock_rfc3339_local(int64_t ms, char ret[CLOCK_TEXT]);
+
+/* "2026-11-23 16:43:17 CET", local time and its zone. */
 const char *clock_local(int64_t ms, char ret[CLOCK_TEXT]);
 
 #endif

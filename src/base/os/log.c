@@ -22,7 +22,7 @@ static struct {
 } state = {.out = {.fd = STDERR_FILENO, .kind = OUTPUT_POLL}, .least = QHCP_LOG_INFO};
 
 static const char *const names[] = {"error", "warning", "info", "debug"};
-static const int priorities[] = {3, 4, 6, 7}; /* syslog(3) */
+static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"}; /* sd-daemon(3) */
 
 /* systemd.exec(5), JOURNAL_STREAM: "device:inode" of the journal's end. */
 static bool is_journal(void)
@@ -53,6 +53,24 @@ void log_level(enum qhcp_log_level least)
     state.least = least;
 }
 
+bool log_shares(int fd)
+{
+    struct stat mine, theirs;
+
+    return fstat(STDERR_FILENO, &mine) == 0 && fstat(fd, &theirs) == 0 &&
+           mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino;
+}
+
+bool log_journal(void)
+{
+    return state.journal;
+}
+
+const char *log_priority(enum qhcp_log_level level)
+{
+    return state.journal ? priorities[level] : "";
+}
+
 void log_divert(void (*sink)(void *ctx, const char *line, size_t n), void *ctx)
 {
     state.sink = sink;
@@ -71,10 +89,9 @@ static void make_line(struct text *t, enum qhcp_log_level level, const char *wor
 {
     char time[CLOCK_TEXT];
 
-    if (state.journal)
-        text_printf(t, "<%d>", priorities[level]);
-    else
-        text_printf(t, "%s %s ", clock_rfc3339(clock_wall_ms(), time), names[level]);
+    text_add(t, log_priority(level));
+    if (!state.journal)
+        text_printf(t, "%s %s ", clock_rfc3339_local(clock_wall_ms(), time), names[level]);
     text_plain(t, words);
     text_add(t, "\n");
 }

@@ -6,6 +6,7 @@
 #ifndef QHCP_BASE_OS_LOG_H
 #define QHCP_BASE_OS_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <qhcp/types.h>
@@ -13,6 +14,15 @@
 void log_init(enum qhcp_log_level least);
 void log_deinit(void);
 void log_level(enum qhcp_log_level least);
+
+/* Do lines on fd reach the reader of the log: one terminal, one journal, one file? */
+bool log_shares(int fd);
+
+/* Does the log go to the journal? */
+bool log_journal(void);
+
+/* What the journal wants before a line of this level ("<4>"); "" where the log goes elsewhere. */
+const char *log_priority(enum qhcp_log_level level);
 
 /* Where whole lines go instead of standard error (a terminal that shows a table); NULL: back. */
 void log_divert(void (*sink)(void *ctx, const char *line, size_t n), void *ctx);

@@ -102,7 +102,7 @@ static void bad_values_are_refused_in_words(void **state)
         {"check-interval", "1ms", "0", "1ms to 1h"},
         {"liveness-interval", "1h", "-1", "not a duration"},
         {"reconnect-interval", "24h", "nan", "not a duration"},
-        {"status-format", "json", "xml", "use human, json or none"},
+        {"status-format", "json", "xml", "use human, json, events"},
         {"panic-mode", "none", "some", "use all or none"},
         {"log-level", "debug", "DEBUG", "use error, warning, info or debug"},
         {"cert-file", "/etc/passwd", "/etc/no-such-file", "No such file"},

@@ -42,15 +42,15 @@ static void a_cut_off_server_is_down_after_its_misses_and_says_how_many(void **s
     assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
     assert_non_null(strstr(view.evidence, "missed in"));
     assert_non_null(strstr(view.evidence, "checks: -"));
-    assert_int_equal(view.weight, 0);
+    assert_int_equal(view.own_share, 0);
     p->cut[0] = false;
     assert_true(pair_run(p, 1500 * MSEC, pair_all_up));
     assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
     assert_non_null(strstr(view.evidence, "missed in")); /* of the last time */
-    assert_in_range(view.weight, 100, 200);
+    assert_in_range(view.own_share, 100, 200);
     pair_run(p, 11 * SEC, NULL);
     assert_int_equal(qhcp_lb_view(p->lb, 0, &view), 0);
-    assert_int_equal(view.weight, 1000);
+    assert_int_equal(view.own_share, 1000);
 }
 
 static void a_second_fault_within_ten_minutes_is_held_down(void **state)

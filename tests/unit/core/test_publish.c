@@ -52,7 +52,7 @@ static void assert_same(const struct qhcp_view *mine, const struct qhcp_view *v)
     assert_memory_equal(&mine->remote, &v->remote, sizeof v->remote);
     assert_true(mine->certificate_expires == v->certificate_expires);
     assert_in_range(v->share, mine->share, mine->share + SLOW_STEP);
-    assert_in_range(v->weight, mine->weight, mine->weight + SLOW_STEP);
+    assert_in_range(v->own_share, mine->own_share, mine->own_share + SLOW_STEP);
     assert_int_equal(mine->n_values, v->n_values);
     for (size_t i = 0; i < v->n_values; i++)
         assert_true(mine->values[i].value == v->values[i].value);
