@@ -254,23 +254,27 @@ static void warn_frozen(const struct options *old, const struct options *fresh)
                     rows[i].name);
 }
 
+static void on_removed(void *ctx, const char *address)
+{
+    struct lb *lb = ctx;
+
+    probes_forget(&lb->probes, address);
+    forward_forget(&lb->forward, address);
+}
+
 static int apply(struct lb *lb, const struct options *fresh, char *words, size_t words_cap)
 {
     struct qhcp_lb_config config = make_config(lb, fresh), old = make_config(lb, &lb->options);
-    char ignored[LB_WORDS];
-    int r;
+    const struct watch_change change = {.core = lb->core,
+                                        .config = &config,
+                                        .old = &lb->options.at[OPTION_SERVERS].list,
+                                        .list = &fresh->at[OPTION_SERVERS].list,
+                                        .ctx = lb,
+                                        .removed = on_removed};
 
     config.id = old.id;
     config.insecure = old.insecure;
-    r = qhcp_lb_reload(lb->core, loop_now(), &config, words, words_cap);
-    if (r < 0)
-        qhcp_lb_reload(lb->core, loop_now(), &old, ignored, sizeof ignored);
-    if (r == 0)
-        r = watch_remove(lb->core, &lb->probes, &lb->forward, &lb->options.at[OPTION_SERVERS].list,
-                         &fresh->at[OPTION_SERVERS].list);
-    if (r == 0)
-        r = watch_add(lb->core, &fresh->at[OPTION_SERVERS].list, words, words_cap);
-    return r;
+    return watch_change(&change, words, words_cap);
 }
 
 /* SIGHUP: all of the new configuration is checked before any of it is applied. */

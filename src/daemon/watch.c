@@ -1,20 +1,59 @@
 #include "daemon/watch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* else a table without memory would end the process */
+#define uthash_nonfatal_oom(element) ((element)->left_out = true)
 #include <uthash.h>
 
+#include <qhcp/lb.h>
+
 #include "base/os/log.h"
-#include "daemon/forward.h"
-#include "daemon/probes.h"
 #include "loop/loop.h"
 #include "loop/route.h"
 #include "sources/listed.h"
 #include "sources/servers.h"
 
-int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t words_cap)
+/* A server of a list, by its key. */
+struct entry {
+    UT_hash_handle hh;
+    char key[ADDRESS_KEY];
+    bool left_out; /* of the table, for want of memory */
+    bool added;    /* to what is watched, just now */
+};
+
+/* All of a list; `all` is one array, NULL for want of memory. */
+struct table {
+    struct entry *all, *by_key;
+    size_t n;
+};
+
+static int table_init(struct table *ret, const struct list *list)
+{
+    *ret = (struct table){.all = calloc(list->n ? list->n : 1, sizeof *ret->all)};
+    if (!ret->all)
+        return QHCP_E_NOMEM;
+    ret->n = list->n;
+    for (size_t i = 0; i < list->n; i++) {
+        servers_key(list->at[i], ret->all[i].key);
+        HASH_ADD_STR(ret->by_key, key, &ret->all[i]);
+        if (ret->all[i].left_out)
+            return QHCP_E_NOMEM;
+    }
+    return 0;
+}
+
+static void table_deinit(struct table *t)
+{
+    HASH_CLEAR(hh, t->by_key);
+    free(t->all);
+}
+
+static int add(struct qhcp_lb *core, struct table *t, const struct list *list, char *words,
+               size_t words_cap)
 {
     for (size_t i = 0; i < list->n; i++) {
         struct listed l;
@@ -24,40 +63,65 @@ int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t
             r = qhcp_lb_add(core, loop_now(), l.address, words, words_cap);
         if (r < 0 && r != QHCP_E_EXISTS)
             return r;
+        t->all[i].added = r == 0;
     }
     return 0;
 }
 
-struct wanted {
-    UT_hash_handle hh;
-    char key[ADDRESS_KEY];
-};
-
-int watch_remove(struct qhcp_lb *core, struct probes *probes, struct forward *forward,
-                 const struct list *old, const struct list *list)
+static void take_back(struct qhcp_lb *core, const struct table *t)
 {
-    struct wanted *all = calloc(list->n, sizeof *all), *table = NULL, *found;
-    char key[ADDRESS_KEY];
+    for (size_t i = 0; i < t->n; i++)
+        if (t->all[i].added)
+            (void)qhcp_lb_remove(core, loop_now(), t->all[i].key);
+}
 
-    if (!all)
-        return QHCP_E_NOMEM;
-    for (size_t i = 0; i < list->n; i++) {
-        servers_key(list->at[i], all[i].key);
-        HASH_ADD_STR(table, key, &all[i]);
+static void remove_old(const struct watch_change *c, const struct table *t)
+{
+    char key[ADDRESS_KEY];
+    struct entry *found;
+
+    for (size_t i = 0; i < c->old->n; i++) {
+        servers_key(c->old->at[i], key);
+        HASH_FIND_STR(t->by_key, key, found);
+        if (found)
+            continue;
+        log_say(QHCP_LOG_INFO, "%s is no longer watched", key);
+        (void)qhcp_lb_remove(c->core, loop_now(), key);
+        c->removed(c->ctx, key);
     }
-    for (size_t i = 0; i < old->n; i++) {
-        servers_key(old->at[i], key);
-        HASH_FIND_STR(table, key, found);
-        if (!found) {
-            log_say(QHCP_LOG_INFO, "%s is no longer watched", key);
-            qhcp_lb_remove(core, loop_now(), key);
-            probes_forget(probes, key);
-            forward_forget(forward, key);
-        }
-    }
-    HASH_CLEAR(hh, table);
-    free(all);
-    return 0;
+}
+
+/* What may fail comes first, and what cannot be taken back last. */
+int watch_change(const struct watch_change *c, char *words, size_t words_cap)
+{
+    struct table t;
+    int r = table_init(&t, c->list);
+
+    snprintf(words, words_cap, "%s", qhcp_strerror(r));
+    if (r == 0)
+        r = add(c->core, &t, c->list, words, words_cap);
+    if (r == 0)
+        r = qhcp_lb_reload(c->core, loop_now(), c->config, words, words_cap);
+    if (r == 0)
+        remove_old(c, &t);
+    else
+        take_back(c->core, &t);
+    table_deinit(&t);
+    return r;
+}
+
+int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t words_cap)
+{
+    struct table t;
+    int r = table_init(&t, list);
+
+    snprintf(words, words_cap, "%s", qhcp_strerror(r));
+    if (r == 0)
+        r = add(core, &t, list, words, words_cap);
+    if (r < 0)
+        take_back(core, &t);
+    table_deinit(&t);
+    return r;
 }
 
 static void on_moved(void *ctx, qhcp_nsec now)

@@ -4,18 +4,26 @@
 
 #include "conf/list.h"
 
-struct forward;
 struct loop;
-struct probes;
 struct qhcp_lb;
+struct qhcp_lb_config;
 struct route;
 
-/* Watches what `list` names and is not watched yet; 0, or the first failure with words. */
+/* Watches what `list` names and is not watched yet.  0, or the first failure with words; nothing
+ * has changed then. */
 int watch_add(struct qhcp_lb *core, const struct list *list, char *words, size_t words_cap);
 
-/* Lets go of what is in `old` and no longer in `list`.  QHCP_E_NOMEM. */
-int watch_remove(struct qhcp_lb *core, struct probes *probes, struct forward *forward,
-                 const struct list *old, const struct list *list);
+/* A new configuration and the list that comes with it, instead of `old`: all of it, or nothing.
+ * 0; or QHCP_E_* with words, and everything is as it was, but that servers which are new in the
+ * list may have been watched for a moment. */
+struct watch_change {
+    struct qhcp_lb *core;
+    const struct qhcp_lb_config *config;
+    const struct list *old, *list;
+    void *ctx;
+    void (*removed)(void *ctx, const char *address); /* it was in `old`, and is not watched now */
+};
+int watch_change(const struct watch_change *change, char *words, size_t words_cap);
 
 /* Servers are dialled anew when this machine's own address has changed, until route_unwatch(ret).
  */

@@ -15,6 +15,8 @@
 #ifndef QHCP_LB_INTERNAL_H
 #define QHCP_LB_INTERNAL_H
 
+#define HASH_NONFATAL_OOM 1 /* else a table without memory would end the process */
+#define uthash_nonfatal_oom(element) ((element)->unlisted = true)
 #include <uthash.h>
 
 #include <qhcp/lb.h>
@@ -123,6 +125,7 @@ struct backend {
     struct address address;
     char key[ADDRESS_KEY]; /* for the hash */
     UT_hash_handle hh;
+    bool unlisted; /* there was no memory for the hash */
 
     /* Addresses of the name, tried in turn from `at`; tried counts those of this round. */
     union qhcp_addr addrs[LIMIT_ADDRS];

@@ -170,6 +170,27 @@ static int reserve(struct qhcp_lb *lb)
     return 0;
 }
 
+/* The backend of this address, listed. */
+static int list(struct qhcp_lb *lb, const char *text, const struct address *a, struct backend **ret)
+{
+    struct backend *b;
+    int err = reserve(lb);
+
+    if (err == 0)
+        err = backend_new(lb, lb->now, text, a, &b);
+    if (err != 0)
+        return err;
+    address_key(a, b->key);
+    HASH_ADD_STR(lb->by_key, key, b);
+    if (b->unlisted) {
+        backend_free(b);
+        return QHCP_E_NOMEM;
+    }
+    lb->backends[lb->count++] = b;
+    *ret = b;
+    return 0;
+}
+
 int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
                 size_t words_cap)
 {
@@ -184,18 +205,12 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
         snprintf(words, words_cap, "\"%.200s\" is listed twice", address);
         return QHCP_E_EXISTS;
     }
-    err = reserve(lb);
-    if (err == 0)
-        err = backend_new(lb, now, address, &a, &b);
+    err = list(lb, address, &a, &b);
     if (err != 0) {
         snprintf(words, words_cap, "%s", qhcp_strerror(err));
         return err;
     }
-    address_key(&a, b->key);
-    HASH_ADD_STR(lb->by_key, key, b);
-    lb->backends[lb->count++] = b;
     publish_mark(b, QHCP_CHANGE_ADDED);
-    settle_later(b);
     settle_touched(lb);
     return 0;
 }

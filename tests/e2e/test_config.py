@@ -3,6 +3,7 @@
 import signal
 
 from lib.case import Case, free_port
+from lib.raw import wait_log
 
 
 class Config(Case):
@@ -60,6 +61,25 @@ class Config(Case):
         lb.send(signal.SIGHUP)
         at, _ = lb.wait_status(lambda s: s["up"] == 1, within=10, since=len(lb.lines))
         self.assertIn("max-fail-attempts", lb.errors())
+
+    def test_a_file_that_is_not_there_leaves_the_list_of_servers_too(self):
+        for port in (4243, 4244):
+            self.server(port)
+        path = self.write(self.yaml(["127.0.0.1:4243"]))
+        lb = self.lb_of(path)
+        lb.wait_status(lambda s: s["up"] == 1, within=10)
+        self.write(self.yaml(["127.0.0.1:4244"], cert_file="/nonexistent.pem"))
+        at = len(lb.lines)
+        lb.send(signal.SIGHUP)
+        wait_log(lb, "reload refused", within=5)
+        self.assertIn("/nonexistent.pem", lb.errors())
+        _, status = lb.wait_status(lambda s: s["up"] == 1, within=10, since=at)
+        self.assertEqual([x["address"] for x in status["servers"]], ["127.0.0.1:4243"])
+        self.write(self.yaml(["127.0.0.1:4244"]))
+        lb.send(signal.SIGHUP)
+        lb.wait_status(lambda s: [x["address"] for x in s["servers"] if x["state"] == "up"]
+                       == ["127.0.0.1:4244"], within=10, since=at)
+        self.assertEqual(lb.errors().count("no longer watched"), 1)
 
     def test_without_a_file_sighup_stops(self):
         self.server(4243)
