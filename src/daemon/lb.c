@@ -96,7 +96,6 @@ static void on_blocked(void *ctx, qhcp_nsec now)
 static qhcp_nsec on_deadline(void *ctx)
 {
     const struct lb *lb = ctx;
-
     qhcp_nsec at = nsec_min(probes_deadline(&lb->probes), forward_deadline(&lb->forward));
 
     if (!lb->handed_over || lb->handover.listener >= 0)
@@ -264,7 +263,7 @@ static void on_removed(void *ctx, const char *address)
 
 static int apply(struct lb *lb, const struct options *fresh, char *words, size_t words_cap)
 {
-    struct qhcp_lb_config config = make_config(lb, fresh), old = make_config(lb, &lb->options);
+    struct qhcp_lb_config config = make_config(lb, fresh);
     const struct watch_change change = {.core = lb->core,
                                         .config = &config,
                                         .old = &lb->options.at[OPTION_SERVERS].list,
@@ -272,8 +271,8 @@ static int apply(struct lb *lb, const struct options *fresh, char *words, size_t
                                         .ctx = lb,
                                         .removed = on_removed};
 
-    config.id = old.id;
-    config.insecure = old.insecure;
+    config.id = options_text(&lb->options, OPTION_ID);
+    config.insecure = options_number(&lb->options, OPTION_INSECURE) != 0;
     return watch_change(&change, words, words_cap);
 }
 
