@@ -4,26 +4,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/os/file.h"
+#include "base/os/procfs.h"
 
 void cgroup_membership_init(struct cgroup_membership *m, const struct metrics_root *root)
 {
     m->looks = 0;
-    m->fd = file_open(root->proc, "self/cgroup");
-    if (!file_text(m->fd, m->text, sizeof m->text))
+    m->fd = procfs_open(root->proc, "self/cgroup");
+    if (!procfs_text(m->fd, m->text, sizeof m->text))
         m->text[0] = '\0';
 }
 
 void cgroup_membership_deinit(struct cgroup_membership *m)
 {
-    file_close(&m->fd);
+    procfs_close(&m->fd);
 }
 
 bool cgroup_stale(struct cgroup_membership *m)
 {
     char now[CGROUP_MEMBERSHIP];
 
-    if (file_text(m->fd, now, sizeof now) && strcmp(now, m->text) != 0)
+    if (procfs_text(m->fd, now, sizeof now) && strcmp(now, m->text) != 0)
         memcpy(m->text, now, strlen(now) + 1);
     else if (++m->looks < CGROUP_LOOKS)
         return false;
@@ -95,10 +95,10 @@ static bool is_dir(const char *path)
 
 static bool has_file(const char *dir, const char *name)
 {
-    int fd = file_open(dir, name);
+    int fd = procfs_open(dir, name);
     bool there = fd >= 0;
 
-    file_close(&fd);
+    procfs_close(&fd);
     return there;
 }
 

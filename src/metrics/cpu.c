@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/os/file.h"
+#include "base/os/procfs.h"
 #include "metrics/cpu_limit.h"
 #include "metrics/providers.h"
 #include "wire/registry.h"
@@ -45,13 +45,13 @@ static struct ticks read_ticks(int fd)
     char text[256];
     const char *p = text + 3;
 
-    if (!file_text(fd, text, sizeof text) || strncmp(text, "cpu ", 4) != 0)
+    if (!procfs_text(fd, text, sizeof text) || strncmp(text, "cpu ", 4) != 0)
         return (struct ticks){0};
     for (int i = 0; i < FIELDS; i++) {
         uint64_t v;
 
         p += strspn(p, " ");
-        if (!file_digits(&p, &v))
+        if (!procfs_digits(&p, &v))
             return (struct ticks){0};
         t.total += v;
         t.busy += i == IDLE || i == IOWAIT ? 0 : v;
@@ -162,7 +162,7 @@ static void *cpu_open(const struct metrics_root *root)
     if (c == NULL)
         return NULL;
     c->root = root;
-    c->stat = file_open(root->proc, "stat");
+    c->stat = procfs_open(root->proc, "stat");
     c->machine_cpus = count_cpus(c->stat);
     if (c->machine_cpus == 0)
         c->machine_cpus = UINT32_MAX; /* not known: every limit is one */
@@ -177,7 +177,7 @@ static void cpu_close(void *self)
 
     cpu_limit_close(c->limits, c->n_limits);
     cgroup_membership_deinit(&c->membership);
-    file_close(&c->stat);
+    procfs_close(&c->stat);
     free(c);
 }
 

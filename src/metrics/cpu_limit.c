@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/os/file.h"
+#include "base/os/procfs.h"
 
 static bool read_max(int fd, double *ret)
 {
@@ -11,13 +11,13 @@ static bool read_max(int fd, double *ret)
     const char *p = text;
     uint64_t quota, period;
 
-    if (!file_text(fd, text, sizeof text))
+    if (!procfs_text(fd, text, sizeof text))
         return false;
     if (strncmp(text, "max ", 4) == 0) {
         *ret = INFINITY;
         return true;
     }
-    if (!file_digits(&p, &quota) || *p++ != ' ' || !file_digits(&p, &period))
+    if (!procfs_digits(&p, &quota) || *p++ != ' ' || !procfs_digits(&p, &period))
         return false;
     if (quota == 0 || period == 0)
         return false;
@@ -30,13 +30,13 @@ static bool read_quota(const struct cpu_limit *l, double *ret)
     char text[32];
     uint64_t quota, period;
 
-    if (!file_text(l->limit, text, sizeof text))
+    if (!procfs_text(l->limit, text, sizeof text))
         return false;
     if (strcmp(text, "-1\n") == 0) {
         *ret = INFINITY;
         return true;
     }
-    if (!file_number(l->limit, &quota) || !file_number(l->period, &period))
+    if (!procfs_number(l->limit, &quota) || !procfs_number(l->period, &period))
         return false;
     if (quota == 0 || period == 0)
         return false;
@@ -49,12 +49,12 @@ static bool read_range(const char **p, uint64_t *ret_count)
 {
     uint64_t first, last;
 
-    if (!file_digits(p, &first))
+    if (!procfs_digits(p, &first))
         return false;
     last = first;
     if (**p == '-') {
         (*p)++;
-        if (!file_digits(p, &last))
+        if (!procfs_digits(p, &last))
             return false;
     }
     if (last < first || last > UINT16_MAX)
@@ -70,7 +70,7 @@ static bool read_cpuset(int fd, double *ret)
     const char *p = text;
     uint64_t count = 0, range;
 
-    if (!file_text(fd, text, sizeof text))
+    if (!procfs_text(fd, text, sizeof text))
         return false;
     for (;; p++) {
         if (!read_range(&p, &range))
@@ -104,8 +104,8 @@ static bool read_used(const struct cpu_limit *l, uint64_t *ret)
     uint64_t usec;
 
     if (!l->unified)
-        return file_number(l->usage, ret);
-    if (!file_text(l->usage, text, sizeof text) || !file_field(text, "usage_usec", &usec) ||
+        return procfs_number(l->usage, ret);
+    if (!procfs_text(l->usage, text, sizeof text) || !procfs_field(text, "usage_usec", &usec) ||
         usec > UINT64_MAX / 1000)
         return false;
     *ret = usec * 1000;
@@ -128,9 +128,9 @@ bool cpu_limit_read(struct cpu_limit *l, uint64_t *ret_used, double *ret_cpus)
 void cpu_limit_close(struct cpu_limit *limits, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        file_close(&limits[i].limit);
-        file_close(&limits[i].period);
-        file_close(&limits[i].usage);
+        procfs_close(&limits[i].limit);
+        procfs_close(&limits[i].period);
+        procfs_close(&limits[i].usage);
     }
 }
 
@@ -152,12 +152,12 @@ static int open_usage(const struct cgroup *g, const struct cgroup *accounting)
     struct cgroup twin;
 
     if (g->unified)
-        return file_open(g->dir, "cpu.stat");
+        return procfs_open(g->dir, "cpu.stat");
     if (accounting == NULL || accounting->mount + strlen(g->dir + g->mount) >= CGROUP_DIR)
         return -1;
     memcpy(twin.dir, accounting->dir, accounting->mount);
     memcpy(twin.dir + accounting->mount, g->dir + g->mount, strlen(g->dir + g->mount) + 1);
-    return file_open(twin.dir, "cpuacct.usage");
+    return procfs_open(twin.dir, "cpuacct.usage");
 }
 
 static size_t open_quota(const struct cgroup *g, const struct cgroup *accounting,
@@ -165,8 +165,8 @@ static size_t open_quota(const struct cgroup *g, const struct cgroup *accounting
 {
     *ret = (struct cpu_limit){
         .kind = g->unified ? CPU_LIMIT_MAX : CPU_LIMIT_QUOTA,
-        .limit = file_open(g->dir, g->unified ? "cpu.max" : "cpu.cfs_quota_us"),
-        .period = g->unified ? -1 : file_open(g->dir, "cpu.cfs_period_us"),
+        .limit = procfs_open(g->dir, g->unified ? "cpu.max" : "cpu.cfs_quota_us"),
+        .period = g->unified ? -1 : procfs_open(g->dir, "cpu.cfs_period_us"),
         .usage = open_usage(g, accounting),
         .unified = g->unified,
     };
@@ -184,9 +184,9 @@ static size_t open_cpuset(struct cgroup g, const struct cgroup *accounting, stru
                               .unified = accounting == NULL};
     do {
         ret->limit =
-            file_open(g.dir, g.unified ? "cpuset.cpus.effective" : "cpuset.effective_cpus");
+            procfs_open(g.dir, g.unified ? "cpuset.cpus.effective" : "cpuset.effective_cpus");
         if (ret->limit < 0 && !g.unified)
-            ret->limit = file_open(g.dir, "cpuset.cpus");
+            ret->limit = procfs_open(g.dir, "cpuset.cpus");
     } while (ret->limit < 0 && cgroup_up(&g));
     return keep(ret);
 }

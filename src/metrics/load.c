@@ -1,7 +1,7 @@
 /* load_average_1m: the machine's, from /proc/loadavg, in thousandths.  There is none per cgroup. */
 #include <stdlib.h>
 
-#include "base/os/file.h"
+#include "base/os/procfs.h"
 #include "metrics/providers.h"
 
 struct load {
@@ -13,7 +13,7 @@ static void *load_open(const struct metrics_root *root)
     struct load *l = calloc(1, sizeof *l);
 
     if (l != NULL)
-        l->fd = file_open(root->proc, "loadavg");
+        l->fd = procfs_open(root->proc, "loadavg");
     return l;
 }
 
@@ -26,10 +26,10 @@ static bool load_sample(void *self, qhcp_nsec now, uint64_t *ret)
     uint64_t whole, part;
 
     (void)now;
-    if (!file_text(l->fd, text, sizeof text) || !file_digits(&p, &whole) || *p++ != '.')
+    if (!procfs_text(l->fd, text, sizeof text) || !procfs_digits(&p, &whole) || *p++ != '.')
         return false;
     fraction = p;
-    if (!file_digits(&p, &part) || p - fraction != 2 || whole > UINT32_MAX)
+    if (!procfs_digits(&p, &part) || p - fraction != 2 || whole > UINT32_MAX)
         return false;
     *ret = whole * 1000 + part * 10;
     return true;
@@ -39,7 +39,7 @@ static void load_close(void *self)
 {
     struct load *l = self;
 
-    file_close(&l->fd);
+    procfs_close(&l->fd);
     free(l);
 }
 

@@ -6,7 +6,7 @@
  * Without a limit below the machine's memory: the machine's, MemTotal less MemAvailable. */
 #include <stdlib.h>
 
-#include "base/os/file.h"
+#include "base/os/procfs.h"
 #include "metrics/cgroup.h"
 #include "metrics/providers.h"
 #include "wire/registry.h"
@@ -28,9 +28,9 @@ struct memory {
 
 static void level_close(struct level *l)
 {
-    file_close(&l->limit);
-    file_close(&l->usage);
-    file_close(&l->stat);
+    procfs_close(&l->limit);
+    procfs_close(&l->usage);
+    procfs_close(&l->stat);
 }
 
 /* "max" is no limit; nor is any number that no machine has (v1's "none" is 2^63 less a page). */
@@ -38,9 +38,9 @@ static bool read_limit(const struct level *l, uint64_t *ret)
 {
     char text[32];
 
-    if (file_number(l->limit, ret))
+    if (procfs_number(l->limit, ret))
         return true;
-    if (!l->unified || !file_text(l->limit, text, sizeof text) || strcmp(text, "max\n") != 0)
+    if (!l->unified || !procfs_text(l->limit, text, sizeof text) || strcmp(text, "max\n") != 0)
         return false;
     *ret = UINT64_MAX;
     return true;
@@ -57,10 +57,10 @@ static uint64_t read_reclaimable(const struct level *l)
     uint64_t sum = 0, one;
     char text[STAT_TEXT];
 
-    if (!file_text(l->stat, text, sizeof text))
+    if (!procfs_text(l->stat, text, sizeof text))
         return 0;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        if (file_field(text, fields[i] + skip, &one) && one <= UINT64_MAX - sum)
+        if (procfs_field(text, fields[i] + skip, &one) && one <= UINT64_MAX - sum)
             sum += one;
     return sum;
 }
@@ -71,11 +71,11 @@ static bool level_open(struct level *l, const struct cgroup *g)
 
     *l = (struct level){
         .unified = g->unified,
-        .limit = file_open(g->dir, g->unified ? "memory.max" : "memory.limit_in_bytes"),
-        .usage = file_open(g->dir, g->unified ? "memory.current" : "memory.usage_in_bytes"),
-        .stat = file_open(g->dir, "memory.stat"),
+        .limit = procfs_open(g->dir, g->unified ? "memory.max" : "memory.limit_in_bytes"),
+        .usage = procfs_open(g->dir, g->unified ? "memory.current" : "memory.usage_in_bytes"),
+        .stat = procfs_open(g->dir, "memory.stat"),
     };
-    if (read_limit(l, &v) && file_number(l->usage, &v))
+    if (read_limit(l, &v) && procfs_number(l->usage, &v))
         return true;
     level_close(l);
     return false;
@@ -110,8 +110,8 @@ static bool machine(const struct memory *m, uint64_t *ret_total, uint64_t *ret_s
     char text[STAT_TEXT];
     uint64_t total, available;
 
-    if (!file_text(m->meminfo, text, sizeof text) || !file_field(text, "MemTotal", &total) ||
-        !file_field(text, "MemAvailable", &available) || total == 0 || total > UINT64_MAX / 1024)
+    if (!procfs_text(m->meminfo, text, sizeof text) || !procfs_field(text, "MemTotal", &total) ||
+        !procfs_field(text, "MemAvailable", &available) || total == 0 || total > UINT64_MAX / 1024)
         return false;
     *ret_total = total * 1024;
     *ret_share = share(available < total ? total - available : 0, total);
@@ -129,7 +129,7 @@ static bool fullest(const struct memory *m, uint64_t total, uint64_t *ret)
         uint64_t limit, usage, cache, here;
 
         if (!read_limit(&m->levels[i], &limit) || limit >= total ||
-            !file_number(m->levels[i].usage, &usage))
+            !procfs_number(m->levels[i].usage, &usage))
             continue;
         cache = read_reclaimable(&m->levels[i]);
         here = share(usage > cache ? usage - cache : 0, limit);
@@ -167,7 +167,7 @@ static void *memory_open(const struct metrics_root *root)
     if (m == NULL)
         return NULL;
     m->root = root;
-    m->meminfo = file_open(root->proc, "meminfo");
+    m->meminfo = procfs_open(root->proc, "meminfo");
     cgroup_membership_init(&m->membership, root);
     levels_open(m);
     return m;
@@ -179,7 +179,7 @@ static void memory_close(void *self)
 
     levels_close(m);
     cgroup_membership_deinit(&m->membership);
-    file_close(&m->meminfo);
+    procfs_close(&m->meminfo);
     free(m);
 }
 

@@ -1,4 +1,4 @@
-#include "base/os/file.h"
+#include "base/os/procfs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 enum { PATH = 4096 };
 
-int file_open(const char *dir, const char *name)
+int procfs_open(const char *dir, const char *name)
 {
     char path[PATH];
     int n = snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -16,14 +16,14 @@ int file_open(const char *dir, const char *name)
     return n > 0 && n < PATH ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 }
 
-void file_close(int *fd)
+void procfs_close(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
 }
 
-bool file_text(int fd, char *buf, size_t cap)
+bool procfs_text(int fd, char *buf, size_t cap)
 {
     size_t used = 0;
     ssize_t n = 1;
@@ -38,7 +38,7 @@ bool file_text(int fd, char *buf, size_t cap)
     return used > 0 && n >= 0;
 }
 
-bool file_digits(const char **p, uint64_t *ret)
+bool procfs_digits(const char **p, uint64_t *ret)
 {
     const char *s = *p;
     uint64_t v = 0;
@@ -57,13 +57,13 @@ bool file_digits(const char **p, uint64_t *ret)
     return true;
 }
 
-bool file_number(int fd, uint64_t *ret)
+bool procfs_number(int fd, uint64_t *ret)
 {
     char text[32];
     const char *p = text;
     uint64_t v;
 
-    if (!file_text(fd, text, sizeof text) || !file_digits(&p, &v))
+    if (!procfs_text(fd, text, sizeof text) || !procfs_digits(&p, &v))
         return false;
     if (p[0] != '\0' && (p[0] != '\n' || p[1] != '\0'))
         return false;
@@ -71,7 +71,7 @@ bool file_number(int fd, uint64_t *ret)
     return true;
 }
 
-bool file_field(const char *text, const char *name, uint64_t *ret)
+bool procfs_field(const char *text, const char *name, uint64_t *ret)
 {
     size_t n = strlen(name);
 
@@ -80,7 +80,7 @@ bool file_field(const char *text, const char *name, uint64_t *ret)
             const char *p = line + n + 1;
 
             p += strspn(p, " \t");
-            return file_digits(&p, ret);
+            return procfs_digits(&p, ret);
         }
         line = strchr(line, '\n');
         line = line != NULL ? line + 1 : NULL;
