@@ -27,7 +27,7 @@
 #include <jansson.h>
 
 #include "base/slice.h"
-#include "state/words.h"
+#include "base/words.h"
 
 #define BUNDLE_MAX 524288 /* a full JWK Set and three PEM texts */
 #define BUNDLE_VERSION 1

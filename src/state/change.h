@@ -8,7 +8,7 @@
 #define QHCP_STATE_CHANGE_H
 
 #include "base/slice.h"
-#include "state/words.h"
+#include "base/words.h"
 
 #define CHANGE_FILES 16 /* twice what the largest change, an import, touches */
 #define CHANGE_NAME 48  /* longest name in the directory, and its NUL */

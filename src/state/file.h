@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/slice.h"
-#include "state/words.h"
+#include "base/words.h"
 
 enum file_kind {
     FILE_PUBLIC,  /* anybody's modes */

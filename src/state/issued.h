@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
+#include "base/words.h"
 #include "state/names.h"
-#include "state/words.h"
 
 #define ISSUED_MAX (32 << 20)      /* bytes of the file: 10,000 servers take 6 MB */
 #define ISSUED_FORGET (90 * 86400) /* seconds after its end that a row is kept */

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "auth/auth.h"
-#include "state/words.h"
+#include "base/words.h"
 
 /* Largest trust/keys.json: LIMIT_KEYS keys of RSA size. */
 #define JWKS_MAX 262144

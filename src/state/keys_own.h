@@ -4,11 +4,11 @@
 
 #include <jansson.h>
 
+#include "base/words.h"
 #include "state/change.h"
 #include "state/load.h"
 #include "state/revoked.h"
 #include "state/state.h"
-#include "state/words.h"
 
 /* The CA with its key; QHCP_E_NOT_FOUND with words that name `what` when the key is elsewhere. */
 int keys_own_ca(const struct state *s, const char *what, struct load_pair *ret,

@@ -7,7 +7,7 @@
 #include <gnutls/x509.h>
 
 #include "auth/auth.h"
-#include "state/words.h"
+#include "base/words.h"
 
 /* Is there something of that name (be it a broken link)? */
 bool load_have(const char *dir, const char *name);

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "state/words.h"
+#include "base/words.h"
 
 /* Longest wait for another process that holds the lock; it needs milliseconds. */
 #define LOCK_WAIT_MS 20000

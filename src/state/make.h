@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
+#include "base/words.h"
 #include "state/names.h"
 #include "state/state.h"
-#include "state/words.h"
 
 struct make {
     const char *dir;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "state/words.h"
+#include "base/words.h"
 
 /* Names of one certificate, which travels in the handshake's first flight: so many IPv4 addresses
  * are 2 kB of it, which fit into what may be sent before the client has proved its address. */

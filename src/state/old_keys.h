@@ -10,9 +10,9 @@
 #include <jansson.h>
 
 #include "auth/auth.h"
+#include "base/words.h"
 #include "state/change.h"
 #include "state/state.h"
-#include "state/words.h"
 
 /* The list of JWKs, empty where there is no file: old_keys_free it.  QHCP_E_PARSE and the like. */
 int old_keys_load(const char *dir, json_t **ret, const struct words *w);

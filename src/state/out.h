@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 #include "base/slice.h"
+#include "base/words.h"
 #include "state/change.h"
-#include "state/words.h"
 
 /* May this be written?  An older bundle or request is replaced where `replace` says so; anything
  * else that exists is not (QHCP_E_EXISTS); what is secret is not shown on a terminal (QHCP_E_ARG).

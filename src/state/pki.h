@@ -9,8 +9,8 @@
 #include <gnutls/x509.h>
 
 #include "base/slice.h"
+#include "base/words.h"
 #include "state/names.h"
-#include "state/words.h"
 
 #define PKI_DAY 86400
 #define PKI_CA_LIFETIME (3650LL * PKI_DAY)

@@ -18,9 +18,9 @@
 #include <jansson.h>
 
 #include "base/slice.h"
+#include "base/words.h"
 #include "state/change.h"
 #include "state/state.h"
-#include "state/words.h"
 
 #define REVOKED_CERT 32 /* bytes of a certificate's SHA-256 */
 

@@ -9,13 +9,13 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/words.h"
 #include "state/file.h"
 #include "state/load.h"
 #include "state/lock.h"
 #include "state/make.h"
 #include "state/pki.h"
 #include "state/ticket.h"
-#include "state/words.h"
 
 /* Under the lock: makes, checks and renews everything in s->dir. */
 static int bring_up(struct state *s, int64_t now, const struct words *w)

@@ -1,7 +1,8 @@
 /* Words for a person, beside an error number: what went wrong, where, and what to do.  The buffer
- * is the caller's; every function of this folder that can fail takes one.  Never key material. */
-#ifndef QHCP_STATE_WORDS_H
-#define QHCP_STATE_WORDS_H
+ * is the caller's; the functions of src/state and base/os/file.h that can fail take one.  Never key
+ * material. */
+#ifndef QHCP_BASE_WORDS_H
+#define QHCP_BASE_WORDS_H
 
 #include <stddef.h>
 #include <stdint.h>
