@@ -1,6 +1,5 @@
 #include "admin/intent.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,16 +34,15 @@ void intent_drop(const char *socket)
 
 void intent_keep(const char *socket, enum qhcp_status status, const char *reason)
 {
-    char path[PATH], text[QHCP_TEXT + 32];
+    char path[PATH], text[QHCP_TEXT + 32], why[300];
 
     make_path(socket, path);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].status != status)
             continue;
         snprintf(text, sizeof text, "%s%s\n", names[i].name, reason);
-        if (left_write(path, text) < 0)
-            log_say(QHCP_LOG_WARNING, "%s cannot be written, so a crash would end %s: %s", path,
-                    names[i].name, strerror(errno));
+        if (left_write(path, text, why, sizeof why) < 0)
+            log_say(QHCP_LOG_WARNING, "a crash would end %s: %s", names[i].name, why);
         return;
     }
     unlink(path);

@@ -1,11 +1,10 @@
 #include "check/process.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <unistd.h>
 
+#include "base/os/procfs.h"
 #include "base/utf8.h"
 
 int process_open(int pid)
@@ -15,20 +14,14 @@ int process_open(int pid)
 
 void process_name(int pid, char ret[PROCESS_NAME])
 {
-    char path[40];
-    ssize_t n = -1;
+    char dir[40];
+    int fd;
 
-    snprintf(path, sizeof path, "/proc/%d/comm", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        n = read(fd, ret, PROCESS_NAME - 1);
-        close(fd);
-    }
-    if (n <= 0) {
+    snprintf(dir, sizeof dir, "/proc/%d", pid);
+    fd = procfs_open(dir, "comm");
+    if (!procfs_text(fd, ret, PROCESS_NAME))
         memcpy(ret, "?", 2);
-        return;
-    }
-    ret[n] = '\0';
+    procfs_close(&fd);
     ret[strcspn(ret, "\n")] = '\0';
     utf8_clean(slice_str(ret), ret, PROCESS_NAME);
 }

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/os/file.h"
 #include "base/os/log.h"
 #include "loop/loop.h"
 #include "state/state.h"
@@ -72,31 +73,22 @@ static bool is_ours(int fd)
 static int file_of(const char *text)
 {
     int fd = memfd_create("qhcp-known", MFD_CLOEXEC);
-    size_t n = strlen(text), done = 0;
 
-    while (fd >= 0 && done < n) {
-        ssize_t r = write(fd, text + done, n - done);
-
-        if (r < 0 && errno != EINTR) {
-            close(fd);
-            return -1;
-        }
-        done += r > 0 ? (size_t)r : 0;
+    if (fd >= 0 && file_write_all(fd, slice_str(text)) != 0) {
+        close(fd);
+        return -1;
     }
     return fd;
 }
 
 static char *text_of(int fd)
 {
-    struct stat st;
+    const struct words silent = {NULL, 0};
     char *text;
-    ssize_t n;
+    size_t n;
 
-    if (fstat(fd, &st) < 0 || st.st_size > KNOWN_MAX || !(text = malloc((size_t)st.st_size + 1)))
-        return NULL;
-    n = pread(fd, text, (size_t)st.st_size, 0);
-    text[n > 0 ? n : 0] = '\0';
-    return text;
+    lseek(fd, 0, SEEK_SET);
+    return file_read_fd(fd, "", KNOWN_MAX, &text, &n, &silent) == 0 ? text : NULL;
 }
 
 union rights {

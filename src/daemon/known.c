@@ -78,8 +78,8 @@ static char *describe(const struct proxy_server *servers, size_t n)
 
 void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *servers, size_t n)
 {
+    char why[300], *text;
     bool same, done;
-    char *text;
 
     if (k->path[0] == '\0' || k->at > now)
         return;
@@ -88,11 +88,11 @@ void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *serve
     if (!text)
         return;
     same = k->text && strcmp(k->text, text) == 0;
-    done = same ? utimensat(AT_FDCWD, k->path, NULL, AT_SYMLINK_NOFOLLOW) == 0
-                : left_write(k->path, text) == 0;
+    done = same && utimensat(AT_FDCWD, k->path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!done)
+        done = left_write(k->path, text, why, sizeof why) == 0;
     if (!done && !k->told)
-        log_say(QHCP_LOG_WARNING, "%s cannot be written, so a restart begins without it: %s",
-                k->path, strerror(errno));
+        log_say(QHCP_LOG_WARNING, "a restart would begin without the servers that are up: %s", why);
     k->told = !done;
     free(k->text);
     k->text = done ? text : NULL; /* else the file says something else, and must grow old */

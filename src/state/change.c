@@ -11,7 +11,8 @@
 
 #include <qhcp/error.h>
 
-#include "state/file.h"
+#include "base/os/file.h"
+#include "state/guarded.h"
 #include "state/state.h"
 
 #define LIST "list" /* "put N MODE NAME" or "remove NAME", a line each */
@@ -252,7 +253,7 @@ int change_recover(const char *dir, const struct words *w)
     if (access(path, F_OK) != 0)
         return sweep(dir, "pending.new", w);
     path_of(path, dir, "pending", LIST);
-    error = file_read(path, FILE_PRIVATE, false, LIST_MAX, &list, &n, w);
+    error = guarded_read(path, GUARDED_PRIVATE, false, LIST_MAX, &list, &n, w);
     if (error == QHCP_E_NOT_FOUND) /* applied; only the sweeping was interrupted */
         return sweep(dir, "pending", w);
     if (error)

@@ -10,8 +10,8 @@
 #include <qhcp/error.h>
 
 #include "auth/auth.h"
+#include "base/os/file.h"
 #include "state/bundle.h"
-#include "state/file.h"
 #include "state/issued.h"
 #include "state/jwks.h"
 #include "state/keys_own.h"

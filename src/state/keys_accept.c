@@ -8,8 +8,8 @@
 #include <qhcp/error.h>
 
 #include "auth/auth.h"
+#include "base/os/file.h"
 #include "state/bundle.h"
-#include "state/file.h"
 #include "state/issued.h"
 #include "state/jwks.h"
 #include "state/keys_own.h"
@@ -214,9 +214,8 @@ out:
 static int read_request(const char *path, char **ret, size_t *ret_len, const struct words *w)
 {
     if (strcmp(path, "-") == 0)
-        return file_read_fd(STDIN_FILENO, "standard input", FILE_PUBLIC, BUNDLE_MAX, ret, ret_len,
-                            w);
-    return file_read(path, FILE_PUBLIC, true, BUNDLE_MAX, ret, ret_len, w);
+        return file_read_fd(STDIN_FILENO, "standard input", BUNDLE_MAX, ret, ret_len, w);
+    return file_read(path, true, BUNDLE_MAX, ret, ret_len, w);
 }
 
 int keys_accept(const struct state *s, const char *path, const char *out, int64_t now, char *words,

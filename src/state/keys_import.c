@@ -12,8 +12,9 @@
 #include <qhcp/error.h>
 
 #include "auth/auth.h"
+#include "base/os/file.h"
 #include "state/bundle.h"
-#include "state/file.h"
+#include "state/guarded.h"
 #include "state/issued.h"
 #include "state/jwks.h"
 #include "state/keys_own.h"
@@ -328,7 +329,7 @@ static int read_fd(int fd, const char *where, struct bundle *ret, const struct w
     struct bundle b;
     char *text;
     size_t n;
-    int error = file_read_fd(fd, where, FILE_PUBLIC, BUNDLE_MAX, &text, &n, w);
+    int error = file_read_fd(fd, where, BUNDLE_MAX, &text, &n, w);
 
     if (error)
         return error;
@@ -336,7 +337,7 @@ static int read_fd(int fd, const char *where, struct bundle *ret, const struct w
     file_wipe(text, n);
     if (error)
         return error;
-    error = file_check_fd(fd, where, FILE_PRIVATE, w);
+    error = guarded_check(fd, where, GUARDED_PRIVATE, w);
     if (error)
         bundle_deinit(&b);
     else
@@ -350,7 +351,7 @@ static int read_bundle(const char *path, struct bundle *ret, const struct words 
 
     if (strcmp(path, "-") == 0)
         return read_fd(STDIN_FILENO, "standard input", ret, w);
-    error = file_open_path(path, true, &fd, w);
+    error = file_open(path, true, &fd, w);
     if (error)
         return error;
     error = read_fd(fd, path, ret, w);

@@ -11,7 +11,7 @@
 #include <qhcp/error.h>
 
 #include "auth/auth.h"
-#include "state/file.h"
+#include "base/os/file.h"
 #include "state/issued.h"
 #include "state/jwks.h"
 #include "state/keys_own.h"

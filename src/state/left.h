@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* 0, or QHCP_E_IO with errno. */
-int left_write(const char *path, const char *text);
+/* 0, or an error of file_replace's with words. */
+int left_write(const char *path, const char *text, char *words, size_t words_cap);
 /* free() it; NULL: there is none, or it cannot be read or others can read it: then words say so,
  * which are "" else. */
 char *left_read(const char *path, size_t max, char *words, size_t words_cap);

@@ -7,7 +7,8 @@
 #include <jansson.h>
 #include <qhcp/error.h>
 
-#include "state/file.h"
+#include "base/os/file.h"
+#include "state/guarded.h"
 #include "state/pki.h"
 #include "state/state.h"
 
@@ -26,7 +27,8 @@ int load_file(const char *dir, const char *name, bool private, size_t max, char 
     char path[STATE_PATH];
 
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    return file_read(path, private ? FILE_PRIVATE : FILE_PUBLIC, false, max, ret, ret_len, w);
+    return private ? guarded_read(path, GUARDED_PRIVATE, false, max, ret, ret_len, w)
+                   : file_read(path, false, max, ret, ret_len, w);
 }
 
 static int load_key(const char *dir, const char *name, struct load_pair *pair,

@@ -11,8 +11,8 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/os/file.h"
 #include "state/change.h"
-#include "state/file.h"
 #include "state/jwks.h"
 #include "state/load.h"
 #include "state/pki.h"

@@ -4,8 +4,8 @@
 
 #include <qhcp/error.h>
 
+#include "base/os/file.h"
 #include "state/bundle.h"
-#include "state/file.h"
 #include "state/load.h"
 
 #define OLD_KEYS_BYTES (STATE_OLD_KEYS * LIMIT_TOKEN)

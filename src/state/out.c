@@ -1,6 +1,5 @@
 #include "state/out.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -8,8 +7,8 @@
 
 #include <qhcp/error.h>
 
+#include "base/os/file.h"
 #include "state/bundle.h"
-#include "state/file.h"
 #include "state/issued.h"
 #include "state/load.h"
 #include "state/state.h"
@@ -37,7 +36,7 @@ int out_check(const char *out, bool secret, bool replace, const struct words *w)
         return words_fail(w, QHCP_E_ARG, "--out: an empty file name");
     if (lstat(out, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
         return 0; /* what cannot be written fails with its own words */
-    ours = file_read(out, FILE_PUBLIC, false, BUNDLE_MAX, &text, &n, &silent) == 0;
+    ours = file_read(out, false, BUNDLE_MAX, &text, &n, &silent) == 0;
     if (ours) {
         ours = bundle_is_one(slice_of(text, n));
         file_wipe(text, n);
@@ -55,19 +54,12 @@ int out_check(const char *out, bool secret, bool replace, const struct words *w)
 
 int out_write(const char *out, struct slice text, unsigned mode, const struct words *w)
 {
+    int err;
+
     if (!is_stdout(out))
         return state_write_file(out, text, mode, w->p, w->cap);
-    while (text.n > 0) {
-        ssize_t n = write(STDOUT_FILENO, text.p, text.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return words_errno(w, errno, "write", "standard output");
-        text.p += n;
-        text.n -= (size_t)n;
-    }
-    return 0;
+    err = file_write_all(STDOUT_FILENO, text);
+    return err ? words_errno(w, err, "write", "standard output") : 0;
 }
 
 struct old {

@@ -8,7 +8,7 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
-#include "state/file.h"
+#include "base/os/file.h"
 
 /* GnuTLS's own memory, handed out as malloc'd memory, so that every text is freed alike. */
 static int take_datum(int rc, gnutls_datum_t *d, char **ret, const struct words *w)

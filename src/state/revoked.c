@@ -6,7 +6,7 @@
 #include <qhcp/error.h>
 
 #include "auth/b64url.h"
-#include "state/file.h"
+#include "base/os/file.h"
 #include "state/jwks.h"
 #include "state/load.h"
 #include "state/lock.h"
@@ -364,7 +364,7 @@ static int save_locked(const struct state *s, struct revoked *mine, bool *ret_ne
         return words_fail(w, QHCP_E_NOMEM, "out of memory");
     *ret_news = news;
     state_path(s, STATE_REVOKED, path, sizeof path);
-    error = file_replace_quick(path, slice_str(text), 0600, w);
+    error = file_replace(path, slice_str(text), 0600, false, w);
     free(text);
     return error;
 }

@@ -9,8 +9,8 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/os/file.h"
 #include "base/words.h"
-#include "state/file.h"
 #include "state/load.h"
 #include "state/lock.h"
 #include "state/make.h"

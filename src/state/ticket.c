@@ -3,7 +3,6 @@
 #include "state/ticket.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +13,10 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/os/file.h"
 #include "state/state.h"
 
 #define NAME_HEX 64 /* SHA-256 of the key */
-#define NAME_TMP ".XXXXXX"
 /* A file whose time lies a little ahead is one that was just written on a disk with its own clock.
  */
 #define AHEAD 300
@@ -105,29 +104,19 @@ int state_ticket_load(const struct state *s, struct slice key, uint8_t *ret, siz
 
 int state_ticket_store(const struct state *s, struct slice key, struct slice ticket)
 {
-    char path[STATE_PATH], beside[STATE_PATH + sizeof NAME_TMP], folder[STATE_PATH];
-    bool written;
-    int fd;
+    const struct words silent = {NULL, 0};
+    char path[STATE_PATH], folder[STATE_PATH];
+    int error;
 
     if (ticket.n == 0 || ticket.n > TICKET_MAX)
         return QHCP_E_TOO_LARGE;
     path_of(s, key, path);
-    snprintf(beside, sizeof beside, "%s" NAME_TMP, path);
-    fd = mkostemp(beside, O_CLOEXEC); /* 0600 */
-    if (fd < 0 && errno == ENOENT) {
-        state_path(s, "tickets", folder, sizeof folder);
-        mkdir(folder, 0700);
-        snprintf(beside, sizeof beside, "%s" NAME_TMP, path);
-        fd = mkostemp(beside, O_CLOEXEC);
-    }
-    if (fd < 0)
-        return QHCP_E_IO;
-    written = write(fd, ticket.p, ticket.n) == (ssize_t)ticket.n;
-    if (close(fd) != 0 || !written || rename(beside, path) != 0) {
-        unlink(beside);
-        return QHCP_E_IO;
-    }
-    return 0;
+    error = file_replace(path, ticket, 0600, false, &silent);
+    if (error != QHCP_E_NOT_FOUND)
+        return error;
+    state_path(s, "tickets", folder, sizeof folder);
+    mkdir(folder, 0700);
+    return file_replace(path, ticket, 0600, false, &silent);
 }
 
 void state_ticket_drop(const struct state *s, struct slice key)
