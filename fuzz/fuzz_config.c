@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "cli/check_options.h"
 #include "conf/config.h"
+#include "daemon/lb_options.h"
+#include "daemon/server_options.h"
 #include "sources/servers.h"
 
 #define TEXT_MAX 4096
@@ -20,37 +23,47 @@ static void must(int ok)
         abort();
 }
 
-static void check_limits(const struct options *o)
-{
-    const struct options_row *rows = options_rows();
+union values {
+    struct options head;
+    struct lb_options lb;
+    struct server_options server;
+    struct check_options check;
+};
 
-    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-        const struct options_value *v = &o->at[i];
-        if (!v->set)
+static void check_limits(const union values *values)
+{
+    const struct options *o = &values->head;
+
+    for (size_t i = 0; i < o->table->n; i++) {
+        const struct options_row *row = &o->table->rows[i];
+        const void *v = (const char *)values + row->offset;
+        const uint64_t *number = v;
+        const struct list *list = v;
+
+        if (!o->set[i])
             continue;
-        must((rows[i].commands & o->command) != 0);
-        if (rows[i].kind == OPTIONS_DURATION || rows[i].kind == OPTIONS_NUMBER)
-            must(v->number >= rows[i].min && v->number <= rows[i].max);
-        if (rows[i].kind == OPTIONS_LIST)
-            must(v->list.n <= rows[i].max);
+        if (row->kind == OPTIONS_DURATION || row->kind == OPTIONS_NUMBER)
+            must(*number >= row->min && *number <= row->max);
+        if (options_repeatable(row))
+            must(list->n <= row->max);
     }
 }
 
-static void try_config(enum options_command command, const char *text, size_t n)
+static void try_config(const struct options_table *table, const char *text, size_t n)
 {
     char words[900] = "";
-    struct options o;
+    union values o;
 
-    options_init(&o, command);
-    o.no_files = true;
-    if (config_parse("fuzz.yaml", text, n, &o, words, sizeof words) < 0)
+    options_init(&o.head, table);
+    o.head.no_files = true;
+    if (config_parse("fuzz.yaml", text, n, &o.head, words, sizeof words) < 0)
         must(words[0] != '\0');
     else
         check_limits(&o);
     words[0] = '\0';
-    if (options_check(&o, words, sizeof words) < 0)
+    if (options_check(&o.head, words, sizeof words) < 0)
         must(words[0] != '\0');
-    options_deinit(&o);
+    options_deinit(&o.head);
 }
 
 static void try_duration(const char *text)
@@ -78,7 +91,8 @@ static void try_list(const char *text, const char *all, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum options_command commands[] = {OPTIONS_LB, OPTIONS_SERVER, OPTIONS_CHECK};
+    static const struct options_table *const commands[] = {&lb_options_table, &server_options_table,
+                                                           &check_options_table};
     char text[TEXT_MAX + 1], *copy;
 
     if (size == 0)

@@ -9,6 +9,7 @@
 #include "base/os/clock.h"
 #include "base/os/log.h"
 #include "base/value.h"
+#include "cli/check_options.h"
 #include "cli/check_rules.h"
 #include "cli/cli.h"
 #include "daemon/listen.h"
@@ -18,7 +19,7 @@
 #define CHECK_WORDS 700
 
 const struct args_spec cli_check_spec = {
-    .command = OPTIONS_CHECK,
+    .options = &check_options_table,
     .name = "qhcp check",
     .doc = "Make one health check of one server. Exit status: 0 up, 1 degraded, draining or in "
            "maintenance, 2 down, 3 unknown (wrong usage, or no trust).",
@@ -29,7 +30,7 @@ const struct args_spec cli_check_spec = {
 };
 
 struct check {
-    struct options options;
+    struct check_options options;
     char address[QHCP_TEXT];
     struct qhcp_lb *core;
     struct loop *loop;
@@ -85,7 +86,7 @@ static void no_verdict(struct check *c)
 {
     char limit[32], why[QHCP_TEXT];
 
-    value_duration_text(options_number(&c->options, OPTION_TIMEOUT), limit, sizeof limit);
+    value_duration_text(c->options.timeout, limit, sizeof limit);
     snprintf(why, sizeof why, "%s", c->view.reason);
     snprintf(c->view.reason, sizeof c->view.reason, "no answer within %s%s%.200s", limit,
              why[0] != '\0' ? ": " : "", why);
@@ -140,14 +141,14 @@ static int start_core(struct check *c, char *words, size_t words_cap)
     char names[LIMIT_METRICS - 2][LIMIT_NAME + 1];
     const char *metrics[LIMIT_METRICS - 2];
     size_t n = check_rules_metrics(&c->rules, names, LIMIT_METRICS - 2);
-    const struct options *o = &c->options;
+    const struct check_options *o = &c->options;
     const struct qhcp_lb_config config = {
         .liveness_interval = NSEC_PER_SEC,
-        .cert_file = options_text(o, OPTION_CERT),
-        .client_cert_file = options_text(o, OPTION_CLIENT_CERT),
-        .client_key_file = options_text(o, OPTION_CLIENT_KEY),
-        .token_file = options_text(o, OPTION_TOKEN),
-        .insecure = options_number(o, OPTION_INSECURE) != 0,
+        .cert_file = o->cert_file,
+        .client_cert_file = o->client_cert,
+        .client_key_file = o->client_key,
+        .token_file = o->token_file,
+        .insecure = o->insecure,
         .once = true,
         .metrics = metrics,
         .n_metrics = n,
@@ -183,27 +184,26 @@ static int start(struct check *c, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
-    r = listen_any(c->loop, (uint16_t)options_number(&c->options, OPTION_SOURCE_PORT), words,
-                   words_cap);
+    r = listen_any(c->loop, (uint16_t)c->options.source_port, words, words_cap);
     if (r == 0)
         r = start_core(c, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         r = loop_catch(c->loop, signals[i]);
-    c->give_up = nsec_add(loop_now(), options_number(&c->options, OPTION_TIMEOUT));
+    c->give_up = nsec_add(loop_now(), c->options.timeout);
     return r;
 }
 
 /* HOST:PORT, or --hostname and --port, which is put together to the same. */
 static void take_address(struct check *c, const char *positional)
 {
-    const char *host = options_text(&c->options, OPTION_HOSTNAME), *wrong = NULL;
+    const char *host = c->options.hostname, *wrong = NULL;
     bool six = host && strchr(host, ':') && host[0] != '[';
 
     if (!host && !positional)
         wrong = "HOST:PORT is missing";
     else if (host && positional)
         wrong = "give HOST:PORT or --hostname, not both";
-    else if (!host && c->options.at[OPTION_HOST_PORT].set)
+    else if (!host && options_given(&c->options.head, &c->options.port))
         wrong = "--port goes with --hostname; HOST:PORT has one already";
     if (wrong) {
         args_refuse(&cli_check_spec, wrong);
@@ -213,14 +213,13 @@ static void take_address(struct check *c, const char *positional)
         snprintf(c->address, sizeof c->address, "%s", positional);
     else
         snprintf(c->address, sizeof c->address, "%s%s%s:%llu", six ? "[" : "", host, six ? "]" : "",
-                 (unsigned long long)options_number(&c->options, OPTION_HOST_PORT));
+                 (unsigned long long)c->options.port);
 }
 
 /* What the view, and then the rules, say of the server. */
 static enum check_line_status judge(struct check *c, char *said, size_t said_cap)
 {
-    enum check_line_status status =
-        check_line_verdict(&c->view, options_number(&c->options, OPTION_ALIVE) != 0);
+    enum check_line_status status = check_line_verdict(&c->view, c->options.alive);
     enum check_line_status ruled = CHECK_LINE_OK;
 
     said[0] = '\0';
@@ -233,7 +232,7 @@ static enum check_line_status judge(struct check *c, char *said, size_t said_cap
 
 static enum check_line_status run(struct check *c, char *line, size_t line_cap)
 {
-    bool insecure = options_number(&c->options, OPTION_INSECURE) != 0;
+    bool insecure = c->options.insecure;
     enum check_line_status status;
     char said[CHECK_WORDS];
 
@@ -256,11 +255,10 @@ int cli_check(int argc, char **argv)
     enum check_line_status status = CHECK_LINE_UNKNOWN;
     const char *positional;
 
-    args_parse(&cli_check_spec, argc, argv, &c.options, &positional);
+    args_parse(&cli_check_spec, argc, argv, &c.options.head, &positional);
     take_address(&c, positional);
-    c.rules = (struct check_rules){.warning = &c.options.at[OPTION_WARNING].list,
-                                   .critical = &c.options.at[OPTION_CRITICAL].list};
-    log_init((enum qhcp_log_level)options_number(&c.options, OPTION_CHECK_LOG_LEVEL));
+    c.rules = (struct check_rules){.warning = &c.options.warning, .critical = &c.options.critical};
+    log_init((enum qhcp_log_level)c.options.log_level);
     if (start(&c, words, sizeof words) == 0)
         status = run(&c, line, sizeof line);
     else
@@ -271,6 +269,6 @@ int cli_check(int argc, char **argv)
     qhcp_lb_free(c.core);
     loop_free(c.loop);
     log_deinit();
-    options_deinit(&c.options);
+    options_deinit(&c.options.head);
     return status;
 }

@@ -9,12 +9,41 @@
 #include "admin/control_socket.h"
 #include "base/value.h"
 #include "cli/cli.h"
+#include "daemon/shared_options.h"
+#include "metrics/report.h"
 
 #define CONTROL_WORDS 700
 #define CONTROL_WAIT 5 /* seconds for an answer */
 
+#define CONTROL_OPTIONS(X)                                                                         \
+    SHARED_CONTROL(X)                                                                              \
+    X(port, "port", NUMBER, .arg = "PORT", .def = "4243", .min = 1, .max = 65535,                  \
+      .doc = "The server's UDP port, which is in the default name of the socket.")                 \
+    X(reason, "reason", TEXT, .arg = "WORDS", .min = 1, .max = 200,                                \
+      .doc = "A reason that load balancers show with the state.")                                  \
+    X(metric, "metric", ITEM, .arg = "NAME=VALUE", .max = 16, .check = check_value,                \
+      .doc = "A value of the application's own, for report. Repeatable.")
+
+struct control_options {
+    struct options head;
+    CONTROL_OPTIONS(OPTIONS_MEMBER)
+};
+
+static int check_value(const char *text, char *words, size_t words_cap)
+{
+    struct report_value ignored;
+
+    return report_parse(text, &ignored, words, words_cap);
+}
+
+#define ROW(...) OPTIONS_ROW(struct control_options, __VA_ARGS__)
+static const struct options_row rows[] = {CONTROL_OPTIONS(ROW)};
+
+static const struct options_table control_options_table =
+    OPTIONS_TABLE(struct control_options, NULL);
+
 const struct args_spec cli_control_spec = {
-    .command = OPTIONS_CONTROL,
+    .options = &control_options_table,
     .name = "qhcp control",
     .doc =
         "Drain the qhcp server of this machine, set it to maintenance or back to serving, report "
@@ -98,21 +127,20 @@ static int converse(int fd, const char *line, size_t n, char *words, size_t word
 }
 
 /* "VERB", "VERB REASON" or "report NAME=VALUE ..."; its bytes, or QHCP_E_FULL. */
-static int make_line(const struct options *o, const char *verb, char *ret, size_t cap)
+static int make_line(const struct control_options *o, const char *verb, char *ret, size_t cap)
 {
-    const char *reason = options_text(o, OPTION_REASON);
-    const struct list *values = &o->at[OPTION_METRIC].list;
-    size_t n = (size_t)snprintf(ret, cap, "%s%s%s", verb, reason ? " " : "", reason ? reason : "");
+    size_t n = (size_t)snprintf(ret, cap, "%s%s%s", verb, o->reason ? " " : "",
+                                o->reason ? o->reason : "");
 
-    for (size_t i = 0; i < values->n && n < cap; i++)
-        n += (size_t)snprintf(ret + n, cap - n, " %s", values->at[i]);
+    for (size_t i = 0; i < o->metric.n && n < cap; i++)
+        n += (size_t)snprintf(ret + n, cap - n, " %s", o->metric.at[i]);
     if (n + 1 >= cap)
         return QHCP_E_FULL;
     ret[n] = '\n';
     return (int)n + 1;
 }
 
-static int tell(const struct options *o, const char *verb, char *words, size_t words_cap)
+static int tell(const struct control_options *o, const char *verb, char *words, size_t words_cap)
 {
     char path[CONTROL_PATH], line[CONTROL_LINE];
     int fd = -1, n = make_line(o, verb, line, sizeof line), r;
@@ -121,9 +149,7 @@ static int tell(const struct options *o, const char *verb, char *words, size_t w
         snprintf(words, words_cap, "that is more than %d bytes at once", CONTROL_LINE);
         return n;
     }
-    r = control_socket_path(options_text(o, OPTION_CONTROL),
-                            (uint16_t)options_number(o, OPTION_CONTROL_PORT), path, words,
-                            words_cap);
+    r = control_socket_path(o->control, (uint16_t)o->port, path, words, words_cap);
     if (r == 0)
         r = dial(path, &fd, words, words_cap);
     if (r < 0)
@@ -136,16 +162,15 @@ static int tell(const struct options *o, const char *verb, char *words, size_t w
 int cli_control(int argc, char **argv)
 {
     char words[CONTROL_WORDS] = "standard output cannot be written";
-    struct options options;
+    struct control_options options;
     const char *verb;
     int status = ARGS_USAGE;
 
-    args_parse(&cli_control_spec, argc, argv, &options, &verb);
-    if (check_verb(verb, options_text(&options, OPTION_REASON) != NULL,
-                   options.at[OPTION_METRIC].list.n > 0, words, sizeof words) == 0)
+    args_parse(&cli_control_spec, argc, argv, &options.head, &verb);
+    if (check_verb(verb, options.reason != NULL, options.metric.n > 0, words, sizeof words) == 0)
         status = tell(&options, verb, words, sizeof words) == 0 ? ARGS_OK : ARGS_FAILURE;
     if (status != ARGS_OK)
         fprintf(stderr, "%s: %s\n", cli_control_spec.name, words);
-    options_deinit(&options);
+    options_deinit(&options.head);
     return status;
 }

@@ -24,13 +24,16 @@ __attribute__((visibility("default"))) const char *argp_program_version = "qhcp 
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
+    const struct args_spec *spec; /* NULL: has options of its own */
     const char *doc;
 } commands[] = {
-    {"lb", daemon_lb, "watch servers and forward TCP connections to them"},
-    {"server", daemon_server, "answer the health checks of load balancers"},
-    {"check", cli_check, "check one server once, as a Nagios plugin or a liveness probe"},
-    {"control", cli_control, "drain a server of this machine, take it out, or show its status"},
-    {"keys", cli_keys, "show, export, import and rotate certificates and keys"},
+    {"lb", daemon_lb, &daemon_lb_spec, "watch servers and forward TCP connections to them"},
+    {"server", daemon_server, &daemon_server_spec, "answer the health checks of load balancers"},
+    {"check", cli_check, &cli_check_spec,
+     "check one server once, as a Nagios plugin or a liveness probe"},
+    {"control", cli_control, &cli_control_spec,
+     "drain a server of this machine, take it out, or show its status"},
+    {"keys", cli_keys, NULL, "show, export, import and rotate certificates and keys"},
 };
 
 static void print_help(FILE *out)
@@ -54,19 +57,29 @@ static int run(const char *name, int argc, char **argv)
     return ARGS_USAGE;
 }
 
-static int help(int argc, char **argv)
+/* A list of a manual page (docs/man), which a test compares. */
+static int print_mdoc(const char *what)
 {
-    char option[] = "--help", *help_argv[] = {NULL, option, NULL};
-    enum options_command command = OPTIONS_LB;
-
-    if (argc == 3 && strcmp(argv[1], "--mdoc") == 0 && options_doc_command(argv[2], &command)) {
-        options_doc_mdoc(stdout, command); /* for docs/man: `tests` compare it */
-        return ARGS_OK;
-    }
-    if (argc == 3 && strcmp(argv[1], "--mdoc") == 0 && strcmp(argv[2], "metrics") == 0) {
+    if (strcmp(what, "metrics") == 0) {
         options_doc_metrics(stdout);
         return ARGS_OK;
     }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(what, commands[i].name) == 0 && commands[i].spec) {
+            options_doc_mdoc(stdout, what, commands[i].spec->options);
+            return ARGS_OK;
+        }
+    }
+    fprintf(stderr, "qhcp: help --mdoc takes lb, server, check, control or metrics\n");
+    return ARGS_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+    char option[] = "--help", *help_argv[] = {NULL, option, NULL};
+
+    if (argc == 3 && strcmp(argv[1], "--mdoc") == 0)
+        return print_mdoc(argv[2]);
     if (argc == 2) {
         help_argv[0] = argv[1];
         return run(argv[1], 2, help_argv);

@@ -4,28 +4,6 @@
 
 #include "wire/registry.h"
 
-static const char *const names[] = {"lb", "server", "check", "control"};
-
-bool options_doc_command(const char *name, enum options_command *ret)
-{
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *ret = (enum options_command)(1 << i);
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *command_name(enum options_command command)
-{
-    size_t i = 0;
-
-    while ((1u << i) != command)
-        i++;
-    return names[i];
-}
-
 /* Text for roff: backslashes and hyphens of option names escaped, one sentence a line.  `here` is
  * what need not be said in the page itself: " in qhcp-lb(1)". */
 static void put_text(FILE *out, const char *text, const char *here)
@@ -46,26 +24,25 @@ static void put_text(FILE *out, const char *text, const char *here)
     fputc('\n', out);
 }
 
-void options_doc_mdoc(FILE *out, enum options_command command)
+void options_doc_mdoc(FILE *out, const char *command, const struct options_table *options)
 {
-    const struct options_row *rows = options_rows();
     char here[32];
 
-    snprintf(here, sizeof here, " in qhcp-%s(1)", command_name(command));
+    snprintf(here, sizeof here, " in qhcp-%s(1)", command);
     fputs(".Bl -tag -width Ds\n", out);
-    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-        if (!(rows[i].commands & command))
-            continue;
+    for (size_t i = 0; i < options->n; i++) {
+        const struct options_row *row = &options->rows[i];
+
         fputs(".It Fl ", out);
-        if (options_letter(rows[i].id))
-            fprintf(out, "%c , Fl ", options_letter(rows[i].id));
-        fprintf(out, "\\-%s", rows[i].name);
-        if (rows[i].arg)
-            fprintf(out, " Ar %s", rows[i].arg);
+        if (row->letter)
+            fprintf(out, "%c , Fl ", row->letter);
+        fprintf(out, "\\-%s", row->name);
+        if (options_arg(row))
+            fprintf(out, " Ar %s", options_arg(row));
         fputc('\n', out);
-        put_text(out, rows[i].doc, here);
-        if (rows[i].def)
-            fprintf(out, "Default:\n.Cm %s .\n", rows[i].def);
+        put_text(out, row->doc, here);
+        if (row->def)
+            fprintf(out, "Default:\n.Cm %s .\n", row->def);
     }
     fputs(".El\n", out);
 }

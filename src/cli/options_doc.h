@@ -6,11 +6,8 @@
 
 #include "conf/options.h"
 
-/* "lb", "server", "check"; false: no such command. */
-bool options_doc_command(const char *name, enum options_command *ret);
-
 /* A list of all options of a command, ".Bl" to ".El". */
-void options_doc_mdoc(FILE *out, enum options_command command);
+void options_doc_mdoc(FILE *out, const char *command, const struct options_table *options);
 
 /* A list of all registered metrics with their units, ".Bl" to ".El". */
 void options_doc_metrics(FILE *out);

@@ -26,13 +26,13 @@ struct parse {
 
 /* The argp options of one command; the texts live as long. */
 struct table {
-    struct argp_option at[OPTIONS_COUNT + 2];
-    char doc[OPTIONS_COUNT][ARGS_DOC];
+    struct argp_option at[OPTIONS_MAX + 2];
+    char doc[OPTIONS_MAX][ARGS_DOC];
 };
 
-static int key_of(enum options_id id)
+static int key_of(const struct options_table *options, size_t i)
 {
-    return options_letter(id) ? options_letter(id) : ARGS_KEY + (int)id;
+    return options->rows[i].letter ? options->rows[i].letter : ARGS_KEY + (int)i;
 }
 
 static void make_option(const struct options_row *row, struct argp_option *ret, char doc[ARGS_DOC])
@@ -46,21 +46,18 @@ static void make_option(const struct options_row *row, struct argp_option *ret, 
              many ? "." : "", row->def ? " Default: " : "", row->def ? row->def : "",
              row->def ? "." : "");
     *ret = (struct argp_option){
-        .name = row->name, .key = key_of(row->id), .arg = many ? "NAME" : row->arg, .doc = doc};
+        .name = row->name, .arg = many ? "NAME" : options_arg(row), .doc = doc};
 }
 
-static void make_table(enum options_command command, struct table *ret)
+static void make_table(const struct options_table *options, struct table *ret)
 {
-    const struct options_row *rows = options_rows();
-    size_t n = 0;
-
     memset(ret->at, 0, sizeof ret->at);
-    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-        if (!(rows[i].commands & command))
-            continue;
-        make_option(&rows[i], &ret->at[n++], ret->doc[i]);
+    for (size_t i = 0; i < options->n; i++) {
+        make_option(&options->rows[i], &ret->at[i], ret->doc[i]);
+        ret->at[i].key = key_of(options, i);
     }
-    ret->at[n] = (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN}; /* as -?, --help */
+    ret->at[options->n] =
+        (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN}; /* as -?, --help */
 }
 
 static void refuse(struct parse *p, int error)
@@ -69,16 +66,15 @@ static void refuse(struct parse *p, int error)
         p->error = error;
 }
 
-static void set_option(struct parse *p, int id, const char *arg)
+static void set_option(struct parse *p, const struct options_row *row, const char *arg)
 {
-    const struct options_row *row = &options_rows()[id];
     char why[600] = "out of memory";
     int r;
 
     if (p->error < 0)
         return;
     if (p->old && row->kind == OPTIONS_LIST && strcmp(arg, "@-") == 0)
-        r = options_copy_list(p->options, p->old, row->id);
+        r = options_copy_list(p->options, p->old, row);
     else
         r = options_set(p->options, row, arg ? arg : "true", LIST_STDIN, why, sizeof why);
     if (r < 0) {
@@ -101,24 +97,22 @@ static void set_positional(struct parse *p, const char *arg)
     p->positional = arg;
 }
 
-/* The option of this command that a key of argp's means; -1: none. */
-static int option_of(enum options_command command, int key)
+/* The row that a key of argp's means; NULL: none. */
+static const struct options_row *row_of(const struct options_table *options, int key)
 {
-    const struct options_row *rows = options_rows();
-
-    for (int i = 0; i < OPTIONS_COUNT; i++)
-        if ((rows[i].commands & command) && key_of(rows[i].id) == key)
-            return i;
-    return -1;
+    for (size_t i = 0; i < options->n; i++)
+        if (key_of(options, i) == key)
+            return &options->rows[i];
+    return NULL;
 }
 
 static error_t on_option(int key, char *arg, struct argp_state *state)
 {
     struct parse *p = state->input;
-    int option = option_of(p->spec->command, key);
+    const struct options_row *row = row_of(p->spec->options, key);
 
-    if (option >= 0)
-        set_option(p, option, arg);
+    if (row)
+        set_option(p, row, arg);
     else if (key == 'h')
         argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
     else if (key == ARGP_KEY_ERROR)
@@ -150,7 +144,7 @@ static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsig
 
     if (!table)
         return QHCP_E_NOMEM;
-    make_table(spec->command, table);
+    make_table(spec->options, table);
     snprintf(args_doc, sizeof args_doc, "%s", spec->positional ? spec->positional : "");
     snprintf(doc, sizeof doc, "%s\vA duration is in seconds, or has a unit: 250ms, 1.5s, 2m.",
              spec->doc);
@@ -175,21 +169,29 @@ static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsig
     return p->error;
 }
 
-/* Takes over what the configuration file says beside the command line, then checks the whole. */
+/* Takes over what the configuration file says that the command line does not. */
+static int add_config(struct options *o, const char *path, char *words, size_t words_cap)
+{
+    struct options *file = malloc(o->table->size);
+
+    if (!file)
+        return QHCP_E_NOMEM;
+    options_init(file, o->table);
+    int r = config_load(path, file, words, words_cap);
+    if (r == 0)
+        options_merge(o, file);
+    options_deinit(file);
+    free(file);
+    return r;
+}
+
+/* The configuration file, where one is named; then a check of the whole. */
 static int complete(struct options *o, char *words, size_t words_cap)
 {
-    const char *path = o->at[OPTION_CONFIG].text;
-    struct options file;
+    const char *path = options_config(o);
     char why[ARGS_WORDS / 2];
-    int r = 0;
+    int r = path ? add_config(o, path, words, words_cap) : 0;
 
-    if (path) {
-        options_init(&file, o->command);
-        r = config_load(path, &file, words, words_cap);
-        if (r == 0)
-            options_merge(o, &file);
-        options_deinit(&file);
-    }
     if (r < 0)
         return r;
     r = options_check(o, why, sizeof why);
@@ -211,7 +213,7 @@ void args_parse(const struct args_spec *spec, int argc, char **argv, struct opti
 {
     struct parse p = {.spec = spec, .options = ret};
 
-    options_init(ret, spec->command);
+    options_init(ret, spec->options);
     int r = parse_argv(spec, argc, argv, 0, &p);
     if (r == 0)
         r = complete(ret, p.words, sizeof p.words);
@@ -226,18 +228,15 @@ void args_parse(const struct args_spec *spec, int argc, char **argv, struct opti
 int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,
                 struct options *ret, char *words, size_t words_cap)
 {
-    struct options fresh;
-    struct parse p = {.spec = spec, .options = &fresh, .old = old};
+    struct parse p = {.spec = spec, .options = ret, .old = old};
 
-    options_init(&fresh, spec->command);
+    options_init(ret, spec->options);
     int r = parse_argv(spec, argc, argv, ARGP_SILENT, &p);
     if (r == 0)
-        r = complete(&fresh, p.words, sizeof p.words);
+        r = complete(ret, p.words, sizeof p.words);
     if (r < 0) {
         snprintf(words, words_cap, "%s", p.words[0] ? p.words : qhcp_strerror(r));
-        options_deinit(&fresh);
-        return r;
+        options_deinit(ret);
     }
-    *ret = fresh;
-    return 0;
+    return r;
 }

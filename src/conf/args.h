@@ -13,7 +13,7 @@ enum args_status {
 };
 
 struct args_spec {
-    enum options_command command;
+    const struct options_table *options;
     const char *name;       /* "qhcp lb", before every message */
     const char *doc;        /* for --help: what it does */
     const char *positional; /* "HOST:PORT": exactly one is wanted; NULL: none */
@@ -23,18 +23,18 @@ struct args_spec {
                              * line behind this; NULL: on standard error */
 };
 
-/* Parses argv (argv[0] is the subcommand) into *ret.  Wrong input is told on standard error and
- * ends the process with usage_status; --help and --version end it with 0. *ret_positional borrows
- * from argv; NULL where the spec has none. */
+/* Parses argv (argv[0] is the subcommand) into *ret, the head of a struct of values.  Wrong input
+ * is told on standard error and ends the process with usage_status; --help and --version end it
+ * with 0. *ret_positional borrows from argv; NULL where the spec has none. */
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
                 const char **ret_positional);
 
 /* Tells what is wrong with the command line, where and how the command does that. */
 void args_refuse(const struct args_spec *spec, const char *words);
 
-/* Reads the configuration file again and puts the command line of argv over it, into *ret (fresh).
- * A list that came from standard input is taken from old.  Nothing is printed; on failure words say
- * why and *ret is untouched. */
+/* Reads the configuration file again and puts the command line of argv over it, into *ret.  A list
+ * that came from standard input is taken from old.  Nothing is printed; on failure words say why
+ * and *ret is empty. */
 int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,
                 struct options *ret, char *words, size_t words_cap);
 

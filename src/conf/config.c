@@ -16,9 +16,9 @@
 
 /* What libcyaml loads: one member of each array per option, used as its kind says. */
 struct raw {
-    char *scalar[OPTIONS_COUNT];
-    char **list[OPTIONS_COUNT];
-    uint32_t n[OPTIONS_COUNT];
+    char *scalar[OPTIONS_MAX];
+    char **list[OPTIONS_MAX];
+    uint32_t n[OPTIONS_MAX];
 };
 
 /* What libcyaml says of a failure, line by line, on its log. */
@@ -32,9 +32,8 @@ struct complaint {
 static const cyaml_schema_value_t entry_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CONFIG_SCALAR_MAX)};
 
-static cyaml_schema_field_t make_field(const struct options_row *row)
+static cyaml_schema_field_t make_field(const struct options_row *row, size_t i)
 {
-    size_t i = row->id;
     cyaml_schema_field_t f = {.key = row->name};
     enum cyaml_flag flags = (enum cyaml_flag)(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL);
 
@@ -57,14 +56,14 @@ static cyaml_schema_field_t make_field(const struct options_row *row)
 }
 
 /* All options of the command but --config itself. */
-static void make_fields(enum options_command command, cyaml_schema_field_t ret[OPTIONS_COUNT + 1])
+static void make_fields(const struct options_table *options,
+                        cyaml_schema_field_t ret[OPTIONS_MAX + 1])
 {
-    const struct options_row *rows = options_rows();
     size_t n = 0;
 
-    for (size_t i = 0; i < OPTIONS_COUNT; i++)
-        if ((rows[i].commands & command) && i != OPTION_CONFIG)
-            ret[n++] = make_field(&rows[i]);
+    for (size_t i = 0; i < options->n; i++)
+        if (options->rows[i].kind != OPTIONS_CONFIG)
+            ret[n++] = make_field(&options->rows[i], i);
     ret[n] = (cyaml_schema_field_t){.key = NULL};
 }
 
@@ -147,21 +146,22 @@ static void explain(const char *name, const char *text, size_t n, const struct c
     snprintf(words, words_cap, "%s: %s%s%s", name, line > 0 ? "line " : "", at, what);
 }
 
-static int apply_row(const struct options_row *row, const struct raw *raw, struct options *ret,
-                     char *words, size_t words_cap)
+static int apply_row(const struct raw *raw, size_t i, struct options *ret, char *words,
+                     size_t words_cap)
 {
+    const struct options_row *row = &ret->table->rows[i];
     char why[400];
     int r;
 
     if (!options_repeatable(row)) {
-        if (!raw->scalar[row->id])
+        if (!raw->scalar[i])
             return 0;
-        return options_set(ret, row, raw->scalar[row->id], LIST_TEXT_ONLY, words, words_cap);
+        return options_set(ret, row, raw->scalar[i], LIST_TEXT_ONLY, words, words_cap);
     }
-    for (size_t i = 0; i < raw->n[row->id]; i++) {
-        r = options_set(ret, row, raw->list[row->id][i], LIST_FILES, why, sizeof why);
+    for (size_t k = 0; k < raw->n[i]; k++) {
+        r = options_set(ret, row, raw->list[i][k], LIST_FILES, why, sizeof why);
         if (r < 0) {
-            snprintf(words, words_cap, "entry %zu: %s", i + 1, why);
+            snprintf(words, words_cap, "entry %zu: %s", k + 1, why);
             return r;
         }
     }
@@ -171,14 +171,15 @@ static int apply_row(const struct options_row *row, const struct raw *raw, struc
 static int apply(const char *name, const char *text, size_t n, const struct raw *raw,
                  struct options *ret, char *words, size_t words_cap)
 {
-    const struct options_row *rows = options_rows();
     char why[500];
 
-    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-        int r = apply_row(&rows[i], raw, ret, why, sizeof why);
+    for (size_t i = 0; i < ret->table->n; i++) {
+        const char *option = ret->table->rows[i].name;
+        int r = apply_row(raw, i, ret, why, sizeof why);
+
         if (r < 0) {
-            snprintf(words, words_cap, "%s: line %u: %s: %s", name, line_of(text, n, rows[i].name),
-                     rows[i].name, why);
+            snprintf(words, words_cap, "%s: line %u: %s: %s", name, line_of(text, n, option),
+                     option, why);
             return r;
         }
     }
@@ -188,12 +189,12 @@ static int apply(const char *name, const char *text, size_t n, const struct raw 
 int config_parse(const char *name, const char *text, size_t n, struct options *ret, char *words,
                  size_t words_cap)
 {
-    cyaml_schema_field_t fields[OPTIONS_COUNT + 1];
+    cyaml_schema_field_t fields[OPTIONS_MAX + 1];
     struct complaint c = {0};
     struct raw *raw = NULL;
     int r = 0;
 
-    make_fields(ret->command, fields);
+    make_fields(ret->table, fields);
     const cyaml_schema_value_t top = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw, fields)};
     const cyaml_config_t config = {.log_fn = on_log,
                                    .log_ctx = &c,

@@ -9,10 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+void list_cut(struct list *l, size_t n)
+{
+    while (l->n > n)
+        free(l->at[--l->n]);
+}
+
 void list_deinit(struct list *l)
 {
-    for (size_t i = 0; i < l->n; i++)
-        free(l->at[i]);
+    list_cut(l, 0);
     free(l->at);
     *l = (struct list){0};
 }

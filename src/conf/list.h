@@ -20,6 +20,9 @@ void list_deinit(struct list *l);
 /* Appends n bytes as one entry.  QHCP_E_NOMEM, QHCP_E_FULL. */
 int list_add(struct list *l, const char *text, size_t n);
 
+/* Drops all entries but the first n. */
+void list_cut(struct list *l, size_t n);
+
 enum list_source {
     LIST_TEXT_ONLY = 0, /* '@' has no meaning */
     LIST_FILES = 1,     /* "@FILE" */

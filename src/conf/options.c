@@ -1,5 +1,6 @@
 #include "conf/options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,43 +9,52 @@
 #include <unistd.h>
 
 #include "base/value.h"
-#include "check/spec.h"
-#include "cli/check_rules.h"
-#include "daemon/forward_config.h"
-#include "daemon/route.h"
-#include "metrics/report.h"
-#include "metrics/threshold.h"
-#include "sources/servers.h"
 
-static const struct options_row rows[] = {
-#define OPTIONS_ROW(id_, name_, kind_, commands_, arg_, def_, min_, max_, live_, doc_)             \
-    [OPTION_##id_] = {.id = OPTION_##id_,                                                          \
-                      .name = (name_),                                                             \
-                      .kind = OPTIONS_##kind_,                                                     \
-                      .commands = (commands_),                                                     \
-                      .arg = (arg_),                                                               \
-                      .def = (def_),                                                               \
-                      .min = (min_),                                                               \
-                      .max = (max_),                                                               \
-                      .live = (live_),                                                             \
-                      .doc = (doc_)},
-    OPTIONS(OPTIONS_ROW)
-#undef OPTIONS_ROW
-};
-
-char options_letter(enum options_id id)
+static void *value_of(const struct options *o, const struct options_row *row)
 {
-    static const char letters[OPTIONS_COUNT] = {
-        [OPTION_HOSTNAME] = 'H', [OPTION_HOST_PORT] = 'p', [OPTION_TIMEOUT] = 't',
-        [OPTION_WARNING] = 'w',  [OPTION_CRITICAL] = 'c',
-    };
-
-    return letters[id];
+    return (char *)(uintptr_t)o + row->offset;
 }
 
-const struct options_row *options_rows(void)
+static bool *set_of(const struct options *o, const struct options_row *row)
 {
-    return rows;
+    return (bool *)(uintptr_t)&o->set[row - o->table->rows];
+}
+
+static bool is_text(const struct options_row *row)
+{
+    return row->kind == OPTIONS_FILE || row->kind == OPTIONS_CONFIG || row->kind == OPTIONS_TEXT;
+}
+
+static size_t size_of(enum options_kind kind)
+{
+    switch (kind) {
+    case OPTIONS_DURATION:
+    case OPTIONS_NUMBER:
+        return sizeof(uint64_t);
+    case OPTIONS_FILE:
+    case OPTIONS_CONFIG:
+    case OPTIONS_TEXT:
+        return sizeof(char *);
+    case OPTIONS_LIST:
+    case OPTIONS_ITEM:
+        return sizeof(struct list);
+    case OPTIONS_CHOICE:
+        return sizeof(unsigned);
+    case OPTIONS_SWITCH:
+        return sizeof(bool);
+    }
+    return 0;
+}
+
+const char *options_arg(const struct options_row *row)
+{
+    static const char *const usual[] = {
+        [OPTIONS_DURATION] = "DURATION", [OPTIONS_NUMBER] = "COUNT", [OPTIONS_FILE] = "FILE",
+        [OPTIONS_CONFIG] = "FILE",       [OPTIONS_TEXT] = "TEXT",    [OPTIONS_LIST] = "LIST",
+        [OPTIONS_ITEM] = "ENTRY",        [OPTIONS_CHOICE] = "WORD",  [OPTIONS_SWITCH] = NULL,
+    };
+
+    return row->arg ? row->arg : usual[row->kind];
 }
 
 bool options_repeatable(const struct options_row *row)
@@ -52,16 +62,25 @@ bool options_repeatable(const struct options_row *row)
     return row->kind == OPTIONS_LIST || row->kind == OPTIONS_ITEM;
 }
 
-const struct options_row *options_find(enum options_command command, const char *name)
+const struct options_row *options_find(const struct options_table *table, const char *name)
 {
-    for (size_t i = 0; i < OPTIONS_COUNT; i++)
-        if ((rows[i].commands & command) && strcmp(rows[i].name, name) == 0)
-            return &rows[i];
+    for (size_t i = 0; i < table->n; i++)
+        if (strcmp(table->rows[i].name, name) == 0)
+            return &table->rows[i];
     return NULL;
 }
 
-static int set_file(const char *text, bool no_files, struct options_value *v, char *words,
-                    size_t words_cap)
+/* The row whose value is there. */
+static const struct options_row *row_at(const struct options *o, const void *value)
+{
+    const struct options_row *row = o->table->rows;
+
+    while (value_of(o, row) != value)
+        row++;
+    return row;
+}
+
+static int set_file(const char *text, bool no_files, char **ret, char *words, size_t words_cap)
 {
     char quote[VALUE_QUOTE + 8];
     struct stat st;
@@ -80,12 +99,12 @@ static int set_file(const char *text, bool no_files, struct options_value *v, ch
             return QHCP_E_IO;
         }
     }
-    v->text = strdup(text);
-    return v->text ? 0 : QHCP_E_NOMEM;
+    *ret = strdup(text);
+    return *ret ? 0 : QHCP_E_NOMEM;
 }
 
-static int set_text(const struct options_row *row, const char *text, struct options_value *v,
-                    char *words, size_t words_cap)
+static int set_text(const struct options_row *row, const char *text, char **ret, char *words,
+                    size_t words_cap)
 {
     char quote[VALUE_QUOTE + 8];
     size_t n = strlen(text);
@@ -103,8 +122,11 @@ static int set_text(const struct options_row *row, const char *text, struct opti
             return QHCP_E_ARG;
         }
     }
-    v->text = strdup(text);
-    return v->text ? 0 : QHCP_E_NOMEM;
+    int r = row->check ? row->check(text, words, words_cap) : 0;
+    if (r < 0)
+        return r;
+    *ret = strdup(text);
+    return *ret ? 0 : QHCP_E_NOMEM;
 }
 
 void options_choices(const char *choices, char ret[OPTIONS_CHOICES])
@@ -120,11 +142,11 @@ void options_choices(const char *choices, char ret[OPTIONS_CHOICES])
     ret[n] = '\0';
 }
 
-static int choose(const char *choices, const char *text, uint64_t *ret, char *words,
+static int choose(const char *choices, const char *text, unsigned *ret, char *words,
                   size_t words_cap)
 {
     char quote[VALUE_QUOTE + 8], names[OPTIONS_CHOICES];
-    uint64_t index = 0;
+    unsigned index = 0;
     size_t n = strlen(text);
 
     for (const char *p = choices;; index++) {
@@ -142,358 +164,183 @@ static int choose(const char *choices, const char *text, uint64_t *ret, char *wo
     return QHCP_E_ARG;
 }
 
+/* What text adds to a list is judged entry by entry by who will use it. */
 static int set_list(const struct options_row *row, const char *text, enum list_source files,
-                    struct list *l, char *words, size_t words_cap)
+                    bool no_files, struct list *l, char *words, size_t words_cap)
 {
-    int r = list_parse(l, text, files, words, words_cap);
+    size_t before = l->n;
+    int r = row->kind == OPTIONS_ITEM
+                ? list_add(l, text, strlen(text))
+                : list_parse(l, text, no_files ? LIST_TEXT_ONLY : files, words, words_cap);
 
     if (r == 0 && l->n > row->max) {
         snprintf(words, words_cap, "more than %llu entries", (unsigned long long)row->max);
         r = QHCP_E_FULL;
     }
+    for (size_t i = before; i < l->n && r == 0 && row->check; i++)
+        r = row->check(l->at[i], words, words_cap);
+    if (r < 0)
+        list_cut(l, before);
     return r;
 }
 
-/* Whether there is a metric of this name is looked at when all options are known (check_rules):
- * --metrics may come after --degraded. */
-static bool any_metric(const void *ctx, const char *name, unsigned *ret_unit)
+static int set_value(struct options *o, const struct options_row *row, const char *text,
+                     enum list_source files, char *words, size_t words_cap)
 {
-    (void)ctx;
-    *ret_unit = report_unit(name);
-    return true;
-}
-
-/* One entry, judged by who will use it. */
-static int set_item(const struct options_row *row, const char *text, bool no_files, struct list *l,
-                    char *words, size_t words_cap)
-{
-    struct report_value value;
-    struct threshold rule;
-    struct spec spec;
-    int r = QHCP_E_INTERNAL;
-
-    if (l->n == row->max) {
-        snprintf(words, words_cap, "more than %llu entries", (unsigned long long)row->max);
-        return QHCP_E_FULL;
-    }
-    if (row->id == OPTION_APP_CHECK)
-        r = spec_parse(text, no_files, &spec, words, words_cap);
-    else if (row->id == OPTION_PROBE)
-        r = spec_probe(text, &spec, words, words_cap);
-    else if (row->id == OPTION_WATCH_PID)
-        r = spec_pid(text, &spec, words, words_cap);
-    else if (row->id == OPTION_WATCH_UNIT)
-        r = spec_unit(text, &spec, words, words_cap);
-    else if (row->id == OPTION_DEGRADED)
-        r = threshold_parse(text, any_metric, NULL, &rule, words, words_cap);
-    else if (row->id == OPTION_METRIC)
-        r = report_parse(text, &value, words, words_cap);
-    else if (row->id == OPTION_WARNING || row->id == OPTION_CRITICAL)
-        r = check_rules_parse(text, &rule, words, words_cap);
-    if (r == 0)
-        r = list_add(l, text, strlen(text));
-    return r;
-}
-
-static int set_value(const struct options_row *row, const char *text, enum list_source files,
-                     bool no_files, struct options_value *v, char *words, size_t words_cap)
-{
-    bool on = true;
-    int r;
+    void *v = value_of(o, row);
 
     switch (row->kind) {
     case OPTIONS_DURATION:
-        return value_duration(text, row->min, row->max, &v->number, words, words_cap);
+        return value_duration(text, row->min, row->max, v, words, words_cap);
     case OPTIONS_NUMBER:
-        return value_count(text, strcmp(row->arg, "PORT") == 0 ? "port" : "number", row->min,
-                           row->max, &v->number, words, words_cap);
+        return value_count(text, strcmp(options_arg(row), "PORT") == 0 ? "port" : "number",
+                           row->min, row->max, v, words, words_cap);
     case OPTIONS_FILE:
-        return set_file(text, no_files, v, words, words_cap);
+    case OPTIONS_CONFIG:
+        return set_file(text, o->no_files, v, words, words_cap);
     case OPTIONS_TEXT:
         return set_text(row, text, v, words, words_cap);
     case OPTIONS_LIST:
-        return set_list(row, text, no_files ? LIST_TEXT_ONLY : files, &v->list, words, words_cap);
     case OPTIONS_ITEM:
-        return set_item(row, text, no_files, &v->list, words, words_cap);
+        return set_list(row, text, files, o->no_files, v, words, words_cap);
     case OPTIONS_CHOICE:
-        return choose(row->arg, text, &v->number, words, words_cap);
+        return choose(row->arg, text, v, words, words_cap);
     case OPTIONS_SWITCH:
-        r = value_switch(text, &on, words, words_cap);
-        v->number = on;
-        return r;
+        return value_switch(text, v, words, words_cap);
     }
     return QHCP_E_INTERNAL;
 }
 
-void options_init(struct options *o, enum options_command command)
+void options_init(struct options *o, const struct options_table *table)
 {
     char ignored[8];
 
-    *o = (struct options){.command = command};
-    for (size_t i = 0; i < OPTIONS_COUNT; i++)
-        if ((rows[i].commands & command) && rows[i].def && rows[i].kind != OPTIONS_TEXT)
-            set_value(&rows[i], rows[i].def, LIST_TEXT_ONLY, true, &o->at[i], ignored,
-                      sizeof ignored);
+    assert(table->n <= OPTIONS_MAX);
+    memset(o, 0, table->size);
+    o->table = table;
+    for (size_t i = 0; i < table->n; i++) {
+        const struct options_row *row = &table->rows[i];
+
+        if (row->def && is_text(row))
+            *(char **)value_of(o, row) = (char *)(uintptr_t)row->def; /* not on the heap */
+        else if (row->def)
+            set_value(o, row, row->def, LIST_TEXT_ONLY, ignored, sizeof ignored);
+    }
+}
+
+static void drop_value(struct options *o, const struct options_row *row)
+{
+    if (is_text(row) && *set_of(o, row))
+        free(*(char **)value_of(o, row));
+    if (options_repeatable(row))
+        list_deinit(value_of(o, row));
 }
 
 void options_deinit(struct options *o)
 {
-    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-        free(o->at[i].text);
-        list_deinit(&o->at[i].list);
-        o->at[i] = (struct options_value){0};
-    }
+    if (!o->table)
+        return;
+    for (size_t i = 0; i < o->table->n; i++)
+        drop_value(o, &o->table->rows[i]);
+    memset(o, 0, o->table->size);
 }
 
 int options_set(struct options *o, const struct options_row *row, const char *text,
                 enum list_source files, char *words, size_t words_cap)
 {
-    struct options_value *v = &o->at[row->id];
+    bool *set = set_of(o, row);
 
-    if (v->set && !options_repeatable(row)) {
+    if (*set && !options_repeatable(row)) {
         snprintf(words, words_cap, "is given twice");
         return QHCP_E_EXISTS;
     }
     snprintf(words, words_cap, "out of memory");
-    int r = set_value(row, text, files, o->no_files, v, words, words_cap);
+    int r = set_value(o, row, text, files, words, words_cap);
     if (r == 0)
-        v->set = true;
+        *set = true;
     return r;
 }
 
-int options_copy_list(struct options *o, const struct options *old, enum options_id id)
+int options_copy_list(struct options *o, const struct options *old, const struct options_row *row)
 {
-    const struct list *l = &old->at[id].list;
+    const struct list *l = value_of(old, row);
     int r = 0;
 
     for (size_t i = 0; i < l->n && r == 0; i++)
-        r = list_add(&o->at[id].list, l->at[i], strlen(l->at[i]));
-    o->at[id].set = true;
+        r = list_add(value_of(o, row), l->at[i], strlen(l->at[i]));
+    *set_of(o, row) = true;
     return r;
 }
 
 void options_merge(struct options *o, struct options *from)
 {
-    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-        if (o->at[i].set || !from->at[i].set)
-            continue;
-        free(o->at[i].text);
-        list_deinit(&o->at[i].list);
-        o->at[i] = from->at[i];
-        from->at[i] = (struct options_value){0};
-    }
+    for (size_t i = 0; i < o->table->n; i++)
+        if (!o->set[i] && from->set[i])
+            options_exchange(o, from, &o->table->rows[i]);
     options_deinit(from);
-}
-
-/* "tcp:PORT" or "tcp:HOST:PORT". */
-static int check_service(const char *text, char *words, size_t words_cap)
-{
-    char quote[VALUE_QUOTE + 8], why[400];
-    struct address a;
-    uint64_t port;
-
-    if (strlen(text) > LIMIT_SERVICE) {
-        snprintf(words, words_cap, "--service: %s is longer than %d bytes",
-                 value_quote(text, quote), LIMIT_SERVICE);
-        return QHCP_E_ARG;
-    }
-    if (strncmp(text, "tcp:", 4) != 0) {
-        snprintf(words, words_cap, "--service: %s is neither tcp:PORT nor tcp:HOST:PORT",
-                 value_quote(text, quote));
-        return QHCP_E_PARSE;
-    }
-    int r = strchr(text + 4, ':') ? address_parse(text + 4, &a, why, sizeof why)
-                                  : value_count(text + 4, "port", 1, 65535, &port, why, sizeof why);
-    if (r < 0)
-        snprintf(words, words_cap, "--service: %s", why);
-    return r;
-}
-
-static int check_metrics(const struct list *metrics, char *words, size_t words_cap)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-    char quote[VALUE_QUOTE + 8];
-
-    for (size_t i = 0; i < metrics->n; i++) {
-        size_t n = strlen(metrics->at[i]);
-
-        if (n > 0 && n <= LIMIT_NAME && strspn(metrics->at[i], allowed) == n)
-            continue;
-        snprintf(words, words_cap, "--metrics: %s is no metric's name: 1 to %d of a-z, 0-9 and _",
-                 value_quote(metrics->at[i], quote), LIMIT_NAME);
-        return QHCP_E_ARG;
-    }
-    return 0;
-}
-
-static int check_networks(const struct list *networks, char *words, size_t words_cap)
-{
-    char why[300];
-    struct route_net net;
-
-    for (size_t i = 0; i < networks->n; i++) {
-        int r = route_net_parse(networks->at[i], &net, why, sizeof why);
-
-        if (r < 0) {
-            snprintf(words, words_cap, "--allow-service: %s", why);
-            return r;
-        }
-    }
-    return 0;
-}
-
-static int check_lb(const struct options *o, char *words, size_t words_cap)
-{
-    const struct list *servers = &o->at[OPTION_SERVERS].list;
-    union qhcp_addr bind[2];
-    char why[600];
-
-    if (servers->n == 0) {
-        snprintf(words, words_cap,
-                 "--servers is missing: name the servers to watch, as in --servers localhost:4243");
-        return QHCP_E_ARG;
-    }
-    if (options_number(o, OPTION_TAKE_OVER) && options_number(o, OPTION_NO_FORWARD)) {
-        snprintf(words, words_cap, "--take-over takes a port that --no-forward leaves closed");
-        return QHCP_E_ARG;
-    }
-    int r = servers_check(servers->at, servers->n, why, sizeof why);
-    if (r < 0)
-        snprintf(words, words_cap, "--servers: %s", why);
-    if (r == 0)
-        r = check_networks(&o->at[OPTION_ALLOW_SERVICE].list, words, words_cap);
-    if (r == 0)
-        r = forward_config_bind(o, bind, words, words_cap);
-    return r == 0 ? check_metrics(&o->at[OPTION_METRICS].list, words, words_cap) : r;
-}
-
-/* Names of checks are unique, whichever option they come from. */
-static int check_names(const struct options *o, char *words, size_t words_cap)
-{
-    const struct list *checks = &o->at[OPTION_APP_CHECK].list;
-    char names[LIMIT_CHECKS][LIMIT_NAME + 1], why[300];
-    struct spec spec;
-
-    if (checks->n + o->at[OPTION_WATCH_PID].list.n + o->at[OPTION_WATCH_UNIT].list.n >
-        LIMIT_CHECKS) {
-        snprintf(words, words_cap, "--check, --watch-pid and --watch-unit: more than %d in all",
-                 LIMIT_CHECKS);
-        return QHCP_E_FULL;
-    }
-    for (size_t i = 0; i < checks->n; i++) {
-        int r = spec_parse(checks->at[i], true, &spec, why, sizeof why);
-        memcpy(names[i], spec.name, sizeof names[i]);
-        for (size_t k = 0; k < i && r == 0; k++) {
-            if (strcmp(names[k], names[i]) != 0)
-                continue;
-            snprintf(
-                words, words_cap,
-                "--check: two checks have the name \"%s\": tell them apart with name=", names[i]);
-            return QHCP_E_EXISTS;
-        }
-    }
-    return 0;
-}
-
-/* The server's metrics: the registered ones, and those of --metrics. */
-static bool own_metric(const void *ctx, const char *name, unsigned *ret_unit)
-{
-    const struct list *own = ctx;
-
-    for (size_t i = 0; i < own->n; i++)
-        if (strcmp(own->at[i], name) == 0)
-            return any_metric(NULL, name, ret_unit);
-    return threshold_registered(NULL, name, ret_unit);
-}
-
-static int check_rules(const struct options *o, char *words, size_t words_cap)
-{
-    const struct list *rules = &o->at[OPTION_DEGRADED].list;
-    struct threshold rule;
-    char why[300];
-    int r = 0;
-
-    for (size_t i = 0; i < rules->n && r == 0; i++)
-        r = threshold_parse(rules->at[i], own_metric, &o->at[OPTION_OWN_METRICS].list, &rule, why,
-                            sizeof why);
-    if (r < 0)
-        snprintf(words, words_cap, "--degraded: %s", why);
-    return r;
-}
-
-static int check_server(const struct options *o, char *words, size_t words_cap)
-{
-    const struct list *services = &o->at[OPTION_SERVICE].list;
-    union qhcp_addr ignored;
-    char why[300];
-    int r = servers_parse_ip(options_text(o, OPTION_IP), 1, &ignored, why, sizeof why);
-
-    if (r < 0)
-        snprintf(words, words_cap, "--ip: %s", why);
-    for (size_t i = 0; i < services->n && r == 0; i++)
-        r = check_service(services->at[i], words, words_cap);
-    if (r == 0)
-        r = check_rules(o, words, words_cap);
-    return r == 0 ? check_names(o, words, words_cap) : r;
-}
-
-static int check_pair(const struct options *o, enum options_id a, enum options_id b, char *words,
-                      size_t words_cap)
-{
-    if (o->at[a].set == o->at[b].set)
-        return 0;
-    snprintf(words, words_cap, "--%s goes with --%s: give both or neither",
-             rows[o->at[a].set ? a : b].name, rows[o->at[a].set ? b : a].name);
-    return QHCP_E_ARG;
 }
 
 int options_check(const struct options *o, char *words, size_t words_cap)
 {
-    int r = check_pair(o, OPTION_CLIENT_CERT, OPTION_CLIENT_KEY, words, words_cap);
-
-    if (r == 0)
-        r = check_pair(o, OPTION_KEY, OPTION_SERVER_CERT, words, words_cap);
-    if (r == 0 && o->command == OPTIONS_LB)
-        r = check_lb(o, words, words_cap);
-    if (r == 0 && o->command == OPTIONS_SERVER)
-        r = check_server(o, words, words_cap);
-    return r;
+    return o->table->check ? o->table->check(o, words, words_cap) : 0;
 }
 
-bool options_differ(const struct options *a, const struct options *b, enum options_id id)
+bool options_given(const struct options *o, const void *value)
 {
-    const struct options_value *x = &a->at[id], *y = &b->at[id];
+    return *set_of(o, row_at(o, value));
+}
 
-    if (x->number != y->number || x->list.n != y->list.n || !x->text != !y->text)
-        return true;
-    if (x->text && strcmp(x->text, y->text) != 0)
-        return true;
-    for (size_t i = 0; i < x->list.n; i++)
-        if (strcmp(x->list.at[i], y->list.at[i]) != 0)
+int options_check_pair(const struct options *o, const void *a, const void *b, char *words,
+                       size_t words_cap)
+{
+    const struct options_row *x = row_at(o, a), *y = row_at(o, b);
+    bool given = *set_of(o, x);
+
+    if (given == *set_of(o, y))
+        return 0;
+    snprintf(words, words_cap, "--%s goes with --%s: give both or neither",
+             given ? x->name : y->name, given ? y->name : x->name);
+    return QHCP_E_ARG;
+}
+
+const char *options_config(const struct options *o)
+{
+    for (size_t i = 0; i < o->table->n; i++)
+        if (o->table->rows[i].kind == OPTIONS_CONFIG)
+            return *(char **)value_of(o, &o->table->rows[i]);
+    return NULL;
+}
+
+static bool lists_differ(const struct list *a, const struct list *b)
+{
+    for (size_t i = 0; i < a->n && i < b->n; i++)
+        if (strcmp(a->at[i], b->at[i]) != 0)
             return true;
-    return false;
+    return a->n != b->n;
 }
 
-uint64_t options_number(const struct options *o, enum options_id id)
+bool options_differ(const struct options *a, const struct options *b, const struct options_row *row)
 {
-    return o->at[id].number;
+    const void *x = value_of(a, row), *y = value_of(b, row);
+
+    if (options_repeatable(row))
+        return lists_differ(x, y);
+    if (is_text(row)) {
+        const char *s = *(char *const *)x, *t = *(char *const *)y;
+        return !s != !t || (s && strcmp(s, t) != 0);
+    }
+    return memcmp(x, y, size_of(row->kind)) != 0;
 }
 
-const char *options_text(const struct options *o, enum options_id id)
+void options_exchange(struct options *a, struct options *b, const struct options_row *row)
 {
-    return o->at[id].text ? o->at[id].text : (rows[id].kind == OPTIONS_TEXT ? rows[id].def : NULL);
-}
+    char saved[sizeof(struct list)];
+    size_t n = size_of(row->kind);
+    bool set = *set_of(a, row);
 
-qhcp_nsec options_liveness(const struct options *o)
-{
-    if (o->at[OPTION_LIVENESS_INTERVAL].set)
-        return o->at[OPTION_LIVENESS_INTERVAL].number;
-    return nsec_min(o->at[OPTION_CHECK_INTERVAL].number, NSEC_PER_SEC);
-}
-
-qhcp_nsec options_status_interval(const struct options *o)
-{
-    if (o->at[OPTION_STATUS_INTERVAL].set)
-        return o->at[OPTION_STATUS_INTERVAL].number;
-    return nsec_max(o->at[OPTION_CHECK_INTERVAL].number, NSEC_PER_SEC);
+    memcpy(saved, value_of(a, row), n);
+    memcpy(value_of(a, row), value_of(b, row), n);
+    memcpy(value_of(b, row), saved, n);
+    *set_of(a, row) = *set_of(b, row);
+    *set_of(b, row) = set;
 }

@@ -23,9 +23,9 @@ struct capacity capacity_of(size_t descriptors, size_t wanted)
     return c;
 }
 
-struct capacity capacity_find(const struct options *o)
+struct capacity capacity_find(const struct lb_options *o)
 {
-    size_t wanted = options_number(o, OPTION_MAX_CONNECTIONS);
+    size_t wanted = o->max_connections;
     struct rlimit limit;
     struct capacity c;
 
@@ -35,18 +35,18 @@ struct capacity capacity_find(const struct options *o)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     c = capacity_of(limit.rlim_cur, wanted);
     if (c.connections < wanted)
-        log_say(o->at[OPTION_MAX_CONNECTIONS].set ? QHCP_LOG_WARNING : QHCP_LOG_INFO,
+        log_say(options_given(&o->head, &o->max_connections) ? QHCP_LOG_WARNING : QHCP_LOG_INFO,
                 "%zu connections at once, not the %zu of --max-connections: %llu descriptors are "
                 "allowed (ulimit -n, LimitNOFILE=)",
                 c.connections, wanted, (unsigned long long)limit.rlim_cur);
     return c;
 }
 
-unsigned capacity_threads(const struct options *o)
+unsigned capacity_threads(const struct lb_options *o)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (options_number(o, OPTION_THREADS) > 0)
-        return (unsigned)options_number(o, OPTION_THREADS);
+    if (o->threads > 0)
+        return (unsigned)o->threads;
     return cpus < 1 ? 1 : cpus > PROXY_THREADS ? PROXY_THREADS : (unsigned)cpus;
 }

@@ -2,7 +2,7 @@
 #ifndef QHCP_DAEMON_CAPACITY_H
 #define QHCP_DAEMON_CAPACITY_H
 
-#include "conf/options.h"
+#include "daemon/lb_options.h"
 
 struct capacity {
     size_t connections; /* at once */
@@ -15,9 +15,9 @@ struct capacity capacity_of(size_t descriptors, size_t wanted);
 
 /* The same of this process's limit and --max-connections; says so where that is fewer.  The process
  * may have as many descriptors as it is allowed from then on. */
-struct capacity capacity_find(const struct options *o);
+struct capacity capacity_find(const struct lb_options *o);
 
 /* --threads, or one for each CPU. */
-unsigned capacity_threads(const struct options *o);
+unsigned capacity_threads(const struct lb_options *o);
 
 #endif

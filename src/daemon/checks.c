@@ -49,27 +49,17 @@ static void on_ready(void *ctx, qhcp_nsec now)
     check_ready(c->set, now);
 }
 
-static int parse(enum options_id id, const char *text, struct spec *ret, char *words,
-                 size_t words_cap)
-{
-    if (id == OPTION_WATCH_PID)
-        return spec_pid(text, ret, words, words_cap);
-    if (id == OPTION_WATCH_UNIT)
-        return spec_unit(text, ret, words, words_cap);
-    return spec_parse(text, false, ret, words, words_cap);
-}
-
 /* All entries of one option. */
-static int add_all(struct checks *c, const struct options *o, enum options_id id, char *words,
-                   size_t words_cap)
+static int add_all(struct checks *c, const char *option, const struct list *l,
+                   int (*parse)(const char *text, struct spec *ret, char *words, size_t words_cap),
+                   char *words, size_t words_cap)
 {
-    const struct list *l = &o->at[id].list;
     char why[CHECKS_WHY] = "out of memory";
     struct spec spec;
     int r = 0;
 
     for (size_t i = 0; i < l->n && r == 0; i++) {
-        r = parse(id, l->at[i], &spec, why, sizeof why);
+        r = parse(l->at[i], &spec, why, sizeof why);
         if (r == 0 && spec_advice(&spec, why, sizeof why))
             log_say(QHCP_LOG_WARNING, "check \"%s\": %s", spec.name, why);
         c->longest = nsec_max(c->longest, r == 0 ? spec.timeout : 0);
@@ -77,13 +67,19 @@ static int add_all(struct checks *c, const struct options *o, enum options_id id
             r = check_add(c->set, loop_now(), &spec, why, sizeof why);
     }
     if (r < 0)
-        snprintf(words, words_cap, "--%s: %s", options_rows()[id].name, why);
+        snprintf(words, words_cap, "--%s: %s", option, why);
     return r;
 }
 
-static int add_thresholds(struct checks *c, const struct options *o, char *words, size_t words_cap)
+static int parse_check(const char *text, struct spec *ret, char *words, size_t words_cap)
 {
-    const struct list *l = &o->at[OPTION_DEGRADED].list;
+    return spec_parse(text, false, ret, words, words_cap);
+}
+
+static int add_thresholds(struct checks *c, const struct server_options *o, char *words,
+                          size_t words_cap)
+{
+    const struct list *l = &o->degraded;
     char why[CHECKS_WHY];
     int r = 0;
 
@@ -94,18 +90,15 @@ static int add_thresholds(struct checks *c, const struct options *o, char *words
     return r;
 }
 
-int checks_init(struct checks *ret, const struct options *o, struct qhcp_server *core,
+int checks_init(struct checks *ret, const struct server_options *o, struct qhcp_server *core,
                 struct loop *loop, char *words, size_t words_cap)
 {
     const struct check_host host = {.ctx = ret, .result = on_result, .resolve = on_resolve};
-    static const enum options_id ids[] = {OPTION_APP_CHECK, OPTION_WATCH_PID, OPTION_WATCH_UNIT};
     int r;
 
     *ret = (struct checks){.core = core};
     r = add_thresholds(ret, o, words, words_cap);
-    if (r < 0 || o->at[OPTION_APP_CHECK].list.n + o->at[OPTION_WATCH_PID].list.n +
-                         o->at[OPTION_WATCH_UNIT].list.n ==
-                     0)
+    if (r < 0 || o->check.n + o->watch_pid.n + o->watch_unit.n == 0)
         return r;
     r = resolve_new(loop, on_resolved, ret, &ret->resolve);
     if (r == 0)
@@ -116,8 +109,11 @@ int checks_init(struct checks *ret, const struct options *o, struct qhcp_server 
         snprintf(words, words_cap, "the checks cannot start: %s", qhcp_strerror(r));
         return r;
     }
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0] && r == 0; i++)
-        r = add_all(ret, o, ids[i], words, words_cap);
+    r = add_all(ret, "check", &o->check, parse_check, words, words_cap);
+    if (r == 0)
+        r = add_all(ret, "watch-pid", &o->watch_pid, spec_pid, words, words_cap);
+    if (r == 0)
+        r = add_all(ret, "watch-unit", &o->watch_unit, spec_unit, words, words_cap);
     /* A run that times out has a result, too, a moment later. */
     ret->patience =
         nsec_add(loop_now(), nsec_min(ret->longest + 20 * NSEC_PER_MSEC, CHECKS_PATIENCE));

@@ -2,7 +2,7 @@
 #ifndef QHCP_DAEMON_CHECKS_H
 #define QHCP_DAEMON_CHECKS_H
 
-#include "conf/options.h"
+#include "daemon/server_options.h"
 
 /* So long a starting server is silent, rather than not serving, for want of first results. */
 #define CHECKS_PATIENCE (250 * NSEC_PER_MSEC)
@@ -23,7 +23,7 @@ struct checks {
 /* Starts what the options ask for, the first runs at once; rules of --degraded go to the core.  On
  * failure words name the option.  *ret must stay where it is; end it with checks_deinit, before the
  * core and the loop, also after a failure. */
-int checks_init(struct checks *ret, const struct options *o, struct qhcp_server *core,
+int checks_init(struct checks *ret, const struct server_options *o, struct qhcp_server *core,
                 struct loop *loop, char *words, size_t words_cap);
 void checks_deinit(struct checks *c);
 

@@ -142,28 +142,27 @@ static int watch(struct forward *f, struct loop *loop)
     return r;
 }
 
-int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
+int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb *core,
                  struct loop *loop, const struct handover_gift *gift, char *words, size_t words_cap)
 {
     const struct ports_config ports = {.every = NSEC_PER_SEC,
-                                       .timeout = options_number(o, OPTION_CONNECT_TIMEOUT),
+                                       .timeout = o->connect_timeout,
                                        .fall = 2,
                                        .rise = 1,
-                                       .local_header = options_number(o, OPTION_SEND_PROXY_V2) != 0,
+                                       .local_header = o->send_proxy_v2,
                                        .ctx = ret,
                                        .verdict = on_port};
     struct proxy_config proxy;
     int r;
 
-    *ret = (struct forward){
-        .core = core, .port = (uint16_t)options_number(o, OPTION_PORT), .publish_at = NSEC_NEVER};
-    if (options_number(o, OPTION_NO_FORWARD))
+    *ret = (struct forward){.core = core, .port = (uint16_t)o->port, .publish_at = NSEC_NEVER};
+    if (o->no_forward)
         return 0;
     proxy = forward_config(o);
     proxy.ctx = ret;
     proxy.server = on_server;
     proxy.nobody = on_nobody;
-    proxy.ended = options_number(o, OPTION_LOG_CONNECTIONS) ? conn_log_say : NULL;
+    proxy.ended = o->log_connections ? conn_log_say : NULL;
     memcpy(ret->bind, proxy.bind, sizeof ret->bind);
     known_init(&ret->known, proxy.port);
     inherit(ret, gift, &proxy);
@@ -228,8 +227,7 @@ void forward_forget(struct forward *f, const char *address)
 
     if (!t)
         return;
-    removed_add(&f->removed, t->id, address,
-                nsec_add(loop_now(), options_number(f->options, OPTION_MAX_DRAIN)));
+    removed_add(&f->removed, t->id, address, nsec_add(loop_now(), f->options->max_drain));
     drop(f, t);
     forward_event(f, loop_now()); /* the table still names it */
 }
@@ -268,8 +266,8 @@ static void find_address(struct forward *f, qhcp_nsec now, size_t index,
     size_t n = qhcp_lb_services(f->core, index, services, QHCP_SERVICES);
     union qhcp_addr address;
 
-    route_find(&t->listed, &view->remote, services, n, &f->options->at[OPTION_ALLOW_SERVICE].list,
-               &address, refused, sizeof refused);
+    route_find(&t->listed, &view->remote, services, n, &f->options->allow_service, &address,
+               refused, sizeof refused);
     if (!address_equal(&address, &t->address) && route_is_own(f->bind, f->port, &address)) {
         snprintf(refused, sizeof refused, "port %u is this load balancer's own: it would be a loop",
                  f->port);
@@ -344,7 +342,7 @@ static void notice_down(struct forward *f, const struct qhcp_view *view, struct 
     size_t n;
 
     t->down = view->state == QHCP_DOWN;
-    if (was || !t->down || !options_number(f->options, OPTION_ON_DOWN))
+    if (was || !t->down || !f->options->on_down)
         return;
     n = proxy_in_flight(f->proxy, t->id);
     if (n > 0)
@@ -396,13 +394,13 @@ static void take_list(struct forward *f, const struct list *servers)
     }
 }
 
-void forward_configure(struct forward *f, const struct options *o)
+void forward_configure(struct forward *f, const struct lb_options *o)
 {
     if (!f->proxy)
         return;
     f->options = o;
-    take_list(f, &o->at[OPTION_SERVERS].list);
-    proxy_algorithm(f->proxy, balance_at(options_number(o, OPTION_BALANCE)));
+    take_list(f, &o->servers);
+    proxy_algorithm(f->proxy, balance_at(o->balance));
     forward_event(f, loop_now());
 }
 

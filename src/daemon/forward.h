@@ -5,8 +5,8 @@
 #define QHCP_DAEMON_FORWARD_H
 
 #include "base/slots.h"
-#include "conf/options.h"
 #include "daemon/known.h"
+#include "daemon/lb_options.h"
 #include "daemon/turned_away.h"
 #include "proxy/proxy.h"
 
@@ -24,7 +24,7 @@ struct forward {
     struct proxy *proxy; /* NULL: nothing is forwarded */
     struct ports *ports; /* confirms what connections have met */
     struct qhcp_lb *core;
-    const struct options *options;
+    const struct lb_options *options;
     struct target *table;        /* by servers_key */
     struct slots slots;          /* targets, by the number under which ports watches them */
     struct inherited *inherited; /* of the load balancer before us */
@@ -46,7 +46,7 @@ struct forward {
 /* Opens the port, or takes over the gift's sockets, which are ours then, also on failure (NULL:
  * there is none).  On failure words names what and why.  *ret and *o must stay where they are; end
  * it with forward_deinit, before the loop, also after a failure. */
-int forward_init(struct forward *ret, const struct options *o, struct qhcp_lb *core,
+int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb *core,
                  struct loop *loop, const struct handover_gift *gift, char *words,
                  size_t words_cap);
 /* Serves clients, from now on; the servers are listed. */
@@ -62,7 +62,7 @@ void forward_event(struct forward *f, qhcp_nsec now);
 /* This server is no longer watched. */
 void forward_forget(struct forward *f, const char *address);
 /* Live options have changed. */
-void forward_configure(struct forward *f, const struct options *o);
+void forward_configure(struct forward *f, const struct lb_options *o);
 
 qhcp_nsec forward_deadline(const struct forward *f);
 void forward_expire(struct forward *f, qhcp_nsec now);

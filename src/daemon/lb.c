@@ -16,8 +16,10 @@
 #include "daemon/daemon.h"
 #include "daemon/forward.h"
 #include "daemon/handover.h"
+#include "daemon/lb_options.h"
 #include "daemon/listen.h"
 #include "daemon/probes.h"
+#include "daemon/reload.h"
 #include "daemon/service.h"
 #include "daemon/watch.h"
 #include "daemon/watched.h"
@@ -29,20 +31,18 @@
 #include <qhcp/lb.h>
 
 #define LB_WORDS 700
-#define LB_NO_PANIC 101
 #define LB_DRAIN_LOOK (20 * NSEC_PER_MSEC) /* how often connections are counted before a stop */
 
 const struct args_spec daemon_lb_spec = {
-    .command = OPTIONS_LB,
+    .options = &lb_options_table,
     .name = "qhcp lb",
     .doc = "Watch servers over QUIC and forward TCP connections to the healthy ones.",
     .usage_status = ARGS_USAGE,
 };
 
 struct lb {
-    int argc; /* to be parsed again on SIGHUP */
-    char **argv;
-    struct options options;
+    struct reload reload;
+    struct lb_options options;
     struct qhcp_lb *core;
     struct loop *loop;
     struct resolve *resolve;
@@ -96,6 +96,7 @@ static void on_blocked(void *ctx, qhcp_nsec now)
 static qhcp_nsec on_deadline(void *ctx)
 {
     const struct lb *lb = ctx;
+
     qhcp_nsec at = nsec_min(probes_deadline(&lb->probes), forward_deadline(&lb->forward));
 
     if (!lb->handed_over || lb->handover.listener >= 0)
@@ -199,58 +200,47 @@ static void on_panic(void *ctx, const struct qhcp_panic *panic)
     forward_event(&lb->forward, loop_now());
 }
 
-/* An option whose 0 means "none". */
-static qhcp_nsec time_or_off(const struct options *o, enum options_id id)
+static struct qhcp_lb_config make_config(struct lb *lb)
 {
-    return options_number(o, id) > 0 ? options_number(o, id) : QHCP_OFF;
+    struct qhcp_lb_config c = lb_options_config(&lb->options);
+
+    c.ctx = lb;
+    c.wall_clock = clock_unix;
+    c.resolve = on_resolve;
+    c.source = route_source;
+    c.event = on_event;
+    c.panic = on_panic;
+    c.session = on_session;
+    c.leaving = on_leaving;
+    c.log = log_callback;
+    return c;
 }
 
-static struct qhcp_lb_config make_config(struct lb *lb, const struct options *o)
+int daemon_lb_live_log(void *ctx, const struct options *before, char *words, size_t words_cap)
 {
-    return (struct qhcp_lb_config){
-        .id = options_text(o, OPTION_ID),
-        .max_fail_attempts = (unsigned)options_number(o, OPTION_MAX_FAIL),
-        .rise = (unsigned)options_number(o, OPTION_RISE),
-        .panic_threshold = options_number(o, OPTION_PANIC) > 0
-                               ? (unsigned)options_number(o, OPTION_PANIC)
-                               : LB_NO_PANIC,
-        .panic_mode = (enum qhcp_use)(QHCP_USE_ALL + options_number(o, OPTION_PANIC_MODE)),
-        .flap_hold = time_or_off(o, OPTION_FLAP_HOLD),
-        .slow_start = time_or_off(o, OPTION_SLOW_START),
-        .liveness_interval = options_liveness(o),
-        .min_silence = options_number(o, OPTION_MIN_SILENCE),
-        .check_interval = options_number(o, OPTION_CHECK_INTERVAL),
-        .max_drain = options_number(o, OPTION_MAX_DRAIN),
-        .reconnect_interval = options_number(o, OPTION_RECONNECT_INTERVAL),
-        .metrics = (const char *const *)o->at[OPTION_METRICS].list.at,
-        .n_metrics = o->at[OPTION_METRICS].list.n,
-        .cert_file = options_text(o, OPTION_CERT),
-        .client_cert_file = options_text(o, OPTION_CLIENT_CERT),
-        .client_key_file = options_text(o, OPTION_CLIENT_KEY),
-        .token_file = options_text(o, OPTION_TOKEN),
-        .insecure = options_number(o, OPTION_INSECURE) != 0,
-        .ctx = lb,
-        .wall_clock = clock_unix,
-        .resolve = on_resolve,
-        .source = route_source,
-        .event = on_event,
-        .panic = on_panic,
-        .session = on_session,
-        .leaving = on_leaving,
-        .log = log_callback,
-    };
+    const struct lb *lb = ctx;
+
+    (void)before, (void)words, (void)words_cap;
+    log_level((enum qhcp_log_level)lb->options.log_level);
+    return 0;
 }
 
-/* Options that a running process cannot change. */
-static void warn_frozen(const struct options *old, const struct options *fresh)
+int daemon_lb_live_status(void *ctx, const struct options *before, char *words, size_t words_cap)
 {
-    const struct options_row *rows = options_rows();
+    struct lb *lb = ctx;
 
-    for (size_t i = 0; i < OPTIONS_COUNT; i++)
-        if ((rows[i].commands & OPTIONS_LB) && !rows[i].live &&
-            options_differ(old, fresh, rows[i].id))
-            log_say(QHCP_LOG_WARNING, "%s has changed: this takes effect with the next start",
-                    rows[i].name);
+    (void)before, (void)words, (void)words_cap;
+    status_set_interval(&lb->status, lb_options_status_interval(&lb->options), loop_now());
+    return 0;
+}
+
+int daemon_lb_live_forward(void *ctx, const struct options *before, char *words, size_t words_cap)
+{
+    struct lb *lb = ctx;
+
+    (void)before, (void)words, (void)words_cap;
+    forward_configure(&lb->forward, &lb->options);
+    return 0;
 }
 
 static void on_removed(void *ctx, const char *address)
@@ -261,49 +251,22 @@ static void on_removed(void *ctx, const char *address)
     forward_forget(&lb->forward, address);
 }
 
-static int apply(struct lb *lb, const struct options *fresh, char *words, size_t words_cap)
+/* The status and the forwarder follow what the core watches, and how often. */
+int daemon_lb_live_watch(void *ctx, const struct options *before, char *words, size_t words_cap)
 {
-    struct qhcp_lb_config config = make_config(lb, fresh);
+    struct lb *lb = ctx;
+    const struct qhcp_lb_config config = make_config(lb);
     const struct watch_change change = {.core = lb->core,
                                         .config = &config,
-                                        .old = &lb->options.at[OPTION_SERVERS].list,
-                                        .list = &fresh->at[OPTION_SERVERS].list,
+                                        .old = &((const struct lb_options *)before)->servers,
+                                        .list = &lb->options.servers,
                                         .ctx = lb,
                                         .removed = on_removed};
+    int r = watch_change(&change, words, words_cap);
 
-    config.id = options_text(&lb->options, OPTION_ID);
-    config.insecure = options_number(&lb->options, OPTION_INSECURE) != 0;
-    return watch_change(&change, words, words_cap);
-}
-
-/* SIGHUP: all of the new configuration is checked before any of it is applied. */
-static void reload(struct lb *lb, qhcp_nsec now)
-{
-    char words[LB_WORDS] = "out of memory";
-    struct options fresh;
-    int r;
-
-    service_reloading(now);
-    r = args_reload(&daemon_lb_spec, lb->argc, lb->argv, &lb->options, &fresh, words, sizeof words);
-    if (r == 0) {
-        r = apply(lb, &fresh, words, sizeof words);
-        if (r < 0)
-            options_deinit(&fresh);
-    }
-    if (r < 0) {
-        log_say(QHCP_LOG_ERROR, "reload refused, the old configuration stays in force: %s", words);
-        service_reloaded("reload refused: see the log");
-        return;
-    }
-    warn_frozen(&lb->options, &fresh);
-    options_deinit(&lb->options);
-    lb->options = fresh;
-    log_level((enum qhcp_log_level)options_number(&fresh, OPTION_LOG_LEVEL));
-    forward_configure(&lb->forward, &lb->options);
-    status_set_interval(&lb->status, options_status_interval(&fresh), loop_now());
-    log_say(QHCP_LOG_INFO, "configuration read again: %zu servers",
-            fresh.at[OPTION_SERVERS].list.n);
-    service_reloaded("watching");
+    if (r == 0)
+        r = daemon_lb_live_forward(ctx, before, words, words_cap);
+    return r == 0 ? daemon_lb_live_status(ctx, before, words, words_cap) : r;
 }
 
 static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
@@ -315,7 +278,7 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
         qhcp_lb_stop(lb->core, now);
     else
         handover_end(&lb->handover);
-    lb->drained_by = nsec_add(now, options_number(&lb->options, OPTION_MAX_DRAIN));
+    lb->drained_by = nsec_add(now, lb->options.max_drain);
     service_stopping("taking leave of the servers");
     leave_when_drained(lb, now);
 }
@@ -324,9 +287,11 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
 {
     struct lb *lb = ctx;
 
-    if (signum == SIGHUP && (options_text(&lb->options, OPTION_CONFIG) || service_managed()) &&
-        !lb->stopping) {
-        reload(lb, now);
+    if (!lb->stopping && reload_wanted(&lb->reload, signum)) {
+        if (reload(&lb->reload, now)) {
+            log_say(QHCP_LOG_INFO, "configuration read again: %zu servers", lb->options.servers.n);
+            service_reloaded("watching");
+        }
         return;
     }
     if (lb->stopping) { /* told twice: no more waiting */
@@ -358,10 +323,10 @@ static void on_taken(void *ctx, qhcp_nsec now)
 static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char *words,
                      size_t words_cap)
 {
-    uint16_t port = (uint16_t)options_number(&lb->options, OPTION_PORT);
+    uint16_t port = (uint16_t)lb->options.port;
     int r;
 
-    if (!options_number(&lb->options, OPTION_TAKE_OVER))
+    if (!lb->options.take_over)
         return 0;
     words[0] = '\0';
     r = handover_ask(port, ret, ret_to, words, words_cap);
@@ -373,8 +338,7 @@ static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char
 
 static int listen_udp(struct lb *lb, char *words, size_t words_cap)
 {
-    return listen_any(lb->loop, (uint16_t)options_number(&lb->options, OPTION_PORT), words,
-                      words_cap);
+    return listen_any(lb->loop, (uint16_t)lb->options.port, words, words_cap);
 }
 
 /* The load balancer before us gives its UDP port up last, when its clients are ours already: to end
@@ -400,8 +364,7 @@ static int serve(struct lb *lb, int to, char *words, size_t words_cap)
     if (r == 0 && to >= 0)
         take_udp(lb, to, words, words_cap);
     if (r == 0 && lb->forward.proxy)
-        handover_offer(&lb->handover, (uint16_t)options_number(&lb->options, OPTION_PORT), &owner,
-                       lb->loop);
+        handover_offer(&lb->handover, (uint16_t)lb->options.port, &owner, lb->loop);
     return r;
 }
 
@@ -419,7 +382,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
                                        .turn = on_turn,
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-    struct qhcp_lb_config config = make_config(lb, &lb->options);
+    struct qhcp_lb_config config = make_config(lb);
     struct handover_gift gift = {.known = NULL};
     int r = loop_new(&client, &lb->loop), to = -1;
 
@@ -440,7 +403,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         r = forward_init(&lb->forward, &lb->options, lb->core, lb->loop, to >= 0 ? &gift : NULL,
                          words, words_cap);
     if (r == 0)
-        r = watch_add(lb->core, &lb->options.at[OPTION_SERVERS].list, words, words_cap);
+        r = watch_add(lb->core, &lb->options.servers, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         r = loop_catch(lb->loop, signals[i]);
     if (r == 0)
@@ -451,12 +414,11 @@ static int start(struct lb *lb, char *words, size_t words_cap)
 
 static void run(struct lb *lb)
 {
-    const struct options *o = &lb->options;
+    const struct lb_options *o = &lb->options;
     char words[80];
     snprintf(words, sizeof words, "watching %zu servers", qhcp_lb_count(lb->core));
-    log_say(QHCP_LOG_INFO, "%s from UDP port %llu", words,
-            (unsigned long long)options_number(o, OPTION_PORT));
-    if (options_number(o, OPTION_INSECURE))
+    log_say(QHCP_LOG_INFO, "%s from UDP port %llu", words, (unsigned long long)o->port);
+    if (o->insecure)
         log_say(QHCP_LOG_WARNING,
                 "--insecure: the certificates of the servers are NOT verified; anyone on the path "
                 "can pose as one of them");
@@ -469,18 +431,22 @@ static void run(struct lb *lb)
 
 int daemon_lb(int argc, char **argv)
 {
-    struct lb lb = {.argc = argc, .argv = argv};
+    struct lb lb = {.reload = {.spec = &daemon_lb_spec,
+                               .argc = argc,
+                               .argv = argv,
+                               .options = &lb.options.head,
+                               .ctx = &lb}};
     struct watched watched = {.core = &lb.core, .forward = &lb.forward};
     const struct status_fleet fleet = watched_fleet(&watched);
     char words[LB_WORDS] = "cannot start: out of memory";
     const char *positional;
     int r;
 
-    args_parse(&daemon_lb_spec, argc, argv, &lb.options, &positional);
-    log_init((enum qhcp_log_level)options_number(&lb.options, OPTION_LOG_LEVEL));
-    status_init(&lb.status, (enum status_format)options_number(&lb.options, OPTION_STATUS_FORMAT),
-                STDOUT_FILENO, options_status_interval(&lb.options), &fleet, loop_now());
-    lb.status.fleet.insecure = options_number(&lb.options, OPTION_INSECURE) != 0;
+    args_parse(&daemon_lb_spec, argc, argv, &lb.options.head, &positional);
+    log_init((enum qhcp_log_level)lb.options.log_level);
+    status_init(&lb.status, (enum status_format)lb.options.status_format, STDOUT_FILENO,
+                lb_options_status_interval(&lb.options), &fleet, loop_now());
+    lb.status.fleet.insecure = lb.options.insecure;
     r = start(&lb, words, sizeof words);
     if (r == 0)
         run(&lb);
@@ -495,6 +461,6 @@ int daemon_lb(int argc, char **argv)
     loop_free(lb.loop);
     status_deinit(&lb.status);
     log_deinit();
-    options_deinit(&lb.options);
+    options_deinit(&lb.options.head);
     return r == 0 ? ARGS_OK : ARGS_FAILURE;
 }

@@ -44,10 +44,10 @@ static void on_ready(void *ctx, qhcp_nsec now)
     ports_ready(((struct probes *)ctx)->ports, now);
 }
 
-int probes_init(struct probes *ret, const struct options *o, struct qhcp_lb *core,
+int probes_init(struct probes *ret, const struct lb_options *o, struct qhcp_lb *core,
                 struct loop *loop, char *words, size_t words_cap)
 {
-    const struct list *l = &o->at[OPTION_PROBE].list;
+    const struct list *l = &o->probe;
     struct ports_config config = {.ctx = ret, .verdict = on_verdict};
     char why[PROBES_WHY];
     struct spec spec;
@@ -66,7 +66,7 @@ int probes_init(struct probes *ret, const struct options *o, struct qhcp_lb *cor
     config.timeout = spec.timeout;
     config.fall = spec.fall;
     config.rise = spec.rise;
-    config.local_header = options_number(o, OPTION_SEND_PROXY_V2) != 0;
+    config.local_header = o->send_proxy_v2;
     r = ports_new(&config, &ret->ports);
     if (r == 0)
         r = loop_watch_readable(loop, ports_fd(ret->ports), on_ready, ret);

@@ -4,7 +4,7 @@
 #define QHCP_DAEMON_PROBES_H
 
 #include "base/slots.h"
-#include "conf/options.h"
+#include "daemon/lb_options.h"
 
 #include <qhcp/lb.h>
 
@@ -23,7 +23,7 @@ struct probes {
 
 /* Starts what --probe asks for.  On failure words name the option.  *ret must stay where it is; end
  * it with probes_deinit, before the loop, also after a failure. */
-int probes_init(struct probes *ret, const struct options *o, struct qhcp_lb *core,
+int probes_init(struct probes *ret, const struct lb_options *o, struct qhcp_lb *core,
                 struct loop *loop, char *words, size_t words_cap);
 void probes_deinit(struct probes *p);
 

@@ -17,6 +17,8 @@
 #include "daemon/checks.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
+#include "daemon/reload.h"
+#include "daemon/server_options.h"
 #include "daemon/service.h"
 #include "loop/loop.h"
 #include "metrics/report.h"
@@ -28,7 +30,7 @@
 #define SERVER_UNSENT (60 * NSEC_PER_SEC) /* between two lines about answers that do not leave */
 
 const struct args_spec daemon_server_spec = {
-    .command = OPTIONS_SERVER,
+    .options = &server_options_table,
     .name = "qhcp server",
     .doc = "Answer the health checks of load balancers: tell them that this machine lives, how "
            "loaded it is, and when it wants to drain.",
@@ -36,9 +38,8 @@ const struct args_spec daemon_server_spec = {
 };
 
 struct server {
-    int argc; /* to be parsed again on SIGHUP */
-    char **argv;
-    struct options options;
+    struct reload reload;
+    struct server_options options;
     struct qhcp_server *core;
     struct loop *loop;
     struct service service;
@@ -125,54 +126,34 @@ static void on_turn(void *ctx, qhcp_nsec now)
         loop_stop(s->loop);
 }
 
-static void warn_frozen(const struct options *old, const struct options *fresh)
+/* Certificates and keys. */
+static int read_again(void *ctx, char *words, size_t words_cap)
 {
-    const struct options_row *rows = options_rows();
+    struct server *s = ctx;
 
-    for (size_t i = 0; i < OPTIONS_COUNT; i++)
-        if ((rows[i].commands & OPTIONS_SERVER) && !rows[i].live &&
-            options_differ(old, fresh, rows[i].id))
-            log_say(QHCP_LOG_WARNING, "%s has changed: this takes effect with the next start",
-                    rows[i].name);
+    return qhcp_server_reload(s->core, loop_now(), words, words_cap);
 }
 
-/* SIGHUP: the configuration file, and the certificates and keys. */
-static void reload(struct server *s, qhcp_nsec now)
+int daemon_server_live_log(void *ctx, const struct options *before, char *words, size_t words_cap)
 {
-    char words[SERVER_WORDS] = "out of memory";
-    struct options fresh;
-    int r;
+    const struct server *s = ctx;
 
-    service_reloading(now);
-    r = args_reload(&daemon_server_spec, s->argc, s->argv, &s->options, &fresh, words,
-                    sizeof words);
-    if (r == 0) {
-        r = qhcp_server_reload(s->core, now, words, sizeof words);
-        if (r < 0)
-            options_deinit(&fresh);
-    }
-    if (r < 0) {
-        log_say(QHCP_LOG_ERROR, "reload refused, what was in force stays so: %s", words);
-        service_reloaded("reload refused: see the log");
-        return;
-    }
-    warn_frozen(&s->options, &fresh);
-    options_deinit(&s->options);
-    s->options = fresh;
-    log_level((enum qhcp_log_level)options_number(&fresh, OPTION_LOG_LEVEL));
-    log_say(QHCP_LOG_INFO, "configuration, certificates and keys read again");
-    service_reloaded("serving");
+    (void)before, (void)words, (void)words_cap;
+    log_level((enum qhcp_log_level)s->options.log_level);
+    return 0;
 }
 
 static void on_signal(void *ctx, qhcp_nsec now, int signum)
 {
     struct server *s = ctx;
-    qhcp_nsec timeout = options_number(&s->options, OPTION_DRAIN_TIMEOUT);
+    qhcp_nsec timeout = s->options.drain_timeout;
     char reason[32];
 
-    if (signum == SIGHUP && (options_text(&s->options, OPTION_CONFIG) || service_managed()) &&
-        !s->stopping) {
-        reload(s, now);
+    if (!s->stopping && reload_wanted(&s->reload, signum)) {
+        if (reload(&s->reload, now)) {
+            log_say(QHCP_LOG_INFO, "configuration, certificates and keys read again");
+            service_reloaded("serving");
+        }
         return;
     }
     snprintf(reason, sizeof reason, "SIG%s", sigabbrev_np(signum));
@@ -190,18 +171,18 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
 
 static int start_core(struct server *s, const union qhcp_addr *bound, char *words, size_t words_cap)
 {
-    const struct options *o = &s->options;
-    const struct list *services = &o->at[OPTION_SERVICE].list;
+    const struct server_options *o = &s->options;
+    const struct list *services = &o->service;
     const char *names[LIMIT_SERVICES];
     char ip[INET6_ADDRSTRLEN] = "";
     struct qhcp_server_config config = {
-        .id = options_text(o, OPTION_ID),
+        .id = o->id,
         .address = ip,
         .port = ntohs(bound->in.sin_port), /* at the same place in both families */
-        .key_file = options_text(o, OPTION_KEY),
-        .cert_file = options_text(o, OPTION_SERVER_CERT),
-        .keys_file = options_text(o, OPTION_KEYS),
-        .client_ca_file = options_text(o, OPTION_CLIENT_CA),
+        .key_file = o->key_file,
+        .cert_file = o->cert_file,
+        .keys_file = o->keys_file,
+        .client_ca_file = o->client_ca,
         .services = names,
         .n_services = services->n,
         .ctx = s,
@@ -234,10 +215,9 @@ static void restore_intent(struct server *s)
 /* A socket that was not asked for by name is no reason not to serve. */
 static int start_control(struct server *s, char *words, size_t words_cap)
 {
-    const char *wanted = options_text(&s->options, OPTION_CONTROL);
+    const char *wanted = s->options.control;
     char path[CONTROL_PATH], why[SERVER_WORDS / 2];
-    int r = control_socket_path(wanted, (uint16_t)options_number(&s->options, OPTION_SERVER_PORT),
-                                path, why, sizeof why);
+    int r = control_socket_path(wanted, (uint16_t)s->options.port, path, why, sizeof why);
 
     if (r == 0)
         r = control_socket_init(&s->control, path, s->core, s->loop, why, sizeof why);
@@ -255,7 +235,7 @@ static int start_control(struct server *s, char *words, size_t words_cap)
 /* Load balancers learn at the beginning of a session which metrics there are. */
 static int declare_metrics(struct server *s, char *words, size_t words_cap)
 {
-    const struct list *names = &s->options.at[OPTION_OWN_METRICS].list;
+    const struct list *names = &s->options.metrics;
 
     for (size_t i = 0; i < names->n; i++) {
         int r = qhcp_server_set_metric(s->core, names->at[i], report_unit(names->at[i]), 0);
@@ -283,7 +263,7 @@ static int start(struct server *s, char *words, size_t words_cap)
                                        .turn = on_turn,
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-    uint16_t port = (uint16_t)options_number(&s->options, OPTION_SERVER_PORT);
+    uint16_t port = (uint16_t)s->options.port;
     union qhcp_addr addr, bound;
     char text[ADDRESS_TEXT], status[100];
     int r = loop_new(&client, &s->loop);
@@ -292,7 +272,7 @@ static int start(struct server *s, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
-    r = servers_parse_ip(options_text(&s->options, OPTION_IP), port, &addr, words, words_cap);
+    r = servers_parse_ip(s->options.ip, port, &addr, words, words_cap);
     if (r == 0)
         r = listen_one(s->loop, &addr, &bound, words, words_cap);
     if (r == 0)
@@ -321,13 +301,18 @@ static int start(struct server *s, char *words, size_t words_cap)
 
 int daemon_server(int argc, char **argv)
 {
-    struct server s = {.argc = argc, .argv = argv};
+    struct server s = {.reload = {.spec = &daemon_server_spec,
+                                  .argc = argc,
+                                  .argv = argv,
+                                  .options = &s.options.head,
+                                  .ctx = &s,
+                                  .again = read_again}};
     char words[SERVER_WORDS] = "cannot start: out of memory";
     const char *positional;
     int r;
 
-    args_parse(&daemon_server_spec, argc, argv, &s.options, &positional);
-    log_init((enum qhcp_log_level)options_number(&s.options, OPTION_LOG_LEVEL));
+    args_parse(&daemon_server_spec, argc, argv, &s.options.head, &positional);
+    log_init((enum qhcp_log_level)s.options.log_level);
     r = start(&s, words, sizeof words);
     if (r == 0)
         loop_run(s.loop);
@@ -342,6 +327,6 @@ int daemon_server(int argc, char **argv)
     qhcp_server_free(s.core);
     loop_free(s.loop);
     log_deinit();
-    options_deinit(&s.options);
+    options_deinit(&s.options.head);
     return r == 0 ? ARGS_OK : ARGS_FAILURE;
 }

@@ -62,17 +62,19 @@ class Config(Case):
         at, _ = lb.wait_status(lambda s: s["up"] == 1, within=10, since=len(lb.lines))
         self.assertIn("max-fail-attempts", lb.errors())
 
-    def test_a_file_that_is_not_there_leaves_the_list_of_servers_too(self):
+    def test_a_file_that_is_no_certificate_leaves_the_list_of_servers_too(self):
         for port in (4243, 4244):
             self.server(port)
         path = self.write(self.yaml(["127.0.0.1:4243"]))
         lb = self.lb_of(path)
         lb.wait_status(lambda s: s["up"] == 1, within=10)
-        self.write(self.yaml(["127.0.0.1:4244"], cert_file="/nonexistent.pem"))
+        bad = self.dir / "bad.pem"
+        bad.write_text("no certificate\n", encoding="utf-8")
+        self.write(self.yaml(["127.0.0.1:4244"], cert_file=bad))
         at = len(lb.lines)
         lb.send(signal.SIGHUP)
         wait_log(lb, "reload refused", within=5)
-        self.assertIn("/nonexistent.pem", lb.errors())
+        self.assertIn(str(bad), lb.errors())
         _, status = lb.wait_status(lambda s: s["up"] == 1, within=10, since=at)
         self.assertEqual([x["address"] for x in status["servers"]], ["127.0.0.1:4243"])
         self.write(self.yaml(["127.0.0.1:4244"]))
@@ -80,6 +82,19 @@ class Config(Case):
         lb.wait_status(lambda s: [x["address"] for x in s["servers"] if x["state"] == "up"]
                        == ["127.0.0.1:4244"], within=10, since=at)
         self.assertEqual(lb.errors().count("no longer watched"), 1)
+
+    def test_an_option_that_needs_a_restart_is_named_until_it_has_one(self):
+        server = self.start("server", "--config", self.write("port: 4243\ndrain-timeout: 10s\n"))
+        wait_log(server, "listening on UDP", 5)
+        self.write("port: 4250\ndrain-timeout: 20s\nid: other\n")
+        for _ in range(2):
+            start = len(server.errors())
+            server.send(signal.SIGHUP)
+            wait_log(server, "keys read again", 5, start)
+            said = server.errors()[start:]
+            self.assertIn("--port has changed: this needs a restart", said)
+            self.assertIn("--id has changed: this needs a restart", said)
+            self.assertNotIn("drain-timeout", said)
 
     def test_without_a_file_sighup_stops(self):
         self.server(4243)

@@ -30,7 +30,7 @@ MAY = {
     "check": set(),
     "proxy": {"fleet", "balance"},
     "loop": {"server", "lb"},
-    "conf": {"balance", "check", "cli", "daemon", "metrics", "proxy", "sources"},
+    "conf": set(),
     "sources": {"conf", "fleet", "loop"},
     "status": {"fleet", "lb", "proxy", "wire"},
     "admin": {"conf", "fleet", "loop", "metrics", "server", "state", "wire"},

@@ -2,7 +2,7 @@
  * fleet changes. */
 #include "table.h"
 
-#include "conf/options.h"
+#include "balance/algorithms.h"
 
 #include <math.h>
 
@@ -175,7 +175,7 @@ static void the_option_has_every_algorithm_in_the_registry_s_order(void **state)
         strcat(words, a > 0 ? "|" : "");
         strcat(words, name(a));
     }
-    assert_string_equal(words, OPTIONS_BALANCE);
+    assert_string_equal(words, BALANCE_NAMES);
 }
 
 int main(void)

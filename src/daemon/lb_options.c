@@ -1,0 +1,133 @@
+#include "daemon/lb_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/value.h"
+#include "check/spec.h"
+#include "daemon/daemon.h"
+#include "daemon/route.h"
+#include "sources/servers.h"
+
+#define WHY 600
+#define NO_PANIC 101 /* per cent: there are always fewer */
+
+static int check_probe(const char *text, char *words, size_t words_cap)
+{
+    struct spec ignored;
+
+    return spec_probe(text, &ignored, words, words_cap);
+}
+
+static int check_network(const char *text, char *words, size_t words_cap)
+{
+    struct route_net ignored;
+
+    return route_net_parse(text, &ignored, words, words_cap);
+}
+
+static int check_ip(const char *text, char *words, size_t words_cap)
+{
+    union qhcp_addr ignored;
+
+    return servers_parse_ip(text, 0, &ignored, words, words_cap);
+}
+
+static int check_metric(const char *text, char *words, size_t words_cap)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    char quote[VALUE_QUOTE + 8];
+    size_t n = strlen(text);
+
+    if (n > 0 && n <= LIMIT_NAME && strspn(text, allowed) == n)
+        return 0;
+    snprintf(words, words_cap, "%s is no metric's name: 1 to %d of a-z, 0-9 and _",
+             value_quote(text, quote), LIMIT_NAME);
+    return QHCP_E_ARG;
+}
+
+int lb_options_bind(const struct lb_options *o, union qhcp_addr ret[2], char *words,
+                    size_t words_cap)
+{
+    int r = 0;
+
+    ret[0] = ret[1] = (union qhcp_addr){0};
+    for (size_t i = 0; i < o->bind.n && r == 0; i++)
+        r = servers_parse_ip(o->bind.at[i], 0, &ret[i], words, words_cap);
+    if (r == 0 && o->bind.n == 2 && ret[0].sa.sa_family == ret[1].sa.sa_family) {
+        snprintf(words, words_cap, "--bind: expected at most one IPv4 and one IPv6 address");
+        r = QHCP_E_EXISTS;
+    }
+    return r;
+}
+
+static int check(const struct options *options, char *words, size_t words_cap)
+{
+    const struct lb_options *o = (const struct lb_options *)options;
+    union qhcp_addr bind[2];
+    char why[WHY];
+    int r = options_check_pair(&o->head, &o->client_cert, &o->client_key, words, words_cap);
+
+    if (r < 0)
+        return r;
+    if (o->servers.n == 0) {
+        snprintf(words, words_cap,
+                 "--servers is missing: name the servers to watch, as in --servers localhost:4243");
+        return QHCP_E_ARG;
+    }
+    if (o->take_over && o->no_forward) {
+        snprintf(words, words_cap, "--take-over takes a port that --no-forward leaves closed");
+        return QHCP_E_ARG;
+    }
+    r = servers_check(o->servers.at, o->servers.n, why, sizeof why);
+    if (r < 0)
+        snprintf(words, words_cap, "--servers: %s", why);
+    return r == 0 ? lb_options_bind(o, bind, words, words_cap) : r;
+}
+
+#define ROW(...) OPTIONS_ROW(struct lb_options, __VA_ARGS__)
+static const struct options_row rows[] = {LB_OPTIONS(ROW)};
+
+const struct options_table lb_options_table = OPTIONS_TABLE(struct lb_options, check);
+
+qhcp_nsec lb_options_liveness(const struct lb_options *o)
+{
+    return o->liveness_interval > 0 ? o->liveness_interval
+                                    : nsec_min(o->check_interval, NSEC_PER_SEC);
+}
+
+qhcp_nsec lb_options_status_interval(const struct lb_options *o)
+{
+    return o->status_interval > 0 ? o->status_interval : nsec_max(o->check_interval, NSEC_PER_SEC);
+}
+
+/* An option whose 0 means "none". */
+static qhcp_nsec or_off(qhcp_nsec duration)
+{
+    return duration > 0 ? duration : QHCP_OFF;
+}
+
+struct qhcp_lb_config lb_options_config(const struct lb_options *o)
+{
+    return (struct qhcp_lb_config){
+        .id = o->id,
+        .max_fail_attempts = (unsigned)o->max_fail_attempts,
+        .rise = (unsigned)o->rise,
+        .panic_threshold = o->panic_threshold > 0 ? (unsigned)o->panic_threshold : NO_PANIC,
+        .panic_mode = (enum qhcp_use)(QHCP_USE_ALL + o->panic_mode),
+        .flap_hold = or_off(o->flap_hold),
+        .slow_start = or_off(o->slow_start),
+        .liveness_interval = lb_options_liveness(o),
+        .min_silence = o->min_silence,
+        .check_interval = o->check_interval,
+        .max_drain = o->max_drain,
+        .reconnect_interval = o->reconnect_interval,
+        .metrics = (const char *const *)o->metrics.at,
+        .n_metrics = o->metrics.n,
+        .cert_file = o->cert_file,
+        .client_cert_file = o->client_cert,
+        .client_key_file = o->client_key,
+        .token_file = o->token_file,
+        .insecure = o->insecure,
+    };
+}

@@ -1,0 +1,54 @@
+#include "daemon/reload.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/os/log.h"
+#include "conf/change.h"
+#include "daemon/service.h"
+
+#define RELOAD_WORDS 700
+
+bool reload_wanted(const struct reload *r, int signum)
+{
+    return signum == SIGHUP && (options_config(r->options) || service_managed());
+}
+
+static void say_frozen(const struct options *in_force, const struct options *fresh)
+{
+    const char *name;
+
+    for (size_t i = 0; (name = change_frozen(in_force, fresh, &i));)
+        log_say(QHCP_LOG_WARNING, "--%s has changed: this needs a restart", name);
+}
+
+static int follow(const struct reload *r, struct options *fresh, char *words, size_t words_cap)
+{
+    int e = args_reload(r->spec, r->argc, r->argv, r->options, fresh, words, words_cap);
+
+    if (e == 0 && r->again)
+        e = r->again(r->ctx, words, words_cap);
+    if (e == 0)
+        e = change_apply(r->ctx, r->options, fresh, words, words_cap);
+    if (e == 0)
+        say_frozen(r->options, fresh);
+    options_deinit(fresh);
+    return e;
+}
+
+bool reload(const struct reload *r, qhcp_nsec now)
+{
+    struct options *fresh = calloc(1, r->spec->options->size);
+    char words[RELOAD_WORDS] = "out of memory";
+    bool done;
+
+    service_reloading(now);
+    done = fresh && follow(r, fresh, words, sizeof words) == 0;
+    free(fresh);
+    if (done)
+        return true;
+    log_say(QHCP_LOG_ERROR, "reload refused, the old configuration stays in force: %s", words);
+    service_reloaded("reload refused: see the log");
+    return false;
+}

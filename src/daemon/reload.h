@@ -1,0 +1,27 @@
+/* SIGHUP: the configuration file is read again, the command line put over it, and the running
+ * process follows what has changed; all of it, or nothing. */
+#ifndef QHCP_DAEMON_RELOAD_H
+#define QHCP_DAEMON_RELOAD_H
+
+#include "conf/args.h"
+
+struct reload {
+    const struct args_spec *spec;
+    int argc; /* to be parsed again */
+    char **argv;
+    struct options *options; /* in force */
+    void *ctx;               /* of `again`, and of the options' live functions */
+    /* Reads again what options name (certificates, keys), before options change; or fails with
+     * words, and has changed nothing.  NULL: the live functions do. */
+    int (*again)(void *ctx, char *words, size_t words_cap);
+};
+
+/* Is this signal the wish for a reload?  Without a configuration file and a service manager, SIGHUP
+ * means that the terminal went away. */
+bool reload_wanted(const struct reload *r, int signum);
+
+/* False: it was refused, which the log says, and everything is as it was.  True: the caller tells
+ * the service manager (service_reloaded).  What needs a restart is in the log by name. */
+bool reload(const struct reload *r, qhcp_nsec now);
+
+#endif

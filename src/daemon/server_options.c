@@ -1,0 +1,141 @@
+#include "daemon/server_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/value.h"
+#include "check/spec.h"
+#include "daemon/daemon.h"
+#include "metrics/report.h"
+#include "metrics/threshold.h"
+#include "sources/servers.h"
+
+static int check_ip(const char *text, char *words, size_t words_cap)
+{
+    union qhcp_addr ignored;
+
+    return servers_parse_ip(text, 1, &ignored, words, words_cap);
+}
+
+/* "tcp:PORT" or "tcp:HOST:PORT". */
+static int check_service(const char *text, char *words, size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8];
+    struct address a;
+    uint64_t port;
+
+    if (strlen(text) > LIMIT_SERVICE) {
+        snprintf(words, words_cap, "%s is longer than %d bytes", value_quote(text, quote),
+                 LIMIT_SERVICE);
+        return QHCP_E_ARG;
+    }
+    if (strncmp(text, "tcp:", 4) != 0) {
+        snprintf(words, words_cap, "%s is neither tcp:PORT nor tcp:HOST:PORT",
+                 value_quote(text, quote));
+        return QHCP_E_PARSE;
+    }
+    return strchr(text + 4, ':') ? address_parse(text + 4, &a, words, words_cap)
+                                 : value_count(text + 4, "port", 1, 65535, &port, words, words_cap);
+}
+
+static int check_application(const char *text, char *words, size_t words_cap)
+{
+    struct spec ignored;
+
+    return spec_parse(text, false, &ignored, words, words_cap);
+}
+
+static int check_pid(const char *text, char *words, size_t words_cap)
+{
+    struct spec ignored;
+
+    return spec_pid(text, &ignored, words, words_cap);
+}
+
+static int check_unit(const char *text, char *words, size_t words_cap)
+{
+    struct spec ignored;
+
+    return spec_unit(text, &ignored, words, words_cap);
+}
+
+/* Whether there is a metric of this name is looked at when all options are known: --metrics may
+ * come after --degraded. */
+static bool any_metric(const void *ctx, const char *name, unsigned *ret_unit)
+{
+    (void)ctx;
+    *ret_unit = report_unit(name);
+    return true;
+}
+
+static int check_threshold(const char *text, char *words, size_t words_cap)
+{
+    struct threshold ignored;
+
+    return threshold_parse(text, any_metric, NULL, &ignored, words, words_cap);
+}
+
+/* The server's metrics: the registered ones, and those of --metrics. */
+static bool own_metric(const void *ctx, const char *name, unsigned *ret_unit)
+{
+    const struct list *own = ctx;
+
+    for (size_t i = 0; i < own->n; i++)
+        if (strcmp(own->at[i], name) == 0)
+            return any_metric(NULL, name, ret_unit);
+    return threshold_registered(NULL, name, ret_unit);
+}
+
+static int check_rules(const struct server_options *o, char *words, size_t words_cap)
+{
+    struct threshold rule;
+    char why[300];
+    int r = 0;
+
+    for (size_t i = 0; i < o->degraded.n && r == 0; i++)
+        r = threshold_parse(o->degraded.at[i], own_metric, &o->metrics, &rule, why, sizeof why);
+    if (r < 0)
+        snprintf(words, words_cap, "--degraded: %s", why);
+    return r;
+}
+
+/* Names of checks are unique, whichever option they come from. */
+static int check_names(const struct server_options *o, char *words, size_t words_cap)
+{
+    char names[LIMIT_CHECKS][LIMIT_NAME + 1], why[300];
+    struct spec spec;
+
+    if (o->check.n + o->watch_pid.n + o->watch_unit.n > LIMIT_CHECKS) {
+        snprintf(words, words_cap, "--check, --watch-pid and --watch-unit: more than %d in all",
+                 LIMIT_CHECKS);
+        return QHCP_E_FULL;
+    }
+    for (size_t i = 0; i < o->check.n; i++) {
+        int r = spec_parse(o->check.at[i], true, &spec, why, sizeof why);
+        memcpy(names[i], spec.name, sizeof names[i]);
+        for (size_t k = 0; k < i && r == 0; k++) {
+            if (strcmp(names[k], names[i]) != 0)
+                continue;
+            snprintf(
+                words, words_cap,
+                "--check: two checks have the name \"%s\": tell them apart with name=", names[i]);
+            return QHCP_E_EXISTS;
+        }
+    }
+    return 0;
+}
+
+static int check(const struct options *options, char *words, size_t words_cap)
+{
+    const struct server_options *o = (const struct server_options *)options;
+    int r = options_check_pair(&o->head, &o->key_file, &o->cert_file, words, words_cap);
+
+    if (r == 0)
+        r = check_rules(o, words, words_cap);
+    return r == 0 ? check_names(o, words, words_cap) : r;
+}
+
+#define ROW(...) OPTIONS_ROW(struct server_options, __VA_ARGS__)
+static const struct options_row rows[] = {SERVER_OPTIONS(ROW)};
+
+const struct options_table server_options_table = OPTIONS_TABLE(struct server_options, check);
