@@ -101,7 +101,7 @@ class Keys(Case):
                 (("export", "--all", "--out", "f"), "takes --all with --dir"),
                 (("export", "--all"), "needs --dir"),
                 (("export", "--revoked", "--all", "--dir", "d"), "takes only --out"),
-                (("revoke",), "needs what to revoke"),
+                (("revoke",), "needs a name, a kid or a fingerprint"),
                 (("export", "--server", "b", "--out", "f", "--dir", "d"), "for export --all"),
                 (("export", "--server", "b"), "needs --out"),
                 (("request", "--out", "f"), "needs --lb or --check"),
