@@ -13,14 +13,14 @@
 
 #include "sim.h"
 
-static double normal(struct random *r)
+static double normal(struct prng *r)
 {
-    return sqrt(-2 * log(1 - random_unit(r))) * cos(6.283185307179586 * random_unit(r));
+    return sqrt(-2 * log(1 - prng_unit(r))) * cos(6.283185307179586 * prng_unit(r));
 }
 
 /* Mean 1: normal with mean and deviation 1, cut at 0 as the paper has it, which makes the mean
  * 1 + phi(1) / Phi(1) = 1.2876; that is taken back. */
-static double draw_work(struct random *r)
+static double draw_work(struct prng *r)
 {
     double x;
 
@@ -52,14 +52,14 @@ struct world {
     struct server *servers;
     struct lb *lbs;
     struct heap heap;
-    struct random random;
+    struct prng random;
     struct outcome outcome;
 };
 
 static void arrive(struct world *w, qhcp_nsec now)
 {
-    uint32_t l = random_below(&w->random, w->c.lbs);
-    struct balance_request r = {.now = now, .key = random_next(&w->random)};
+    uint32_t l = prng_below(&w->random, w->c.lbs);
+    struct balance_request r = {.now = now, .key = prng_next(&w->random)};
     uint32_t to = balance_pick(w->lbs[l].worker, &r);
     struct server *s = &w->servers[to];
 
@@ -104,7 +104,7 @@ static void run(struct world *w)
             report += turn < w->c.lbs ? 0 : apart;
         } else if (now == arrival) {
             arrive(w, now);
-            arrival = now + 1 + (qhcp_nsec)(-log(1 - random_unit(&w->random)) / rate * 1e9);
+            arrival = now + 1 + (qhcp_nsec)(-log(1 - prng_unit(&w->random)) / rate * 1e9);
         } else {
             depart(w, (struct server *)heap_first(&w->heap), now);
         }

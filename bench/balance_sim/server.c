@@ -21,19 +21,19 @@ void server_advance(struct server *s, qhcp_nsec now)
     s->at = now;
 }
 
-static double draw_cores(const struct scenario *c, struct random *r)
+static double draw_cores(const struct scenario *c, struct prng *r)
 {
-    double spare = random_unit(r) < c->contended ? 0 : random_unit(r) * c->spare;
+    double spare = prng_unit(r) < c->contended ? 0 : prng_unit(r) * c->spare;
 
     return c->cores + spare;
 }
 
-static qhcp_nsec draw_change(struct random *r, qhcp_nsec now)
+static qhcp_nsec draw_change(struct prng *r, qhcp_nsec now)
 {
-    return now + (qhcp_nsec)(-log(1 - random_unit(r)) * NEIGHBOURS_EVERY * 1e9);
+    return now + (qhcp_nsec)(-log(1 - prng_unit(r)) * NEIGHBOURS_EVERY * 1e9);
 }
 
-void server_init(struct server *s, const struct scenario *c, struct random *r, size_t i)
+void server_init(struct server *s, const struct scenario *c, struct prng *r, size_t i)
 {
     *s = (struct server){.allotted = c->cores};
     s->cores = draw_cores(c, r);
@@ -41,7 +41,7 @@ void server_init(struct server *s, const struct scenario *c, struct random *r, s
     s->speed = (double)i < c->slow * (double)c->servers ? 0.5 : 1.0;
 }
 
-void server_disturb(struct server *s, const struct scenario *c, struct random *r, qhcp_nsec now)
+void server_disturb(struct server *s, const struct scenario *c, struct prng *r, qhcp_nsec now)
 {
     server_advance(s, now);
     s->cores = draw_cores(c, r);

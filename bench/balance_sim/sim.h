@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "balance/balance.h"
-#include "balance/random.h"
 #include "base/heap.h"
+#include "base/prng.h"
 
 #define SERVERS_MAX 1000
 #define LBS_MAX 100
@@ -74,10 +74,10 @@ struct outcome {
 #define REPORT (100 * NSEC_PER_MSEC)
 
 /* server.c */
-void server_init(struct server *s, const struct scenario *c, struct random *r, size_t i);
+void server_init(struct server *s, const struct scenario *c, struct prng *r, size_t i);
 void server_advance(struct server *s, qhcp_nsec now);
 /* The neighbours have changed. */
-void server_disturb(struct server *s, const struct scenario *c, struct random *r, qhcp_nsec now);
+void server_disturb(struct server *s, const struct scenario *c, struct prng *r, qhcp_nsec now);
 void server_add(struct server *s, qhcp_nsec now, double work, uint32_t lb);
 /* The request that is done. */
 struct request server_take(struct server *s, qhcp_nsec now);

@@ -4,24 +4,14 @@
 
 #define MINUTE (60 * SEC)
 
-/* splitmix64. */
-static uint64_t next_random(struct path *p)
-{
-    uint64_t z = p->random += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 uint64_t path_draw(struct path *p, uint64_t below)
 {
-    return next_random(p) % below;
+    return prng_next(&p->random) % below;
 }
 
 static double unit(struct path *p)
 {
-    return (double)((next_random(p) >> 11) + 1) / 9007199254740993.0; /* (0, 1] */
+    return (double)((prng_next(&p->random) >> 11) + 1) / 9007199254740993.0; /* (0, 1] */
 }
 
 static qhcp_nsec exponential(struct path *p, qhcp_nsec mean)
@@ -48,7 +38,7 @@ static void draw_bad(struct path *p)
 void path_init(struct path *p, const struct path_model *model, uint64_t seed)
 {
     *p = (struct path){.model = model,
-                       .random = seed * 0xd6e8feb86659fd93u,
+                       .random = {seed * 0xd6e8feb86659fd93u},
                        .minute = START,
                        .begin = NSEC_NEVER,
                        .end = START};

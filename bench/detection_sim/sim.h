@@ -9,6 +9,7 @@
 #ifndef DETECTION_SIM_H
 #define DETECTION_SIM_H
 
+#include "base/prng.h"
 #include "health/health.h"
 #include "session/lb.h"
 #include "session/server.h"
@@ -35,7 +36,7 @@ struct path_model {
 
 struct path {
     const struct path_model *model;
-    uint64_t random;
+    struct prng random;
     qhcp_nsec begin, end; /* of the present or next bad time */
     qhcp_nsec minute;     /* OUTAGES, STALLS: the minute drawn for */
     bool cut;

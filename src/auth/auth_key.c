@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "auth/auth_key.h"
+#include "auth/b64url.h"
 #include "auth/jws.h"
-#include "auth/random.h"
 #include "auth/scope.h"
 #include <qhcp/error.h>
 
@@ -100,11 +100,11 @@ static json_t *fresh_material(void)
 
 int auth_key_generate(const char *iss, unsigned scopes, struct auth_key **ret)
 {
-    char kid[RANDOM_TEXT], scope[SCOPE_TEXT];
+    char kid[B64URL_RANDOM], scope[SCOPE_TEXT];
     json_t *members, *policy;
 
     scope_text(scopes, scope);
-    if (random_text(kid) != 0)
+    if (b64url_random(kid) != 0)
         return QHCP_E_INTERNAL;
     policy = json_pack("{s:s, s:s, s:s, s:s}", "kid", kid, "alg", jwk_alg_name(JWK_ES256), "iss",
                        iss, "scope", scope);

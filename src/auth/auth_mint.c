@@ -6,7 +6,6 @@
 #include "auth/auth_key.h"
 #include "auth/b64url.h"
 #include "auth/jws.h"
-#include "auth/random.h"
 #include "auth/scope.h"
 #include <qhcp/error.h>
 
@@ -28,10 +27,10 @@ static int add_binding(json_t *claims, const uint8_t *binding)
 
 static char *payload_text(const struct auth_key *key, const struct auth_claims *c, unsigned scopes)
 {
-    char jti[RANDOM_TEXT], scope[SCOPE_TEXT], *text = NULL;
+    char jti[B64URL_RANDOM], scope[SCOPE_TEXT], *text = NULL;
     json_t *claims;
 
-    if (random_text(jti) != 0)
+    if (b64url_random(jti) != 0)
         return NULL;
     scope_text(scopes, scope);
     claims = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "iss", key->jwk.iss, "aud",

@@ -1,5 +1,7 @@
 #include "auth/b64url.h"
 
+#include "base/os/entropy.h"
+
 #include <qhcp/error.h>
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -61,4 +63,14 @@ int b64url_decode(struct slice in, uint8_t *ret, size_t cap, size_t *ret_n)
         return QHCP_E_PARSE;
     *ret_n = n;
     return 0;
+}
+
+int b64url_random(char ret[B64URL_RANDOM])
+{
+    uint8_t raw[16];
+    int error = entropy_fill(raw, sizeof raw);
+
+    if (error == 0)
+        b64url_encode(slice_of(raw, sizeof raw), ret);
+    return error;
 }

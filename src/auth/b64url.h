@@ -12,6 +12,12 @@
 /* Writes B64URL_SIZE(in.n) characters and a NUL to ret; the caller has the room. */
 void b64url_encode(struct slice in, char *ret);
 
+#define B64URL_RANDOM (B64URL_SIZE(16) + 1)
+
+/* A name that nobody else has and nobody can guess: 128 random bits.  0, or QHCP_E_INTERNAL where
+ * the kernel gives none. */
+int b64url_random(char ret[B64URL_RANDOM]);
+
 /* Decodes all of `in`.  Returns 0, or QHCP_E_PARSE: a character outside the alphabet (padding
  * included), an impossible length, or bits set that belong to no byte; QHCP_E_FULL: more than cap
  * bytes. */

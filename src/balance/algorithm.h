@@ -5,7 +5,7 @@
 
 #include "balance/alias.h"
 #include "balance/balance.h"
-#include "balance/random.h"
+#include "base/prng.h"
 
 /* The servers that get traffic, by their place in the plan, 0 to n-1. */
 struct balance {
@@ -21,7 +21,7 @@ struct balance {
 struct balance_worker {
     const struct balance *balance;
     const struct balance_algorithm *algorithm;
-    struct random random;
+    struct prng random;
     void *own; /* the algorithm's, own_size bytes */
 };
 
@@ -60,7 +60,7 @@ static inline bool balance_tried(const struct balance_request *r, uint32_t index
 /* One place by the plan's weights. */
 static inline uint32_t balance_draw(struct balance_worker *w)
 {
-    return alias_draw(w->balance->alias, w->balance->n, random_next(&w->random));
+    return alias_draw(w->balance->alias, w->balance->n, prng_next(&w->random));
 }
 
 #endif

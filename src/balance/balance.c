@@ -156,7 +156,7 @@ struct balance_worker *balance_worker_init(void *mem, const struct balance *b,
 static uint32_t any_other(struct balance_worker *w, const struct balance_request *r)
 {
     const struct balance *b = w->balance;
-    size_t from = random_below(&w->random, b->n);
+    size_t from = prng_below(&w->random, b->n);
 
     for (size_t i = 0; i < b->n; i++) {
         uint32_t index = b->at[(from + i) % b->n];

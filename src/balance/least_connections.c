@@ -42,7 +42,7 @@ static void own_init(struct balance_worker *w, const struct balance_worker *befo
     t->n = b->n;
     t->phase = (float *)(t->turn + b->n);
     for (uint32_t i = 0; i < b->fleet->slots; i++)
-        t->phase[i] = (float)random_unit(&w->random);
+        t->phase[i] = (float)prng_unit(&w->random);
     for (size_t i = 0; old && i < old->n; i++)
         if (old->turn[i].slot < b->fleet->slots)
             t->phase[old->turn[i].slot] =
@@ -112,7 +112,7 @@ static uint32_t pick(struct balance_worker *w, const struct balance_request *r)
     size_t best, next;
     float load;
 
-    run.first = random_below(&w->random, b->n);
+    run.first = prng_below(&w->random, b->n);
     run.n = b->n < RUN ? b->n : RUN;
     best = find_best(b, t, &run, r, &load);
     if (best == run.n)

@@ -43,7 +43,7 @@ void schedule_init(struct balance_worker *w, const struct balance_worker *before
     s->n = b->n;
     s->phase = (float *)(s->heap + b->n);
     for (uint32_t i = 0; i < b->fleet->slots; i++)
-        s->phase[i] = (float)random_unit(&w->random);
+        s->phase[i] = (float)prng_unit(&w->random);
     for (size_t i = 0; old && i < old->n; i++)
         if (old->heap[i].slot < b->fleet->slots)
             s->phase[old->heap[i].slot] =

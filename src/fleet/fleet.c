@@ -1,5 +1,7 @@
 #include "fleet/fleet.h"
 
+#include "base/prng.h"
+
 /* FNV-1a, then splitmix64's finish: FNV alone leaves names that differ in their last byte close. */
 uint64_t fleet_key(const char *name)
 {
@@ -7,7 +9,5 @@ uint64_t fleet_key(const char *name)
 
     for (; *name; name++)
         h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-    h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return h ^ (h >> 31);
+    return prng_mix(h);
 }

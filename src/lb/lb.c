@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "base/os/entropy.h"
 #include "base/utf8.h"
 #include "lb/internal.h"
 
@@ -92,9 +92,9 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
         return QHCP_E_NOMEM;
     lb->now = now;
     lb->look_at = NSEC_NEVER;
-    if (getrandom(&lb->seed, sizeof lb->seed, 0) != sizeof lb->seed) {
+    err = entropy_fill(&lb->seed, sizeof lb->seed);
+    if (err != 0) {
         snprintf(words, words_cap, "the kernel gives no random bytes");
-        err = QHCP_E_INTERNAL;
         goto free_lb;
     }
     err = config_new(config, &owned, words, words_cap);

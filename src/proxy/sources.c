@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+
+#include "base/os/entropy.h"
 
 #define BITS_MIN 8 /* as many lists as locks */
 
@@ -24,8 +25,10 @@ uint64_t sources_key(const union qhcp_addr *from)
 
 int sources_init(struct sources *s, size_t connections)
 {
-    if (getrandom(&s->seed, sizeof s->seed, 0) < 0)
-        s->seed = 0;
+    int err = entropy_fill(&s->seed, sizeof s->seed);
+
+    if (err != 0)
+        return err;
     s->bits = BITS_MIN;
     while (((size_t)1 << s->bits) < connections)
         s->bits++;

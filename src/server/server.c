@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 
+#include "base/os/entropy.h"
 #include "server/internal.h"
 
 void server_log(struct qhcp_server *s, enum qhcp_log_level level, const char *format, ...)
@@ -65,8 +65,8 @@ static int take_self(struct qhcp_server *s, qhcp_nsec now)
     for (size_t i = 0; i < s->config.n_services; i++)
         s->self.services.at[i] = slice_str(s->services[i]);
     s->self.services.count = s->config.n_services;
-    if (gnutls_rnd(GNUTLS_RND_NONCE, s->self.boot_id, sizeof s->self.boot_id) != 0)
-        return QHCP_E_TLS;
+    if (entropy_fill(s->self.boot_id, sizeof s->self.boot_id) != 0)
+        return QHCP_E_INTERNAL;
     server_measure(s, now);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/os/entropy.h"
 #include "base/os/file.h"
 #include "state/change.h"
 #include "state/jwks.h"
@@ -57,8 +58,8 @@ static void put_secret(struct change *c)
 {
     uint8_t secret[STATE_SECRET];
 
-    if (gnutls_rnd(GNUTLS_RND_KEY, secret, sizeof secret) < 0)
-        c->error = words_fail(c->w, QHCP_E_TLS, "no random numbers");
+    if (entropy_fill(secret, sizeof secret) != 0)
+        c->error = words_fail(c->w, QHCP_E_INTERNAL, "no random numbers");
     change_put(c, "secret", slice_of(secret, sizeof secret), 0600);
     gnutls_memset(secret, 0, sizeof secret);
 }
@@ -72,8 +73,8 @@ static void put_token_key(struct change *c)
     uint8_t tag[4];
 
     host_name(host);
-    if (!c->error && gnutls_rnd(GNUTLS_RND_NONCE, tag, sizeof tag) < 0)
-        c->error = words_fail(c->w, QHCP_E_TLS, "no random numbers");
+    if (!c->error && entropy_fill(tag, sizeof tag) != 0)
+        c->error = words_fail(c->w, QHCP_E_INTERNAL, "no random numbers");
     if (c->error)
         goto out;
     snprintf(iss, sizeof iss, "lb:%s-%02x%02x%02x%02x", host, tag[0], tag[1], tag[2], tag[3]);

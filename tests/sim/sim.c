@@ -4,26 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+
+#include "base/os/entropy.h"
 
 #define FIXED_RUNS 3000
 #define RANDOM_RUNS 1000
 #define TROUBLE (10 * SEC) /* events are drawn for this long */
 #define EVENT_MAX 200000   /* events in one run: more is a loop */
 
-/* splitmix64. */
-static uint64_t next_random(struct world *w)
-{
-    uint64_t z = w->random += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 uint64_t draw(struct world *w, uint64_t below)
 {
-    return next_random(w) % below;
+    return prng_next(&w->random) % below;
 }
 
 bool chance(struct world *w, unsigned per_mille)
@@ -249,7 +240,7 @@ static void run(struct world *w)
 /* A run from a seed; the sums go on. */
 static void run_seed(struct world *w, uint64_t seed, bool traced)
 {
-    struct world fresh = {.seed = seed, .random = seed, .trace = traced};
+    struct world fresh = {.seed = seed, .random = {seed}, .trace = traced};
 
     fresh.verdicts = w->verdicts;
     fresh.answers = w->answers;
@@ -295,7 +286,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: sim [--seed N]\n");
         return 2;
     }
-    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+    if (entropy_fill(&seed, sizeof seed) != 0)
         return 1;
     printf("1..2\n");
     runs(&w, 1, "fixed", 1, FIXED_RUNS);

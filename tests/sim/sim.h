@@ -10,6 +10,7 @@
 #ifndef SIM_H
 #define SIM_H
 
+#include "base/prng.h"
 #include "health/health.h"
 #include "session/lb.h"
 #include "session/server.h"
@@ -45,7 +46,8 @@ struct item {
 #define SESSIONS 8
 
 struct world {
-    uint64_t seed, random;
+    uint64_t seed;
+    struct prng random;
     bool trace;
     qhcp_nsec now;
 

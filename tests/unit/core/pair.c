@@ -90,7 +90,7 @@ void pair_init(struct pair *p)
     memset(p, 0, sizeof *p);
     queued = 0;
     memset(flows, 0, sizeof flows);
-    p->seed = 1;
+    p->random.state = 1;
     p->now = 1000000000;
     p->wall = time(NULL);
     p->icmp = true;
@@ -209,14 +209,9 @@ void pair_watch(struct pair *p, int n, const struct qhcp_lb_config *config)
     }
 }
 
-/* splitmix64 */
 static bool lost(struct pair *p)
 {
-    uint64_t z = p->seed += 0x9e3779b97f4a7c15;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return (z ^ (z >> 31)) % 100 < p->loss;
+    return prng_next(&p->random) % 100 < p->loss;
 }
 
 static bool translated(struct pair *p, int server, uint16_t port)

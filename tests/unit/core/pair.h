@@ -8,6 +8,8 @@
 #include <qhcp/lb.h>
 #include <qhcp/server.h>
 
+#include "base/prng.h"
+
 #define PAIR_SERVERS 4
 #define PAIR_EVENTS 64
 #define PAIR_LATENCY 100000 /* ns, one way */
@@ -36,7 +38,7 @@ struct pair {
     uint8_t own;               /* the load balancer's address is 127.0.0.own; 0: it has no way */
     bool icmp;                 /* nobody listening is told by ICMP */
     unsigned loss;             /* percent, each way */
-    uint64_t seed;
+    struct prng random;
     const char *const *services; /* of servers started from now on */
     size_t n_services;
     uint64_t packets;  /* that were put on the link, both ways */
