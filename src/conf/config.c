@@ -1,14 +1,12 @@
 #include "conf/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cyaml/cyaml.h>
 
+#include "base/os/file.h"
 #include "base/value.h"
 
 #define CONFIG_FILE_MAX (32u << 20) /* bytes: LIST_MAX servers with the longest names */
@@ -221,52 +219,14 @@ int config_parse(const char *name, const char *text, size_t n, struct options *r
     return r;
 }
 
-/* The whole file; *ret is on the heap. */
-static int read_file(const char *path, char **ret, size_t *ret_n)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-    char *buf = NULL;
-    size_t n = 0;
-
-    if (size > (off_t)CONFIG_FILE_MAX) {
-        errno = EFBIG;
-        size = -1;
-    }
-    if (size < 0 || !(buf = malloc((size_t)size + 1)))
-        goto fail;
-    while (n < (size_t)size) {
-        ssize_t r = pread(fd, buf + n, (size_t)size - n, (off_t)n);
-        if (r < 0 && errno != EINTR)
-            goto fail;
-        if (r == 0)
-            break; /* it shrank meanwhile */
-        n += r > 0 ? (size_t)r : 0;
-    }
-    close(fd);
-    *ret = buf;
-    *ret_n = n;
-    return 0;
-fail:
-    free(buf);
-    if (fd >= 0) {
-        int saved = errno;
-        close(fd);
-        errno = saved;
-    }
-    return QHCP_E_IO;
-}
-
 int config_load(const char *path, struct options *ret, char *words, size_t words_cap)
 {
     char *text;
     size_t n;
-    int r = read_file(path, &text, &n);
+    int r = file_read(path, true, CONFIG_FILE_MAX, &text, &n, &(struct words){words, words_cap});
 
-    if (r < 0) {
-        snprintf(words, words_cap, "cannot read %s: %s", path, strerror(errno));
+    if (r < 0)
         return r;
-    }
     r = config_parse(path, text, n, ret, words, words_cap);
     free(text);
     return r;

@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/os/file.h"
 
 void list_cut(struct list *l, size_t n)
 {
@@ -84,42 +84,6 @@ int list_parse_lines(struct list *l, const char *name, const char *content, size
     return r;
 }
 
-/* All of a descriptor, at most LIST_FILE_MAX bytes; *ret is on the heap. */
-static int slurp(int fd, const char *name, char **ret, size_t *ret_n, char *words, size_t words_cap)
-{
-    size_t n = 0, cap = 0;
-    char *buf = NULL;
-
-    for (;;) {
-        if (n == cap) {
-            cap = cap ? 2 * cap : 65536;
-            char *grown = cap <= LIST_FILE_MAX ? realloc(buf, cap) : NULL;
-            if (!grown) {
-                snprintf(words, words_cap, "%s is larger than %u MiB, or memory is out", name,
-                         LIST_FILE_MAX >> 20);
-                goto fail;
-            }
-            buf = grown;
-        }
-        ssize_t r = read(fd, buf + n, cap - n);
-        if (r == 0)
-            break;
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r < 0) {
-            snprintf(words, words_cap, "cannot read %s: %s", name, strerror(errno));
-            goto fail;
-        }
-        n += (size_t)r;
-    }
-    *ret = buf;
-    *ret_n = n;
-    return 0;
-fail:
-    free(buf);
-    return QHCP_E_IO;
-}
-
 static int parse_file(struct list *l, const char *path, enum list_source allowed, char *words,
                       size_t words_cap)
 {
@@ -141,7 +105,7 @@ static int parse_file(struct list *l, const char *path, enum list_source allowed
         snprintf(words, words_cap, "cannot open %s: %s", name, strerror(errno));
         return QHCP_E_IO;
     }
-    int r = slurp(fd, name, &content, &n, words, words_cap);
+    int r = file_read_fd(fd, name, LIST_FILE_MAX, &content, &n, &(struct words){words, words_cap});
     if (!is_stdin)
         close(fd);
     if (r < 0)
