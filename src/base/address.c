@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/value.h"
+
 #include <qhcp/error.h>
 
 static int refuse(char *words, size_t cap, const char *text, const char *why)
@@ -227,4 +229,43 @@ socklen_t address_len(const union qhcp_addr *addr)
     default:
         return sizeof addr->sa;
     }
+}
+
+static bool is_ip(const char *text, bool brackets)
+{
+    char bare[INET6_ADDRSTRLEN + 1] = "";
+    size_t n = strlen(text) - (brackets ? 2 : 0);
+    uint8_t ignored[16];
+
+    memcpy(bare, text + brackets, n < sizeof bare ? n : 0);
+    return inet_pton(AF_INET, bare, ignored) == 1 || inet_pton(AF_INET6, bare, ignored) == 1;
+}
+
+int address_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
+                     size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8], full[ADDRESS_HOST + 8] = "";
+    char why[VALUE_QUOTE + 200];
+    size_t n = strlen(text);
+    bool brackets = n >= 2 && text[0] == '[' && text[n - 1] == ']';
+    struct address a = {.literal = false};
+    int r;
+
+    if (brackets || strchr(text, ':'))
+        snprintf(full, sizeof full, "[%.*s]:1", (int)(brackets ? n - 2 : n), text + brackets);
+    else
+        snprintf(full, sizeof full, "%.250s:1", text);
+    r = address_parse(full, &a, why, sizeof why);
+    if (r < 0 && (strchr(full, '%') || is_ip(text, brackets))) {
+        snprintf(words, words_cap, "%s: %s", value_quote(text, quote), strstr(why, "\": ") + 3);
+        return r;
+    }
+    if (r < 0 || !a.literal) {
+        snprintf(words, words_cap, "%s is not an IP address (as 0.0.0.0, 192.0.2.1, :: or ::1)",
+                 value_quote(text, quote));
+        return QHCP_E_PARSE;
+    }
+    a.addr.in.sin_port = htons(port); /* at the same place in both families */
+    *ret = a.addr;
+    return 0;
 }

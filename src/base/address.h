@@ -20,6 +20,10 @@ struct address {
  * is a guess.  QHCP_E_PARSE with words that quote the text. */
 int address_parse(const char *text, struct address *ret, char *words, size_t words_cap);
 
+/* An IP address alone, with this port in *ret; brackets around IPv6 allowed.  QHCP_E_PARSE. */
+int address_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
+                     size_t words_cap);
+
 /* Looks again for the interface that a literal names (fe80::1%eth0): one that was made anew has
  * another number.  QHCP_E_NOT_FOUND: there is none. */
 int address_find_zone(struct address *a);

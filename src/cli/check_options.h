@@ -8,9 +8,9 @@
     SHARED_TRUST(X, NULL)                                                                          \
     X(hostname, "hostname", TEXT, .arg = "HOST", .min = 1, .max = 255, .letter = 'H',              \
       .doc = "The server: a name or an address. HOST:PORT after the options means the same.")      \
-    X(port, "port", NUMBER, .arg = "PORT", .def = "4243", .min = 1, .max = 65535, .letter = 'p',   \
+    X(port, "port", PORT, .def = "4243", .letter = 'p',                                            \
       .doc = "The server's UDP port, with --hostname.")                                            \
-    X(source_port, "source-port", NUMBER, .arg = "PORT", .min = 1, .max = 65535,                   \
+    X(source_port, "source-port", PORT,                                                            \
       .doc = "Send from this UDP port, for a firewall that lets one port pass. By default the "    \
              "system chooses one.")                                                                \
     X(warning, "warning", ITEM, .arg = "RULE", .max = 16, .check = check_rule, .letter = 'w',      \

@@ -17,7 +17,7 @@
 
 #define CONTROL_OPTIONS(X)                                                                         \
     SHARED_CONTROL(X)                                                                              \
-    X(port, "port", NUMBER, .arg = "PORT", .def = "4243", .min = 1, .max = 65535,                  \
+    X(port, "port", PORT, .def = "4243",                                                           \
       .doc = "The server's UDP port, which is in the default name of the socket.")                 \
     X(reason, "reason", TEXT, .arg = "WORDS", .min = 1, .max = 200,                                \
       .doc = "A reason that load balancers show with the state.")                                  \

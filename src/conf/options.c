@@ -31,6 +31,8 @@ static size_t size_of(enum options_kind kind)
     case OPTIONS_DURATION:
     case OPTIONS_NUMBER:
         return sizeof(uint64_t);
+    case OPTIONS_PORT:
+        return sizeof(uint16_t);
     case OPTIONS_FILE:
     case OPTIONS_CONFIG:
     case OPTIONS_TEXT:
@@ -50,8 +52,9 @@ const char *options_arg(const struct options_row *row)
 {
     static const char *const usual[] = {
         [OPTIONS_DURATION] = "DURATION", [OPTIONS_NUMBER] = "COUNT", [OPTIONS_FILE] = "FILE",
-        [OPTIONS_CONFIG] = "FILE",       [OPTIONS_TEXT] = "TEXT",    [OPTIONS_LIST] = "LIST",
-        [OPTIONS_ITEM] = "ENTRY",        [OPTIONS_CHOICE] = "WORD",  [OPTIONS_SWITCH] = NULL,
+        [OPTIONS_PORT] = "PORT",         [OPTIONS_CONFIG] = "FILE",  [OPTIONS_TEXT] = "TEXT",
+        [OPTIONS_LIST] = "LIST",         [OPTIONS_ITEM] = "ENTRY",   [OPTIONS_CHOICE] = "WORD",
+        [OPTIONS_SWITCH] = NULL,
     };
 
     return row->arg ? row->arg : usual[row->kind];
@@ -78,6 +81,16 @@ static const struct options_row *row_at(const struct options *o, const void *val
     while (value_of(o, row) != value)
         row++;
     return row;
+}
+
+static int set_port(const char *text, uint16_t *ret, char *words, size_t words_cap)
+{
+    uint64_t port = 0;
+    int r = value_count(text, "port", 1, 65535, &port, words, words_cap);
+
+    if (r == 0)
+        *ret = (uint16_t)port;
+    return r;
 }
 
 static int set_file(const char *text, bool no_files, char **ret, char *words, size_t words_cap)
@@ -193,8 +206,9 @@ static int set_value(struct options *o, const struct options_row *row, const cha
     case OPTIONS_DURATION:
         return value_duration(text, row->min, row->max, v, words, words_cap);
     case OPTIONS_NUMBER:
-        return value_count(text, strcmp(options_arg(row), "PORT") == 0 ? "port" : "number",
-                           row->min, row->max, v, words, words_cap);
+        return value_count(text, "number", row->min, row->max, v, words, words_cap);
+    case OPTIONS_PORT:
+        return set_port(text, v, words, words_cap);
     case OPTIONS_FILE:
     case OPTIONS_CONFIG:
         return set_file(text, o->no_files, v, words, words_cap);

@@ -3,7 +3,7 @@
  * Who owns a command lists its rows, and makes the struct and the table of the same list:
  *
  *     #define LB_OPTIONS(X)                                                                \
- *         X(port, "port", NUMBER, .arg = "PORT", .def = "4242", .min = 1, .max = 65535,    \
+ *         X(port, "port", PORT, .def = "4242",                                             \
  *           .doc = "The UDP port.")
  *     struct lb_options {
  *         struct options head;
@@ -34,6 +34,7 @@
 enum options_kind {
     OPTIONS_DURATION, /* min and max in nanoseconds */
     OPTIONS_NUMBER,   /* min and max */
+    OPTIONS_PORT,     /* 1 to 65535 */
     OPTIONS_FILE,     /* a regular file that we may read */
     OPTIONS_CONFIG,   /* the same, with more of the options in it, as YAML */
     OPTIONS_TEXT,     /* min and max bytes */
@@ -45,7 +46,8 @@ enum options_kind {
 
 #define OPTIONS_TYPE_DURATION qhcp_nsec
 #define OPTIONS_TYPE_NUMBER uint64_t
-#define OPTIONS_TYPE_FILE char * /* NULL: not given */
+#define OPTIONS_TYPE_PORT uint16_t /* 0: not given */
+#define OPTIONS_TYPE_FILE char *   /* NULL: not given */
 #define OPTIONS_TYPE_CONFIG char *
 #define OPTIONS_TYPE_TEXT char *
 #define OPTIONS_TYPE_LIST struct list

@@ -30,7 +30,7 @@ static int check_ip(const char *text, char *words, size_t words_cap)
 {
     union qhcp_addr ignored;
 
-    return servers_parse_ip(text, 0, &ignored, words, words_cap);
+    return address_parse_ip(text, 0, &ignored, words, words_cap);
 }
 
 static int check_metric(const char *text, char *words, size_t words_cap)
@@ -53,7 +53,7 @@ int lb_options_bind(const struct lb_options *o, union qhcp_addr ret[2], char *wo
 
     ret[0] = ret[1] = (union qhcp_addr){0};
     for (size_t i = 0; i < o->bind.n && r == 0; i++)
-        r = servers_parse_ip(o->bind.at[i], 0, &ret[i], words, words_cap);
+        r = address_parse_ip(o->bind.at[i], 0, &ret[i], words, words_cap);
     if (r == 0 && o->bind.n == 2 && ret[0].sa.sa_family == ret[1].sa.sa_family) {
         snprintf(words, words_cap, "--bind: expected at most one IPv4 and one IPv6 address");
         r = QHCP_E_EXISTS;

@@ -16,7 +16,7 @@
              "('#' begins a comment), @- reads standard input. An address may be followed by "     \
              "weight=1 to 1000, priority=0 to 15 and service=tcp:PORT or tcp:ADDRESS:PORT; see "   \
              "BALANCING in qhcp-lb(1).")                                                           \
-    X(port, "port", NUMBER, .arg = "PORT", .def = "4242", .min = 1, .max = 65535,                  \
+    X(port, "port", PORT, .def = "4242",                                                           \
       .doc = "The load balancer's own port. Its checks leave from this UDP port, and it forwards " \
              "connections to the same TCP port.")                                                  \
     X(max_fail_attempts, "max-fail-attempts", NUMBER, .def = "3", .min = 1, .max = 1000,           \

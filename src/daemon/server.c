@@ -22,7 +22,6 @@
 #include "daemon/service.h"
 #include "loop/loop.h"
 #include "metrics/report.h"
-#include "sources/servers.h"
 
 #include <qhcp/server.h>
 
@@ -272,7 +271,7 @@ static int start(struct server *s, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
-    r = servers_parse_ip(s->options.ip, port, &addr, words, words_cap);
+    r = address_parse_ip(s->options.ip, port, &addr, words, words_cap);
     if (r == 0)
         r = listen_one(s->loop, &addr, &bound, words, words_cap);
     if (r == 0)

@@ -8,13 +8,12 @@
 #include "daemon/daemon.h"
 #include "metrics/report.h"
 #include "metrics/threshold.h"
-#include "sources/servers.h"
 
 static int check_ip(const char *text, char *words, size_t words_cap)
 {
     union qhcp_addr ignored;
 
-    return servers_parse_ip(text, 1, &ignored, words, words_cap);
+    return address_parse_ip(text, 1, &ignored, words, words_cap);
 }
 
 /* "tcp:PORT" or "tcp:HOST:PORT". */

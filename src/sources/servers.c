@@ -1,6 +1,5 @@
 #include "sources/servers.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,43 +75,4 @@ void servers_key(const char *text, char ret[ADDRESS_KEY])
     if (listed_parse(text, &l, ignored, sizeof ignored) == 0 &&
         address_parse(l.address, &a, ignored, sizeof ignored) == 0)
         address_key(&a, ret);
-}
-
-static bool is_ip(const char *text, bool brackets)
-{
-    char bare[INET6_ADDRSTRLEN + 1] = "";
-    size_t n = strlen(text) - (brackets ? 2 : 0);
-    uint8_t ignored[16];
-
-    memcpy(bare, text + brackets, n < sizeof bare ? n : 0);
-    return inet_pton(AF_INET, bare, ignored) == 1 || inet_pton(AF_INET6, bare, ignored) == 1;
-}
-
-int servers_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
-                     size_t words_cap)
-{
-    char quote[VALUE_QUOTE + 8], full[ADDRESS_HOST + 8] = "";
-    char why[VALUE_QUOTE + 200];
-    size_t n = strlen(text);
-    bool brackets = n >= 2 && text[0] == '[' && text[n - 1] == ']';
-    struct address a = {.literal = false};
-    int r;
-
-    if (brackets || strchr(text, ':'))
-        snprintf(full, sizeof full, "[%.*s]:1", (int)(brackets ? n - 2 : n), text + brackets);
-    else
-        snprintf(full, sizeof full, "%.250s:1", text);
-    r = address_parse(full, &a, why, sizeof why);
-    if (r < 0 && (strchr(full, '%') || is_ip(text, brackets))) {
-        snprintf(words, words_cap, "%s: %s", value_quote(text, quote), strstr(why, "\": ") + 3);
-        return r;
-    }
-    if (r < 0 || !a.literal) {
-        snprintf(words, words_cap, "%s is not an IP address (as 0.0.0.0, 192.0.2.1, :: or ::1)",
-                 value_quote(text, quote));
-        return QHCP_E_PARSE;
-    }
-    a.addr.in.sin_port = htons(port); /* at the same place in both families */
-    *ret = a.addr;
-    return 0;
 }

@@ -1,5 +1,4 @@
-/* The list of servers as a whole, and addresses to listen on.  (One server's address is
- * base/address.h's.) */
+/* The list of servers as a whole.  (One server of it is listed.h's.) */
 #ifndef QHCP_SOURCES_SERVERS_H
 #define QHCP_SOURCES_SERVERS_H
 
@@ -15,9 +14,5 @@ int servers_check(char *const *list, size_t n, char *words, size_t words_cap);
 /* The spelling that all of one server's have in common (address_key), of its address or its entry
  * in the list; "" for what is neither. */
 void servers_key(const char *text, char ret[ADDRESS_KEY]);
-
-/* An IP address alone, brackets around IPv6 allowed.  QHCP_E_PARSE. */
-int servers_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
-                     size_t words_cap);
 
 #endif

@@ -105,12 +105,32 @@ static void equality_looks_at_family_address_and_port(void **state)
     assert_false(address_equal(&a.addr, &c.addr));
 }
 
+static void addresses_to_listen_on_are_literals(void **state)
+{
+    union qhcp_addr a = {0};
+    char words[300];
+
+    (void)state;
+    assert_int_equal(address_parse_ip("0.0.0.0", 7, &a, words, sizeof words), 0);
+    assert_int_equal(a.sa.sa_family, AF_INET);
+    assert_int_equal(address_parse_ip("::", 7, &a, words, sizeof words), 0);
+    assert_int_equal(a.sa.sa_family, AF_INET6);
+    assert_int_equal(address_parse_ip("[::1]", 7, &a, words, sizeof words), 0);
+    static const char *const bad[] = {
+        "localhost",   "",      "[]",
+        "[127.0.0.1]", "1.2.3", "1.2.3.4:5",
+        "1.2.3.4 ",    "[::1",  "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(address_parse_ip(bad[i], 7, &a, words, sizeof words), QHCP_E_PARSE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_literals_are_told_apart),
         cmocka_unit_test(bad_addresses_are_refused_and_quoted),
         cmocka_unit_test(a_zone_is_found_by_name_and_printed_so),
+        cmocka_unit_test(addresses_to_listen_on_are_literals),
         cmocka_unit_test(equality_looks_at_family_address_and_port),
     };
 

@@ -395,5 +395,5 @@ int main(void)
         cmocka_unit_test(a_wrong_command_line_names_flag_and_value_and_exits_with_2),
     };
 
-    return cmocka_run_group_tests_name("cli-config", tests, NULL, tidy);
+    return cmocka_run_group_tests_name("conf-config", tests, NULL, tidy);
 }

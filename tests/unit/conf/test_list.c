@@ -1,4 +1,4 @@
-/* Lists: commas, files, and the list of servers as a whole. */
+/* Lists: commas, and files. */
 #include "../words.h"
 
 #include <unistd.h>
@@ -141,58 +141,6 @@ static void too_many_entries_are_refused(void **state)
     list_deinit(&l);
 }
 
-static void check(const char *a, const char *b, int expected)
-{
-    char *list[] = {(char *)(uintptr_t)a, (char *)(uintptr_t)b};
-    int r = servers_check(list, 2, words, sizeof words);
-
-    if (r != expected)
-        fail_msg("%s, %s: %d (%s)", a, b, r, words);
-}
-
-static void the_same_place_twice_is_refused_however_it_is_typed(void **state)
-{
-    (void)state;
-    check("localhost:4243", "localhost:4243", QHCP_E_EXISTS);
-    check("localhost:4243", "LOCALHOST:4243", QHCP_E_EXISTS);
-    check("a.example:1", "a.example.:1", QHCP_E_EXISTS);
-    check("[::1]:1", "[0:0::1]:1", QHCP_E_EXISTS);
-    check("localhost:4243", "localhost:4244", 0);
-    check("localhost:4243", "127.0.0.1:4243", 0);
-    check("[::1]:1", "[::2]:1", 0);
-}
-
-static void a_bad_address_is_named_with_its_position(void **state)
-{
-    (void)state;
-    check("localhost:4243", "localhost", QHCP_E_PARSE);
-    assert_says(words, "server 2 of 2");
-    assert_says(words, "\"localhost\"");
-    check("localhost:70000", "localhost:1", QHCP_E_PARSE);
-    assert_says(words, "server 1 of 2");
-    check("::1:4243", "a:1", QHCP_E_PARSE);
-    check("[::1]:4243", "a:1", 0);
-    assert_int_equal(servers_check(NULL, 0, words, sizeof words), QHCP_E_ARG);
-}
-
-static void addresses_to_listen_on_are_literals(void **state)
-{
-    union qhcp_addr a = {0};
-
-    (void)state;
-    assert_int_equal(servers_parse_ip("0.0.0.0", 7, &a, words, sizeof words), 0);
-    assert_int_equal(a.sa.sa_family, AF_INET);
-    assert_int_equal(servers_parse_ip("::", 7, &a, words, sizeof words), 0);
-    assert_int_equal(a.sa.sa_family, AF_INET6);
-    assert_int_equal(servers_parse_ip("[::1]", 7, &a, words, sizeof words), 0);
-    static const char *const bad[] = {
-        "localhost",   "",      "[]",
-        "[127.0.0.1]", "1.2.3", "1.2.3.4:5",
-        "1.2.3.4 ",    "[::1",  "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(servers_parse_ip(bad[i], 7, &a, words, sizeof words), QHCP_E_PARSE);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,10 +151,7 @@ int main(void)
         cmocka_unit_test(standard_input_is_read_only_where_allowed),
         cmocka_unit_test(ten_thousand_servers_are_taken),
         cmocka_unit_test(too_many_entries_are_refused),
-        cmocka_unit_test(the_same_place_twice_is_refused_however_it_is_typed),
-        cmocka_unit_test(a_bad_address_is_named_with_its_position),
-        cmocka_unit_test(addresses_to_listen_on_are_literals),
     };
 
-    return cmocka_run_group_tests_name("cli-list", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("conf-list", tests, NULL, NULL);
 }

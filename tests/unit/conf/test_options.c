@@ -28,8 +28,7 @@ struct process {
     X(size, "size", NUMBER, .def = "7", .min = 1, .max = 9, .live = live_size, .doc = "How big.")  \
     X(color, "color", LIST, .max = 3, .check = check_color, .live = live_color,                    \
       .doc = "Which colors. All of them.")                                                         \
-    X(port, "port", NUMBER, .arg = "PORT", .min = 1, .max = 65535, .letter = 'p',                  \
-      .doc = "Where it listens.")                                                                  \
+    X(port, "port", PORT, .letter = 'p', .doc = "Where it listens.")                               \
     X(edge, "edge", NUMBER, .max = 9, .live = live_size, .doc = "How wide its edge is.")           \
     X(key, "key", FILE, .live = live_file, .doc = "Its key.")
 

@@ -65,8 +65,8 @@ static void look_at_owner(struct options *o, const struct options_row *row)
     (void)o;
     if (row->kind == OPTIONS_ITEM && !row->check)
         fail_msg("--%s: nobody judges its entries", row->name);
-    if (row->kind != OPTIONS_SWITCH && row->kind != OPTIONS_FILE && row->kind != OPTIONS_CONFIG &&
-        row->kind != OPTIONS_CHOICE)
+    if (row->kind == OPTIONS_DURATION || row->kind == OPTIONS_NUMBER || row->kind == OPTIONS_TEXT ||
+        options_repeatable(row))
         assert_true(row->max > 0 && row->min <= row->max);
 }
 

@@ -1,4 +1,4 @@
-/* Entries of the list of servers, networks, and where a server's connections go. */
+/* Networks, and where a server's connections go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,55 +10,6 @@
 #include "daemon/route.h"
 
 static char words[600];
-
-static void settings_stand_behind_the_address(void **state)
-{
-    struct listed l;
-
-    (void)state;
-    assert_int_equal(listed_parse("a.example:1", &l, words, sizeof words), 0);
-    assert_string_equal(l.address, "a.example:1");
-    assert_int_equal(l.weight, 1);
-    assert_int_equal(l.priority, 0);
-    assert_int_equal(l.port, 0);
-    assert_int_equal(listed_parse("[::1]:1\tpriority=15  weight=1000 service=tcp:[::2]:80", &l,
-                                  words, sizeof words),
-                     0);
-    assert_string_equal(l.address, "[::1]:1");
-    assert_int_equal(l.weight, 1000);
-    assert_int_equal(l.priority, 15);
-    assert_int_equal(l.port, 80);
-    assert_int_equal(l.service.sa.sa_family, AF_INET6);
-}
-
-static void a_bad_setting_is_named(void **state)
-{
-    static const struct {
-        const char *text, *word;
-    } bad[] = {
-        {"a:1 weight=0", "weight"},
-        {"a:1 weight=1001", "weight"},
-        {"a:1 priority=16", "priority"},
-        {"a:1 weigth=1", "\"weigth=1\" is not a setting"},
-        {"a:1 weight", "\"weight\" is not"},
-        {"a:1 service=80", "\"80\" is not a service"},
-        {"a:1 service=tcp:0", "is not a serv"},
-        {"a:1 service=tcp:b.example:80", "with an IP address"},
-        {"a:1 weight=1 weight=1", "weight is set twice"},
-        {"a:1 service=tcp:1 weight=2 service=tcp:2", "service is set twice"},
-        {"a:1 =", "is not a setting"},
-        {"a:1 service=udp:80", "is not a service"},
-    };
-    struct listed l;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (listed_parse(bad[i].text, &l, words, sizeof words) == 0)
-            fail_msg("%s was taken", bad[i].text);
-        if (!strstr(words, bad[i].word))
-            fail_msg("%s: %s", bad[i].text, words);
-    }
-}
 
 static bool has(const char *network, const char *host)
 {
@@ -141,8 +92,6 @@ static void connections_go_where_the_list_says_or_the_server_may_offer(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(settings_stand_behind_the_address),
-        cmocka_unit_test(a_bad_setting_is_named),
         cmocka_unit_test(a_network_has_what_shares_its_prefix),
         cmocka_unit_test(what_is_no_network_is_refused),
         cmocka_unit_test(connections_go_where_the_list_says_or_the_server_may_offer),

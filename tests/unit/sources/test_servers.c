@@ -1,0 +1,101 @@
+/* The list of servers: one entry, and the list as a whole. */
+#include "../words.h"
+
+#include "sources/listed.h"
+#include "sources/servers.h"
+
+static char words[900];
+
+static void settings_stand_behind_the_address(void **state)
+{
+    struct listed l;
+
+    (void)state;
+    assert_int_equal(listed_parse("a.example:1", &l, words, sizeof words), 0);
+    assert_string_equal(l.address, "a.example:1");
+    assert_int_equal(l.weight, 1);
+    assert_int_equal(l.priority, 0);
+    assert_int_equal(l.port, 0);
+    assert_int_equal(listed_parse("[::1]:1\tpriority=15  weight=1000 service=tcp:[::2]:80", &l,
+                                  words, sizeof words),
+                     0);
+    assert_string_equal(l.address, "[::1]:1");
+    assert_int_equal(l.weight, 1000);
+    assert_int_equal(l.priority, 15);
+    assert_int_equal(l.port, 80);
+    assert_int_equal(l.service.sa.sa_family, AF_INET6);
+}
+
+static void a_bad_setting_is_named(void **state)
+{
+    static const struct {
+        const char *text, *word;
+    } bad[] = {
+        {"a:1 weight=0", "weight"},
+        {"a:1 weight=1001", "weight"},
+        {"a:1 priority=16", "priority"},
+        {"a:1 weigth=1", "\"weigth=1\" is not a setting"},
+        {"a:1 weight", "\"weight\" is not"},
+        {"a:1 service=80", "\"80\" is not a service"},
+        {"a:1 service=tcp:0", "is not a serv"},
+        {"a:1 service=tcp:b.example:80", "with an IP address"},
+        {"a:1 weight=1 weight=1", "weight is set twice"},
+        {"a:1 service=tcp:1 weight=2 service=tcp:2", "service is set twice"},
+        {"a:1 =", "is not a setting"},
+        {"a:1 service=udp:80", "is not a service"},
+    };
+    struct listed l;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (listed_parse(bad[i].text, &l, words, sizeof words) == 0)
+            fail_msg("%s was taken", bad[i].text);
+        assert_says(words, bad[i].word);
+    }
+}
+
+static void check(const char *a, const char *b, int expected)
+{
+    char *list[] = {(char *)(uintptr_t)a, (char *)(uintptr_t)b};
+    int r = servers_check(list, 2, words, sizeof words);
+
+    if (r != expected)
+        fail_msg("%s, %s: %d (%s)", a, b, r, words);
+}
+
+static void the_same_place_twice_is_refused_however_it_is_typed(void **state)
+{
+    (void)state;
+    check("localhost:4243", "localhost:4243", QHCP_E_EXISTS);
+    check("localhost:4243", "LOCALHOST:4243", QHCP_E_EXISTS);
+    check("a.example:1", "a.example.:1", QHCP_E_EXISTS);
+    check("[::1]:1", "[0:0::1]:1", QHCP_E_EXISTS);
+    check("localhost:4243", "localhost:4244", 0);
+    check("localhost:4243", "127.0.0.1:4243", 0);
+    check("[::1]:1", "[::2]:1", 0);
+}
+
+static void a_bad_address_is_named_with_its_position(void **state)
+{
+    (void)state;
+    check("localhost:4243", "localhost", QHCP_E_PARSE);
+    assert_says(words, "server 2 of 2");
+    assert_says(words, "\"localhost\"");
+    check("localhost:70000", "localhost:1", QHCP_E_PARSE);
+    assert_says(words, "server 1 of 2");
+    check("::1:4243", "a:1", QHCP_E_PARSE);
+    check("[::1]:4243", "a:1", 0);
+    assert_int_equal(servers_check(NULL, 0, words, sizeof words), QHCP_E_ARG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_stand_behind_the_address),
+        cmocka_unit_test(a_bad_setting_is_named),
+        cmocka_unit_test(the_same_place_twice_is_refused_however_it_is_typed),
+        cmocka_unit_test(a_bad_address_is_named_with_its_position),
+    };
+
+    return cmocka_run_group_tests_name("sources-servers", tests, NULL, NULL);
+}
