@@ -3,37 +3,15 @@
 import os
 import re
 import select
-import signal
 import socket
-import statistics
 import time
 
-from lib.app import Http, script, sleeper
-from lib.case import QHCP, SLOW, Case, free_port
+from lib.app import ADDRESS, AppCase, script, sleeper
+from lib.case import QHCP, SLOW, free_port
 from lib.process import Process
 
-ADDRESS = "127.0.0.1:4243"
 
-
-class Application(Case):
-    def watched(self, *arguments, **options):
-        """A server with these arguments and a load balancer that watches it."""
-        server = self.server(4243, *arguments)
-        options.setdefault("--liveness-interval", "1s")
-        lb = self.lb([ADDRESS], *[x for pair in options.items() for x in pair])
-        return server, lb
-
-    def http(self):
-        app = Http()
-        self.addCleanup(app.close)
-        return app
-
-    def sleeper(self):
-        process = sleeper()
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
+class Application(AppCase):
     def test_a_port_that_stops_listening_is_not_serving_and_its_return_is_noticed(self):
         port = free_port(socket.SOCK_STREAM)
         listener = socket.create_server(("127.0.0.1", port))
@@ -98,24 +76,6 @@ class Application(Case):
         lb.wait_status(lambda s: re.match("server is not serving: web: cannot resolve "
                                           r"nonesuch\.invalid: (?!cannot)",
                                           s["servers"][0]["reason"]), within=10)
-
-    def test_a_hanging_http_service_is_found_within_interval_and_timeout(self):
-        app = self.http()
-        _, lb = self.watched(
-            "--check", f"http://localhost:{app.port}/health every=200ms timeout=300ms name=web")
-        at, _ = lb.wait_event("up", within=10)
-        app.mode = "hang"
-        start = time.monotonic()
-        at, event = lb.wait_event("down", within=3, since=at)
-        took = time.monotonic() - start
-        print(f"hanging service found after {took * 1000:.0f} ms (interval 200, timeout 300)")
-        self.assertLess(took, 0.5 + 0.15 * SLOW)
-        self.assertEqual(event["reason"], "server is not serving: web: no answer within 300 ms")
-        app.mode = "ok"
-        at, _ = lb.wait_event("up", within=3, since=at)
-        app.mode = "error"
-        _, event = lb.wait_event("down", within=3, since=at)
-        self.assertEqual(event["reason"], "server is not serving: web: answered 503, not 200-299")
 
     def test_the_load_balancer_names_each_check_with_its_outcome_and_the_services(self):
         app = self.http()
@@ -267,54 +227,6 @@ class Application(Case):
         self.assertEqual(event["reason"],
                          "server is not serving: x: cannot run it: No such file or directory")
 
-    def test_hanging_and_flooding_checks_delay_no_health_answer(self):
-        app = self.http()
-        bad = self.dir / "bad"
-        flood = script(self.dir / "flood",
-                       f"[ -e {bad} ] || exit 0\nexec yes 'a line of some length, again and again'\n")
-        server, lb = self.watched(
-            "--check", f"every=20ms timeout=2s fall=1000 name=hang http://127.0.0.1:{app.port}/",
-            "--check", f"every=20ms timeout=2s fall=1000 name=flood exec:{flood}",
-            **{"--liveness-interval": "20ms"})
-        at, _ = lb.wait_event("up", within=10)  # a first result that is good; worse ones do not count
-        app.mode = "hang"
-        bad.touch()
-        rtts, before = [], None
-        for _ in range(4):
-            at, status = lb.wait_status(lambda s: s["servers"][0]["rtt_us"], within=5, since=at + 1)
-            rtts.append(status["servers"][0]["rtt_us"])
-            before = before or status["servers"][0]
-        after = status["servers"][0]
-        print(f"round trips beside a flood: {rtts} us")
-        self.assertLess(statistics.median(rtts), 20000 * SLOW, server.story())
-        self.assertLess(after["checks_sent"] - after["checks_ok"], 5)
-        self.assertGreater(after["checks_ok"] - before["checks_ok"], 30 / SLOW)
-        shown = self.qhcp("control", "show")[1]
-        self.assertIn("check flood: serving: wrote more than 64 KiB, and was killed", shown)
-        self.assertIn("check hang: serving: no answer within 2000 ms", shown)
-        self.assertEqual([e["to"] for e in lb.events()], ["up"])
-        if SLOW == 1:  # a sanitizer's memory is its own
-            self.assertLess(resident(server.pid), 60)
-
-    def test_a_watched_process_that_is_killed_is_pushed_at_once(self):
-        took = []
-        for _ in range(20):
-            process = self.sleeper()
-            server, lb = self.watched("--watch-pid", process.pid, **{"--liveness-interval": "2s"})
-            at, _ = lb.wait_event("up", within=10)
-            start = time.monotonic()
-            process.send_signal(signal.SIGKILL)
-            _, event = lb.wait_event("down", within=1, since=at)
-            took.append((time.monotonic() - start) * 1000)
-            self.assertEqual(event["reason"],
-                             f"server is not serving: process {process.pid}: sleep ended")
-            lb.kill()
-            server.kill()
-        took.sort()
-        print(f"SIGKILL of the watched process to the verdict, 20 times: p50 {took[10]:.1f} ms, "
-              f"max {took[-1]:.1f} ms")
-        self.assertLess(took[10], 20 * SLOW)
-
     def test_what_cannot_be_checked_is_refused_at_the_start_with_its_place(self):
         command = script(self.dir / "check", "exit 0\n")
         plain = self.dir / "plain"
@@ -371,9 +283,3 @@ def alive(pid):
             return stat.read().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
-
-
-def resident(pid):
-    """MiB."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) / 1024

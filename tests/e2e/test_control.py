@@ -4,43 +4,13 @@ import contextlib
 import os
 import socket
 import stat
-import time
 
 from lib.app import hog
 from lib.case import SLOW, Case
+from lib.control import ControlCase
 
 
-class Control(Case):
-    def pair(self, *arguments):
-        server = self.server(4243, *arguments)
-        lbs = [self.lb(["127.0.0.1:4243"], "--liveness-interval", "2s") for _ in range(2)]
-        return server, lbs, [lb.wait_event("up", within=10)[0] for lb in lbs]
-
-    def control(self, *arguments, **options):
-        status, out, errors = self.qhcp("control", *arguments, **options)
-        self.assertEqual((status, errors), (0, ""))
-        return out
-
-    def test_an_operator_drains_and_takes_it_back_and_all_load_balancers_hear_it_at_once(self):
-        _, lbs, at = self.pair()
-        took = []
-        for verb, to, words in (("drain", "draining", "server is draining: by operator: new disk"),
-                                ("undrain", "up", "serving"),
-                                ("maintenance", "maintenance",
-                                 "server is in maintenance: by operator: new disk"),
-                                ("serving", "up", "serving")):
-            reason = ["--reason", "new disk"] if to in ("draining", "maintenance") else []
-            start = time.monotonic()
-            out = self.control(verb, *reason)
-            for i, lb in enumerate(lbs):
-                at[i], event = lb.wait_event(to, within=2, since=at[i])
-                self.assertEqual(event["reason"], words)
-            took.append((time.monotonic() - start) * 1000)
-            self.assertIn("load balancers: 2\n", out)
-        print("command to both verdicts, the command's own start included: "
-              + ", ".join(f"{t:.0f} ms" for t in took))
-        self.assertLess(sorted(took)[1], 300 * SLOW)
-
+class Control(ControlCase):
     def test_show_says_what_was_set_and_what_it_comes_to(self):
         self.server(4243, "--check", "tcp:1 name=web")
         lb = self.lb(["127.0.0.1:4243"], "--liveness-interval", "100ms")

@@ -5,32 +5,10 @@ import signal
 import time
 from datetime import datetime
 
-from lib.case import SLOW, Case
-from lib.raw import wait_log
-
-PORTS = range(4301, 4307)
-CROWD = range(4321, 4341)
+from lib.fleet import PORTS, FleetCase
 
 
-class Detection(Case):
-    def fleet(self, *arguments):
-        """Six servers and their load balancer, over a link: (server namespace, load balancer, index
-        of the line by which all are up)."""
-        server_ns, lb_ns = self.namespace("servers"), self.namespace("lb")
-        lb_ns.link(server_ns, "10.79.0.1/24", "10.79.0.2/24")
-        self.servers = [self.server(port, namespace=server_ns) for port in PORTS]
-        for server in self.servers:  # one that does not listen yet is down, and rightly
-            wait_log(server, "listening on UDP", 20 * SLOW)
-        self.lb_ns = lb_ns
-        if "--liveness-interval" not in arguments:
-            arguments += ("--liveness-interval", "100ms")
-        lb = self.lb([f"10.79.0.2:{port}" for port in PORTS], *arguments, namespace=lb_ns)
-        at, _ = lb.wait_status(lambda s: s["up"] == len(PORTS), within=15)
-        return server_ns, lb, at
-
-    def downs(self, lb):
-        return [e for e in lb.events() if e["to"] == "down"]
-
+class Detection(FleetCase):
     def test_a_load_balancer_that_was_stopped_calls_nobody_down_and_says_that_it_is_ill(self):
         _, lb, at = self.fleet("--max-fail-attempts", "1")
         lb.send(signal.SIGSTOP)
@@ -40,40 +18,6 @@ class Detection(Case):
         lb.wait_status(lambda s: s["local_score"] == 0 and s["up"] == len(PORTS), within=15,
                        since=at)
         self.assertEqual(self.downs(lb), [])
-
-    def crowd(self):
-        """Twenty servers on this machine: (servers, load balancer, index of the line: all are up)."""
-        servers = [self.server(port) for port in CROWD]
-        for server in servers:
-            wait_log(server, "listening on UDP", 20 * SLOW)
-        lb = self.lb([f"127.0.0.1:{port}" for port in CROWD], "--liveness-interval", "100ms",
-                     "--status-interval", "200ms")
-        at, _ = lb.wait_status(lambda s: s["up"] == len(CROWD), within=30)
-        return servers, lb, at
-
-    def test_half_a_fleet_that_stalls_for_a_moment_is_not_called_dead(self):
-        """As when a processor of their machine stands still: together, and once more soon after."""
-        servers, lb, at = self.crowd()
-        for _ in range(6):
-            for server in servers[::2]:
-                server.send(signal.SIGSTOP)
-            time.sleep(0.09)
-            for server in servers[::2]:
-                server.send(signal.SIGCONT)
-            time.sleep(0.5)
-            lb.wait_status(lambda s: s["local_score"] == 0 and s["up"] == len(CROWD), 10, len(lb.lines))
-        self.assertEqual(self.downs(lb), [])
-
-    def test_half_a_fleet_that_does_not_wake_again_is_down_a_second_later(self):
-        servers, lb, at = self.crowd()
-        begun = time.monotonic()
-        for server in servers[::2]:
-            server.send(signal.SIGSTOP)
-        for port in CROWD[::2]:
-            lb.wait_event("down", within=5, address=f"127.0.0.1:{port}", since=at)
-        self.assertLess(time.monotonic() - begun, 1.75 * SLOW)
-        for server in servers[::2]:
-            server.send(signal.SIGCONT)
 
     def test_a_fleet_that_falls_silent_at_once_for_two_seconds_is_not_called_dead(self):
         server_ns, lb, at = self.fleet()
@@ -127,26 +71,6 @@ class Detection(Case):
                 for server in servers:
                     server.close()
 
-    def test_why_it_was_down_is_known_afterwards_and_it_comes_back_gently(self):
-        server_ns, lb, at = self.fleet("--slow-start", "3s")
-        with server_ns.drop("udp dport 4301"):
-            begun = time.monotonic()
-            at, down = lb.wait_event("down", within=5, since=at)
-            self.assertLess(time.monotonic() - begun, 1 * SLOW)
-        self.assertRegex(down["evidence"], r"^\d+ missed in \d+ ms, asked \d+ over \d+ ms; ")
-        at, up = lb.wait_event("up", within=10, address=down["address"], since=at)
-        self.assertNotIn("evidence", up)
-
-        def back(status):
-            return [s for s in status["servers"] if s["address"] == down["address"]][0]
-
-        at, status = lb.wait_status(lambda s: 0 < back(s)["own_share"] < 1000, within=3, since=at)
-        self.assertRegex(back(status)["evidence"],
-                         r"^\d+ missed in \d+ ms, asked \d+ over \d+ ms; .*srtt .*loss .*"
-                         r"checks: -\d+ ms: (\d|missed).*missed")
-        lb.wait_status(lambda s: back(s)["own_share"] == 1000, within=10, since=at)
-        self.assertIn("missed in", lb.errors())  # the log of the event
-
     def test_a_second_fault_within_ten_minutes_is_held_unless_that_is_turned_off(self):
         for hold, least in (("3s", 3), ("0", 0)):
             with self.subTest(hold=hold):
@@ -180,23 +104,6 @@ class Detection(Case):
                 time.sleep(0.5)  # it is away, as a service that starts is
                 self.servers[0] = self.server(PORTS[0], namespace=server_ns)
                 at, _ = lb.wait_event("up", within=2, address=down["address"], since=at)
-
-    def test_errors_meant_for_others_cost_a_server_no_check(self):
-        """Each ICMP error for a dead server waits on the one socket, where the next send to a living one
-        finds it."""
-        server_ns, lb, at = self.fleet("--reconnect-interval", "1s", "--liveness-interval", "20ms",
-                                       "--status-interval", "100ms")
-        for server in self.servers[1:]:
-            server.kill()
-        for port in PORTS[1:]:
-            lb.wait_event("down", within=5, address=f"10.79.0.2:{port}", since=at)
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline:  # they are knocked at and dialled all the time
-            at, status = lb.wait_status(lambda s: True, 5, since=at + 1)
-            living = status["servers"][0]
-            self.assertEqual((living["state"], living["fails"]), ("up", 0), status)
-        self.assertGreater(living["checks_ok"], 100)
-        self.assertLessEqual(living["checks_sent"] - living["checks_ok"], 2)
 
     def reasons(self, lb):
         return [s for j in map(json.loads, lb.lines) if j["type"] == "status"

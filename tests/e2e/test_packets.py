@@ -11,10 +11,10 @@ class Packets(Case):
         lb = self.lb(["10.77.0.2:4243"], "--check-interval", "1", "--liveness-interval", "1",
                      namespace=lb_ns)
         at, _ = lb.wait_event("up", within=10)
-        at, start = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= 10, 15, since=at)
+        at, start = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= 5, 10, since=at)
         server_ns.count_udp()
         first = start["servers"][0]["checks_ok"]
-        at, end = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= first + 60, 75, since=at)
+        at, end = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= first + 30, 45, since=at)
         packets = sum(server_ns.udp_packets())
         checks = end["servers"][0]["checks_ok"] - first
         print(f"# {packets} packets for {checks} checks: {packets / checks:.3f} a check", flush=True)

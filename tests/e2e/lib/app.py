@@ -7,7 +7,10 @@ import subprocess
 import sys
 import threading
 
+from lib.case import Case
 from lib.net import die_with_parent
+
+ADDRESS = "127.0.0.1:4243"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -83,8 +86,33 @@ def sleeper():
 
 
 def hog(seconds):
-    """Busy processes, one a CPU, that end by themselves."""
+    """Busy processes, one a CPU, that end by themselves and leave the CPUs to whoever else wants them."""
+    def prepare():
+        die_with_parent(9)
+        os.nice(19)
+
     code = f"import time\nend = time.monotonic() + {seconds}\nwhile time.monotonic() < end: pass"
-    return [subprocess.Popen([sys.executable, "-S", "-c", code],
-                             preexec_fn=lambda: die_with_parent(9))
+    return [subprocess.Popen([sys.executable, "-S", "-c", code], preexec_fn=prepare)
             for _ in range(len(os.sched_getaffinity(0)))]
+
+
+class AppCase(Case):
+    """A server on ADDRESS with an application beside it."""
+
+    def watched(self, *arguments, **options):
+        """A server with these arguments and a load balancer that watches it."""
+        server = self.server(4243, *arguments)
+        options.setdefault("--liveness-interval", "1s")
+        lb = self.lb([ADDRESS], *[x for pair in options.items() for x in pair])
+        return server, lb
+
+    def http(self):
+        app = Http()
+        self.addCleanup(app.close)
+        return app
+
+    def sleeper(self):
+        process = sleeper()
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
