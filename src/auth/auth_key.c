@@ -137,7 +137,7 @@ static int adopt_all(json_t *list, struct auth_key **ret, size_t cap, size_t *re
     int error = 0;
 
     if (n > cap) {
-        snprintf(words, words_cap, "%zu keys, at most %zu are possible", n, cap);
+        snprintf(words, words_cap, "%zu keys, at most %zu are allowed", n, cap);
         return QHCP_E_PARSE;
     }
     while (done < n && error == 0) {

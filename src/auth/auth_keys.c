@@ -82,7 +82,7 @@ int auth_keys_parse(struct slice json, struct auth_keys **ret, char *words, size
         snprintf(words, words_cap, "member \"keys\" is not a list: a JWK Set is {\"keys\": [...]}");
         error = QHCP_E_PARSE;
     } else if (json_array_size(list) > LIMIT_KEYS) {
-        snprintf(words, words_cap, "%zu keys, at most %d are possible", json_array_size(list),
+        snprintf(words, words_cap, "%zu keys, at most %d are allowed", json_array_size(list),
                  LIMIT_KEYS);
         error = QHCP_E_PARSE;
     } else {

@@ -120,11 +120,11 @@ static int find_key(const struct auth_keys *keys, const json_t *header, const st
             return 0;
         }
     if (kid == NULL)
-        return verdict_refuse(v, QHCP_E_TOKEN_KEY, "token's header names no key (kid)");
-    error = verdict_refuse(v, QHCP_E_TOKEN_KEY,
-                           "signed with a key that this server does not know: give it the load "
-                           "balancer's public key by a new bundle (qhcp keys export, qhcp keys "
-                           "import)");
+        return verdict_refuse(v, QHCP_E_TOKEN_KEY, "token's header has no kid");
+    error = verdict_refuse(
+        v, QHCP_E_TOKEN_KEY,
+        "signed with a key that this server does not know: give it the load balancer's public key "
+        "in a new bundle (qhcp keys export, qhcp keys import)");
     log_known(keys, kid, v);
     return error;
 }
@@ -139,7 +139,7 @@ static int check_algorithm(const json_t *header, const struct jwk *key, const st
     if (alg != NULL && strcmp(alg, jwk_alg_name(key->alg)) == 0)
         return 0;
     error = verdict_refuse(v, QHCP_E_TOKEN_ALGORITHM, "algorithm is not its key's");
-    verdict_log(v, "algorithm is %s, its key \"%s\" is for %s only",
+    verdict_log(v, "algorithm is %s, but its key \"%s\" is only for %s",
                 alg != NULL ? value_quote(alg, shown) : "missing", key->kid,
                 jwk_alg_name(key->alg));
     return error;

@@ -55,10 +55,10 @@ static int read_time(const struct trial *t, const char *name, bool required, int
 static int check_key_period(const struct trial *t)
 {
     if (t->now - t->leeway >= t->key->exp)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_KEY, "its key was accepted until %lld s ago",
+        return verdict_refuse(t->v, QHCP_E_TOKEN_KEY, "the period of its key ended %lld s ago",
                               (long long)(t->now - t->key->exp));
     if (t->now + t->leeway < t->key->nbf)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_KEY, "its key is accepted in %lld s, not yet",
+        return verdict_refuse(t->v, QHCP_E_TOKEN_KEY, "the period of its key begins in %lld s",
                               (long long)(t->key->nbf - t->now));
     return 0;
 }
@@ -73,9 +73,8 @@ static int check_issuer(const struct trial *t)
         return error;
     if (strcmp(iss, t->key->iss) == 0)
         return 0;
-    error = verdict_refuse(t->v, QHCP_E_TOKEN_ISSUER,
-                           "its issuer is not the one that its key may sign for");
-    verdict_log(t->v, "its issuer is %s, but its key \"%s\" signs for \"%s\" only",
+    error = verdict_refuse(t->v, QHCP_E_TOKEN_ISSUER, "its key may not sign for its issuer");
+    verdict_log(t->v, "its issuer is %s, but its key \"%s\" may sign only for \"%s\"",
                 value_quote(iss, theirs), t->key->kid, t->key->iss);
     return error;
 }
@@ -114,7 +113,7 @@ static int read_audiences(const struct trial *t, const json_t *aud, size_t *ret_
         good = audience_at(aud, i) != NULL;
     if (!good)
         return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"aud\" is %s",
-                              aud == NULL ? "missing" : "neither a string nor a list of strings");
+                              aud == NULL ? "missing" : "not a string or a list of strings");
     *ret_n = n;
     return 0;
 }
@@ -140,9 +139,9 @@ static int check_audience(const struct trial *t)
         ours = name;
     }
     if (ours != NULL)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "its key may not ask %s",
+        return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "its key may not be used for %s",
                               value_quote(ours, shown));
-    return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "token is for %s, this server is not",
+    return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "token is for %s, which this server is not",
                           value_quote(audience_at(aud, 0), shown));
 }
 
@@ -184,8 +183,8 @@ static int refuse_time(const struct trial *t, int error, const char *format, int
     if (!bound || off <= LEEWAY_MAX)
         return verdict_refuse(t->v, error, "%s", what);
     say_span(off, text);
-    return verdict_refuse(t->v, error, "%s: the two clocks differ by %s, the %s's is ahead", what,
-                          text, t->now > iat ? "server" : "load balancer");
+    return verdict_refuse(t->v, error, "%s: the two clocks differ by %s; the %s's clock is ahead",
+                          what, text, t->now > iat ? "server" : "load balancer");
 }
 
 static int check_lifetime(const struct trial *t, int64_t *ret_expires)
@@ -223,8 +222,9 @@ static int check_scope(const struct trial *t, unsigned *ret)
         return error;
     *ret = scope_parse(text, NULL) & t->key->scopes;
     if (*ret == 0)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_SCOPE,
-                              "its scope and its key's have none of: " AUTH_SCOPES " in common");
+        return verdict_refuse(
+            t->v, QHCP_E_TOKEN_SCOPE,
+            "its scope and its key's scope have none of these in common: " AUTH_SCOPES "");
     return 0;
 }
 
@@ -241,12 +241,12 @@ static int check_binding(const struct trial *t)
         if (t->key->alg == JWK_HS256 || t->key->unbound)
             return 0;
         return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING,
-                              "token is not bound to this connection, as its key demands");
+                              "token is not bound to this connection, and its key demands that");
     }
     if (text == NULL || json_object_size(cnf) != 1 ||
         b64url_decode(slice_str(text), bound, sizeof bound, &n) != 0 || n != sizeof bound)
         return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING,
-                              "token is bound to something other than a connection");
+                              "token is bound to something else than a connection");
     if (!is_bound(t, cnf))
         return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING, "token is bound to another connection");
     return 0;

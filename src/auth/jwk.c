@@ -31,7 +31,7 @@ int jwk_json(struct slice text, json_t **ret, char *words, size_t words_cap)
 
     if (v == NULL) {
         const char *what = json_error_code(&error) == json_error_duplicate_key
-                               ? "a member stands twice"
+                               ? "a member is there twice"
                                : "not JSON";
 
         snprintf(words, words_cap, "line %d, column %d: %s", error.line, error.column, what);
@@ -65,7 +65,7 @@ static int read_audience(const json_t *object, json_t **ret, char *words, size_t
             good = json_is_string(json_array_get(v, i));
     }
     if (!good) {
-        snprintf(words, cap, "member \"aud\" is neither a string nor a list of 1 to %d strings",
+        snprintf(words, cap, "member \"aud\" is not a string or a list of 1 to %d strings",
                  LIMIT_KEY_AUDIENCES);
         return QHCP_E_PARSE;
     }
@@ -112,13 +112,12 @@ static int read_algorithm(const json_t *object, enum jwk_use use, enum jwk_alg *
         return QHCP_E_PARSE;
     }
     if (strcmp(algs[i].kty, kty) != 0) {
-        snprintf(words, cap, "member \"kty\" is not \"%s\", as \"alg\" %s needs", algs[i].kty,
+        snprintf(words, cap, "member \"kty\" is not \"%s\", which \"alg\" %s needs", algs[i].kty,
                  algs[i].name);
         return QHCP_E_PARSE;
     }
     if (use == JWK_SIGN && i != JWK_ES256) {
-        snprintf(words, cap, "member \"alg\" is %s: tokens are minted with ES256 only",
-                 algs[i].name);
+        snprintf(words, cap, "member \"alg\" is %s: only ES256 can sign tokens here", algs[i].name);
         return QHCP_E_PARSE;
     }
     *ret = (enum jwk_alg)i;
@@ -146,7 +145,7 @@ static int read_policy(const json_t *object, struct jwk *key, char *words, size_
         return QHCP_E_PARSE;
     }
     if (unbound != NULL && !json_is_boolean(unbound)) {
-        snprintf(words, cap, "member \"unbound\" is neither true nor false");
+        snprintf(words, cap, "member \"unbound\" is not true or false");
         return QHCP_E_PARSE;
     }
     key->unbound = json_is_true(unbound);

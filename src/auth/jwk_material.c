@@ -107,7 +107,7 @@ static int read_secret(const json_t *object, struct jwk *key, char *words, size_
         error = QHCP_E_PARSE;
     }
     if (error == 0 && memcmp(k, pem, sizeof pem - 1) == 0) {
-        snprintf(words, cap, "member \"k\" is a PEM text: what others know is no secret");
+        snprintf(words, cap, "member \"k\" is a PEM text, which is not a secret");
         error = QHCP_E_PARSE;
     }
     if (error == 0) {
@@ -125,7 +125,7 @@ int jwk_material(const json_t *object, enum jwk_use use, struct jwk *key, char *
         return read_secret(object, key, words, cap);
     for (size_t i = 0; use == JWK_VERIFY && i < COUNT(private_members); i++)
         if (json_object_get(object, private_members[i]) != NULL) {
-            snprintf(words, cap, "member \"%s\" is private: a server holds public keys only",
+            snprintf(words, cap, "member \"%s\" is private: a server holds only public keys",
                      private_members[i]);
             return QHCP_E_PARSE;
         }

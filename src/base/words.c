@@ -26,13 +26,13 @@ static const struct remedy {
 } remedies[] = {
     {ENOENT, QHCP_E_NOT_FOUND, ""},
     {ENOMEM, QHCP_E_NOMEM, ""},
-    {EACCES, QHCP_E_IO, ": run as the user it belongs to, or give this user access"},
-    {EPERM, QHCP_E_IO, ": run as the user it belongs to"},
+    {EACCES, QHCP_E_IO, ": run as its owner, or give this user access"},
+    {EPERM, QHCP_E_IO, ": run as its owner"},
     {ENOSPC, QHCP_E_IO, ": free some space on that disk; nothing was changed"},
     {EDQUOT, QHCP_E_IO, ": this user's quota is used up; nothing was changed"},
     {EFBIG, QHCP_E_IO, ": the limit on file sizes (ulimit -f) is too low; nothing was changed"},
-    {EROFS, QHCP_E_IO, ": name a directory that can be written with QHCP_STATE_DIR, or remount it"},
-    {ENOTDIR, QHCP_E_IO, ": a part of that path is a file; remove it or choose another path"},
+    {EROFS, QHCP_E_IO, ": set QHCP_STATE_DIR to a directory that can be written, or remount it"},
+    {ENOTDIR, QHCP_E_IO, ": a part of that path is a file; remove it, or choose another path"},
     {ELOOP, QHCP_E_IO, ": it is a symbolic link; put the file itself there"},
 };
 

@@ -39,7 +39,7 @@ static void make_room(struct quic_endpoint *e, qhcp_nsec now)
         return;
     oldest->silent = true;
     quic_conn_leave_handshake(oldest);
-    quic_conn_end(oldest, QUIC_END_HANDSHAKE, "the handshake is too slow: its place was needed");
+    quic_conn_end(oldest, QUIC_END_HANDSHAKE, "the handshake is too slow, and its place is needed");
 }
 
 static bool has_room(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packet *packet)

@@ -73,7 +73,7 @@ static int check_own(const struct quic_tls *tls, char *words, size_t cap)
     }
     if (verdict == CHAIN_FITS)
         return 0;
-    snprintf(words, cap, "certificate: %s: the other side would refuse it", chain_words(verdict));
+    snprintf(words, cap, "certificate: %s: the peer would refuse it", chain_words(verdict));
     return QHCP_E_TLS;
 }
 
@@ -196,7 +196,7 @@ int quic_tls_new(const struct quic_tls_config *config, struct quic_tls **ret, ch
     }
     rv = load_own(tls, config, words, words_cap);
     if (rv == 0 && config->require_client_cert && tls->trust.n_certs == 0) {
-        snprintf(words, words_cap, "client certificates are required, but no CA is trusted");
+        snprintf(words, words_cap, "client certificates are required, but there is no CA to trust");
         rv = QHCP_E_TLS;
     }
     if (rv != 0)
@@ -207,7 +207,7 @@ int quic_tls_new(const struct quic_tls_config *config, struct quic_tls **ret, ch
     if (rv == 0)
         rv = set_ticket_key(tls, config->ticket_key);
     if (rv != 0) {
-        snprintf(words, words_cap, "TLS: no randomness or no SHA-256");
+        snprintf(words, words_cap, "TLS: no random numbers, or no SHA-256");
         goto free_tls;
     }
     *ret = tls;

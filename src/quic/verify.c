@@ -235,7 +235,7 @@ static int check_dates(gnutls_x509_crt_t leaf, time_t now, struct quic_judgement
     char span[32];
 
     if (from == (time_t)-1 || until == (time_t)-1) {
-        snprintf(ret->words, sizeof(ret->words), "certificate has no dates that can be read");
+        snprintf(ret->words, sizeof(ret->words), "certificate has no readable dates");
         return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate without dates");
     }
     if (now > until) {
@@ -246,7 +246,7 @@ static int check_dates(gnutls_x509_crt_t leaf, time_t now, struct quic_judgement
     if (now < from) {
         say_span(span, sizeof(span), from - now);
         snprintf(ret->words, sizeof(ret->words),
-                 "certificate is not valid yet: it begins in %s; are the clocks right?", span);
+                 "certificate is not valid for another %s: are the clocks right?", span);
         return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate is not valid yet");
     }
     return 0;
@@ -265,15 +265,15 @@ static int refuse_issuer(const struct quic_trust *t, gnutls_x509_crt_t leaf, boo
     }
     keep_end(file, sizeof(file), t->name);
     if (t->n_certs == 0)
-        snprintf(ret->words, sizeof(ret->words), "unknown CA: none is trusted; issued by %s",
-                 issuer);
+        snprintf(ret->words, sizeof(ret->words),
+                 "unknown CA: no CA is trusted; the certificate is issued by %s", issuer);
     else if (server)
         snprintf(ret->words, sizeof(ret->words),
                  "unknown CA: trusted is %s (SHA-256 %s...), the server's certificate is issued by "
                  "%s; %s",
                  file, t->fingerprint, issuer,
                  t->given ? "does its --cert-file lack an intermediate certificate?"
-                          : "is the server run by another user, or its keys not imported?");
+                          : "does another user run the server, or were its keys not imported?");
     else
         snprintf(ret->words, sizeof(ret->words),
                  "unknown CA: trusted is %s (SHA-256 %s...), the client's certificate is issued by "
@@ -329,13 +329,13 @@ static int check_chain(const struct quic_trust *t, gnutls_x509_crt_t *certs, uns
     if (status & NOT_ISSUED)
         return refuse_issuer(t, certs[0], server, ret);
     if (status & GNUTLS_CERT_PURPOSE_MISMATCH) {
-        snprintf(ret->words, sizeof(ret->words), "certificate is not meant for a TLS %s",
+        snprintf(ret->words, sizeof(ret->words), "certificate is not for a TLS %s",
                  server ? "server" : "client");
         return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate is for another purpose");
     }
     if (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED)) {
         snprintf(ret->words, sizeof(ret->words),
-                 "a CA certificate behind this one has expired or is not valid yet");
+                 "a CA certificate in its chain has expired or is not valid yet");
         return refuse(ret, ALERT_EXPIRED, "a CA certificate is out of date");
     }
     snprintf(ret->words, sizeof(ret->words), "certificate is refused");
@@ -356,16 +356,18 @@ static void other_name(gnutls_x509_crt_t leaf, const char *name, struct quic_jud
     list_names(leaf, names, sizeof(names));
     if (parse_literal(name, literal) > 0 && dns)
         snprintf(ret->words, sizeof(ret->words),
-                 "certificate has %.60s as a DNS name: an address has to be an iPAddress entry of "
+                 "certificate has %.60s as a DNS name: an address must be an iPAddress entry of "
                  "its subjectAltName (openssl: IP:%.60s)",
                  name, name);
     else if (strcmp(names, NO_NAME) == 0)
-        snprintf(ret->words, sizeof(ret->words),
-                 "certificate is for " NO_NAME ", not %.100s: it has no subjectAltName with one, "
-                 "and the common name is not looked at",
-                 name);
+        snprintf(
+            ret->words, sizeof(ret->words),
+            "certificate is for " NO_NAME
+            ", not for %.100s: its subjectAltName has no name, and the common name does not count",
+            name);
     else
-        snprintf(ret->words, sizeof(ret->words), "certificate is for %s, not %.100s", names, name);
+        snprintf(ret->words, sizeof(ret->words), "certificate is for %s, not for %.100s", names,
+                 name);
 }
 
 static int judge(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned n, const char *name,
@@ -477,7 +479,7 @@ int quic_verify_chain(const struct quic_trust *t, const gnutls_datum_t *chain, u
     }
     if (have == 0 || have < n) {
         snprintf(why.words, sizeof(why.words), "%s",
-                 n == 0 ? "the peer shows no certificate" : "the certificate cannot be read");
+                 n == 0 ? "the peer has no certificate" : "the certificate cannot be read");
         rv = refuse(&why, ALERT_BAD_CERTIFICATE, "unreadable certificate");
     } else {
         rv = judge(t, certs, have, name, now, &why);

@@ -35,7 +35,7 @@ static const char *alert_words(uint8_t alert)
     case ALERT_CERTIFICATE_REQUIRED:
         return "a client certificate is required";
     case ALERT_NO_ALPN:
-        return "does not speak " QUIC_ALPN;
+        return "does not support " QUIC_ALPN;
     default:
         name = gnutls_alert_get_name((gnutls_alert_description_t)alert);
         return name ? name : "unknown TLS alert";
@@ -104,9 +104,9 @@ static void end_by_tls(struct quic_conn *c)
     tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, 0x100u + alert,
          alert == ALERT_CERTIFICATE_REQUIRED ? alert_words(alert) : NULL);
     if (alert == ALERT_NO_ALPN) {
-        quic_conn_end(c, QUIC_END_ALPN, "the peer does not speak " QUIC_ALPN);
+        quic_conn_end(c, QUIC_END_ALPN, "the peer does not support " QUIC_ALPN);
     } else if (alert == ALERT_CERTIFICATE_REQUIRED) {
-        quic_conn_end(c, QUIC_END_CERTIFICATE, "the client shows no certificate");
+        quic_conn_end(c, QUIC_END_CERTIFICATE, "the client has no certificate");
     } else if (c->connected) {
         snprintf(words, sizeof(words), "the peer broke TLS: %s", alert_words(alert));
         quic_conn_end(c, QUIC_END_PROTOCOL, words);
@@ -137,7 +137,7 @@ void quic_conn_fail(struct quic_conn *c, int error)
         return;
     case NGTCP2_ERR_IDLE_CLOSE:
         end_silently(c, c->connected ? QUIC_END_IDLE : QUIC_END_HANDSHAKE,
-                     c->connected ? "nothing heard until the idle timeout" : "no answer");
+                     c->connected ? "nothing was received for the idle timeout" : "no answer");
         return;
     case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
         end_silently(c, QUIC_END_HANDSHAKE, "no answer to the handshake in time");
@@ -147,14 +147,15 @@ void quic_conn_fail(struct quic_conn *c, int error)
         end_silently(c, QUIC_END_HANDSHAKE, "the handshake cannot begin");
         return;
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
-        end_silently(c, QUIC_END_HANDSHAKE, "the peer speaks no version of QUIC that we speak");
+        end_silently(c, QUIC_END_HANDSHAKE, "the peer does not support QUIC version 1");
         return;
     case NGTCP2_ERR_CRYPTO:
         end_by_tls(c);
         return;
     case NGTCP2_ERR_AEAD_LIMIT_REACHED: /* in order: nobody did anything wrong */
         tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, NGTCP2_AEAD_LIMIT_REACHED, NULL);
-        quic_conn_end(c, QUIC_END_CLOSED_BY_US, "as many packets came as a connection may have");
+        quic_conn_end(c, QUIC_END_CLOSED_BY_US,
+                      "the connection has received the most packets that it may");
         return;
     case NGTCP2_ERR_NOMEM:
         tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, NGTCP2_INTERNAL_ERROR, "");

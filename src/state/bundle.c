@@ -116,10 +116,12 @@ static int parse(struct slice text, const char *where, json_t **ret, const struc
     json_t *doc = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &e);
 
     if (!doc)
-        return words_fail(
-            w, QHCP_E_PARSE, "%s is no bundle or request of QHCP: %s at line %d, column %d", where,
-            json_error_code(&e) == json_error_duplicate_key ? "a member stands twice" : "not JSON",
-            e.line, e.column);
+        return words_fail(w, QHCP_E_PARSE,
+                          "%s is not a bundle or request of QHCP: %s at line %d, column %d", where,
+                          json_error_code(&e) == json_error_duplicate_key
+                              ? "a member is there twice"
+                              : "not JSON",
+                          e.line, e.column);
     if (!json_is_object(doc)) {
         json_decref(doc);
         return words_fail(w, QHCP_E_PARSE, "%s: not a JSON object", where);
@@ -135,19 +137,19 @@ static int check_kind(const json_t *doc, const char *kind, const char *where, co
     bool request = strcmp(kind, "qhcp_request") == 0;
 
     if (!version && json_object_get(doc, request ? "qhcp_bundle" : "qhcp_request"))
-        return words_fail(w, QHCP_E_PARSE,
-                          request ? "%s is a bundle, for `qhcp keys import`: a request is made by "
-                                    "`qhcp keys request`"
-                                  : "%s is a request, for `qhcp keys accept` on the machine with "
-                                    "the CA",
-                          where);
+        return words_fail(
+            w, QHCP_E_PARSE,
+            request ? "%s is a bundle: use `qhcp keys import` for it; `qhcp keys request` makes a "
+                      "request"
+                    : "%s is a request: use `qhcp keys accept` for it on the machine with the CA",
+            where);
     if (!version)
         return words_fail(w, QHCP_E_PARSE, "%s: not a QHCP %s (no \"%s\")", where,
                           request ? "request" : "bundle", kind);
     if (!json_is_integer(version) || json_integer_value(version) != BUNDLE_VERSION)
         return words_fail(w, QHCP_E_PARSE,
-                          "%s: \"%s\" is of a version that this qhcp does not read (it reads %d)",
-                          where, kind, BUNDLE_VERSION);
+                          "%s: this qhcp cannot read the version of \"%s\" (it reads %d)", where,
+                          kind, BUNDLE_VERSION);
     return 0;
 }
 
@@ -220,7 +222,7 @@ static int check_keys(const struct bundle *b, const char *where, const struct wo
     json_array_foreach(json_object_get(b->keys, "keys"), i, jwk)
     {
         if (strcmp(text_of(jwk, "kty"), "oct") == 0)
-            return words_fail(w, QHCP_E_PARSE, "%s: a shared secret, which no bundle may hold", at);
+            return words_fail(w, QHCP_E_PARSE, "%s: a bundle may not hold a shared secret", at);
     }
     text = bundle_text(b->check_key);
     if (!text)
@@ -232,8 +234,7 @@ static int check_keys(const struct bundle *b, const char *where, const struct wo
         return words_fail(w, error, "%.200s: \"check_key\": %s", where, why);
     auth_key_free(key);
     if (strcmp(text_of(b->check_key, "scope"), "health") != 0)
-        return words_fail(w, QHCP_E_PARSE, "%.200s: \"check_key\" may do more than ask for health",
-                          where);
+        return words_fail(w, QHCP_E_PARSE, "%.200s: \"check_key\" permits more than checks", where);
     return 0;
 }
 
@@ -251,7 +252,7 @@ static int check_leaf(const struct bundle *b, gnutls_x509_crt_t ca, const char *
         return error;
     error = pki_check_time(crt, at, now, w);
     if (!error && !pki_is_server(crt))
-        error = words_fail(w, QHCP_E_CERT, "%s is not one for a server", at);
+        error = words_fail(w, QHCP_E_CERT, "%s is not a server certificate", at);
     if (!error && !pki_issued_by(crt, ca))
         error = words_fail(w, QHCP_E_CERT, "%s was not issued by the bundle's CA", at);
     if (!error) {
@@ -260,7 +261,7 @@ static int check_leaf(const struct bundle *b, gnutls_x509_crt_t ca, const char *
     }
     if (!error) {
         if (!pki_key_matches(crt, key))
-            error = words_fail(w, QHCP_E_CERT, "%s is not the certificate's", at);
+            error = words_fail(w, QHCP_E_CERT, "%s does not belong to the certificate", at);
         gnutls_x509_privkey_deinit(key);
     }
     gnutls_x509_crt_deinit(crt);
@@ -279,7 +280,7 @@ int bundle_check(const struct bundle *b, const char *where, int64_t now, const s
         return error;
     error = pki_check_time(ca, at, now, w);
     if (!error && (!pki_is_ca(ca) || !pki_issued_by(ca, ca)))
-        error = words_fail(w, QHCP_E_CERT, "%s is not the certificate of a CA", at);
+        error = words_fail(w, QHCP_E_CERT, "%s is not a CA certificate", at);
     if (!error && b->type == BUNDLE_SERVER)
         error = check_leaf(b, ca, where, now, w);
     if (!error && b->type == BUNDLE_SERVER)
@@ -336,7 +337,7 @@ int bundle_request_parse(struct slice text, const char *where, struct bundle_req
     if (!error)
         error = check_request_key(&r, where, w);
     if (!error && r.check_only && strcmp(text_of(r.jwk, "scope"), "health") != 0)
-        error = words_fail(w, QHCP_E_PARSE, "%s: \"jwk\" may do more than check", where);
+        error = words_fail(w, QHCP_E_PARSE, "%s: \"jwk\" permits more than checks", where);
     if (error) {
         json_decref(r.doc);
         return error;

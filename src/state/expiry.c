@@ -29,8 +29,7 @@ static void compose(const char *first, const char *names, bool ours, int64_t exp
 
     ends_in(expires, now, when, sizeof when);
     if (!ours) {
-        snprintf(words, cap, "certificate of %s %s: it is to be renewed where it was issued", first,
-                 when);
+        snprintf(words, cap, "certificate of %s %s: renew it where it was issued", first, when);
         return;
     }
     snprintf(words, cap,

@@ -16,11 +16,10 @@ static int check_kind(const struct stat *st, const char *path, enum guarded_kind
     if (S_ISDIR(st->st_mode))
         return 0; /* file_read_fd's to refuse */
     if (kind == GUARDED_TRUSTED && (st->st_mode & 022))
-        return words_fail(
-            w, QHCP_E_PERMISSION,
-            "other users can change %s (mode %04o), which decides whom to trust; run: "
-            "chmod go-w %s",
-            path, (unsigned)st->st_mode & 07777, path);
+        return words_fail(w, QHCP_E_PERMISSION,
+                          "%s decides whom to trust, and other users can change it (mode %04o); "
+                          "run: chmod go-w %s",
+                          path, (unsigned)st->st_mode & 07777, path);
     if (kind != GUARDED_PRIVATE || S_ISFIFO(st->st_mode))
         return 0;
     if (st->st_uid != geteuid() && st->st_uid != 0)
@@ -31,7 +30,7 @@ static int check_kind(const struct stat *st, const char *path, enum guarded_kind
     if (st->st_mode & 077)
         return words_fail(
             w, QHCP_E_PERMISSION,
-            "other users can read %s (mode %04o), which is private; run: chmod 600 %s", path,
+            "%s is private, and other users can read it (mode %04o); run: chmod 600 %s", path,
             (unsigned)st->st_mode & 07777, path);
     return 0;
 }
@@ -79,10 +78,9 @@ static int check_private(int fd, const char *path, const struct words *w)
 
     if (error != QHCP_E_PERMISSION || looks_private(fd))
         return error;
-    return words_fail(w, error,
-                      "%s is neither a key nor a token, and other users can read it: is it the "
-                      "right file?",
-                      path);
+    return words_fail(
+        w, error, "%s is not a key or a token, and other users can read it: is it the right file?",
+        path);
 }
 
 int state_read_file(const char *path, bool private, size_t max, char **ret, size_t *ret_len,

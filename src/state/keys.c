@@ -213,8 +213,8 @@ static void report_one(const struct source *from, const struct made *m, const ch
     pki_date(m->expires, date);
     names_list(&m->names, list, sizeof list);
     words_fail(from->w, 0,
-               "%s: a bundle for %s, valid until %s. Copy it there by a safe way (it holds private "
-               "keys), run `qhcp keys import %s` there, and delete this copy.",
+               "%s: a bundle for %s, valid until %s. It holds private keys: copy it there in a "
+               "safe way, run `qhcp keys import %s` there, and delete this copy.",
                out, list, date, strcmp(out, "-") == 0 ? "F" : out);
 }
 
@@ -268,18 +268,18 @@ static int choose_all(const struct source *from, const struct keys_export *what,
         if (!error)
             error = out_check(path, true, what->force, from->w);
         if (!error && json_object_get(seen, path))
-            error = words_fail(from->w, QHCP_E_EXISTS,
-                               "two bundles would be %s: export one of these servers by its other "
-                               "names (`qhcp keys show` has them), or revoke the bundle that is "
-                               "needed no more",
-                               path);
+            error = words_fail(
+                from->w, QHCP_E_EXISTS,
+                "two bundles would have the name %s: export one of these servers by its other "
+                "names (see `qhcp keys show`), or revoke the bundle that is no longer needed",
+                path);
         json_object_set_new(seen, path, json_true());
         json_array_append(rows, row);
     }
     if (!error && json_array_size(rows) == 0)
         error = words_fail(from->w, QHCP_E_NOT_FOUND,
-                           "no server has a bundle yet: `qhcp keys export --server NAME --out F` "
-                           "makes the first");
+                           "no server has a bundle yet: run `qhcp keys export --server NAME --out "
+                           "F` for the first one");
     json_decref(seen);
     if (error)
         json_decref(rows);
@@ -299,8 +299,7 @@ static int make_all_of(struct source *from, const json_t *rows, struct made *m, 
     {
         if (!error && !issued_names(row, &m->names))
             error = words_fail(from->w, QHCP_E_PARSE,
-                               "a server in " STATE_ISSUED " has too many "
-                               "names");
+                               "a server in " STATE_ISSUED " has too many names");
         if (!error)
             error = make_bundle(from, m);
         if (!error)
@@ -359,11 +358,11 @@ static int publish_all(const struct source *from, const struct keys_export *what
     int error = write_all(from, what->out, m->rows, m->docs);
 
     if (!error)
-        words_fail(from->w, 0,
-                   "%s: bundles for %zu server%s, a file each. Copy each to its machine by a safe "
-                   "way (they hold private keys), run `qhcp keys import` on it there, and delete "
-                   "this directory.",
-                   what->out, n, n == 1 ? "" : "s");
+        words_fail(
+            from->w, 0,
+            "%s: bundles for %zu server%s, one file each. They hold private keys: copy each to its "
+            "machine in a safe way, run `qhcp keys import` there, and delete this directory.",
+            what->out, n, n == 1 ? "" : "s");
     return error;
 }
 

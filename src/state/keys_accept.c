@@ -62,11 +62,10 @@ int keys_request(const struct state *s, bool check_only, const char *out, int64_
                      : words_fail(&w, QHCP_E_NOMEM, "out of memory");
     }
     if (!error)
-        words_fail(
-            &w, 0,
-            "%s: the request of %s (key %s), nothing in it is secret. On the machine with the "
-            "CA run `qhcp keys accept %s --out F`, then `qhcp keys import F` here.",
-            out, auth_key_issuer(key), auth_key_kid(key), strcmp(out, "-") == 0 ? "R" : out);
+        words_fail(&w, 0,
+                   "%s: the request of %s (key %s). Nothing in it is secret. On the machine with "
+                   "the CA run `qhcp keys accept %s --out F`, then `qhcp keys import F` here.",
+                   out, auth_key_issuer(key), auth_key_kid(key), strcmp(out, "-") == 0 ? "R" : out);
     json_decref(doc);
     json_decref(jwk);
     free(text);
@@ -107,8 +106,8 @@ static int check_proof(const struct bundle_request *r, const char *where, int64_
         error = auth_verify(keys, slice_str(r->proof), &demand, &grant, why, sizeof why, log,
                             sizeof log);
     if (error)
-        words_fail(w, error, "%s: its proof does not hold: %s; run `qhcp keys request` again",
-                   where, why);
+        words_fail(w, error, "%s: its proof is not valid: %s; run `qhcp keys request` again", where,
+                   why);
     auth_keys_free(keys);
     free(text);
     json_decref(set);
@@ -130,12 +129,12 @@ static int check_newcomer(const struct state *s, const struct bundle_request *r,
     auth_key_free(own);
     if (ours)
         return words_fail(w, QHCP_E_EXISTS,
-                          "%s is this machine's own load balancer: the request is from here",
+                          "%s is the load balancer of this machine: the request was made here",
                           r->iss);
     if (strncmp(r->iss, "lb:", 3) != 0)
         return words_fail(w, QHCP_E_PARSE, "\"%s\" is not a load balancer's name (lb:...)", r->iss);
     if (known && !json_equal(json_object_get(known, "x"), json_object_get(r->jwk, "x")))
-        return words_fail(w, QHCP_E_EXISTS, "another key has the kid %s already", r->kid);
+        return words_fail(w, QHCP_E_EXISTS, "another key already has the kid %s", r->kid);
     return 0;
 }
 
@@ -196,8 +195,8 @@ static int accept_locked(const struct state *s, const struct bundle_request *r, 
     if (!error)
         words_fail(
             w, 0,
-            "%s: the bundle for %s (key %s), which may %s: run `qhcp keys import` on it there. "
-            "Servers of this machine accept it from now on; for those on other machines run "
+            "%s: the bundle for %s (key %s), which may %s. Run `qhcp keys import` with it there. "
+            "Servers of this machine accept it from now on. For servers on other machines run "
             "`qhcp keys export --all --dir D` here and `qhcp keys import` there.",
             out, r->iss, r->kid,
             r->check_only ? "check servers and do nothing else" : "do all that load balancers do");

@@ -78,8 +78,8 @@ static int check_age(const struct import *i)
     words_time(i->b->created, theirs);
     words_time(before, ours);
     return words_fail(i->w, QHCP_E_EXISTS,
-                      "%s is older (made %s) than the bundle that this machine imported already "
-                      "(made %s), and keys that are newer would be lost: --force imports it",
+                      "%s (made %s) is older than the bundle that this machine has imported (made "
+                      "%s): newer keys would be lost; --force imports it anyway",
                       i->path, theirs, ours);
 }
 
@@ -99,12 +99,12 @@ static int check_replace(struct import *i, bool force)
     load_pair_deinit(&here);
     if (i->same_ca && key_here)
         return words_fail(i->w, QHCP_E_EXISTS,
-                          "this machine made %s: it has the CA itself, and its components need no "
-                          "bundle. Import it on the machine it is for",
+                          "this machine made %s: it has the CA and needs no bundle. Import it on "
+                          "the machine that it is for",
                           i->path);
     if (i->b->type == BUNDLE_REVOKED && !i->same_ca)
         return words_fail(i->w, QHCP_E_CERT,
-                          "%s is a list of revocations of another CA than this machine's (%s)",
+                          "%s is a list of revocations of another CA, not of this machine's (%s)",
                           i->path, subject);
     if (force || i->b->type == BUNDLE_REVOKED)
         return 0;
@@ -112,7 +112,8 @@ static int check_replace(struct import *i, bool force)
         return check_age(i);
     if (i->before.server || i->before.lb)
         return words_fail(i->w, QHCP_E_EXISTS,
-                          "this machine imported another CA (%s): --force replaces it", subject);
+                          "this machine has imported another CA (%s): --force replaces it",
+                          subject);
     error = count_issued(i, &issued);
     if (!error && issued > 0)
         error = words_fail(i->w, QHCP_E_EXISTS,
@@ -177,12 +178,11 @@ static int check_own_kid(const struct import *i)
     if (error)
         return error;
     if (strcmp(auth_key_kid(own), i->b->kid) != 0)
-        error =
-            words_fail(i->w, QHCP_E_ARG,
-                       "%s is for another load balancer, or for a token key (%.128s) that was "
-                       "rotated away since: run `qhcp keys request --lb --out R` here, and have "
-                       "it accepted again",
-                       i->path, i->b->kid);
+        error = words_fail(
+            i->w, QHCP_E_ARG,
+            "%s is for another load balancer, or for a token key (%.128s) that was replaced by a "
+            "rotation: run `qhcp keys request --lb --out R` here, and `qhcp keys accept` again",
+            i->path, i->b->kid);
     auth_key_free(own);
     return error;
 }
@@ -298,8 +298,8 @@ static void report(const struct import *i)
     }
     if (i->b->type == BUNDLE_REVOKED) {
         words_fail(i->w, 0,
-                   "imported: the list of revocations of the CA \"%s\" is known here; components "
-                   "that run take it up within 10 s",
+                   "imported: the list of revocations of the CA \"%s\". Running processes use it "
+                   "within 10 s",
                    subject);
     } else if (i->b->type == BUNDLE_LB) {
         words_fail(i->w, 0, "imported: load balancers of this machine trust the CA \"%s\"",
@@ -311,13 +311,12 @@ static void report(const struct import *i)
         names_list(names, list, sizeof list);
         pki_date(gnutls_x509_crt_get_expiration_time(crt), date);
         gnutls_x509_crt_deinit(crt);
-        words_fail(
-            i->w, 0,
-            "imported: servers of this machine are %s until %s, under the CA \"%s\". A server "
-            "that runs takes this up within 10 s, and load balancers dial it again within "
-            "their reconnect interval (30 s).%s%s%s",
-            list, date, subject, in ? "" : " Delete ", in ? "" : i->path,
-            in ? "" : ", it holds private keys.");
+        words_fail(i->w, 0,
+                   "imported: servers of this machine are %s until %s, under the CA \"%s\". A "
+                   "running server uses this within 10 s, and load balancers connect again within "
+                   "their reconnect interval (30 s).%s%s%s",
+                   list, date, subject, in ? "" : " Delete ", in ? "" : i->path,
+                   in ? "" : ", it holds private keys.");
     }
     free(names);
 }

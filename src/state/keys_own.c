@@ -23,11 +23,10 @@ int keys_own_ca(const struct state *s, const char *what, struct load_pair *ret,
     }
     pki_subject(ca.crt, subject, sizeof subject);
     load_pair_deinit(&ca);
-    return words_fail(
-        w, QHCP_E_NOT_FOUND,
-        "this machine imported its CA (%s) and has no key of it: run `qhcp keys %s` on "
-        "the machine that made it",
-        subject, what);
+    return words_fail(w, QHCP_E_NOT_FOUND,
+                      "this machine has imported its CA (%s) and does not have its key: run `qhcp "
+                      "keys %s` on the machine that made it",
+                      subject, what);
 }
 
 int keys_own_trust(const struct state *s, json_t **ret, const struct words *w)

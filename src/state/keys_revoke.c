@@ -168,8 +168,8 @@ static int find(struct revocation *r)
         return 0;
     return words_fail(r->w, QHCP_E_NOT_FOUND,
                       "nothing that was exported or accepted here has the name, the kid or the "
-                      "fingerprint \"%.200s\": `qhcp keys show` lists what there is; --force "
-                      "revokes a kid or a fingerprint that is not listed",
+                      "fingerprint \"%.200s\": see `qhcp keys show`; --force revokes a kid or a "
+                      "fingerprint that is not listed",
                       r->what);
 }
 
@@ -208,9 +208,9 @@ static int check_own(const struct revocation *r)
         return 0;
     if (!r->own_before && revoked_has_key(&r->list, auth_key_kid(r->own)))
         return words_fail(r->w, QHCP_E_EXISTS,
-                          "load balancers of this machine sign with that key: run `qhcp keys "
-                          "rotate`, `qhcp keys export --all --dir D` and the imports first, or "
-                          "every server is lost until then; --force revokes it at once");
+                          "load balancers of this machine sign with that key, and would lose every "
+                          "server: first run `qhcp keys rotate`, `qhcp keys export --all --dir D` "
+                          "and the imports; --force revokes it at once");
     if (json_array_size(r->old) == r->old_before)
         return 0;
     json_array_foreach(r->issued, i, row)
@@ -220,11 +220,11 @@ static int check_own(const struct revocation *r)
     }
     if (n == 0)
         return 0;
-    return words_fail(r->w, QHCP_E_EXISTS,
-                      "%s would know no token key of this machine's load balancers any more: run "
-                      "`qhcp keys export --all --dir D` here and `qhcp keys import` there first; "
-                      "--force revokes it at once",
-                      list);
+    return words_fail(
+        r->w, QHCP_E_EXISTS,
+        "%s would no longer know a token key of this machine's load balancers: first run `qhcp "
+        "keys export --all --dir D` here and `qhcp keys import` there; --force revokes it at once",
+        list);
 }
 
 static int commit(struct revocation *r)
@@ -247,20 +247,19 @@ static void report(const struct revocation *r)
     char found[80];
 
     if (!r->changed) {
-        words_fail(r->w, 0, "%s was revoked before; nothing was changed", r->what);
+        words_fail(r->w, 0, "%s is already revoked; nothing was changed", r->what);
         return;
     }
     snprintf(found, sizeof found, "%zu certificate%s, %zu key%s", r->certs,
              r->certs == 1 ? "" : "s", r->keys, r->keys == 1 ? "" : "s");
-    words_fail(
-        r->w, 0,
-        "revoked: %s (%s). Components of this machine know it within 10 s, and its load balancers "
-        "tell each server that they watch; in their status those that were not told have a notice. "
-        "Every bundle has the list from now on: servers that no load balancer of this machine "
-        "watches, and other load balancers, learn it from `qhcp keys export --revoked --out F` and "
-        "`qhcp keys import F`.%s",
-        r->what, found,
-        r->certs > 0 ? " The server itself, where it goes on, needs a new bundle." : "");
+    words_fail(r->w, 0,
+               "revoked: %s (%s). Processes of this machine know it within 10 s, and its load "
+               "balancers tell each server that they watch; their status has a notice for each "
+               "server that does not know it yet. Every bundle has the list from now on. For "
+               "servers that no load balancer of this machine watches, and for other load "
+               "balancers, run `qhcp keys export --revoked --out F` and `qhcp keys import F`.%s",
+               r->what, found,
+               r->certs > 0 ? " If the server continues, it needs a new bundle." : "");
 }
 
 static int load_all(struct revocation *r)
@@ -341,8 +340,8 @@ static int export_locked(const struct state *s, const char *out, int64_t now, co
     }
     if (!error)
         words_fail(w, 0,
-                   "%s: the list of revocations, nothing in it is secret. Run `qhcp keys import` "
-                   "on it on each machine that is to know it.",
+                   "%s: the list of revocations. Nothing in it is secret. Run `qhcp keys import` "
+                   "with it on each machine that needs it.",
                    out);
     free(text);
     json_decref(doc);

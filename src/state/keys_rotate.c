@@ -118,11 +118,11 @@ static int check_lost(const struct rotation *r)
     }
     if (n == 0)
         return 0;
-    return words_fail(r->w, QHCP_E_EXISTS,
-                      "%s would know no token key of this machine's load balancers any more: run "
-                      "`qhcp keys export --all --dir D` here and `qhcp keys import` there first; "
-                      "--force rotates all the same",
-                      list);
+    return words_fail(
+        r->w, QHCP_E_EXISTS,
+        "%s would no longer know a token key of this machine's load balancers: first run `qhcp "
+        "keys export --all --dir D` here and `qhcp keys import` there; --force rotates anyway",
+        list);
 }
 
 /* trust before the key itself: whoever reads in between knows the new key before it is used. */
@@ -149,7 +149,8 @@ static int commit(const struct rotation *r)
 static void report(const struct rotation *r)
 {
     char span[WORDS_SPAN], date[16], old[300];
-    const char *next = "No bundle was exported from here: servers of this machine know it already.";
+    const char *next =
+        "No bundle was exported from here, and servers of this machine know it already.";
 
     words_span(r->grace, span);
     pki_date(r->now + r->grace, date);
@@ -157,8 +158,7 @@ static void report(const struct rotation *r)
         snprintf(old, sizeof old, "the old one, %s, stays accepted for %s (until %s)",
                  auth_key_kid(r->old), span, date);
     else
-        snprintf(old, sizeof old, "the old one, %s, is not accepted any more",
-                 auth_key_kid(r->old));
+        snprintf(old, sizeof old, "the old one, %s, is no longer accepted", auth_key_kid(r->old));
     if (r->s->imported)
         next = "Servers on other machines need the new one: run `qhcp keys request --lb --out R` "
                "here, `qhcp keys accept R --out F` and `qhcp keys export --all --dir D` on the "
@@ -180,10 +180,10 @@ static int check_use(const struct rotation *r)
     if (error || r->force || r->own_revoked || !origin.server || origin.lb ||
         jwks_find(r->trust, auth_key_kid(r->old)))
         return error;
-    return words_fail(r->w, QHCP_E_ARG,
-                      "no server accepts this machine's token key: it imported a bundle for a "
-                      "server. Rotate on the machine with the CA; --force rotates here all the "
-                      "same");
+    return words_fail(
+        r->w, QHCP_E_ARG,
+        "no server accepts this machine's token key, since it has imported a bundle for a server: "
+        "rotate on the machine with the CA; --force rotates here anyway");
 }
 
 static int look_at_revoked(struct rotation *r)
@@ -240,7 +240,8 @@ int keys_rotate(const struct state *s, int64_t grace, bool force, int64_t now, c
     int fd, error;
 
     if (grace < 0 || grace > KEYS_GRACE_MAX)
-        return words_fail(&w, QHCP_E_ARG, "a grace of %lld s is not between 0 and %d (a year)",
+        return words_fail(&w, QHCP_E_ARG,
+                          "--grace: %lld s is out of range: 0 to %d (a year) are allowed",
                           (long long)grace, KEYS_GRACE_MAX);
     error = lock_take(s->dir, &fd, &w);
     if (error)

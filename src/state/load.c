@@ -91,7 +91,7 @@ int load_ca(const char *dir, struct load_pair *ret, const struct words *w)
         return error;
     if (!pki_is_ca(pair.crt)) {
         load_pair_deinit(&pair);
-        return words_fail(w, QHCP_E_CERT, "%s/" STATE_CA " is not the certificate of a CA", dir);
+        return words_fail(w, QHCP_E_CERT, "%s/" STATE_CA " is not a CA certificate", dir);
     }
     *ret = pair;
     return 0;

@@ -69,9 +69,10 @@ int lock_find(char *ret, size_t cap, const struct words *w)
         return join(xdg, "qhcp", ret, cap, w);
     home = home_dir();
     if (!home || home[0] != '/')
-        return words_fail(w, QHCP_E_ARG,
-                          "no home directory for the state (HOME is %s): set QHCP_STATE_DIR",
-                          home ? home : "not set");
+        return words_fail(
+            w, QHCP_E_ARG,
+            "there is no home directory for the state (HOME is %s): set QHCP_STATE_DIR",
+            home ? home : "not set");
     return join(home, ".local/state/qhcp", ret, cap, w);
 }
 
@@ -118,7 +119,7 @@ int lock_check_dir(const char *dir, const struct words *w)
         if (error)
             return error;
         if (stat(dir, &st) != 0)
-            return words_fail(w, QHCP_E_IO, "%s is a symbolic link that leads nowhere: %s", dir,
+            return words_fail(w, QHCP_E_IO, "%s is a symbolic link to nothing: %s", dir,
                               strerror(errno));
     }
     if (!S_ISDIR(st.st_mode))
@@ -132,11 +133,10 @@ int lock_check_dir(const char *dir, const struct words *w)
             "run as that user, or set QHCP_STATE_DIR to a directory of your own",
             dir, (unsigned)st.st_uid, (unsigned)geteuid());
     if (st.st_mode & 077 && !looks_like_ours(dir))
-        return words_fail(
-            w, QHCP_E_PERMISSION,
-            "%s is no state directory: it holds other files, and other users can enter "
-            "it (mode %04o); set QHCP_STATE_DIR to a directory of its own",
-            dir, (unsigned)st.st_mode & 07777);
+        return words_fail(w, QHCP_E_PERMISSION,
+                          "%s is not a state directory: it holds other files, and other users can "
+                          "enter it (mode %04o); set QHCP_STATE_DIR to a separate directory",
+                          dir, (unsigned)st.st_mode & 07777);
     if (st.st_mode & 077)
         return words_fail(w, QHCP_E_PERMISSION,
                           "other users can enter the state directory %s (mode %04o); run: "
@@ -195,9 +195,10 @@ static int wait_lock(int fd, const char *path, const struct words *w)
         if (errno != EWOULDBLOCK && errno != EINTR)
             return words_errno(w, errno, "lock", path);
         if (waited >= LOCK_WAIT_MS)
-            return words_fail(w, QHCP_E_IO,
-                              "another process has held %s for %d s: see which with `fuser %s`",
-                              path, LOCK_WAIT_MS / 1000, path);
+            return words_fail(
+                w, QHCP_E_IO,
+                "another process has held %s for %d s: run `fuser %s` to see which one", path,
+                LOCK_WAIT_MS / 1000, path);
         nanosleep(&tick, NULL);
     }
     return 0;

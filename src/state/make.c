@@ -59,7 +59,7 @@ static void put_secret(struct change *c)
     uint8_t secret[STATE_SECRET];
 
     if (entropy_fill(secret, sizeof secret) != 0)
-        c->error = words_fail(c->w, QHCP_E_INTERNAL, "no random numbers");
+        c->error = words_fail(c->w, QHCP_E_INTERNAL, "the system gives no random numbers");
     change_put(c, "secret", slice_of(secret, sizeof secret), 0600);
     gnutls_memset(secret, 0, sizeof secret);
 }
@@ -74,7 +74,7 @@ static void put_token_key(struct change *c)
 
     host_name(host);
     if (!c->error && entropy_fill(tag, sizeof tag) != 0)
-        c->error = words_fail(c->w, QHCP_E_INTERNAL, "no random numbers");
+        c->error = words_fail(c->w, QHCP_E_INTERNAL, "the system gives no random numbers");
     if (c->error)
         goto out;
     snprintf(iss, sizeof iss, "lb:%s-%02x%02x%02x%02x", host, tag[0], tag[1], tag[2], tag[3]);
@@ -152,8 +152,8 @@ static int make_fresh(const struct make *m, const struct names *names, const cha
 
     if (m->now < MAKE_CLOCK_MIN)
         return words_fail(m->w, QHCP_E_CERT,
-                          "the clock says it is before 2025: set it, certificates made now would "
-                          "be worthless");
+                          "the clock says that it is before 2025: set it first, since certificates "
+                          "made now would be useless");
     error = make_ca(&ca, m);
     if (error)
         return error;
@@ -195,9 +195,8 @@ static int check_complete(const struct make *m, const struct load_origin *origin
         if (pieces[i].needed && !load_have(m->dir, pieces[i].name))
             return words_fail(
                 m->w, QHCP_E_NOT_FOUND,
-                "%s/%s is missing, though other pieces are there, and a new one would "
-                "not be trusted by other machines: restore it from a backup%s, or "
-                "move %s away to begin anew",
+                "%s/%s is missing, and other machines would not trust a new one: restore it from a "
+                "backup%s, or move %s away to start again",
                 m->dir, pieces[i].name,
                 i >= 4 ? ", import the bundle again with `qhcp keys import --force`" : "", m->dir);
     return 0;
@@ -356,9 +355,10 @@ static int check_rest(const struct make *m, struct state *s)
     if (n == STATE_SECRET)
         memcpy(s->secret, text, n);
     else
-        error = words_fail(m->w, QHCP_E_PARSE,
-                           "%s/secret is damaged (%zu bytes, not %d): remove it, it is remade",
-                           m->dir, n, STATE_SECRET);
+        error =
+            words_fail(m->w, QHCP_E_PARSE,
+                       "%s/secret is damaged (%zu bytes, not %d): remove it, and it is made again",
+                       m->dir, n, STATE_SECRET);
     file_wipe(text, n);
     return error;
 }

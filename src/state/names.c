@@ -119,7 +119,7 @@ static bool dns_of(const char *text, char ret[NAMES_TEXT])
 
 int names_normal(const char *text, char ret[NAMES_TEXT], const struct words *w)
 {
-    const char *why = "neither a DNS name nor an address", *colon = strrchr(text, ':');
+    const char *why = "not a DNS name or an address", *colon = strrchr(text, ':');
     char normal[NAMES_TEXT];
 
     if (address_of(text, normal) || dns_of(text, normal)) {
@@ -129,15 +129,15 @@ int names_normal(const char *text, char ret[NAMES_TEXT], const struct words *w)
     if (!text[0])
         why = "an empty name";
     else if (strchr(text, '*'))
-        why = "a wildcard: name each server";
+        why = "a wildcard: write the name of each server";
     else if (strchr(text, '%'))
-        why = "an address with a zone, which means something on one machine only";
+        why = "an address with a zone, which is valid on one machine only";
     else if (colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1))
-        why = "a name with a port: a certificate has none, leave it out";
+        why = "a name with a port: leave the port out";
     else if (strlen(text) >= NAMES_TEXT)
-        why = "longer than a DNS name can be (253)";
+        why = "longer than a DNS name can be (253 bytes)";
     else if (text[strlen(text) - 1] == '.')
-        why = "a name with a dot at its end: leave it out";
+        why = "a name that ends with a dot: leave the dot out";
     return words_fail(w, QHCP_E_PARSE, "\"%.260s\" is %s", text, why);
 }
 
@@ -161,7 +161,7 @@ int names_parse(const char *list, struct names *ret, const struct words *w)
         if (!error && names->n == NAMES_MAX)
             error = words_fail(w, QHCP_E_PARSE, "too many names (at most %d)", NAMES_MAX);
         if (!error && !names_add(names, normal))
-            error = words_fail(w, QHCP_E_PARSE, "\"%s\" is named twice", normal);
+            error = words_fail(w, QHCP_E_PARSE, "\"%s\" is in the list twice", normal);
         if (error || p[n] == '\0')
             break;
         p += n + 1;
@@ -229,7 +229,8 @@ static int parse_seen(struct slice text, json_t **ret, const struct words *w)
     names = json_object_get(root, "names");
     if (!json_is_object(names)) {
         json_decref(root);
-        return words_fail(w, QHCP_E_PARSE, "server/names.json is damaged: remove it, it is remade");
+        return words_fail(w, QHCP_E_PARSE,
+                          "server/names.json is damaged: remove it, and it is made again");
     }
     *ret = json_incref(names);
     json_decref(root);

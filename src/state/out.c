@@ -29,11 +29,11 @@ int out_check(const char *out, bool secret, bool replace, const struct words *w)
     if (is_stdout(out))
         return secret && isatty(STDOUT_FILENO)
                    ? words_fail(w, QHCP_E_ARG,
-                                "--out -: standard output is a terminal, and a "
-                                "bundle is secret: pipe it, or name a file")
+                                "--out -: a bundle is secret, and standard output is a terminal: "
+                                "use a pipe or a file")
                    : 0;
     if (!out[0])
-        return words_fail(w, QHCP_E_ARG, "--out: an empty file name");
+        return words_fail(w, QHCP_E_ARG, "--out: the file name is empty");
     if (lstat(out, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
         return 0; /* what cannot be written fails with its own words */
     ours = file_read(out, false, BUNDLE_MAX, &text, &n, &silent) == 0;
@@ -42,14 +42,12 @@ int out_check(const char *out, bool secret, bool replace, const struct words *w)
         file_wipe(text, n);
     }
     if (!ours)
-        return words_fail(w, QHCP_E_EXISTS,
-                          "%s exists and is no bundle of QHCP: choose another name, or remove it",
-                          out);
+        return words_fail(
+            w, QHCP_E_EXISTS,
+            "%s exists and is not a bundle of QHCP: choose another name, or remove it", out);
     return replace ? 0
                    : words_fail(w, QHCP_E_EXISTS,
-                                "%s exists: --force replaces it, or choose "
-                                "another name",
-                                out);
+                                "%s exists: choose another name, or replace it with --force", out);
 }
 
 int out_write(const char *out, struct slice text, unsigned mode, const struct words *w)

@@ -50,7 +50,7 @@ int pki_cert_load(struct slice pem, const char *where, bool only, gnutls_x509_cr
     if (only && n > 1) {
         gnutls_x509_crt_deinit(all[0]);
         gnutls_free(all);
-        return words_fail(w, QHCP_E_PARSE, "%s has %u certificates where one belongs", where, n);
+        return words_fail(w, QHCP_E_PARSE, "%s has %u certificates instead of one", where, n);
     }
     *ret = all[0];
     gnutls_free(all);
@@ -180,9 +180,9 @@ int pki_check_time(gnutls_x509_crt_t crt, const char *what, int64_t now, const s
     if (now < begin) {
         date_and_time(begin, b);
         return words_fail(w, QHCP_E_CERT,
-                          "%s is valid from %s only, and this machine's clock says %s: set the "
-                          "clock; if it is right, it was ahead when that was made: move it away "
-                          "(the CA: the whole state directory) and make it anew",
+                          "%s is valid only from %s, and this machine's clock says %s: set the "
+                          "clock. If the clock is right, it was ahead when that was made: move it "
+                          "away (the CA: the whole state directory) and make it again",
                           what, b, a);
     }
     if (now > end) {

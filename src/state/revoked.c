@@ -206,8 +206,8 @@ int revoked_sign(struct revoked *r, gnutls_x509_privkey_t ca_key, int64_t now,
     error = pki_sign(ca_key, slice_of(text, n), signature, w);
     if (!error && n + 1 + SIGNATURE_TEXT > LIMIT_REVOCATIONS)
         error = words_fail(w, QHCP_E_FULL,
-                           "the list of revocations is full (%zu keys, %zu certificates): begin "
-                           "anew with another CA (docs/keys.md, \"A lost CA\")",
+                           "the list of revocations is full (%zu keys, %zu certificates): make a "
+                           "new CA (docs/keys.md, \"A lost CA\")",
                            json_array_size(list_of(r, "keys")),
                            json_array_size(list_of(r, "certificates")));
     if (!error) {

@@ -29,10 +29,11 @@ static int bring_up(struct state *s, int64_t now, const struct words *w)
         left_out = names_of_host(host);
         error = make_all(&m, s);
         if (!error && !s->imported && left_out > 0 && s->notice[0] == '\0')
-            snprintf(s->notice, sizeof s->notice,
-                     "%zu addresses of this machine are not in its certificate, which holds %d "
-                     "names: dial a name instead, or `qhcp keys export --server ADDRESS`",
-                     left_out, NAMES_MAX);
+            snprintf(
+                s->notice, sizeof s->notice,
+                "%zu addresses of this machine are not in its certificate, which holds %d names: "
+                "let load balancers use a name, or run `qhcp keys export --server ADDRESS`",
+                left_out, NAMES_MAX);
         if (!error)
             ticket_prune(s->dir, now);
         lock_drop(fd);
@@ -154,9 +155,9 @@ static int read_server(const struct state *s, char **ret_cert, char **ret_key,
 
     if (error == QHCP_E_NOT_FOUND && s->imported)
         return words_fail(w, error,
-                          "this machine imported its CA and has no server certificate: run `qhcp "
-                          "keys export --server NAME --out F` on the machine with the CA, with the "
-                          "name that load balancers dial, and `qhcp keys import F` here");
+                          "this machine has imported its CA and has no server certificate: run "
+                          "`qhcp keys export --server NAME --out F` on the machine with the CA, "
+                          "with the name that load balancers use, and `qhcp keys import F` here");
     if (error)
         return error;
     error = load_file(s->dir, STATE_KEY, true, PKI_PEM_MAX, &key, &n, w);

@@ -41,17 +41,17 @@ class Certificates(RawCase):
         other = pki.Ca(self.dir / "other")
         return {
             "of another CA": (other.issue("other"), "unknown CA: trusted is .*ca/ca.pem "
-                              r"\(SHA-256 [0-9a-f]{16}\.\.\.\).*issued by CN=ca; is the server run by "
-                              "another user, or its keys not imported"),
+                              r"\(SHA-256 [0-9a-f]{16}\.\.\.\).*issued by CN=ca; does another user "
+                              "run the server, or were its keys not imported"),
             "self-signed": (pki.self_signed(self.dir, "alone"), "unknown CA.*issued by CN=alone"),
             "for another name": (self.ca.issue("name", "DNS:b.example"),
-                                 "certificate is for b.example, not localhost"),
+                                 "certificate is for b.example, not for localhost"),
             "without a name": (self.ca.issue("nameless", ""), "certificate is for no name"),
             "expired": (self.ca.issue("old", begin=-pki.DAY, end=-3600),
                         "certificate expired (60|59|61) minutes ago"),
             "not valid yet": (self.ca.issue("young", begin=3600, end=pki.DAY),
-                              "certificate is not valid yet: .*clocks right"),
-            "for clients": (self.ca.issue("client", usage="clientAuth"), "not meant for a TLS server"),
+                              "certificate is not valid for another .*clocks right"),
+            "for clients": (self.ca.issue("client", usage="clientAuth"), "not for a TLS server"),
         }
 
     def test_a_bad_certificate_is_refused_with_and_without_a_ticket_from_better_days(self):
@@ -132,7 +132,7 @@ class Certificates(RawCase):
                      "--status-interval", "100ms")
         self.reason(lb, PORT, "up", "")
         lb.wait_status(lambda s: s["servers"][1]["state"] == "down" and
-                       "certificate is for localhost, not 127.0.0.1" in s["servers"][1]["reason"], 10)
+                       "certificate is for localhost, not for 127.0.0.1" in s["servers"][1]["reason"], 10)
 
     def test_insecure_skips_the_certificate_loudly_and_never_the_token(self):
         stranger = pki.Ca(self.dir / "other").issue("other", "DNS:b.example")
@@ -146,7 +146,7 @@ class Certificates(RawCase):
         for _ in range(2):
             lb = self.start_lb([PORT, PORT + 1], "--insecure")
             _, status = self.reason(lb, PORT, "down",
-                                    'token is for "localhost", this server is not|token refused')
+                                    'token is for "localhost", which this server is not|token refused')
             self.assertTrue(status["insecure"])
             self.reason(lb, PORT + 1, "down", "token refused: .*does not know")
             wait_log(lb, "--insecure: the certificates of the servers are NOT verified", 5)
@@ -164,7 +164,7 @@ class Certificates(RawCase):
         self.server(PORT + 1, "--keys-file", everybody)
         lb = self.start_lb([PORT, PORT + 1])
         self.reason(lb, PORT, "down", "^token refused: signed with a key that this server does not "
-                    "know: give it the load balancer's public key by a new bundle")
+                    "know: give it the load balancer's public key in a new bundle")
         self.reason(lb, PORT + 1, "up", "^$")
         wait_log(strict, "token of .* refused: .*not among the 0 known", 5)
         code, out, _ = self.qhcp("check", f"localhost:{PORT}")
@@ -257,7 +257,7 @@ class Files(RawCase):
         jwk = self.lb_key().jwk
         private = write_private(self.dir / "private.json", json.dumps({"keys": [jwk]}))
         self.refused("server", "--keys-file", private,
-                     words=f'{private}: keys\\[0\\].*"d" is private: a server holds public keys only')
+                     words=f'{private}: keys\\[0\\].*"d" is private: a server holds only public keys')
         public = {name: value for name, value in jwk.items() if name != "d"}
         write_private(private, json.dumps({"keys": [public]}), 0o644)  # public keys may be public
         self.ready_server(PORT, "--keys-file", private)

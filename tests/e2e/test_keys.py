@@ -127,7 +127,7 @@ class Keys(Case):
                 (("export", "--server", "b,,c", "--out", self.dir / "f"), "empty name"),
                 (("export", "--server", "b", "--out", self.dir / "none/f"), "none/f"),
                 (("import", self.dir / "none"), "no such file"),
-                (("import", "/etc/passwd"), "is no bundle"),
+                (("import", "/etc/passwd"), "is not a bundle"),
                 (("import", self.dir), "is a directory"),
                 (("accept", self.dir / "none", "--out", self.dir / "f"), "no such file")):
             with self.subTest(arguments=arguments):

@@ -67,7 +67,7 @@ class Tokens(RawCase):
             header = self.key.header(alg=alg)
             with self.subTest(alg):
                 self.assert_refused(self.signed(header, lambda data: b""), raw.TOKEN_ALGORITHM,
-                                    "algorithm", 'algorithm is "none", its key .* is for ES256'
+                                    "algorithm", 'algorithm is "none", but its key .* is only for ES256'
                                     .replace("none", alg))
                 self.assert_refused(self.signed(header, self.key.sign), raw.TOKEN_ALGORITHM,
                                     "algorithm")
@@ -96,7 +96,7 @@ class Tokens(RawCase):
                                     f'kid "nobody" is not among the 1 known: {known}')
         self.assertNotRegex(words, known)
         self.assert_refused(self.signed(self.key.header(kid=None), self.key.sign), raw.TOKEN_KEY,
-                            "names no key")
+                            "has no kid")
         self.assert_accepted(self.signed(self.key.header(), self.key.sign))
 
     def test_a_wrong_issuer_audience_or_time_is_refused(self):
@@ -105,14 +105,14 @@ class Tokens(RawCase):
             ({"iss": "lb:someone-else"}, raw.TOKEN_ISSUER, "issuer", {}),
             ({"iss": None}, raw.TOKEN_CLAIM, '"iss" is missing', {}),
             ({"aud": "other.example"}, raw.TOKEN_AUDIENCE,
-             'token is for "other.example", this server is not', {"aud": ["other.example", "localhost"]}),
+             'token is for "other.example", which this server is not', {"aud": ["other.example", "localhost"]}),
             ({"aud": None}, raw.TOKEN_CLAIM, '"aud" is missing', {}),
             ({"exp": now - 60}, raw.TOKEN_EXPIRED, r"expired 6\d s ago", {"exp": now - 5}),
             ({"exp": None}, raw.TOKEN_CLAIM, '"exp" is missing', {}),
             ({"exp": now + 10 * 24 * 3600}, raw.TOKEN_CLAIM, "valid for 864000 s|valid for 86399. s",
              {"exp": now + 3600}),
             ({"nbf": now + 120}, raw.TOKEN_EARLY, r"not valid for another 1\d\d s", {"nbf": now + 10}),
-            ({"iat": now + 120}, raw.TOKEN_EARLY, r"issued 1\d\d s in the future: the two clocks differ by 1\d\d s, the load balancer's is ahead", {"iat": None}),
+            ({"iat": now + 120}, raw.TOKEN_EARLY, r"issued 1\d\d s in the future: the two clocks differ by 1\d\d s; the load balancer's clock is ahead", {"iat": None}),
         ]
         for claims, code, words, twin in rows:
             with self.subTest(str(claims)):
@@ -174,7 +174,7 @@ class Tokens(RawCase):
         for cnf in ({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}, {}, "x",
                     {"tls-exporter": ""}):
             with self.subTest(str(cnf)):
-                self.assert_refused(self.good(cnf=cnf), raw.TOKEN_BINDING, "other than a connection")
+                self.assert_refused(self.good(cnf=cnf), raw.TOKEN_BINDING, "else than a connection")
         self.assert_accepted(self.good())
 
     def test_the_servers_own_key_makes_no_load_balancer(self):

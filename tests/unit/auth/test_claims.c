@@ -35,8 +35,8 @@ static const struct spoil spoils[] = {
     {ES, "{'kid':'unknown'}", NULL, QHCP_E_TOKEN_KEY, "does not know", "{'kid':'es'}", NULL},
     {ES, "{'kid':'ES'}", NULL, QHCP_E_TOKEN_KEY, "does not know", NULL, NULL},
     {ES, "{'kid':''}", NULL, QHCP_E_TOKEN_KEY, "does not know", NULL, NULL},
-    {ES, "{'kid':'@absent'}", NULL, QHCP_E_TOKEN_KEY, "names no key", NULL, NULL},
-    {ES, "{'kid':['es']}", NULL, QHCP_E_TOKEN_KEY, "names no key", NULL, NULL},
+    {ES, "{'kid':'@absent'}", NULL, QHCP_E_TOKEN_KEY, "has no kid", NULL, NULL},
+    {ES, "{'kid':['es']}", NULL, QHCP_E_TOKEN_KEY, "has no kid", NULL, NULL},
     {ES, "{'kid':'out'}", NULL, QHCP_E_TOKEN_SIGNATURE, "verify", NULL, NULL},
     {ES, "{'kid':'rs'}", NULL, QHCP_E_TOKEN_ALGORITHM, "algorithm", NULL, NULL},
     /* issuer and audience */
@@ -45,7 +45,7 @@ static const struct spoil spoils[] = {
     {ES, NULL, "{'iss':'@absent'}", QHCP_E_TOKEN_CLAIM, "\"iss\" is missing", NULL, NULL},
     {ES, NULL, "{'iss':['es.issuer']}", QHCP_E_TOKEN_CLAIM, "\"iss\" is not", NULL, NULL},
     {ES, NULL, "{'aud':'b.example'}", QHCP_E_TOKEN_AUDIENCE,
-     "token is for \"b.example\", this server is not", NULL, "{'aud':'a.example'}"},
+     "token is for \"b.example\", which this server is not", NULL, "{'aud':'a.example'}"},
     {ES, NULL, "{'aud':['b.example','c.example']}", QHCP_E_TOKEN_AUDIENCE, "b.example", NULL,
      "{'aud':['b.example','a.example']}"},
     {ES, NULL, "{'aud':['a.example',1]}", QHCP_E_TOKEN_CLAIM, NULL, NULL, NULL},
@@ -58,11 +58,11 @@ static const struct spoil spoils[] = {
     {ES, NULL, "{'exp':1699999995}", QHCP_E_TOKEN_EXPIRED, "expired 5 s ago", NULL,
      "{'exp':1699999996}"},
     {ES, NULL, "{'iat':1699917200,'exp':1699920800}", QHCP_E_TOKEN_EXPIRED,
-     "expired 22 h ago: the two clocks differ by 23 h, the server's is ahead", NULL,
+     "expired 22 h ago: the two clocks differ by 23 h; the server's clock is ahead", NULL,
      "{'iat':1699917200,'exp':1700000800}"},
     {ES, NULL, "{'iat':1700014400,'nbf':1700014400,'exp':1700018000}", QHCP_E_TOKEN_EARLY,
-     "not valid for another 4 h: the two clocks differ by 4 h, the load balancer's is ahead", NULL,
-     "{'nbf':'@absent'}"},
+     "not valid for another 4 h: the two clocks differ by 4 h; the load balancer's clock is ahead",
+     NULL, "{'nbf':'@absent'}"},
     {ES, NULL, "{'iat':1700000600}", QHCP_E_TOKEN_EARLY,
      "issued 10 min in the future: the two clocks differ by 10 min", NULL, NULL},
     {ES, NULL, "{'exp':'@absent'}", QHCP_E_TOKEN_CLAIM, "\"exp\" is missing", NULL, NULL},
@@ -83,7 +83,8 @@ static const struct spoil spoils[] = {
     {ES, NULL, "{'scope':'@absent'}", QHCP_E_TOKEN_CLAIM, "\"scope\" is missing", NULL,
      "{'scope':'health'}"},
     {ES, NULL, "{'scope':['health']}", QHCP_E_TOKEN_CLAIM, "\"scope\" is not", NULL, NULL},
-    {ES, NULL, "{'scope':''}", QHCP_E_TOKEN_SCOPE, "none of: health", NULL, "{'scope':' health'}"},
+    {ES, NULL, "{'scope':''}", QHCP_E_TOKEN_SCOPE, "none of these in common: health", NULL,
+     "{'scope':' health'}"},
     {ES, NULL, "{'scope':'healthy'}", QHCP_E_TOKEN_SCOPE, "scope", NULL,
      "{'scope':'openid health'}"},
     {RS, NULL, "{'scope':'config terminate'}", QHCP_E_TOKEN_SCOPE, "scope", NULL,
@@ -94,9 +95,9 @@ static const struct spoil spoils[] = {
     {ES, NULL, "{'cnf':'@absent'}", QHCP_E_TOKEN_BINDING, "not bound", NULL, NULL},
     {RS, NULL, "{'cnf':'@absent'}", QHCP_E_TOKEN_BINDING, "not bound", NULL, NULL},
     {ES, NULL, "{'cnf':{'tls-exporter':'WlpaWg'}}", QHCP_E_TOKEN_BINDING, "bound to", NULL, NULL},
-    {ES, NULL, "{'cnf':{'jkt':'AAAA'}}", QHCP_E_TOKEN_BINDING, "other than", NULL, NULL},
-    {ES, NULL, "{'cnf':'@null'}", QHCP_E_TOKEN_BINDING, "other than", NULL, NULL},
-    {OUT, NULL, "{'cnf':{'jkt':'AAAA'}}", QHCP_E_TOKEN_BINDING, "other than", NULL,
+    {ES, NULL, "{'cnf':{'jkt':'AAAA'}}", QHCP_E_TOKEN_BINDING, "else than", NULL, NULL},
+    {ES, NULL, "{'cnf':'@null'}", QHCP_E_TOKEN_BINDING, "else than", NULL, NULL},
+    {OUT, NULL, "{'cnf':{'jkt':'AAAA'}}", QHCP_E_TOKEN_BINDING, "else than", NULL,
      "{'cnf':'@absent'}"},
     {OUT, NULL, "{'cnf':{'tls-exporter':'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'}}",
      QHCP_E_TOKEN_BINDING, "another connection", NULL, NULL},
@@ -161,10 +162,10 @@ static void a_key_is_accepted_in_its_own_period(void **state)
     assert_true(grant.expires == FORGE_NOW + 100 + 5); /* the key's end, before the token's */
     assert_int_equal(forge_verify_at(f, old, FORGE_NOW + 104, &grant), 0);
     assert_int_equal(forge_verify_at(f, old, FORGE_NOW + 105, &grant), QHCP_E_TOKEN_KEY);
-    assert_non_null(strstr(forge_words, "accepted until 5 s ago"));
+    assert_non_null(strstr(forge_words, "the period of its key ended 5 s ago"));
     forge_accepted(f, fresh);
     assert_int_equal(forge_verify_at(f, fresh, FORGE_NOW - 106, &grant), QHCP_E_TOKEN_KEY);
-    assert_non_null(strstr(forge_words, "accepted in 6 s"));
+    assert_non_null(strstr(forge_words, "the period of its key begins in 6 s"));
     free(old);
     free(fresh);
 }
@@ -202,7 +203,7 @@ static void a_key_for_one_server_asks_no_other(void **state)
             auth_verify(f->keys, slice_str(token), &demand, &grant, words, sizeof words, NULL, 0),
             rows[i].error);
         if (rows[i].error != 0)
-            assert_non_null(strstr(words, "its key may not ask"));
+            assert_non_null(strstr(words, "its key may not be used for"));
         free(token);
     }
 }

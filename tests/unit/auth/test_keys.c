@@ -104,10 +104,10 @@ static const struct entry entries[] = {
     {ec_json, "{'nbf':'1'}", "member \"nbf\" is not a time"},
     {ec_json, "{'exp':-1}", "member \"exp\" is not a time"},
     {ec_json, "{'exp':1e9}", "member \"exp\" is not a time"},
-    {ec_json, "{'unbound':'true'}", "member \"unbound\" is neither true nor false"},
-    {ec_json, "{'aud':1}", "member \"aud\" is neither"},
-    {ec_json, "{'aud':[]}", "member \"aud\" is neither"},
-    {ec_json, "{'aud':['a',1]}", "member \"aud\" is neither"},
+    {ec_json, "{'unbound':'true'}", "member \"unbound\" is not true or false"},
+    {ec_json, "{'aud':1}", "member \"aud\" is not"},
+    {ec_json, "{'aud':[]}", "member \"aud\" is not"},
+    {ec_json, "{'aud':['a',1]}", "member \"aud\" is not"},
     {ec_json, "{'use':'enc'}", "\"use\" or \"key_ops\" does not allow verifying"},
     {ec_json, "{'key_ops':['sign']}", "does not allow verifying"},
     {ec_json, "{'d':'jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI'}", "member \"d\" is private"},
@@ -221,7 +221,7 @@ static void a_set_that_is_no_set_is_refused_with_its_place(void **state)
         {"[]", "not a JSON object"},
         {"{}", "member \"keys\" is not a list"},
         {"{\"keys\":{}}", "member \"keys\" is not a list"},
-        {"{\"keys\":[],\n\"keys\":[]}", "a member stands twice"},
+        {"{\"keys\":[],\n\"keys\":[]}", "a member is there twice"},
         {"{\"keys\":[7]}", "keys[0]: not a JSON object"},
         {"{\"keys\":[]} x", "not JSON"},
     };
@@ -260,7 +260,7 @@ static void a_set_has_room_for_its_limit_and_no_more(void **state)
         assert_int_equal(auth_keys_parse(slice_str(text), &keys, words, sizeof words),
                          n > LIMIT_KEYS ? QHCP_E_PARSE : 0);
         if (n > LIMIT_KEYS)
-            assert_string_equal(words, "257 keys, at most 256 are possible");
+            assert_string_equal(words, "257 keys, at most 256 are allowed");
         auth_keys_free(keys);
         free(text);
         json_decref(set);
@@ -309,8 +309,8 @@ static void a_private_key_is_refused_for_one_thing_and_accepted_without_it(void 
         {"{'d':'_____________________________________________'}", "\"d\" is not base64url"},
         {"{'d':'__________________________________________8'}", "\"d\" does not belong"},
         {"{'d':'AAAA'}", "\"d\" is not 32 bytes"},
-        {"{'alg':'RS256','kty':'RSA'}", "minted with ES256 only"},
-        {"{'alg':'HS256','kty':'oct'}", "minted with ES256 only"},
+        {"{'alg':'RS256','kty':'RSA'}", "only ES256 can sign tokens"},
+        {"{'alg':'HS256','kty':'oct'}", "only ES256 can sign tokens"},
         {"{'key_ops':['verify']}", "does not allow signing"},
         {"{'iss':'@absent'}", "member \"iss\" is missing"},
     };

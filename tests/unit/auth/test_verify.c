@@ -38,7 +38,7 @@ static void an_unsigned_token_is_refused(void **state)
         free(token);
     }
     token = forge_raw("{\"alg\":\"none\"}", payload, "");
-    forge_refused(f, token, QHCP_E_TOKEN_KEY, "names no key");
+    forge_refused(f, token, QHCP_E_TOKEN_KEY, "has no kid");
     free(token);
     /* The honest algorithm with the signature left out. */
     token = forge_raw("{\"alg\":\"ES256\",\"kid\":\"es\"}", payload, "");

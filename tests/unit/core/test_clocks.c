@@ -71,14 +71,15 @@ static void clocks_that_are_apart_are_said_with_how_far(void **state)
     assert_int_equal(p->n_events, 0);
     pair_start(p, 0); /* asks for a new session */
     assert_true(pair_run(p, 3 * SEC, down0));
-    assert_non_null(strstr(last(p)->reason, "two clocks differ by 23 h, the server's is ahead"));
+    assert_non_null(
+        strstr(last(p)->reason, "two clocks differ by 23 h; the server's clock is ahead"));
     p->skew = -2 * 3600;
     assert_false(pair_run(p, 15 * SEC, pair_all_up));
     {
         struct qhcp_view v;
 
         assert_int_equal(qhcp_lb_view(p->lb, 0, &v), 0);
-        assert_non_null(strstr(v.reason, "differ by 120 min, the load balancer's is ahead"));
+        assert_non_null(strstr(v.reason, "differ by 120 min; the load balancer's clock is ahead"));
     }
     p->skew = 30; /* within what is forgiven */
     assert_true(pair_run(p, 15 * SEC, pair_all_up));

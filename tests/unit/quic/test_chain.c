@@ -213,8 +213,8 @@ static void our_own_chain_is_refused_before_the_other_side_does(void **state)
             quic_tls_unref(tls);
         strncat(pem, ca.pem, sizeof(pem) - strlen(pem) - 1);
     }
-    assert_string_equal(words, "certificate: the chain has more than 8 certificates: the other "
-                               "side would refuse it");
+    assert_string_equal(words, "certificate: the chain has more than 8 certificates: the "
+                               "peer would refuse it");
     cert_free(&ca);
     cert_free(&leaf);
 }

@@ -69,19 +69,20 @@ static void the_dialled_name_must_be_the_certificates(void **state)
     judge(&a, trial_ca.pem, "a.example", NULL);
     judge(&a, trial_ca.pem, "A.Example.", NULL);
     judge(&under, trial_ca.pem, "web_1", NULL); /* cannot be SNI, so there is none */
-    judge(&under, trial_ca.pem, "web_2", "certificate is for web_1, not web_2");
-    judge(&b, trial_ca.pem, "a.example", "certificate is for b.example, not a.example");
+    judge(&under, trial_ca.pem, "web_2", "certificate is for web_1, not for web_2");
+    judge(&b, trial_ca.pem, "a.example", "certificate is for b.example, not for a.example");
     judge(&wild, trial_ca.pem, "one.example.net", NULL);
     judge(&wild, trial_ca.pem, "one.two.example.net", "certificate is for *.example.net");
-    judge(&wild, trial_ca.pem, "example.net", "certificate is for *.example.net, not example.net");
+    judge(&wild, trial_ca.pem, "example.net",
+          "certificate is for *.example.net, not for example.net");
     judge(&cn_only, trial_ca.pem, "a.example",
-          "certificate is for no name, not a.example: it has no subjectAltName");
+          "certificate is for no name, not for a.example: its subjectAltName has no name");
     judge(&v4, trial_ca.pem, "192.0.2.7", NULL);
-    judge(&v4, trial_ca.pem, "192.0.2.8", "certificate is for 192.0.2.7, not 192.0.2.8");
+    judge(&v4, trial_ca.pem, "192.0.2.8", "certificate is for 192.0.2.7, not for 192.0.2.8");
     judge(&v6, trial_ca.pem, "2001:db8:0::7", NULL);
-    judge(&v6, trial_ca.pem, "2001:db8::8", "certificate is for 2001:db8::7, not 2001:db8::8");
+    judge(&v6, trial_ca.pem, "2001:db8::8", "certificate is for 2001:db8::7, not for 2001:db8::8");
     judge(&dns_ip, trial_ca.pem, "192.0.2.7",
-          "certificate has 192.0.2.7 as a DNS name: an address has to be an iPAddress entry");
+          "certificate has 192.0.2.7 as a DNS name: an address must be an iPAddress entry");
 }
 
 static void the_certificates_ca_must_be_trusted(void **state)
@@ -93,7 +94,7 @@ static void the_certificates_ca_must_be_trusted(void **state)
     judge(&a, trial_ca.pem, "a.example", NULL);
     judge(&a, trial_other_ca.pem, "a.example", "unknown CA: trusted is /etc/qhcp/ca.pem (SHA-256 ");
     judge(&a, trial_other_ca.pem, "a.example",
-          "is issued by CN=QHCP CA; is the server run by another");
+          "is issued by CN=QHCP CA; does another user run the server");
     snprintf(both, sizeof(both), "%s%s", trial_other_ca.pem, trial_ca.pem);
     judge(&a, both, "a.example", NULL);
     snprintf(both, sizeof(both), "%s%s", trial_ca.pem, trial_other_ca.pem);
@@ -111,7 +112,7 @@ static void a_certificate_may_be_pinned_as_it_is(void **state)
     judge(&self, NULL, "a.example", NULL);
     judge(&issued, NULL, "a.example", NULL);
     judge(&self, pin.pem, "a.example", "unknown CA");
-    judge(&self, NULL, "b.example", "certificate is for a.example, not b.example");
+    judge(&self, NULL, "b.example", "certificate is for a.example, not for b.example");
     judge(&expired, NULL, "a.example", "certificate expired 3 days ago");
     cert_free(&pin);
 }
@@ -138,7 +139,7 @@ static void the_dates_must_hold(void **state)
     (void)state;
     judge(&good, trial_ca.pem, "a.example", NULL);
     judge(&late, trial_ca.pem, "a.example", "certificate expired 3 days ago");
-    judge(&early, trial_ca.pem, "a.example", "certificate is not valid yet: it begins in 2 hours");
+    judge(&early, trial_ca.pem, "a.example", "certificate is not valid for another 2 hours");
 }
 
 static void a_clients_certificate_does_not_serve(void **state)
@@ -146,7 +147,7 @@ static void a_clients_certificate_does_not_serve(void **state)
     struct cert_spec spec = {.cn = "x", .dns = {"a.example"}, .issuer = &trial_ca, .client = true};
 
     (void)state;
-    judge(&spec, trial_ca.pem, "a.example", "not meant for a TLS server");
+    judge(&spec, trial_ca.pem, "a.example", "not for a TLS server");
     spec.client = false;
     judge(&spec, trial_ca.pem, "a.example", NULL);
 }
@@ -215,9 +216,9 @@ static void a_server_may_demand_client_certificates(void **state)
 
     (void)state;
     try_client_certificate(&good, NULL);
-    try_client_certificate(NULL, "shows no certificate");
+    try_client_certificate(NULL, "has no certificate");
     try_client_certificate(&foreign, "unknown CA: trusted is /etc/qhcp/clients.pem");
-    try_client_certificate(&server, "not meant for a TLS client");
+    try_client_certificate(&server, "not for a TLS client");
     try_client_certificate(&expired, "certificate expired");
     cert_free(&good);
     cert_free(&foreign);
@@ -305,7 +306,7 @@ static void credentials_that_do_not_fit_are_refused_with_words(void **state)
     REFUSED("key: ", .cert_pem = a.pem, .key_pem = "nonsense");
     REFUSED("needs its key", .cert_pem = a.pem);
     REFUSED("trusted certificates in F: ", .trust_pem = "nonsense", .trust_name = "F");
-    REFUSED("no CA is trusted", .cert_pem = a.pem, .key_pem = a.key, .require_client_cert = true);
+    REFUSED("no CA to trust", .cert_pem = a.pem, .key_pem = a.key, .require_client_cert = true);
     assert_int_equal(quic_tls_new(&(struct quic_tls_config){.cert_pem = a.pem, .key_pem = a.key},
                                   &tls, words, sizeof(words)),
                      0);

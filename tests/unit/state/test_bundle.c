@@ -156,16 +156,16 @@ static const struct tamper {
     {unknown_type, QHCP_E_PARSE, "\"type\""},
     {no_bundle, QHCP_E_PARSE, "not a QHCP bundle"},
     {a_request, QHCP_E_PARSE, "qhcp keys accept"},
-    {key_of_another, QHCP_E_CERT, "\"key\" is not the certificate's"},
+    {key_of_another, QHCP_E_CERT, "\"key\" does not belong to the certificate"},
     {ca_of_another, QHCP_E_CERT, "was not issued by the bundle's CA"},
-    {ca_is_a_leaf, QHCP_E_CERT, "not the certificate of a CA"},
-    {certificate_is_the_ca, QHCP_E_CERT, "not one for a server"},
+    {ca_is_a_leaf, QHCP_E_CERT, "not a CA certificate"},
+    {certificate_is_the_ca, QHCP_E_CERT, "not a server certificate"},
     {two_certificates, QHCP_E_PARSE, "2 certificates"},
     {no_pem, QHCP_E_PARSE, "not a certificate"},
     {keys_without_list, QHCP_E_PARSE, "\"keys\""},
     {private_key_among_the_public, QHCP_E_PARSE, "\"keys\""},
     {shared_secret, QHCP_E_PARSE, "shared secret"},
-    {check_key_for_all, QHCP_E_PARSE, "\"check_key\" may do more"},
+    {check_key_for_all, QHCP_E_PARSE, "\"check_key\" permits more"},
     {check_key_without_private_half, QHCP_E_PARSE, "\"check_key\""},
 };
 
@@ -215,7 +215,7 @@ static void a_text_that_is_no_document_is_refused_with_its_place(void **state)
     static const char *const rows[][2] = {{"", "not JSON at line 1"},
                                           {"\n{", "line 2"},
                                           {"[]", "not a JSON object"},
-                                          {"{\"a\":1,\"a\":1}", "stands twice"},
+                                          {"{\"a\":1,\"a\":1}", "is there twice"},
                                           {"{} x", "not JSON"},
                                           {"{}", "not a QHCP bundle"},
                                           {"{\"qhcp_bundle\":\"1\"}", "version"},
@@ -368,7 +368,7 @@ static void one_s_own_request_and_a_taken_kid_are_refused(void **state)
 
     MUST(exchange_request(p, "a", "r", NOW));
     assert_int_equal(exchange_accept(p, "a", "r", "g", NOW), QHCP_E_EXISTS);
-    place_says(p, "own load balancer");
+    place_says(p, "the load balancer of this machine");
     MUST(exchange_request(p, "c", "r", NOW));
     jwk = exchange_load(p, "r");
     trust = exchange_load(p, "a/" STATE_TRUST);
@@ -377,7 +377,7 @@ static void one_s_own_request_and_a_taken_kid_are_refused(void **state)
     json_decref(jwk);
     exchange_save(p, "a/" STATE_TRUST, trust);
     assert_int_equal(exchange_accept(p, "a", "r", "g", NOW), QHCP_E_EXISTS);
-    place_says(p, "another key has the kid");
+    place_says(p, "another key already has the kid");
 }
 
 static void an_accept_whose_bundle_cannot_be_written_accepts_nothing(void **state)

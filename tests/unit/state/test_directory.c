@@ -33,7 +33,7 @@ static void a_directory_with_files_of_others_is_not_to_be_closed(void **state)
     assert_int_equal(mkdir(place_path(p, "etc"), 0755), 0);
     place_write(place_path(p, "etc/passwd"), "root:x:0:0", 0644);
     assert_int_equal(place_open(p, "etc", PLACE_NOW, &s), QHCP_E_PERMISSION);
-    place_says(p, "is no state directory");
+    place_says(p, "is not a state directory");
     assert_null(strstr(p->words, "chmod"));
     place_make(p, "a", PLACE_NOW); /* the twin: one of ours */
     assert_int_equal(chmod(place_path(p, "a"), 0755), 0);
@@ -68,7 +68,7 @@ static void what_is_no_directory_is_named(void **state)
     place_says(p, place_path(p, "a"));
     assert_int_equal(symlink(place_path(p, "nowhere"), place_path(p, "link")), 0);
     assert_int_equal(place_open(p, "link", PLACE_NOW, &s), QHCP_E_IO);
-    place_says(p, "leads nowhere");
+    place_says(p, "a symbolic link to nothing");
 }
 
 static void a_link_of_ours_to_a_directory_is_followed_one_of_another_user_is_not(void **state)

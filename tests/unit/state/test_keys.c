@@ -144,7 +144,7 @@ static void an_export_that_fails_changes_nothing(void **state)
         int want;
         const char *says;
     } rows[] = {{"b.example", "none/f", QHCP_E_NOT_FOUND, "none/f"},
-                {"b.example", "other", QHCP_E_EXISTS, "no bundle"},
+                {"b.example", "other", QHCP_E_EXISTS, "not a bundle"},
                 {"b.example", "dir", QHCP_E_IO, "directory"},
                 {"b.example:4243", "f", QHCP_E_PARSE, "port"},
                 {"", "f", QHCP_E_PARSE, "empty"},

@@ -73,19 +73,19 @@ static void a_rotation_that_would_lose_a_server_is_refused_with_its_name(void **
     MUST(exchange_export(p, "a", "d.example", "g", NOW));
     place_digest(place_path(p, "a"), before);
     assert_int_equal(exchange_rotate(p, "a", 0, NOW), QHCP_E_EXISTS);
-    place_says(p, "b.example, d.example would know no token key");
+    place_says(p, "b.example, d.example would no longer know a token key");
     place_says(p, "--force");
     place_same(before, place_path(p, "a"));
     MUST(exchange_rotate(p, "a", 3600, NOW)); /* the twin: the key is kept */
     assert_int_equal(exchange_rotate(p, "a", 3600, NOW + 3600), QHCP_E_EXISTS);
     MUST(exchange_export(p, "a", "d.example", "g", NOW + 3600));
     assert_int_equal(exchange_rotate(p, "a", 3600, NOW + 3600), QHCP_E_EXISTS);
-    place_says(p, "b.example would know");
+    place_says(p, "b.example would no longer know");
     assert_null(strstr(p->words, "d.example"));
     MUST(exchange_export(p, "a", "b.example", "f", NOW + 3600));
     MUST(exchange_rotate(p, "a", 3600, NOW + 3600));
     MUST(exchange_rotate_force(p, "a", 0, NOW + 3600));
-    place_says(p, "is not accepted any more");
+    place_says(p, "is no longer accepted");
 }
 
 static void a_server_whose_certificate_ended_holds_no_rotation_up(void **state)
@@ -109,7 +109,7 @@ static void the_number_of_old_keys_is_bounded(void **state)
     for (int i = 0; i < STATE_OLD_KEYS; i++)
         MUST(exchange_rotate(p, "a", WEEK, NOW + 61 + i));
     assert_int_equal(exchange_rotate(p, "a", WEEK, NOW + 90), QHCP_E_EXISTS);
-    place_says(p, "b.example would know");
+    place_says(p, "b.example would no longer know");
 }
 
 static void the_one_old_key_of_an_earlier_version_is_kept(void **state)
@@ -149,7 +149,7 @@ static void an_older_bundle_does_not_replace_a_newer_one(void **state)
     MUST(exchange_import(p, "b", "second", false, NOW + 10));
     place_digest(place_path(p, "b"), before);
     assert_int_equal(exchange_import(p, "b", "first", false, NOW + 20), QHCP_E_EXISTS);
-    place_says(p, "is older (made 2027-01-15");
+    place_says(p, "(made 2027-01-15");
     place_says(p, "--force");
     place_same(before, place_path(p, "b"));
     MUST(exchange_import(p, "b", "second", false, NOW + 20)); /* the same once more */
@@ -269,7 +269,7 @@ static void an_import_judges_the_content_before_the_mode(void **state)
     place_make(p, "b", NOW);
     place_write(place_path(p, "passwd"), "root:x:0:0:root:/root:/bin/bash\n", 0644);
     assert_int_equal(exchange_import(p, "b", "passwd", false, NOW), QHCP_E_PARSE);
-    place_says(p, "is no bundle");
+    place_says(p, "is not a bundle");
     assert_null(strstr(p->words, "chmod"));
     MUST(exchange_export(p, "a", "b.example", "f", NOW));
     assert_int_equal(chmod(place_path(p, "f"), 0644), 0);
@@ -298,7 +298,7 @@ static void who_only_checks_gets_no_other_right(void **state)
     json_object_set_new(jwk, "scope", json_string("health config"));
     exchange_save(p, "more", request);
     assert_int_equal(exchange_accept(p, "a", "more", "i", NOW), QHCP_E_PARSE);
-    place_says(p, "may do more than check");
+    place_says(p, "permits more than checks");
     MUST(exchange_request(p, "c", "r", NOW)); /* the twin: a load balancer's request */
     MUST(exchange_accept(p, "a", "r", "h", NOW));
     place_says(p, "do all that load balancers do");
