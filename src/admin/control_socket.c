@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +11,6 @@
 #include "base/os/log.h"
 #include "base/text.h"
 #include "base/value.h"
-#include "loop/loop.h"
 #include "metrics/report.h"
 #include "state/state.h"
 #include "wire/registry.h"
@@ -20,7 +18,6 @@
 #include <qhcp/server.h>
 
 #define CONTROL_PATIENCE (2 * NSEC_PER_SEC) /* for a client that does not say what it wants */
-#define CONTROL_EVENTS 16                   /* handled in one call */
 
 int control_socket_path(const char *path, uint16_t port, char ret[CONTROL_PATH], char *words,
                         size_t words_cap)
@@ -50,16 +47,17 @@ int control_socket_path(const char *path, uint16_t port, char ret[CONTROL_PATH],
 
 static void hang_up(struct control_client *k)
 {
-    if (k->fd >= 0)
-        close(k->fd); /* which takes it out of the epoll set */
-    k->fd = -1;
+    if (!k->watch.loop)
+        return;
+    loop_unwatch(&k->watch);
+    close(k->watch.io.fd);
 }
 
 /* Whole or not at all: a reply is far smaller than a socket's buffer. */
 static void reply(struct control_client *k, const struct text *t)
 {
     if (!t->failed && t->n > 0)
-        (void)!send(k->fd, t->at, t->n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)!send(k->watch.io.fd, t->at, t->n, MSG_NOSIGNAL | MSG_DONTWAIT);
     hang_up(k);
 }
 
@@ -198,11 +196,13 @@ static void obey(struct control_socket *c, qhcp_nsec now, struct control_client 
     text_deinit(&t);
 }
 
-static void hear(struct control_socket *c, qhcp_nsec now, struct control_client *k)
+static void hear(void *ctx, qhcp_nsec now, unsigned ready)
 {
-    ssize_t n = recv(k->fd, k->line + k->n, sizeof k->line - 1 - k->n, MSG_DONTWAIT);
+    struct control_client *k = ctx;
+    ssize_t n = recv(k->watch.io.fd, k->line + k->n, sizeof k->line - 1 - k->n, MSG_DONTWAIT);
     char *end;
 
+    (void)ready;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
@@ -214,7 +214,7 @@ static void hear(struct control_socket *c, qhcp_nsec now, struct control_client 
     end = memchr(k->line, '\n', k->n);
     if (end) {
         *end = '\0';
-        obey(c, now, k);
+        obey(k->socket, now, k);
     } else if (k->n == sizeof k->line - 1) {
         hang_up(k);
     }
@@ -234,40 +234,25 @@ static bool may_speak(int fd)
     return false;
 }
 
-static void welcome(struct control_socket *c, qhcp_nsec now)
+static void welcome(void *ctx, qhcp_nsec now, int fd)
 {
-    int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct control_socket *c = ctx;
     struct control_client *k = NULL;
 
-    if (fd < 0)
-        return;
     for (size_t i = 0; i < CONTROL_CLIENTS && !k; i++)
-        if (c->clients[i].fd < 0)
+        if (!c->clients[i].watch.loop)
             k = &c->clients[i];
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = k};
     if (!may_speak(fd)) {
         static const char no[] = "error: only root and the server's own user may speak here\n";
         (void)!send(fd, no, sizeof no - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    } else if (k && epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) == 0) {
-        k->fd = fd;
+    } else if (k) {
+        k->socket = c;
         k->n = 0;
         k->until = nsec_add(now, CONTROL_PATIENCE);
+        loop_watch(c->listener.watch.loop, &k->watch, fd, LOOP_READABLE, hear, k);
         return;
     }
     close(fd);
-}
-
-static void on_ready(void *ctx, qhcp_nsec now)
-{
-    struct control_socket *c = ctx;
-    struct epoll_event event;
-
-    for (int i = 0; i < CONTROL_EVENTS && epoll_wait(c->epoll, &event, 1, 0) == 1; i++) {
-        if (event.data.ptr)
-            hear(c, now, event.data.ptr);
-        else
-            welcome(c, now);
-    }
 }
 
 /* A socket that nobody answers was left by a process that was killed.  Anything else of that name
@@ -299,16 +284,13 @@ static int bind_private(int fd, const struct sockaddr_un *at)
     return r;
 }
 
-static int listen_there(struct control_socket *c, char *words, size_t words_cap)
+static int listen_there(struct control_socket *c, struct loop *loop, char *words, size_t words_cap)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    struct epoll_event event = {.events = EPOLLIN};
-    int error;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
 
     memcpy(at.sun_path, c->path, sizeof at.sun_path);
-    c->epoll = epoll_create1(EPOLL_CLOEXEC);
-    c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (c->epoll < 0 || c->listener < 0 || bind_private(c->listener, &at) < 0) {
+    if (fd < 0 || bind_private(fd, &at) < 0) {
         error = errno;
         c->path[0] = '\0'; /* not ours to remove */
         if (error == EADDRINUSE)
@@ -318,14 +300,37 @@ static int listen_there(struct control_socket *c, char *words, size_t words_cap)
         else
             snprintf(words, words_cap, "cannot make the socket %s: %s", at.sun_path,
                      strerror(error));
+        if (fd >= 0)
+            close(fd);
         return error == EADDRINUSE ? QHCP_E_EXISTS : QHCP_E_IO;
     }
-    if (listen(c->listener, CONTROL_CLIENTS) < 0 ||
-        epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->listener, &event) < 0) {
+    if (listen(fd, CONTROL_CLIENTS) < 0) {
         snprintf(words, words_cap, "cannot listen on %s: %s", c->path, strerror(errno));
+        close(fd);
         return QHCP_E_IO;
     }
+    listener_begin(loop, &c->listener, fd, welcome, c);
     return 0;
+}
+
+static qhcp_nsec deadline(void *ctx)
+{
+    const struct control_socket *c = ctx;
+    qhcp_nsec at = NSEC_NEVER;
+
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+        if (c->clients[i].watch.loop)
+            at = nsec_min(at, c->clients[i].until);
+    return at;
+}
+
+static void expire(void *ctx, qhcp_nsec now)
+{
+    struct control_socket *c = ctx;
+
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+        if (c->clients[i].until <= now)
+            hang_up(&c->clients[i]);
 }
 
 int control_socket_init(struct control_socket *ret, const char *path, struct qhcp_server *core,
@@ -333,17 +338,14 @@ int control_socket_init(struct control_socket *ret, const char *path, struct qhc
 {
     int r;
 
-    *ret = (struct control_socket){.core = core, .listener = -1, .epoll = -1};
-    for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-        ret->clients[i].fd = -1;
+    *ret = (struct control_socket){.core = core};
+    ret->part = (struct loop_part){
+        .name = "control socket", .ctx = ret, .deadline = deadline, .expire = expire};
     snprintf(ret->path, sizeof ret->path, "%s", path);
-    r = listen_there(ret, words, words_cap);
-    if (r == 0) {
-        r = loop_watch_readable(loop, ret->epoll, on_ready, ret);
-        if (r < 0)
-            snprintf(words, words_cap, "%s: %s", path, qhcp_strerror(r));
-    }
-    if (r < 0)
+    r = listen_there(ret, loop, words, words_cap);
+    if (r == 0)
+        loop_add(loop, &ret->part);
+    else
         control_socket_deinit(ret);
     return r;
 }
@@ -352,30 +354,11 @@ void control_socket_deinit(struct control_socket *c)
 {
     if (!c->core)
         return;
+    loop_remove(&c->part);
     for (size_t i = 0; i < CONTROL_CLIENTS; i++)
         hang_up(&c->clients[i]);
     if (c->path[0] != '\0')
         unlink(c->path);
-    if (c->listener >= 0)
-        close(c->listener);
-    if (c->epoll >= 0)
-        close(c->epoll);
+    listener_end(&c->listener);
     *c = (struct control_socket){.core = NULL};
-}
-
-qhcp_nsec control_socket_deadline(const struct control_socket *c)
-{
-    qhcp_nsec at = NSEC_NEVER;
-
-    for (size_t i = 0; i < CONTROL_CLIENTS && c->core; i++)
-        if (c->clients[i].fd >= 0)
-            at = nsec_min(at, c->clients[i].until);
-    return at;
-}
-
-void control_socket_expire(struct control_socket *c, qhcp_nsec now)
-{
-    for (size_t i = 0; i < CONTROL_CLIENTS && c->core; i++)
-        if (c->clients[i].fd >= 0 && c->clients[i].until <= now)
-            hang_up(&c->clients[i]);
 }

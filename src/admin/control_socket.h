@@ -12,18 +12,18 @@
 #include <stdint.h>
 #include <sys/un.h>
 
-#include "base/time.h"
+#include "loop/listener.h"
 
 #define CONTROL_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
 #define CONTROL_CLIENTS 8
 #define CONTROL_REPORT 16 /* values of one request */
 #define CONTROL_LINE 512  /* bytes of a request: a verb and words for a reason */
 
-struct loop;
 struct qhcp_server;
 
 struct control_client {
-    int fd; /* -1: free */
+    struct control_socket *socket;
+    struct loop_watch watch; /* on no loop: free */
     qhcp_nsec until;
     size_t n;
     char line[CONTROL_LINE];
@@ -31,7 +31,8 @@ struct control_client {
 
 struct control_socket {
     struct qhcp_server *core;
-    int listener, epoll; /* -1: there is none */
+    struct loop_part part;
+    struct listener listener;
     char path[CONTROL_PATH];
     bool stopping; /* set by the server: nothing can be changed any more */
     struct control_client clients[CONTROL_CLIENTS];
@@ -48,8 +49,5 @@ int control_socket_init(struct control_socket *ret, const char *path, struct qhc
                         struct loop *loop, char *words, size_t words_cap);
 /* Also for one that is zeroed, or whose init failed. */
 void control_socket_deinit(struct control_socket *c);
-
-qhcp_nsec control_socket_deadline(const struct control_socket *c);
-void control_socket_expire(struct control_socket *c, qhcp_nsec now);
 
 #endif

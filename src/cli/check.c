@@ -34,6 +34,7 @@ struct check {
     char address[QHCP_TEXT];
     struct qhcp_lb *core;
     struct loop *loop;
+    struct loop_part part; /* the core's */
     struct resolve *resolve;
     qhcp_nsec give_up; /* when no verdict means down */
     bool done;         /* there is one: what is left is to take leave */
@@ -64,7 +65,7 @@ static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remo
     qhcp_lb_unreachable(c->core, now, remote, error, quoted, quoted_len);
 }
 
-static qhcp_nsec on_deadline(void *ctx)
+static qhcp_nsec core_deadline(void *ctx)
 {
     const struct check *c = ctx;
 
@@ -73,7 +74,7 @@ static qhcp_nsec on_deadline(void *ctx)
     return nsec_min(qhcp_lb_deadline(c->core), c->done ? NSEC_NEVER : c->give_up);
 }
 
-static void on_expire(void *ctx, qhcp_nsec now)
+static void core_expire(void *ctx, qhcp_nsec now)
 {
     struct check *c = ctx;
 
@@ -94,7 +95,7 @@ static void no_verdict(struct check *c)
     c->view.n_values = 0;
 }
 
-static void on_turn(void *ctx, qhcp_nsec now)
+static void core_turn(void *ctx, qhcp_nsec now)
 {
     struct check *c = ctx;
 
@@ -171,9 +172,6 @@ static int start(struct check *c, char *words, size_t words_cap)
                                        .receive = on_receive,
                                        .send = on_send,
                                        .unreachable = on_unreachable,
-                                       .deadline = on_deadline,
-                                       .expire = on_expire,
-                                       .turn = on_turn,
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     int r = loop_new(&client, &c->loop);
@@ -184,6 +182,12 @@ static int start(struct check *c, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
+    c->part = (struct loop_part){.name = "core",
+                                 .ctx = c,
+                                 .deadline = core_deadline,
+                                 .expire = core_expire,
+                                 .turn = core_turn};
+    loop_add(c->loop, &c->part);
     r = listen_any(c->loop, (uint16_t)c->options.source_port, words, words_cap);
     if (r == 0)
         r = start_core(c, words, words_cap);
@@ -266,6 +270,7 @@ int cli_check(int argc, char **argv)
     if (fputs(line, stdout) == EOF || fflush(stdout) == EOF)
         fprintf(stderr, "qhcp check: standard output: %s", line);
     resolve_free(c.resolve);
+    loop_remove(&c.part);
     qhcp_lb_free(c.core);
     loop_free(c.loop);
     log_deinit();

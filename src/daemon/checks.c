@@ -6,7 +6,6 @@
 
 #include "base/os/log.h"
 #include "check/check.h"
-#include "loop/loop.h"
 #include "loop/resolve.h"
 #include "wire/registry.h"
 
@@ -42,10 +41,11 @@ static void on_resolved(void *ctx, const struct resolve_answer *answer)
     check_resolved(c->set, loop_now(), answer->index, answer->addrs, answer->n, answer->words);
 }
 
-static void on_ready(void *ctx, qhcp_nsec now)
+static void on_ready(void *ctx, qhcp_nsec now, unsigned ready)
 {
     struct checks *c = ctx;
 
+    (void)ready;
     check_ready(c->set, now);
 }
 
@@ -90,6 +90,21 @@ static int add_thresholds(struct checks *c, const struct server_options *o, char
     return r;
 }
 
+static qhcp_nsec deadline(void *ctx)
+{
+    const struct checks *c = ctx;
+
+    return c->patience ? nsec_min(c->patience, check_deadline(c->set)) : check_deadline(c->set);
+}
+
+static void expire(void *ctx, qhcp_nsec now)
+{
+    struct checks *c = ctx;
+
+    if (check_deadline(c->set) <= now)
+        check_expire(c->set, now);
+}
+
 int checks_init(struct checks *ret, const struct server_options *o, struct qhcp_server *core,
                 struct loop *loop, char *words, size_t words_cap)
 {
@@ -103,12 +118,14 @@ int checks_init(struct checks *ret, const struct server_options *o, struct qhcp_
     r = resolve_new(loop, on_resolved, ret, &ret->resolve);
     if (r == 0)
         r = check_new(&host, &ret->set);
-    if (r == 0)
-        r = loop_watch_readable(loop, check_fd(ret->set), on_ready, ret);
     if (r < 0) {
         snprintf(words, words_cap, "the checks cannot start: %s", qhcp_strerror(r));
         return r;
     }
+    ret->part =
+        (struct loop_part){.name = "checks", .ctx = ret, .deadline = deadline, .expire = expire};
+    loop_add(loop, &ret->part);
+    loop_watch(loop, &ret->watch, check_fd(ret->set), LOOP_READABLE, on_ready, ret);
     r = add_all(ret, "check", &o->check, parse_check, words, words_cap);
     if (r == 0)
         r = add_all(ret, "watch-pid", &o->watch_pid, spec_pid, words, words_cap);
@@ -122,6 +139,8 @@ int checks_init(struct checks *ret, const struct server_options *o, struct qhcp_
 
 void checks_deinit(struct checks *c)
 {
+    loop_remove(&c->part);
+    loop_unwatch(&c->watch);
     check_free(c->set);
     resolve_free(c->resolve);
     *c = (struct checks){.set = NULL};
@@ -132,17 +151,4 @@ bool checks_awaited(struct checks *c, qhcp_nsec now)
     if (c->patience != 0 && (now >= c->patience || check_settled(c->set)))
         c->patience = 0;
     return c->patience != 0;
-}
-
-qhcp_nsec checks_deadline(const struct checks *c)
-{
-    if (!c->set)
-        return NSEC_NEVER;
-    return c->patience ? nsec_min(c->patience, check_deadline(c->set)) : check_deadline(c->set);
-}
-
-void checks_expire(struct checks *c, qhcp_nsec now)
-{
-    if (c->set && check_deadline(c->set) <= now)
-        check_expire(c->set, now);
 }

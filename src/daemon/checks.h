@@ -3,16 +3,18 @@
 #define QHCP_DAEMON_CHECKS_H
 
 #include "daemon/server_options.h"
+#include "loop/loop.h"
 
 /* So long a starting server is silent, rather than not serving, for want of first results. */
 #define CHECKS_PATIENCE (250 * NSEC_PER_MSEC)
 
 struct check_set;
-struct loop;
 struct qhcp_server;
 struct resolve;
 
 struct checks {
+    struct loop_part part;
+    struct loop_watch watch;
     struct check_set *set; /* NULL: no checks */
     struct resolve *resolve;
     struct qhcp_server *core;
@@ -29,8 +31,5 @@ void checks_deinit(struct checks *c);
 
 /* True while first results are awaited: at most CHECKS_PATIENCE from the start. */
 bool checks_awaited(struct checks *c, qhcp_nsec now);
-
-qhcp_nsec checks_deadline(const struct checks *c);
-void checks_expire(struct checks *c, qhcp_nsec now);
 
 #endif

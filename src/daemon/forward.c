@@ -20,7 +20,6 @@
 #include "daemon/reported.h"
 #include "daemon/route.h"
 #include "fleet/fleet.h"
-#include "loop/loop.h"
 #include "sources/servers.h"
 
 #define FORWARD_WORDS 400
@@ -104,79 +103,20 @@ static void say_turned_away(struct forward *f, qhcp_nsec now)
     turned_away_say(&f->turned_away, now, f->proxy, f->core, services);
 }
 
-static void on_reports(void *ctx, qhcp_nsec now)
+static void on_reports(void *ctx, qhcp_nsec now, unsigned ready)
 {
     struct forward *f = ctx;
 
+    (void)ready;
     proxy_ready(f->proxy);
     proxy_ended_ready(f->proxy);
     say_turned_away(f, now);
 }
 
-static void on_ports(void *ctx, qhcp_nsec now)
+static void on_ports(void *ctx, qhcp_nsec now, unsigned ready)
 {
+    (void)ready;
     ports_ready(((struct forward *)ctx)->ports, now);
-}
-
-static void inherit(struct forward *f, const struct handover_gift *gift, struct proxy_config *proxy)
-{
-    char *left = gift ? NULL : known_take(&f->known);
-
-    if (gift) {
-        proxy->listeners = gift->listeners;
-        proxy->n_listeners = gift->n_listeners;
-    }
-    f->inherited = gift || left ? inherit_read(gift ? gift->known : left) : NULL;
-    f->inherited_until = nsec_add(loop_now(), INHERITED);
-    free(left);
-}
-
-static int watch(struct forward *f, struct loop *loop)
-{
-    int r = loop_watch_readable(loop, ports_fd(f->ports), on_ports, f);
-
-    if (r == 0)
-        r = loop_watch_readable(loop, proxy_fd(f->proxy), on_reports, f);
-    if (r == 0 && proxy_ended_fd(f->proxy) >= 0)
-        r = loop_watch_readable(loop, proxy_ended_fd(f->proxy), on_reports, f);
-    return r;
-}
-
-int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb *core,
-                 struct loop *loop, const struct handover_gift *gift, char *words, size_t words_cap)
-{
-    const struct ports_config ports = {.every = NSEC_PER_SEC,
-                                       .timeout = o->connect_timeout,
-                                       .fall = 2,
-                                       .rise = 1,
-                                       .local_header = o->send_proxy_v2,
-                                       .ctx = ret,
-                                       .verdict = on_port};
-    struct proxy_config proxy;
-    int r;
-
-    *ret = (struct forward){.core = core, .port = (uint16_t)o->port, .publish_at = NSEC_NEVER};
-    if (o->no_forward)
-        return 0;
-    proxy = forward_config(o);
-    proxy.ctx = ret;
-    proxy.server = on_server;
-    proxy.nobody = on_nobody;
-    proxy.ended = o->log_connections ? conn_log_say : NULL;
-    memcpy(ret->bind, proxy.bind, sizeof ret->bind);
-    known_init(&ret->known, proxy.port);
-    inherit(ret, gift, &proxy);
-    r = proxy_new(&proxy, &ret->proxy, words, words_cap);
-    if (r < 0)
-        return r;
-    r = ports_new(&ports, &ret->ports);
-    if (r == 0)
-        r = watch(ret, loop);
-    if (r < 0)
-        snprintf(words, words_cap, "cannot start to forward: %s", qhcp_strerror(r));
-    if (r == 0)
-        forward_configure(ret, o);
-    return r;
 }
 
 static void drop(struct forward *f, struct target *t)
@@ -189,6 +129,9 @@ static void drop(struct forward *f, struct target *t)
 
 void forward_deinit(struct forward *f)
 {
+    loop_remove(&f->part);
+    for (size_t i = 0; i < sizeof f->watches / sizeof f->watches[0]; i++)
+        loop_unwatch(&f->watches[i]);
     while (f->table)
         drop(f, f->table);
     proxy_free(f->proxy);
@@ -404,23 +347,84 @@ void forward_configure(struct forward *f, const struct lb_options *o)
     forward_event(f, loop_now());
 }
 
-qhcp_nsec forward_deadline(const struct forward *f)
+static qhcp_nsec deadline(void *ctx)
 {
-    qhcp_nsec at = nsec_min(f->publish_at, removed_deadline(f->removed));
+    const struct forward *f = ctx;
+    qhcp_nsec at = nsec_min(f->publish_at, turned_away_deadline(&f->turned_away));
 
-    return f->proxy ? nsec_min(at, ports_deadline(f->ports)) : NSEC_NEVER;
+    return nsec_min(at, nsec_min(removed_deadline(f->removed), ports_deadline(f->ports)));
 }
 
-void forward_expire(struct forward *f, qhcp_nsec now)
+static void expire(void *ctx, qhcp_nsec now)
 {
-    if (!f->proxy)
-        return;
+    struct forward *f = ctx;
+
     if (ports_deadline(f->ports) <= now)
         ports_expire(f->ports, now);
     if (f->publish_at <= now)
         publish(f, now);
     removed_expire(&f->removed, now, f->proxy);
     say_turned_away(f, now);
+}
+
+static void join(struct forward *f, const struct lb_options *o, struct loop *loop)
+{
+    f->part =
+        (struct loop_part){.name = "forward", .ctx = f, .deadline = deadline, .expire = expire};
+    loop_add(loop, &f->part);
+    loop_watch(loop, &f->watches[0], ports_fd(f->ports), LOOP_READABLE, on_ports, f);
+    loop_watch(loop, &f->watches[1], proxy_fd(f->proxy), LOOP_READABLE, on_reports, f);
+    if (proxy_ended_fd(f->proxy) >= 0)
+        loop_watch(loop, &f->watches[2], proxy_ended_fd(f->proxy), LOOP_READABLE, on_reports, f);
+    forward_configure(f, o);
+}
+
+static void inherit(struct forward *f, const struct handover_gift *gift, struct proxy_config *proxy)
+{
+    char *left = gift ? NULL : known_take(&f->known);
+
+    if (gift) {
+        proxy->listeners = gift->listeners;
+        proxy->n_listeners = gift->n_listeners;
+    }
+    f->inherited = gift || left ? inherit_read(gift ? gift->known : left) : NULL;
+    f->inherited_until = nsec_add(loop_now(), INHERITED);
+    free(left);
+}
+
+int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb *core,
+                 struct loop *loop, const struct handover_gift *gift, char *words, size_t words_cap)
+{
+    const struct ports_config ports = {.every = NSEC_PER_SEC,
+                                       .timeout = o->connect_timeout,
+                                       .fall = 2,
+                                       .rise = 1,
+                                       .local_header = o->send_proxy_v2,
+                                       .ctx = ret,
+                                       .verdict = on_port};
+    struct proxy_config proxy;
+    int r;
+
+    *ret = (struct forward){.core = core, .port = (uint16_t)o->port, .publish_at = NSEC_NEVER};
+    if (o->no_forward)
+        return 0;
+    proxy = forward_config(o);
+    proxy.ctx = ret;
+    proxy.server = on_server;
+    proxy.nobody = on_nobody;
+    proxy.ended = o->log_connections ? conn_log_say : NULL;
+    memcpy(ret->bind, proxy.bind, sizeof ret->bind);
+    known_init(&ret->known, proxy.port);
+    inherit(ret, gift, &proxy);
+    r = proxy_new(&proxy, &ret->proxy, words, words_cap);
+    if (r < 0)
+        return r;
+    r = ports_new(&ports, &ret->ports);
+    if (r < 0)
+        snprintf(words, words_cap, "cannot start to forward: %s", qhcp_strerror(r));
+    else
+        join(ret, o, loop);
+    return r;
 }
 
 size_t forward_leaving(struct forward *f, const char *address, bool over)

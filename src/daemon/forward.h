@@ -8,21 +8,23 @@
 #include "daemon/known.h"
 #include "daemon/lb_options.h"
 #include "daemon/turned_away.h"
+#include "loop/loop.h"
 #include "proxy/proxy.h"
 
 #include <qhcp/lb.h>
 
 struct handover_gift;
 struct inherited;
-struct loop;
 struct ports;
 struct removed;
 struct target;
 struct text;
 
 struct forward {
-    struct proxy *proxy; /* NULL: nothing is forwarded */
-    struct ports *ports; /* confirms what connections have met */
+    struct loop_part part;
+    struct loop_watch watches[3]; /* of ports, of the proxy's reports, of connections that ended */
+    struct proxy *proxy;          /* NULL: nothing is forwarded */
+    struct ports *ports;          /* confirms what connections have met */
     struct qhcp_lb *core;
     const struct lb_options *options;
     struct target *table;        /* by servers_key */
@@ -63,9 +65,6 @@ void forward_event(struct forward *f, qhcp_nsec now);
 void forward_forget(struct forward *f, const char *address);
 /* Live options have changed. */
 void forward_configure(struct forward *f, const struct lb_options *o);
-
-qhcp_nsec forward_deadline(const struct forward *f);
-void forward_expire(struct forward *f, qhcp_nsec now);
 
 /* Connections that still go to this server, which leaves.  over: they are ended. */
 size_t forward_leaving(struct forward *f, const char *address, bool over);

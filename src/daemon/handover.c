@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,7 +14,6 @@
 
 #include "base/os/file.h"
 #include "base/os/log.h"
-#include "loop/loop.h"
 #include "state/state.h"
 
 #include <qhcp/error.h>
@@ -115,80 +113,74 @@ static bool send_gift(int to, const struct handover_gift *g, int known)
     return sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof GREETING;
 }
 
+static void hang_up(struct handover *h)
+{
+    if (!h->client.loop)
+        return;
+    loop_unwatch(&h->client);
+    close(h->client.io.fd);
+}
+
 static void give(struct handover *h)
 {
     struct handover_gift gift = {.n_listeners = 0};
     int r = h->owner.give(h->owner.ctx, &gift), known = r == 0 ? file_of(gift.known) : -1;
 
-    if (known < 0 || !send_gift(h->client, &gift, known)) {
+    if (known < 0 || !send_gift(h->client.io.fd, &gift, known)) {
         log_say(QHCP_LOG_ERROR, "the port could not be handed over: %s", strerror(errno));
-        close(h->client);
-        h->client = -1;
+        hang_up(h);
     }
     if (known >= 0)
         close(known);
     free(gift.known);
 }
 
-static void welcome(struct handover *h, int fd)
+static void hear(void *ctx, qhcp_nsec now, unsigned ready)
 {
-    struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
-
-    if (!is_ours(fd) || h->client >= 0 || epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
-        close(fd);
-        return;
-    }
-    h->client = fd;
-    give(h);
-}
-
-static void hear(struct handover *h, qhcp_nsec now)
-{
+    struct handover *h = ctx;
     char byte;
-    ssize_t n = recv(h->client, &byte, sizeof byte, MSG_DONTWAIT);
+    ssize_t n = recv(h->client.io.fd, &byte, sizeof byte, MSG_DONTWAIT);
 
+    (void)ready;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (h->taken) { /* it has ended, or talks: nothing more is to be said */
-        (void)epoll_ctl(h->epoll, EPOLL_CTL_DEL, h->client, NULL);
+        loop_watch_change(&h->client, 0);
         return;
     }
     if (n <= 0) {
         log_say(QHCP_LOG_WARNING, "another load balancer asked for the port and did not take it");
-        close(h->client);
-        h->client = -1;
+        hang_up(h);
         return;
     }
     h->taken = true;
     h->owner.taken(h->owner.ctx, now);
 }
 
-static void on_ready(void *ctx, qhcp_nsec now)
+static void welcome(void *ctx, qhcp_nsec now, int fd)
 {
     struct handover *h = ctx;
-    struct epoll_event e;
-    int fd;
 
-    while (h->listener >= 0 && epoll_wait(h->epoll, &e, 1, 0) == 1) {
-        if (e.data.fd != h->listener)
-            hear(h, now);
-        else
-            while ((fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-                welcome(h, fd);
+    (void)now;
+    if (!is_ours(fd) || h->client.loop) {
+        close(fd);
+        return;
     }
+    loop_watch(h->listener.watch.loop, &h->client, fd, LOOP_READABLE, hear, h);
+    give(h);
 }
 
 /* What is at the path is left there by one that was killed, or by one that is about to go: the port
  * is ours. */
-static int bind_at(struct handover *h)
+static int bind_at(struct handover *h, int listener)
 {
     const struct sockaddr_un name = name_of(h->path);
     struct stat st;
 
     if (unlink(h->path) < 0 && errno != ENOENT)
         return -1;
-    if (bind(h->listener, (const struct sockaddr *)&name, sizeof name) < 0 ||
-        listen(h->listener, 1) < 0 || stat(h->path, &st) < 0)
+    if (bind(listener, (const struct sockaddr *)&name, sizeof name) < 0 ||
+        listen(listener, 1) < 0 || stat(h->path, &st) < 0)
         return -1;
     h->inode = st.st_ino;
     return 0;
@@ -197,22 +189,26 @@ static int bind_at(struct handover *h)
 void handover_offer(struct handover *ret, uint16_t port, const struct handover_owner *owner,
                     struct loop *loop)
 {
-    struct epoll_event e = {.events = EPOLLIN | EPOLLET}; /* no turning round one we cannot take */
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct handover *h = ret;
     char words[WORDS] = "";
 
-    *h = (struct handover){.owner = *owner, .client = -1};
-    h->epoll = epoll_create1(EPOLL_CLOEXEC);
-    h->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    e.data.fd = h->listener;
-    if (find_path(port, h->path, words, sizeof words) == 0 && h->epoll >= 0 && h->listener >= 0 &&
-        bind_at(h) == 0 && epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->listener, &e) == 0 &&
-        loop_watch_readable(loop, h->epoll, on_ready, h) == 0)
+    *h = (struct handover){.owner = *owner};
+    if (find_path(port, h->path, words, sizeof words) == 0 && listener >= 0 &&
+        bind_at(h, listener) == 0) {
+        listener_begin(loop, &h->listener, listener, welcome, h);
         return;
+    }
     if (words[0] == '\0')
         snprintf(words, sizeof words, "%s: %s", h->path, strerror(errno));
     log_say(QHCP_LOG_WARNING, "this load balancer cannot be replaced by --take-over: %s", words);
-    handover_deinit(h);
+    if (listener >= 0)
+        close(listener);
+}
+
+bool handover_open(const struct handover *h)
+{
+    return listener_open(&h->listener);
 }
 
 void handover_end(struct handover *h)
@@ -222,19 +218,8 @@ void handover_end(struct handover *h)
     if (h->inode != 0 && stat(h->path, &st) == 0 && st.st_ino == h->inode)
         (void)unlink(h->path); /* unless another one's is there by now */
     h->inode = 0;
-    if (h->listener > 0)
-        close(h->listener);
-    if (h->client > 0)
-        close(h->client);
-    h->listener = h->client = -1;
-}
-
-void handover_deinit(struct handover *h)
-{
-    handover_end(h);
-    if (h->epoll > 0)
-        close(h->epoll);
-    h->epoll = -1;
+    listener_end(&h->listener);
+    hang_up(h);
 }
 
 /* The descriptors of a message, known first; how many there are. */

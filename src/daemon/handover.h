@@ -22,12 +22,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/time.h"
+#include "loop/listener.h"
 
 #define HANDOVER_LISTENERS 128 /* two families for each of PROXY_THREADS */
 #define HANDOVER_PATH 108      /* of struct sockaddr_un */
-
-struct loop;
 
 /* What the old one gives. */
 struct handover_gift {
@@ -47,7 +45,8 @@ struct handover {
     char path[HANDOVER_PATH]; /* "": there is none */
     ino_t inode;              /* of the socket that is ours at this path */
     struct handover_owner owner;
-    int listener, client, epoll; /* -1: none */
+    struct listener listener;
+    struct loop_watch client; /* who has asked */
     bool taken;
 };
 
@@ -55,9 +54,11 @@ struct handover {
  * *ret must stay where it is. */
 void handover_offer(struct handover *ret, uint16_t port, const struct handover_owner *owner,
                     struct loop *loop);
-/* Nobody is offered anything any more; who has taken it is told that all is his. */
+/* Somebody may still ask. */
+bool handover_open(const struct handover *h);
+/* Nobody is offered anything any more; who has taken it is told that all is his.
+ * Also one that is zeroed or has ended. */
 void handover_end(struct handover *h);
-void handover_deinit(struct handover *h);
 
 /* Asks for the place of the load balancer that has this port.  QHCP_E_NOT_FOUND: there is none.  On
  * success the sockets are the caller's, and *ret_to is for handover_done. */

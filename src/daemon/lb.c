@@ -14,6 +14,7 @@
 #include "base/os/clock.h"
 #include "base/os/log.h"
 #include "daemon/daemon.h"
+#include "daemon/display.h"
 #include "daemon/forward.h"
 #include "daemon/handover.h"
 #include "daemon/lb_options.h"
@@ -26,7 +27,6 @@
 #include "loop/loop.h"
 #include "loop/resolve.h"
 #include "loop/route.h"
-#include "status/status.h"
 
 #include <qhcp/lb.h>
 
@@ -45,16 +45,19 @@ struct lb {
     struct lb_options options;
     struct qhcp_lb *core;
     struct loop *loop;
+    struct loop_part part;    /* the core's */
+    struct loop_part leaving; /* on the loop while connections end before we stop */
+    qhcp_nsec look_at;        /* leaving: at whether they have */
     struct resolve *resolve;
     struct route route;
-    struct status status;
+    struct display display;
     struct service service;
     struct probes probes;
     struct forward forward;
     struct handover handover;
     bool stopping;
     bool handed_over; /* another process has the port; our sessions end, our connections go on */
-    qhcp_nsec drained_by; /* while connections end before we stop: until then at most; else 0 */
+    qhcp_nsec drained_by; /* leaving: until then at most */
 };
 
 static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
@@ -93,64 +96,51 @@ static void on_blocked(void *ctx, qhcp_nsec now)
     qhcp_lb_blocked(lb->core, now);
 }
 
-static qhcp_nsec on_deadline(void *ctx)
+static qhcp_nsec core_deadline(void *ctx)
 {
     const struct lb *lb = ctx;
+    bool ended = lb->handed_over && !handover_open(&lb->handover);
 
-    qhcp_nsec at = nsec_min(probes_deadline(&lb->probes), forward_deadline(&lb->forward));
-
-    if (!lb->handed_over || lb->handover.listener >= 0)
-        at = nsec_min(at, qhcp_lb_deadline(lb->core));
-    if (lb->drained_by > 0)
-        at = nsec_min(at, nsec_add(loop_now(), LB_DRAIN_LOOK));
-    return nsec_min(at, nsec_min(status_deadline(&lb->status), service_deadline(&lb->service)));
+    return ended ? NSEC_NEVER : qhcp_lb_deadline(lb->core);
 }
 
-static void on_expire(void *ctx, qhcp_nsec now)
+static void core_expire(void *ctx, qhcp_nsec now)
 {
-    struct lb *lb = ctx;
-
-    if (qhcp_lb_deadline(lb->core) <= now)
-        qhcp_lb_expire(lb->core, now);
-    probes_expire(&lb->probes, now);
-    forward_expire(&lb->forward, now);
-    status_expire(&lb->status, now);
-    service_expire(&lb->service, now);
+    qhcp_lb_expire(((struct lb *)ctx)->core, now);
 }
 
-static void on_writable(void *ctx)
+static qhcp_nsec leaving_deadline(void *ctx)
 {
-    struct lb *lb = ctx;
-
-    output_flush(&lb->status.out);
+    return ((struct lb *)ctx)->look_at;
 }
 
 /* The servers are watched until the last connection has ended, for it may want another of them. */
-static void leave_when_drained(struct lb *lb, qhcp_nsec now)
+static void leave_when_drained(void *ctx, qhcp_nsec now)
 {
+    struct lb *lb = ctx;
     size_t left = forward_connections(&lb->forward);
 
+    lb->look_at = nsec_add(now, LB_DRAIN_LOOK);
     if (left > 0 && now < lb->drained_by)
         return;
     if (left > 0)
         log_say(QHCP_LOG_WARNING, "--max-drain is over: connections reset: %zu", left);
-    lb->drained_by = 0;
+    loop_remove(&lb->leaving);
     qhcp_lb_stop(lb->core, now);
 }
 
-static void on_turn(void *ctx, qhcp_nsec now)
+static void core_turn(void *ctx, qhcp_nsec now)
 {
     struct lb *lb = ctx;
 
-    loop_watch_writable(lb->loop, lb->status.out.fd, output_waiting(&lb->status.out), on_writable,
-                        lb);
-    if (lb->handed_over && lb->handover.listener >= 0 && qhcp_lb_stopped(lb->core)) {
+    (void)now;
+    if (!lb->stopping || !qhcp_lb_stopped(lb->core))
+        return;
+    if (lb->handed_over && handover_open(&lb->handover)) {
         loop_unbind(lb->loop);
         handover_end(&lb->handover);
     }
-    if (lb->drained_by > 0)
-        leave_when_drained(lb, now);
-    if (lb->stopping && lb->drained_by == 0 && qhcp_lb_stopped(lb->core))
+    if (!lb->leaving.loop)
         loop_stop(lb->loop);
 }
 
@@ -173,7 +163,7 @@ static void on_event(void *ctx, const struct qhcp_event *event)
 {
     struct lb *lb = ctx;
 
-    status_event(&lb->status, event, loop_now());
+    status_event(&lb->display.status, event, loop_now());
     forward_event(&lb->forward, loop_now());
 }
 
@@ -196,7 +186,7 @@ static void on_panic(void *ctx, const struct qhcp_panic *panic)
 {
     struct lb *lb = ctx;
 
-    status_panic(&lb->status, panic, loop_now());
+    status_panic(&lb->display.status, panic, loop_now());
     forward_event(&lb->forward, loop_now());
 }
 
@@ -230,7 +220,7 @@ int daemon_lb_live_status(void *ctx, const struct options *before, char *words, 
     struct lb *lb = ctx;
 
     (void)before, (void)words, (void)words_cap;
-    status_set_interval(&lb->status, lb_options_status_interval(&lb->options), loop_now());
+    status_set_interval(&lb->display.status, lb_options_status_interval(&lb->options), loop_now());
     return 0;
 }
 
@@ -280,6 +270,9 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
         handover_end(&lb->handover);
     lb->drained_by = nsec_add(now, lb->options.max_drain);
     service_stopping("taking leave of the servers");
+    lb->leaving = (struct loop_part){
+        .name = "leaving", .ctx = lb, .deadline = leaving_deadline, .expire = leave_when_drained};
+    loop_add(lb->loop, &lb->leaving);
     leave_when_drained(lb, now);
 }
 
@@ -368,6 +361,17 @@ static int serve(struct lb *lb, int to, char *words, size_t words_cap)
     return r;
 }
 
+static void add_parts(struct lb *lb)
+{
+    lb->part = (struct loop_part){.name = "core",
+                                  .ctx = lb,
+                                  .deadline = core_deadline,
+                                  .expire = core_expire,
+                                  .turn = core_turn};
+    loop_add(lb->loop, &lb->part);
+    display_begin(&lb->display, lb->loop);
+}
+
 static int start(struct lb *lb, char *words, size_t words_cap)
 {
     const struct loop_client client = {.ctx = lb,
@@ -377,9 +381,6 @@ static int start(struct lb *lb, char *words, size_t words_cap)
                                        .dropped = on_dropped,
                                        .blocked = on_blocked,
                                        .flooded = listen_flooded,
-                                       .deadline = on_deadline,
-                                       .expire = on_expire,
-                                       .turn = on_turn,
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     struct qhcp_lb_config config = make_config(lb);
@@ -392,6 +393,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
+    add_parts(lb);
     r = take_over(lb, &gift, &to, words, words_cap);
     if (r == 0 && to < 0)
         r = listen_udp(lb, words, words_cap);
@@ -416,15 +418,16 @@ static void run(struct lb *lb)
 {
     const struct lb_options *o = &lb->options;
     char words[80];
+
     snprintf(words, sizeof words, "watching %zu servers", qhcp_lb_count(lb->core));
     log_say(QHCP_LOG_INFO, "%s from UDP port %llu", words, (unsigned long long)o->port);
     if (o->insecure)
         log_say(QHCP_LOG_WARNING,
                 "--insecure: the certificates of the servers are NOT verified; anyone on the path "
                 "can pose as one of them");
-    if (lb->status.terminal && lb->status.tells)
-        log_divert(status_log_line, &lb->status);
-    service_ready(&lb->service, loop_now(), words);
+    if (lb->display.status.terminal && lb->display.status.tells)
+        log_divert(status_log_line, &lb->display.status);
+    service_ready(&lb->service, lb->loop, words);
     loop_run(lb->loop);
     log_divert(NULL, NULL);
 }
@@ -444,22 +447,26 @@ int daemon_lb(int argc, char **argv)
 
     args_parse(&daemon_lb_spec, argc, argv, &lb.options.head, &positional);
     log_init((enum qhcp_log_level)lb.options.log_level);
-    status_init(&lb.status, (enum status_format)lb.options.status_format, STDOUT_FILENO,
+    status_init(&lb.display.status, (enum status_format)lb.options.status_format, STDOUT_FILENO,
                 lb_options_status_interval(&lb.options), &fleet, loop_now());
-    lb.status.fleet.insecure = lb.options.insecure;
+    lb.display.status.fleet.insecure = lb.options.insecure;
     r = start(&lb, words, sizeof words);
     if (r == 0)
         run(&lb);
     else
         fprintf(stderr, "%s: %s\n", daemon_lb_spec.name, words);
-    handover_deinit(&lb.handover);
+    service_deinit(&lb.service);
+    handover_end(&lb.handover);
     forward_deinit(&lb.forward);
     probes_deinit(&lb.probes);
     route_unwatch(&lb.route);
     resolve_free(lb.resolve);
+    display_end(&lb.display);
+    loop_remove(&lb.leaving);
+    loop_remove(&lb.part);
     qhcp_lb_free(lb.core);
     loop_free(lb.loop);
-    status_deinit(&lb.status);
+    status_deinit(&lb.display.status);
     log_deinit();
     options_deinit(&lb.options.head);
     return r == 0 ? ARGS_OK : ARGS_FAILURE;

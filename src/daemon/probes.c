@@ -11,7 +11,6 @@
 #include "base/os/log.h"
 #include "check/ports.h"
 #include "check/spec.h"
-#include "loop/loop.h"
 #include "sources/listed.h"
 #include "sources/servers.h"
 
@@ -39,9 +38,34 @@ static void on_verdict(void *ctx, qhcp_nsec now, size_t id, bool open, const cha
     (void)qhcp_lb_data_port(p->core, now, server->key, open, words);
 }
 
-static void on_ready(void *ctx, qhcp_nsec now)
+static void on_ready(void *ctx, qhcp_nsec now, unsigned ready)
 {
+    (void)ready;
     ports_ready(((struct probes *)ctx)->ports, now);
+}
+
+static qhcp_nsec deadline(void *ctx)
+{
+    return ports_deadline(((struct probes *)ctx)->ports);
+}
+
+static void expire(void *ctx, qhcp_nsec now)
+{
+    ports_expire(((struct probes *)ctx)->ports, now);
+}
+
+/* Tells of those that are open. */
+static void turn(void *ctx, qhcp_nsec now)
+{
+    struct probes *p = ctx;
+
+    for (struct probed *s = p->open ? p->table : NULL; s; s = s->hh.next) {
+        if (!s->open)
+            continue;
+        s->open = false;
+        (void)qhcp_lb_data_port(p->core, now, s->key, true, "");
+    }
+    p->open = false;
 }
 
 int probes_init(struct probes *ret, const struct lb_options *o, struct qhcp_lb *core,
@@ -68,11 +92,15 @@ int probes_init(struct probes *ret, const struct lb_options *o, struct qhcp_lb *
     config.rise = spec.rise;
     config.local_header = o->send_proxy_v2;
     r = ports_new(&config, &ret->ports);
-    if (r == 0)
-        r = loop_watch_readable(loop, ports_fd(ret->ports), on_ready, ret);
-    if (r < 0)
+    if (r < 0) {
         snprintf(words, words_cap, "--probe cannot start: %s", qhcp_strerror(r));
-    return r;
+        return r;
+    }
+    ret->part = (struct loop_part){
+        .name = "probes", .ctx = ret, .deadline = deadline, .expire = expire, .turn = turn};
+    loop_add(loop, &ret->part);
+    loop_watch(loop, &ret->watch, ports_fd(ret->ports), LOOP_READABLE, on_ready, ret);
+    return 0;
 }
 
 static void drop(struct probes *p, struct probed *server)
@@ -85,6 +113,8 @@ static void drop(struct probes *p, struct probed *server)
 
 void probes_deinit(struct probes *p)
 {
+    loop_remove(&p->part);
+    loop_unwatch(&p->watch);
     while (p->table)
         drop(p, p->table);
     slots_deinit(&p->slots);
@@ -181,24 +211,4 @@ void probes_session(struct probes *p, qhcp_nsec now, size_t index)
     memcpy(server->target, target, sizeof target);
     if (ports_watch(p->ports, now, server->id, &view.remote) != 0)
         log_say(QHCP_LOG_ERROR, "%s: its data port is not probed: out of memory", view.address);
-}
-
-qhcp_nsec probes_deadline(const struct probes *p)
-{
-    if (p->open)
-        return loop_now();
-    return p->ports ? ports_deadline(p->ports) : NSEC_NEVER;
-}
-
-void probes_expire(struct probes *p, qhcp_nsec now)
-{
-    for (struct probed *s = p->open ? p->table : NULL; s; s = s->hh.next) {
-        if (!s->open)
-            continue;
-        s->open = false;
-        (void)qhcp_lb_data_port(p->core, now, s->key, true, "");
-    }
-    p->open = false;
-    if (p->ports && ports_deadline(p->ports) <= now)
-        ports_expire(p->ports, now);
 }

@@ -5,14 +5,16 @@
 
 #include "base/slots.h"
 #include "daemon/lb_options.h"
+#include "loop/loop.h"
 
 #include <qhcp/lb.h>
 
-struct loop;
 struct ports;
 struct probed;
 
 struct probes {
+    struct loop_part part;
+    struct loop_watch watch;
     struct ports *ports; /* NULL: nothing is probed */
     struct qhcp_lb *core;
     uint16_t port; /* 0: each server's own service */
@@ -31,8 +33,5 @@ void probes_deinit(struct probes *p);
 void probes_session(struct probes *p, qhcp_nsec now, size_t index);
 /* This server is no longer watched. */
 void probes_forget(struct probes *p, const char *address);
-
-qhcp_nsec probes_deadline(const struct probes *p);
-void probes_expire(struct probes *p, qhcp_nsec now);
 
 #endif

@@ -41,6 +41,7 @@ struct server {
     struct server_options options;
     struct qhcp_server *core;
     struct loop *loop;
+    struct loop_part part; /* the core's */
     struct service service;
     struct checks checks;
     struct control_socket control;
@@ -92,28 +93,17 @@ static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remo
             unsent_words(error));
 }
 
-static qhcp_nsec on_deadline(void *ctx)
+static qhcp_nsec core_deadline(void *ctx)
 {
-    const struct server *s = ctx;
-
-    qhcp_nsec at = nsec_min(qhcp_server_deadline(s->core), service_deadline(&s->service));
-
-    return nsec_min(at,
-                    nsec_min(checks_deadline(&s->checks), control_socket_deadline(&s->control)));
+    return qhcp_server_deadline(((struct server *)ctx)->core);
 }
 
-static void on_expire(void *ctx, qhcp_nsec now)
+static void core_expire(void *ctx, qhcp_nsec now)
 {
-    struct server *s = ctx;
-
-    if (qhcp_server_deadline(s->core) <= now)
-        qhcp_server_expire(s->core, now);
-    service_expire(&s->service, now);
-    checks_expire(&s->checks, now);
-    control_socket_expire(&s->control, now);
+    qhcp_server_expire(((struct server *)ctx)->core, now);
 }
 
-static void on_turn(void *ctx, qhcp_nsec now)
+static void core_turn(void *ctx, qhcp_nsec now)
 {
     struct server *s = ctx;
 
@@ -257,9 +247,6 @@ static int start(struct server *s, char *words, size_t words_cap)
                                        .send = on_send,
                                        .flooded = listen_flooded,
                                        .unreachable = on_unreachable,
-                                       .deadline = on_deadline,
-                                       .expire = on_expire,
-                                       .turn = on_turn,
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     uint16_t port = (uint16_t)s->options.port;
@@ -271,6 +258,12 @@ static int start(struct server *s, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
+    s->part = (struct loop_part){.name = "core",
+                                 .ctx = s,
+                                 .deadline = core_deadline,
+                                 .expire = core_expire,
+                                 .turn = core_turn};
+    loop_add(s->loop, &s->part);
     r = address_parse_ip(s->options.ip, port, &addr, words, words_cap);
     if (r == 0)
         r = listen_one(s->loop, &addr, &bound, words, words_cap);
@@ -294,7 +287,7 @@ static int start(struct server *s, char *words, size_t words_cap)
     address_format(&bound, text, sizeof text);
     snprintf(status, sizeof status, "listening on UDP %s", text);
     log_say(QHCP_LOG_INFO, "%s", status);
-    service_ready(&s->service, loop_now(), status);
+    service_ready(&s->service, s->loop, status);
     return 0;
 }
 
@@ -321,8 +314,10 @@ int daemon_server(int argc, char **argv)
         intent_drop(s.control.path);
         log_say(QHCP_LOG_INFO, "stopped");
     }
+    service_deinit(&s.service);
     control_socket_deinit(&s.control);
     checks_deinit(&s.checks);
+    loop_remove(&s.part);
     qhcp_server_free(s.core);
     loop_free(s.loop);
     log_deinit();

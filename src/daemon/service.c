@@ -41,11 +41,33 @@ bool service_managed(void)
     return getenv("NOTIFY_SOCKET") != NULL;
 }
 
-void service_ready(struct service *s, qhcp_nsec now, const char *words)
+static qhcp_nsec deadline(void *ctx)
+{
+    return ((struct service *)ctx)->next;
+}
+
+static void expire(void *ctx, qhcp_nsec now)
+{
+    struct service *s = ctx;
+
+    s->next = nsec_add(now, s->watchdog);
+    notify("WATCHDOG=1");
+}
+
+void service_ready(struct service *s, struct loop *loop, const char *words)
 {
     s->watchdog = watchdog_usec() * NSEC_PER_USEC / 2; /* sd_watchdog_enabled(3): half of it */
-    s->next = nsec_add(now, s->watchdog);
+    s->next = nsec_add(loop_now(), s->watchdog);
+    s->part =
+        (struct loop_part){.name = "service", .ctx = s, .deadline = deadline, .expire = expire};
+    if (s->watchdog > 0)
+        loop_add(loop, &s->part);
     notify_words("READY=1\n", words);
+}
+
+void service_deinit(struct service *s)
+{
+    loop_remove(&s->part);
 }
 
 void service_reloading(qhcp_nsec now)
@@ -65,17 +87,4 @@ void service_reloaded(const char *words)
 void service_stopping(const char *words)
 {
     notify_words("STOPPING=1\n", words);
-}
-
-qhcp_nsec service_deadline(const struct service *s)
-{
-    return s->watchdog > 0 ? s->next : NSEC_NEVER;
-}
-
-void service_expire(struct service *s, qhcp_nsec now)
-{
-    if (s->watchdog == 0 || s->next > now)
-        return;
-    s->next = nsec_add(now, s->watchdog);
-    notify("WATCHDOG=1");
 }

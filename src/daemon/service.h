@@ -5,9 +5,10 @@
 
 #include <stdbool.h>
 
-#include "base/time.h"
+#include "loop/loop.h"
 
 struct service {
+    struct loop_part part;
     qhcp_nsec watchdog; /* between signs of life; 0: none is wanted */
     qhcp_nsec next;
 };
@@ -15,13 +16,13 @@ struct service {
 /* A service manager has started us: SIGHUP then means reload, never that a terminal went away. */
 bool service_managed(void);
 
-/* Tells that it is ready, with words for `systemctl status`. */
-void service_ready(struct service *s, qhcp_nsec now, const char *words);
+/* Tells that it is ready, with words for `systemctl status`; signs of life follow from the loop.
+ * *s was zeroed and stays where it is until service_deinit, which is for one that is zeroed, too.
+ */
+void service_ready(struct service *s, struct loop *loop, const char *words);
+void service_deinit(struct service *s);
 void service_reloading(qhcp_nsec now);
 void service_reloaded(const char *words);
 void service_stopping(const char *words);
-
-qhcp_nsec service_deadline(const struct service *s);
-void service_expire(struct service *s, qhcp_nsec now);
 
 #endif

@@ -106,3 +106,13 @@ void turned_away_say(struct turned_away *t, qhcp_nsec now, const struct proxy *p
         t->not_before[kind] = nsec_add(now, TELL);
     }
 }
+
+qhcp_nsec turned_away_deadline(const struct turned_away *t)
+{
+    qhcp_nsec at = NSEC_NEVER;
+
+    for (unsigned kind = 0; kind < TURNED_AWAY_KINDS; kind++)
+        if (t->waiting[kind] > 0)
+            at = nsec_min(at, t->not_before[kind]);
+    return at;
+}

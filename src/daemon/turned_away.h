@@ -29,5 +29,7 @@ struct turned_away {
 /* services: servers of the core's whose data port is known. */
 void turned_away_say(struct turned_away *t, qhcp_nsec now, const struct proxy *p,
                      const struct qhcp_lb *core, size_t services);
+/* When what waits may be told; NSEC_NEVER: nothing waits. */
+qhcp_nsec turned_away_deadline(const struct turned_away *t);
 
 #endif

@@ -10,7 +10,6 @@
 #define LOOP_EXTRA 6 /* ports that the core asks for besides */
 #define LOOP_SOCKETS (LOOP_BOUND + LOOP_EXTRA)
 #define LOOP_SIGNALS 8
-#define LOOP_READERS 6         /* loop_watch_readable */
 #define LOOP_READ_BATCHES 16   /* per socket and wake-up: fair to timers and to the other socket */
 #define LOOP_STALL_BATCHES 128 /* after a stall: more than the largest receive buffer holds */
 #define LOOP_SEND_BATCHES 64   /* per wait: a fleet's first dials must not starve reading */
@@ -46,12 +45,6 @@ struct loop_allowance {
     int64_t left;
 };
 
-struct loop_reader {
-    ev_io readable;
-    void (*fn)(void *ctx, qhcp_nsec now);
-    void *ctx;
-};
-
 struct loop {
     struct loop_client client;
     struct ev_loop *ev;
@@ -74,12 +67,6 @@ struct loop {
     ev_idle again; /* running: do not wait, there is more to send */
     ev_signal signals[LOOP_SIGNALS];
     size_t n_signals;
-    struct loop_reader readers[LOOP_READERS];
-    size_t n_readers;
-    ev_io writable; /* loop_watch_writable */
-    void (*on_writable)(void *ctx);
-    void *on_writable_ctx;
-    struct loop_part core;
 };
 
 /* parts.c */

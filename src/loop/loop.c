@@ -104,14 +104,6 @@ int loop_new(const struct loop_client *client, struct loop **ret)
     if (client)
         l->client = *client;
     l->last_part = &l->parts;
-    if (client && client->deadline) {
-        l->core = (struct loop_part){.name = "core",
-                                     .ctx = client->ctx,
-                                     .deadline = client->deadline,
-                                     .expire = client->expire,
-                                     .turn = client->turn};
-        loop_add(l, &l->core);
-    }
     l->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (!l->ev)
         goto free_loop;
@@ -142,15 +134,11 @@ void loop_free(struct loop *l)
 {
     if (!l)
         return;
-    loop_remove(&l->core);
     assert(!l->parts && l->n_watches == 0);
     loop_unbind(l);
     strangers_deinit(l);
     for (size_t i = 0; i < l->n_signals; i++)
         ev_signal_stop(l->ev, &l->signals[i]);
-    for (size_t i = 0; i < l->n_readers; i++)
-        ev_io_stop(l->ev, &l->readers[i].readable);
-    ev_io_stop(l->ev, &l->writable);
     ev_io_stop(l->ev, &l->timer);
     ev_prepare_stop(l->ev, &l->before_wait);
     ev_idle_stop(l->ev, &l->again);
@@ -167,53 +155,6 @@ int loop_catch(struct loop *l, int signum)
     ev_signal_init(w, on_signal, signum);
     w->data = l;
     ev_signal_start(l->ev, w);
-    return 0;
-}
-
-static void on_writable(struct ev_loop *ev, ev_io *w, int revents)
-{
-    struct loop *l = w->data;
-
-    (void)ev;
-    (void)revents;
-    l->on_writable(l->on_writable_ctx);
-}
-
-void loop_watch_writable(struct loop *l, int fd, bool on, void (*fn)(void *ctx), void *ctx)
-{
-    if (on == (bool)ev_is_active(&l->writable))
-        return;
-    ev_io_stop(l->ev, &l->writable);
-    if (!on)
-        return;
-    l->on_writable = fn;
-    l->on_writable_ctx = ctx;
-    ev_io_init(&l->writable, on_writable, fd, EV_WRITE);
-    l->writable.data = l;
-    ev_io_start(l->ev, &l->writable);
-}
-
-static void on_reader(struct ev_loop *ev, ev_io *w, int revents)
-{
-    struct loop_reader *r = w->data;
-
-    (void)ev;
-    (void)revents;
-    r->fn(r->ctx, loop_now());
-}
-
-int loop_watch_readable(struct loop *l, int fd, void (*fn)(void *ctx, qhcp_nsec now), void *ctx)
-{
-    struct loop_reader *r = &l->readers[l->n_readers];
-
-    if (l->n_readers == LOOP_READERS)
-        return QHCP_E_FULL;
-    l->n_readers++;
-    r->fn = fn;
-    r->ctx = ctx;
-    ev_io_init(&r->readable, on_reader, fd, EV_READ);
-    r->readable.data = r;
-    ev_io_start(l->ev, &r->readable);
     return 0;
 }
 

@@ -67,10 +67,6 @@ struct loop_client {
     void (*blocked)(void *ctx, qhcp_nsec now);
     /* Strangers send more than is looked at: n of their datagrams were dropped.  May be NULL. */
     void (*flooded)(void *ctx, qhcp_nsec now, uint64_t n);
-    qhcp_nsec (*deadline)(void *ctx); /* NSEC_NEVER: none */
-    void (*expire)(void *ctx, qhcp_nsec now);
-    /* Once before every wait and before what is due is sent; may be NULL. */
-    void (*turn)(void *ctx, qhcp_nsec now);
     void (*signal)(void *ctx, qhcp_nsec now, int signum);
 };
 
@@ -109,7 +105,7 @@ int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhc
  * one CPU is enough for.  QHCP_E_IO with errno: the kernel will not, and all come to one socket. */
 int loop_steer(struct loop *l, const struct qhcp_steering *steering);
 
-/* Closes the UDP sockets: their ports are free.  From client->turn alone. */
+/* Closes the UDP sockets: their ports are free.  From the turn of a part alone. */
 void loop_unbind(struct loop *l);
 
 /* While held, what arrives waits in the sockets. */
@@ -117,12 +113,6 @@ void loop_hold(struct loop *l, bool hold);
 
 /* Signals go to client->signal from now on.  QHCP_E_FULL beyond eight. */
 int loop_catch(struct loop *l, int signum);
-
-/* Calls fn whenever fd can be written to, while on; one descriptor at a time. */
-void loop_watch_writable(struct loop *l, int fd, bool on, void (*fn)(void *ctx), void *ctx);
-
-/* Calls fn whenever fd can be read, until loop_free.  QHCP_E_FULL beyond six. */
-int loop_watch_readable(struct loop *l, int fd, void (*fn)(void *ctx, qhcp_nsec now), void *ctx);
 
 /* Runs until loop_stop; what the core still has to send then is sent. */
 void loop_run(struct loop *l);

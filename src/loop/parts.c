@@ -33,9 +33,9 @@ void loop_remove(struct loop_part *part)
 
 static void expire(struct loop_part *part)
 {
-    qhcp_nsec now = loop_now();
+    qhcp_nsec due = part->deadline ? part->deadline(part->ctx) : NSEC_NEVER, now = loop_now();
 
-    if (part->deadline && part->deadline(part->ctx) <= now)
+    if (due <= now)
         part->expire(part->ctx, now);
 }
 

@@ -30,6 +30,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
 /* Always due; has one packet to send, to itself. */
 struct core {
     struct loop *loop;
+    struct loop_part part;
     union qhcp_addr bound;
     qhcp_nsec until;
     size_t expired, received, blocked;
@@ -79,21 +80,32 @@ static void on_expire(void *ctx, qhcp_nsec now)
         loop_stop(c->loop);
 }
 
+/* A loop around this core, a part of which it is. */
+static void make_loop(struct core *c, const struct loop_client *client)
+{
+    c->part =
+        (struct loop_part){.name = "core", .ctx = c, .deadline = on_deadline, .expire = on_expire};
+    assert_int_equal(loop_new(client, &c->loop), 0);
+    loop_add(c->loop, &c->part);
+}
+
+static void free_loop(struct core *c)
+{
+    loop_remove(&c->part);
+    loop_free(c->loop);
+}
+
 static struct core run(void)
 {
     union qhcp_addr any = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)}};
     struct core c = {.until = loop_now() + SPAN};
-    const struct loop_client client = {.ctx = &c,
-                                       .receive = on_receive,
-                                       .send = on_send,
-                                       .blocked = on_blocked,
-                                       .deadline = on_deadline,
-                                       .expire = on_expire};
+    const struct loop_client client = {
+        .ctx = &c, .receive = on_receive, .send = on_send, .blocked = on_blocked};
 
-    assert_int_equal(loop_new(&client, &c.loop), 0);
+    make_loop(&c, &client);
     assert_int_equal(loop_bind(c.loop, &any, 0, &c.bound), 0);
     loop_run(c.loop);
-    loop_free(c.loop);
+    free_loop(&c);
     return c;
 }
 

@@ -18,13 +18,13 @@
 
 #include "base/address.h"
 #include "loop/loop.h"
-#include "loop/resolve.h"
 
 #define GIVE_UP (5 * NSEC_PER_SEC) /* a test that waits longer has failed */
 
 /* The core: sends what stands in to_send, notes what happens. */
 struct core {
     struct loop *loop;
+    struct loop_part part;
     struct qhcp_packet to_send[4];
     size_t n_to_send;
     qhcp_nsec deadline, started;
@@ -127,20 +127,32 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
     note(c, 's');
 }
 
+/* A loop around this core, a part of which it is. */
+static void make_loop(struct core *c, const struct loop_client *client)
+{
+    c->part = (struct loop_part){
+        .name = "core", .ctx = c, .deadline = on_deadline, .expire = on_expire, .turn = on_turn};
+    assert_int_equal(loop_new(client, &c->loop), 0);
+    loop_add(c->loop, &c->part);
+}
+
+static void free_loop(struct core *c)
+{
+    loop_remove(&c->part);
+    loop_free(c->loop);
+}
+
 static void begin(struct core *c, size_t wanted)
 {
     const struct loop_client client = {.ctx = c,
                                        .receive = on_receive,
                                        .send = on_send,
                                        .unreachable = on_unreachable,
-                                       .deadline = on_deadline,
-                                       .expire = on_expire,
-                                       .turn = on_turn,
                                        .signal = on_signal};
 
     *c = (struct core){
         .deadline = NSEC_NEVER, .started = loop_now(), .wanted = wanted, .stall_fd = -1};
-    assert_int_equal(loop_new(&client, &c->loop), 0);
+    make_loop(c, &client);
 }
 
 static union qhcp_addr loopback(int family, uint16_t port)
@@ -205,7 +217,7 @@ static void a_datagram_comes_in_and_what_the_core_sends_goes_out(void **state)
     assert_string_equal(c.order, "r");
     assert_true(address_equal(&c.from, &mine));
     expect_datagram(fd, "out");
-    loop_free(c.loop);
+    free_loop(&c);
     close(fd);
 }
 
@@ -235,7 +247,7 @@ static void one_batch_may_hold_packets_of_both_families(void **state)
     expect_datagram(fd4, "fourth");
     expect_datagram(fd6, "first, six");
     expect_datagram(fd6, "third");
-    loop_free(c.loop);
+    free_loop(&c);
     close(fd4);
     close(fd6);
 }
@@ -268,7 +280,7 @@ static void one_batch_may_ask_for_several_new_ports(void **state)
     loop_run(c.loop);
     expect_datagram(fd, "first");
     expect_datagram(fd, "second");
-    loop_free(c.loop);
+    free_loop(&c);
     close(fd);
 }
 
@@ -289,7 +301,7 @@ static void without_a_socket_of_its_family_a_packet_has_no_route(void **state)
     assert_int_equal(c.error, ENETUNREACH);
     assert_true(address_equal(&c.unreachable, &v6));
     expect_datagram(fd, "somewhere");
-    loop_free(c.loop);
+    free_loop(&c);
     close(fd);
 }
 
@@ -311,7 +323,7 @@ static void a_closed_port_is_told_as_unreachable_and_its_neighbour_is_not(void *
     assert_int_equal(c.error, ECONNREFUSED);
     assert_true(address_equal(&c.unreachable, &closed));
     expect_datagram(other, "hello");
-    loop_free(c.loop);
+    free_loop(&c);
     close(other);
 }
 
@@ -329,7 +341,7 @@ static void after_a_stall_datagrams_come_before_the_deadline(void **state)
     c.stall_fd = fd;
     loop_run(c.loop);
     assert_string_equal(c.order, "rrrre");
-    loop_free(c.loop);
+    free_loop(&c);
     close(fd);
 }
 
@@ -346,7 +358,7 @@ static void a_deadline_is_kept_within_a_millisecond_or_so(void **state)
         qhcp_nsec now = loop_now();
         assert_true(now >= due);
         best = nsec_min(best, now - due);
-        loop_free(c.loop);
+        free_loop(&c);
     }
     assert_true(best < NSEC_PER_MSEC);
 }
@@ -360,7 +372,7 @@ static void a_deadline_in_the_past_is_due_at_once(void **state)
     c.deadline = 0;
     loop_run(c.loop);
     assert_string_equal(c.order, "e");
-    loop_free(c.loop);
+    free_loop(&c);
 }
 
 static void signals_arrive_between_other_events(void **state)
@@ -374,7 +386,7 @@ static void signals_arrive_between_other_events(void **state)
     loop_run(c.loop);
     assert_string_equal(c.order, "s");
     assert_int_equal(c.signum, SIGUSR1);
-    loop_free(c.loop);
+    free_loop(&c);
 }
 
 static void a_port_in_use_is_told_with_its_errno(void **state)
@@ -389,93 +401,7 @@ static void a_port_in_use_is_told_with_its_errno(void **state)
     assert_int_equal(errno, EADDRINUSE);
     close(fd);
     assert_int_equal(loop_bind(c.loop, &mine, 0, NULL), 0);
-    loop_free(c.loop);
-}
-
-/* Names. */
-struct names {
-    struct loop *loop;
-    size_t answers, wanted, v4, v6;
-    uint16_t port;
-};
-
-static void on_answer(void *ctx, const struct resolve_answer *answer)
-{
-    struct names *n = ctx;
-
-    assert_true(answer->n > 0);
-    for (size_t i = 0; i < answer->n; i++) {
-        bool six = answer->addrs[i].sa.sa_family == AF_INET6;
-        n->v6 += six;
-        n->v4 += !six;
-        n->port = ntohs(six ? answer->addrs[i].in6.sin6_port : answer->addrs[i].in.sin_port);
-        assert_int_equal(n->port, answer->port);
-    }
-    if (++n->answers == n->wanted)
-        loop_stop(n->loop);
-}
-
-static void localhost_is_both_loopback_addresses(void **state)
-{
-    struct names n = {.wanted = 2};
-    struct resolve *r;
-    struct core c;
-
-    (void)state;
-    begin(&c, 99);
-    n.loop = c.loop;
-    assert_int_equal(resolve_new(c.loop, on_answer, &n, &r), 0);
-    assert_int_equal(resolve_start(r, 1, "localhost", 4243), 0);
-    assert_int_equal(resolve_start(r, 2, "LOCALHOST", 4244), 0);
-    assert_int_equal(n.answers, 0); /* never from inside */
-    loop_run(c.loop);
-    assert_int_equal(n.v4, 2);
-    assert_int_equal(n.v6, 2);
-    resolve_free(r);
-    loop_free(c.loop);
-}
-
-static void a_thousand_names_are_all_answered(void **state)
-{
-    struct names n = {.wanted = 1000};
-    struct resolve *r;
-    char host[40];
-    struct core c;
-
-    (void)state;
-    begin(&c, 99);
-    n.loop = c.loop;
-    assert_int_equal(resolve_new(c.loop, on_answer, &n, &r), 0);
-    for (unsigned i = 0; i < 1000; i++) {
-        snprintf(host, sizeof host, "localhost");
-        assert_int_equal(resolve_start(r, i, host, (uint16_t)(i + 1)), 0);
-    }
-    loop_run(c.loop);
-    assert_int_equal(n.answers, 1000);
-    resolve_free(r);
-    loop_free(c.loop);
-}
-
-static void on_forgotten(void *ctx, const struct resolve_answer *answer)
-{
-    (void)ctx;
-    fail_msg("%s was answered after all", answer->host);
-}
-
-static void what_is_under_way_is_forgotten_when_freed(void **state)
-{
-    struct resolve *r;
-    struct core c;
-
-    (void)state;
-    begin(&c, 1);
-    assert_int_equal(resolve_new(c.loop, on_forgotten, NULL, &r), 0);
-    for (unsigned i = 0; i < 200; i++)
-        assert_int_equal(resolve_start(r, i, "localhost", 1), 0);
-    resolve_free(r);
-    c.deadline = loop_now() + NSEC_PER_MSEC;
-    loop_run(c.loop);
-    loop_free(c.loop);
+    free_loop(&c);
 }
 
 int main(void)
@@ -491,9 +417,6 @@ int main(void)
         cmocka_unit_test(a_deadline_in_the_past_is_due_at_once),
         cmocka_unit_test(signals_arrive_between_other_events),
         cmocka_unit_test(a_port_in_use_is_told_with_its_errno),
-        cmocka_unit_test(localhost_is_both_loopback_addresses),
-        cmocka_unit_test(a_thousand_names_are_all_answered),
-        cmocka_unit_test(what_is_under_way_is_forgotten_when_freed),
     };
 
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

@@ -62,6 +62,25 @@ static void all_that_are_due_are_called_in_one_round(void **state)
     actor_end(l);
 }
 
+static qhcp_nsec this_moment(void *ctx)
+{
+    return ((struct actor *)ctx)->expired ? NSEC_NEVER : loop_now();
+}
+
+static void a_deadline_that_is_this_moment_has_come(void **state)
+{
+    struct actor a = {.most = 1};
+    struct loop *l = actor_begin();
+
+    (void)state;
+    actor_add(l, &a, 'a', false);
+    a.part.deadline = this_moment;
+    loop_run(l);
+    assert_int_equal(a.expired, 1);
+    loop_remove(&a.part);
+    actor_end(l);
+}
+
 static void leave(struct actor *a)
 {
     loop_remove(&a->part);
@@ -171,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_earliest_deadline_counts_whatever_the_order_of_the_parts),
         cmocka_unit_test(all_that_are_due_are_called_in_one_round),
+        cmocka_unit_test(a_deadline_that_is_this_moment_has_come),
         cmocka_unit_test(a_part_may_remove_itself),
         cmocka_unit_test(a_part_may_remove_the_next_one_and_the_one_before),
         cmocka_unit_test(a_part_may_add_another_which_is_due_at_once),
