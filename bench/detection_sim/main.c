@@ -25,10 +25,9 @@ struct scenario {
     qhcp_nsec window;   /* 0: what follows from the interval */
 };
 
-#define STALLS                                                                                     \
-    {                                                                                              \
-        .kind = PATH_STALLS, .bad = 80 * MS                                                        \
-    }
+/* clang-format off */
+#define STALLS {.kind = PATH_STALLS, .bad = 80 * MS}
+/* clang-format on */
 
 static const struct scenario scenarios[] = {
     {"no loss", {.loss = 0}, 0, 1},

@@ -7,7 +7,7 @@
 #include "base/slice.h"
 
 /* Characters for n bytes, without a NUL. */
-#define B64URL_SIZE(n) (((n)*4 + 2) / 3)
+#define B64URL_SIZE(n) ((4 * (n) + 2) / 3)
 
 /* Writes B64URL_SIZE(in.n) characters and a NUL to ret; the caller has the room. */
 void b64url_encode(struct slice in, char *ret);

@@ -95,10 +95,10 @@ struct options_table {
 };
 
 /* Of the array `rows` that stands before it. */
-#define OPTIONS_TABLE(type, check_)                                                                \
-    {                                                                                              \
-        .rows = rows, .n = sizeof rows / sizeof rows[0], .size = sizeof(type), .check = (check_)   \
-    }
+/* clang-format off */
+#define OPTIONS_TABLE(type, check_) \
+    {.rows = rows, .n = sizeof rows / sizeof rows[0], .size = sizeof(type), .check = (check_)}
+/* clang-format on */
 
 /* The first member of every struct of values. */
 struct options {

@@ -5,10 +5,10 @@
  * come in every state after it.  A CLOSED session reads nothing more. */
 #include "session/tables.h"
 
-#define ROW(state, event, action, next)                                                            \
-    {                                                                                              \
-        SESSION_LB_##state, SESSION_##event, SESSION_LB_##action, SESSION_LB_##next                \
-    }
+/* clang-format off */
+#define ROW(state, event, action, next) \
+    {SESSION_LB_##state, SESSION_##event, SESSION_LB_##action, SESSION_LB_##next}
+/* clang-format on */
 
 const struct session_row session_lb_table[] = {
     ROW(ACTIVE, ON_HEALTH_RESPONSE, TAKE_RESPONSE, ACTIVE),

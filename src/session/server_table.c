@@ -5,10 +5,10 @@
  */
 #include "session/tables.h"
 
-#define ROW(state, event, action, next)                                                            \
-    {                                                                                              \
-        SESSION_SERVER_##state, SESSION_##event, SESSION_SERVER_##action, SESSION_SERVER_##next    \
-    }
+/* clang-format off */
+#define ROW(state, event, action, next) \
+    {SESSION_SERVER_##state, SESSION_##event, SESSION_SERVER_##action, SESSION_SERVER_##next}
+/* clang-format on */
 
 const struct session_row session_server_table[] = {
     ROW(ACTIVE, ON_HEALTH_REQUEST, TAKE_REQUEST, ACTIVE),

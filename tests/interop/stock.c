@@ -115,7 +115,8 @@ static ngtcp2_conn *ref_to_ng(ngtcp2_crypto_conn_ref *ref)
 
 static void start_tls(struct stock *s)
 {
-    static const gnutls_datum_t alpn = {.data = (unsigned char *)(uintptr_t) "qhcp/1", .size = 6};
+    static unsigned char name[] = "qhcp/1";
+    static const gnutls_datum_t alpn = {.data = name, .size = sizeof name - 1};
     bool server = s->config.cert_pem != NULL;
 
     must(gnutls_init(&s->session, (server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK |

@@ -1,4 +1,5 @@
-"""The formatter decides form: clang-format 14 for C, shellcheck for shell."""
+"""The formatter decides form: for C that is clang-format, of which versions 14 and 19 (Debian 12 and
+13) must agree; for shell, shellcheck."""
 
 import re
 import shutil
@@ -10,12 +11,20 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TREES = ["src", "include", "tests", "fuzz", "examples", "bench"]
 
 
+VERSIONS = ("14", "19")
+# What these versions write differently, and how to put it: for people who have but one of them.
+DIFFER = {
+    r"#define [^\n]*\\\n    \{ *\\\n": "a macro that is {...}: write it on one line, between /* clang-format off */ and on",
+    r"\((?:u?intptr_t|(?:const )?\w+ \*)\) \"": "a cast of a string: give the string a name, and cast that",
+}
+
+
 def formatter():
-    for name in ("clang-format-14", "clang-format"):
+    for name in ("clang-format", *(f"clang-format-{v}" for v in VERSIONS)):
         path = shutil.which(name)
         if path:
             shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
-            if re.search(r"version 14\.", shown.stdout):
+            if re.search(rf"version ({'|'.join(VERSIONS)})\.", shown.stdout):
                 return path
     return None
 
@@ -33,15 +42,20 @@ class Form(unittest.TestCase):
 
     def test_clang_format_would_change_no_file(self):
         if not self.tool:
-            self.skipTest("no clang-format of version 14 (a later one formats otherwise)")
+            self.skipTest("no clang-format of version 14 or 19 (others may format otherwise)")
         paths = [p.relative_to(ROOT) for t in TREES for p in (ROOT / t).glob("**/*.[ch]")]
         self.assertGreater(len(paths), 20)
         found = badly_formed(self.tool, sorted(paths))
         self.assertEqual(found, [], f"\nclang-format -i {' '.join(found)}")
 
+    def test_the_versions_of_clang_format_agree(self):
+        found = [f"{p.relative_to(ROOT)}: {words}" for t in TREES for p in (ROOT / t).glob("**/*.[ch]")
+                 for pattern, words in DIFFER.items() if re.search(pattern, p.read_text(encoding="utf-8"))]
+        self.assertEqual(found, [])
+
     def test_a_badly_formed_file_is_found(self):
         if not self.tool:
-            self.skipTest("no clang-format of version 14 (a later one formats otherwise)")
+            self.skipTest("no clang-format of version 14 or 19 (others may format otherwise)")
         shown = subprocess.run([self.tool, "--dry-run", "-Werror", "--assume-filename=x.c"], cwd=ROOT,
                                input="int  f( void ){return 1;}\n", capture_output=True, text=True,
                                check=False)

@@ -259,14 +259,18 @@ static void make_config(char path[32], const char *yaml)
     close(fd);
 }
 
+static char lb[] = "lb";
 static const struct args_spec spec = {
     .options = &lb_options_table, .name = "qhcp lb", .doc = "Watch.", .usage_status = 2};
 
 static int reload(const char *path, const char *more, const char *value, struct lb_options *ret)
 {
-    char *argv[] = {(char *)(uintptr_t) "lb", (char *)(uintptr_t) "--config",
-                    (char *)(uintptr_t)path,  (char *)(uintptr_t)more,
-                    (char *)(uintptr_t)value, NULL};
+    char config[] = "--config";
+    char *argv[6] = {lb, config};
+
+    argv[2] = (char *)(uintptr_t)path;
+    argv[3] = (char *)(uintptr_t)more;
+    argv[4] = (char *)(uintptr_t)value;
 
     words[0] = '\0';
     return args_reload(&spec, more ? 5 : 3, argv, &o.head, &ret->head, words, sizeof words);
@@ -326,7 +330,7 @@ static void a_list_from_standard_input_outlives_a_reload(void **state)
 /* Exit status of args_parse in a child; what it prints goes into words. */
 static int parse_in_child(const char *const *args, int n)
 {
-    char *argv[8] = {(char *)(uintptr_t) "lb"};
+    char *argv[8] = {lb};
     int ends[2], status;
 
     assert_int_equal(pipe(ends), 0);

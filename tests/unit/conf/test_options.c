@@ -85,8 +85,8 @@ static char words[900];
 
 static int parse(struct made_options *ret, const char *first, const char *second)
 {
-    char *argv[] = {(char *)(uintptr_t) "made", (char *)(uintptr_t)first, (char *)(uintptr_t)second,
-                    NULL};
+    char made[] = "made";
+    char *argv[] = {made, (char *)(uintptr_t)first, (char *)(uintptr_t)second, NULL};
 
     words[0] = '\0';
     return args_reload(&spec,
@@ -177,7 +177,8 @@ static void help_shows_each_row(void **state)
     (void)state;
     assert_int_equal(pipe(ends), 0);
     if (fork() == 0) {
-        char *argv[] = {(char *)(uintptr_t) "made", (char *)(uintptr_t) "--help", NULL};
+        char made[] = "made", help[] = "--help";
+        char *argv[] = {made, help, NULL};
         const char *positional;
         struct made_options o;
 

@@ -40,19 +40,12 @@ struct duel_case {
 };
 
 /* Frames and other bytes of a plan. */
-#define DUEL_BYTES(text)                                                                           \
-    {                                                                                              \
-        (const uint8_t *)(text), sizeof(text) - 1                                                  \
-    }
-#define DUEL_AT(where, text)                                                                       \
-    {                                                                                              \
-        .level = (where), .frames = DUEL_BYTES(text)                                               \
-    }
+/* clang-format off */
+#define DUEL_BYTES(text) {(const uint8_t *)(text), sizeof(text) - 1}
+#define DUEL_AT(where, text) {.level = (where), .frames = DUEL_BYTES(text)}
 #define DUEL_APP(text) DUEL_AT(ROGUE_APP, text)
-#define DUEL_PARAMS(drop, text)                                                                    \
-    {                                                                                              \
-        .without = (drop), .params = DUEL_BYTES(text)                                              \
-    }
+#define DUEL_PARAMS(drop, text) {.without = (drop), .params = DUEL_BYTES(text)}
+/* clang-format on */
 
 /* Runs each of the cases as a test of its own, "server: NAME: CODE", and its exit status. */
 int duel_main(const char *victim, const struct duel_case *cases, size_t n);
