@@ -188,7 +188,7 @@ static int start(struct check *c, char *words, size_t words_cap)
                                  .expire = core_expire,
                                  .turn = core_turn};
     loop_add(c->loop, &c->part);
-    r = listen_any(c->loop, (uint16_t)c->options.source_port, words, words_cap);
+    r = listen_any(c->loop, c->options.source_port, words, words_cap);
     if (r == 0)
         r = start_core(c, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
@@ -216,8 +216,8 @@ static void take_address(struct check *c, const char *positional)
     if (positional)
         snprintf(c->address, sizeof c->address, "%s", positional);
     else
-        snprintf(c->address, sizeof c->address, "%s%s%s:%llu", six ? "[" : "", host, six ? "]" : "",
-                 (unsigned long long)c->options.port);
+        snprintf(c->address, sizeof c->address, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "",
+                 c->options.port);
 }
 
 /* What the view, and then the rules, say of the server. */

@@ -149,7 +149,7 @@ static int tell(const struct control_options *o, const char *verb, char *words, 
         snprintf(words, words_cap, "that is more than %d bytes at once", CONTROL_LINE);
         return n;
     }
-    r = control_socket_path(o->control, (uint16_t)o->port, path, words, words_cap);
+    r = control_socket_path(o->control, o->port, path, words, words_cap);
     if (r == 0)
         r = dial(path, &fd, words, words_cap);
     if (r < 0)

@@ -50,16 +50,15 @@ static void on_ready(void *ctx, qhcp_nsec now, unsigned ready)
 }
 
 /* All entries of one option. */
-static int add_all(struct checks *c, const char *option, const struct list *l,
-                   int (*parse)(const char *text, struct spec *ret, char *words, size_t words_cap),
-                   char *words, size_t words_cap)
+static int add_all(struct checks *c, const struct server_checks *from, char *words,
+                   size_t words_cap)
 {
     char why[CHECKS_WHY] = "out of memory";
     struct spec spec;
     int r = 0;
 
-    for (size_t i = 0; i < l->n && r == 0; i++) {
-        r = parse(l->at[i], &spec, why, sizeof why);
+    for (size_t i = 0; i < from->list->n && r == 0; i++) {
+        r = from->parse(from->list->at[i], &spec, why, sizeof why);
         if (r == 0 && spec_advice(&spec, why, sizeof why))
             log_say(QHCP_LOG_WARNING, "check \"%s\": %s", spec.name, why);
         c->longest = nsec_max(c->longest, r == 0 ? spec.timeout : 0);
@@ -67,13 +66,8 @@ static int add_all(struct checks *c, const char *option, const struct list *l,
             r = check_add(c->set, loop_now(), &spec, why, sizeof why);
     }
     if (r < 0)
-        snprintf(words, words_cap, "--%s: %s", option, why);
+        snprintf(words, words_cap, "--%s: %s", from->option, why);
     return r;
-}
-
-static int parse_check(const char *text, struct spec *ret, char *words, size_t words_cap)
-{
-    return spec_parse(text, false, ret, words, words_cap);
 }
 
 static int add_thresholds(struct checks *c, const struct server_options *o, char *words,
@@ -109,6 +103,7 @@ int checks_init(struct checks *ret, const struct server_options *o, struct qhcp_
                 struct loop *loop, char *words, size_t words_cap)
 {
     const struct check_host host = {.ctx = ret, .result = on_result, .resolve = on_resolve};
+    struct server_checks options[SERVER_CHECK_OPTIONS];
     int r;
 
     *ret = (struct checks){.core = core};
@@ -126,11 +121,9 @@ int checks_init(struct checks *ret, const struct server_options *o, struct qhcp_
         (struct loop_part){.name = "checks", .ctx = ret, .deadline = deadline, .expire = expire};
     loop_add(loop, &ret->part);
     loop_watch(loop, &ret->watch, check_fd(ret->set), LOOP_READABLE, on_ready, ret);
-    r = add_all(ret, "check", &o->check, parse_check, words, words_cap);
-    if (r == 0)
-        r = add_all(ret, "watch-pid", &o->watch_pid, spec_pid, words, words_cap);
-    if (r == 0)
-        r = add_all(ret, "watch-unit", &o->watch_unit, spec_unit, words, words_cap);
+    server_options_checks(o, options);
+    for (size_t i = 0; i < SERVER_CHECK_OPTIONS && r == 0; i++)
+        r = add_all(ret, &options[i], words, words_cap);
     /* A run that times out has a result, too, a moment later. */
     ret->patience =
         nsec_add(loop_now(), nsec_min(ret->longest + 20 * NSEC_PER_MSEC, CHECKS_PATIENCE));

@@ -206,7 +206,7 @@ static int start_control(struct server *s, char *words, size_t words_cap)
 {
     const char *wanted = s->options.control;
     char path[CONTROL_PATH], why[SERVER_WORDS / 2];
-    int r = control_socket_path(wanted, (uint16_t)s->options.port, path, why, sizeof why);
+    int r = control_socket_path(wanted, s->options.port, path, why, sizeof why);
 
     if (r == 0)
         r = control_socket_init(&s->control, path, s->core, s->loop, why, sizeof why);
@@ -249,7 +249,7 @@ static int start(struct server *s, char *words, size_t words_cap)
                                        .unreachable = on_unreachable,
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-    uint16_t port = (uint16_t)s->options.port;
+    uint16_t port = s->options.port;
     union qhcp_addr addr, bound;
     char text[ADDRESS_TEXT], status[100];
     int r = loop_new(&client, &s->loop);

@@ -98,30 +98,58 @@ static int check_rules(const struct server_options *o, char *words, size_t words
     return r;
 }
 
-/* Names of checks are unique, whichever option they come from. */
+static int parse_application(const char *text, struct spec *ret, char *words, size_t words_cap)
+{
+    return spec_parse(text, false, ret, words, words_cap);
+}
+
+void server_options_checks(const struct server_options *o,
+                           struct server_checks ret[SERVER_CHECK_OPTIONS])
+{
+    ret[0] = (struct server_checks){"check", &o->check, parse_application};
+    ret[1] = (struct server_checks){"watch-pid", &o->watch_pid, spec_pid};
+    ret[2] = (struct server_checks){"watch-unit", &o->watch_unit, spec_unit};
+}
+
+/* No two checks have one name; `n` have these already.  How many have one then, or QHCP_E_*. */
+static int add_names(const struct server_checks *c, char names[][LIMIT_NAME + 1], size_t n,
+                     char *words, size_t words_cap)
+{
+    struct spec spec;
+
+    for (size_t i = 0; i < c->list->n; i++, n++) {
+        int r = c->parse(c->list->at[i], &spec, words, words_cap);
+
+        if (r < 0)
+            return r;
+        for (size_t k = 0; k < n; k++) {
+            if (strcmp(names[k], spec.name) != 0)
+                continue;
+            snprintf(words, words_cap,
+                     "--%s: two checks have the name \"%s\": tell them apart with name=", c->option,
+                     spec.name);
+            return QHCP_E_EXISTS;
+        }
+        memcpy(names[n], spec.name, sizeof names[n]);
+    }
+    return (int)n;
+}
+
 static int check_names(const struct server_options *o, char *words, size_t words_cap)
 {
-    char names[LIMIT_CHECKS][LIMIT_NAME + 1], why[300];
-    struct spec spec;
+    char names[LIMIT_CHECKS][LIMIT_NAME + 1];
+    struct server_checks checks[SERVER_CHECK_OPTIONS];
+    int n = 0;
 
     if (o->check.n + o->watch_pid.n + o->watch_unit.n > LIMIT_CHECKS) {
         snprintf(words, words_cap, "--check, --watch-pid and --watch-unit: more than %d in all",
                  LIMIT_CHECKS);
         return QHCP_E_FULL;
     }
-    for (size_t i = 0; i < o->check.n; i++) {
-        int r = spec_parse(o->check.at[i], true, &spec, why, sizeof why);
-        memcpy(names[i], spec.name, sizeof names[i]);
-        for (size_t k = 0; k < i && r == 0; k++) {
-            if (strcmp(names[k], names[i]) != 0)
-                continue;
-            snprintf(
-                words, words_cap,
-                "--check: two checks have the name \"%s\": tell them apart with name=", names[i]);
-            return QHCP_E_EXISTS;
-        }
-    }
-    return 0;
+    server_options_checks(o, checks);
+    for (size_t i = 0; i < SERVER_CHECK_OPTIONS && n >= 0; i++)
+        n = add_names(&checks[i], names, (size_t)n, words, words_cap);
+    return n < 0 ? n : 0;
 }
 
 static int check(const struct options *options, char *words, size_t words_cap)

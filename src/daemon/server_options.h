@@ -2,6 +2,7 @@
 #ifndef QHCP_DAEMON_SERVER_OPTIONS_H
 #define QHCP_DAEMON_SERVER_OPTIONS_H
 
+#include "check/spec.h"
 #include "daemon/shared_options.h"
 
 #define SERVER_OPTIONS(X)                                                                          \
@@ -48,5 +49,16 @@ struct server_options {
 };
 
 extern const struct options_table server_options_table;
+
+/* An option whose entries are checks of the application, and how to read one of them. */
+struct server_checks {
+    const char *option;
+    const struct list *list;
+    int (*parse)(const char *text, struct spec *ret, char *words, size_t words_cap);
+};
+
+#define SERVER_CHECK_OPTIONS 3
+void server_options_checks(const struct server_options *o,
+                           struct server_checks ret[SERVER_CHECK_OPTIONS]);
 
 #endif

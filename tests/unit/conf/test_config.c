@@ -144,6 +144,13 @@ static void checks_and_rules_are_entries_with_their_commas(void **state)
     assert_int_equal(set("check", "tcp:1 every=2"), 0);
     assert_int_equal(check(), QHCP_E_EXISTS);
     assert_says(words, "two checks have the name \"tcp:1\"");
+    fresh(OPTIONS_SERVER);
+    assert_int_equal(set("check", "tcp:1 name='process 7'"), 0);
+    assert_int_equal(set("watch-pid", "8"), 0); /* the twin */
+    assert_int_equal(check(), 0);
+    assert_int_equal(set("watch-pid", "7"), 0);
+    assert_int_equal(check(), QHCP_E_EXISTS);
+    assert_says(words, "--watch-pid: two checks have the name \"process 7\"");
 }
 
 static void pairs_go_together(void **state)
