@@ -1,20 +1,25 @@
-/* The status of `qhcp lb` on the loop: src/status is told when its time has come, and what its
- * reader did not take at once leaves when it takes more. */
+/* The status of `qhcp lb` on the loop: src/status is told of the fleet's changes and when its time
+ * has come, and what its reader did not take at once leaves when it takes more. */
 #ifndef QHCP_DAEMON_DISPLAY_H
 #define QHCP_DAEMON_DISPLAY_H
 
 #include "loop/loop.h"
 #include "status/status.h"
 
+struct feed_reader;
+struct publisher;
+
 struct display {
     struct loop_part part;
+    struct publisher *publisher;
+    struct feed_reader *reader;
     struct loop_watch watch; /* of the output, while something waits for it */
     struct status status;
 };
 
-/* d->status was made; *d stays where it is until display_end, which is for one that is zeroed, too.
- */
-void display_begin(struct display *d, struct loop *loop);
+/* Shows what the publisher publishes, which is on the loop already.  d->status was made; *d stays
+ * where it is until display_end, which is for one that is zeroed, too.  QHCP_E_IO, QHCP_E_NOMEM. */
+int display_begin(struct display *d, struct loop *loop, struct publisher *publisher);
 void display_end(struct display *d);
 
 #endif

@@ -4,53 +4,46 @@
 #ifndef QHCP_DAEMON_FORWARD_H
 #define QHCP_DAEMON_FORWARD_H
 
-#include "base/slots.h"
 #include "daemon/known.h"
 #include "daemon/lb_options.h"
+#include "daemon/targets.h"
 #include "daemon/turned_away.h"
 #include "loop/loop.h"
 #include "proxy/proxy.h"
 
 #include <qhcp/lb.h>
 
+struct feed;
 struct handover_gift;
-struct inherited;
 struct ports;
 struct removed;
-struct target;
-struct text;
 
 struct forward {
-    struct loop_part part;
-    struct loop_watch watches[3]; /* of ports, of the proxy's reports, of connections that ended */
-    struct proxy *proxy;          /* NULL: nothing is forwarded */
-    struct ports *ports;          /* confirms what connections have met */
+    struct proxy *proxy; /* NULL: nothing is forwarded */
+    struct ports *ports; /* confirms what connections have met */
     struct qhcp_lb *core;
     const struct lb_options *options;
-    struct target *table;        /* by servers_key */
-    struct slots slots;          /* targets, by the number under which ports watches them */
-    struct inherited *inherited; /* of the load balancer before us */
+    struct targets targets;
     qhcp_nsec inherited_until;
     struct known known; /* for the one after us */
     bool stopping;
-    bool handed_over; /* no more tables: what is known of servers ends with their sessions */
-    size_t next_id;
-    struct proxy_server *servers; /* room for cap */
-    size_t cap;
+    bool handed_over;        /* no more tables: what is known of servers ends with their sessions */
     uint16_t port;           /* our own */
     union qhcp_addr bind[2]; /* its addresses; none: all */
     qhcp_nsec not_before;    /* no table earlier, whatever happens */
     qhcp_nsec publish_at;    /* the next table */
     struct removed *removed;
     struct turned_away turned_away;
+    struct loop_part part;
+    struct loop_watch watch_ports, watch_reports, watch_ended;
 };
 
 /* Opens the port, or takes over the gift's sockets, which are ours then, also on failure (NULL:
  * there is none).  On failure words names what and why.  *ret and *o must stay where they are; end
  * it with forward_deinit, before the loop, also after a failure. */
 int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb *core,
-                 struct loop *loop, const struct handover_gift *gift, char *words,
-                 size_t words_cap);
+                 struct feed *feed, struct loop *loop, const struct handover_gift *gift,
+                 char *words, size_t words_cap);
 /* Serves clients, from now on; the servers are listed. */
 int forward_start(struct forward *f, char *words, size_t words_cap);
 void forward_deinit(struct forward *f);
@@ -59,11 +52,7 @@ void forward_deinit(struct forward *f);
  * QHCP_E_NOMEM. */
 int forward_give(struct forward *f, struct handover_gift *ret);
 
-/* A server's state changed, or there are others: a new table is due. */
-void forward_event(struct forward *f, qhcp_nsec now);
-/* This server is no longer watched. */
-void forward_forget(struct forward *f, const char *address);
-/* Live options have changed. */
+/* Live options have changed, and the fleet has the servers of the new list. */
 void forward_configure(struct forward *f, const struct lb_options *o);
 
 /* Connections that still go to this server, which leaves.  over: they are ended. */

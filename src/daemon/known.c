@@ -29,7 +29,6 @@ void known_init(struct known *ret, uint16_t port)
 
 void known_deinit(struct known *k)
 {
-    free(k->text);
     *k = (struct known){.at = 0};
 }
 
@@ -76,26 +75,39 @@ static char *describe(const struct proxy_server *servers, size_t n)
     return t.failed ? NULL : t.at;
 }
 
+void known_news(struct known *k, bool at_once)
+{
+    k->written = false;
+    if (at_once)
+        k->at = 0;
+}
+
+static bool write_anew(const struct known *k, const struct proxy_server *servers, size_t n,
+                       char *why, size_t why_cap)
+{
+    char *text = describe(servers, n);
+    bool done;
+
+    snprintf(why, why_cap, "out of memory");
+    done = text && left_write(k->path, text, why, why_cap) == 0;
+
+    free(text);
+    return done;
+}
+
 void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *servers, size_t n)
 {
-    char why[300], *text;
-    bool same, done;
+    char why[300];
+    bool done;
 
     if (k->path[0] == '\0' || k->at > now)
         return;
     k->at = nsec_add(now, KNOWN_RENEW);
-    text = describe(servers, n);
-    if (!text)
-        return;
-    same = k->text && strcmp(k->text, text) == 0;
-    done = same && utimensat(AT_FDCWD, k->path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
+    done = k->written && utimensat(AT_FDCWD, k->path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
     if (!done)
-        done = left_write(k->path, text, why, sizeof why) == 0;
+        done = write_anew(k, servers, n, why, sizeof why);
     if (!done && !k->told)
         log_say(QHCP_LOG_WARNING, "a restart would begin without the servers that are up: %s", why);
     k->told = !done;
-    free(k->text);
-    k->text = done ? text : NULL; /* else the file says something else, and must grow old */
-    if (!done)
-        free(text);
+    k->written = done; /* else the file says something else, and must grow old */
 }

@@ -16,9 +16,9 @@
 
 struct known {
     char path[STATE_PATH]; /* "": there is no state directory, and nothing is kept */
-    char *text;            /* what the file holds; NULL: not written yet */
-    qhcp_nsec at;          /* when it is looked after next */
-    bool told;             /* that it cannot be written */
+    bool written; /* what is known now; else the file says something else, or is not there */
+    qhcp_nsec at; /* when it is looked after next */
+    bool told;    /* that it cannot be written */
 };
 
 /* The load balancers of one state directory are told apart by their port. */
@@ -26,8 +26,9 @@ void known_init(struct known *ret, uint16_t port);
 void known_deinit(struct known *k);
 /* What the process before us left: free() it; NULL: nothing that is fresh. */
 char *known_take(const struct known *k);
-/* The truth now.  It is looked at when k->at is over: each second, or earlier where the caller sets
- * that. */
+/* The truth has changed; at once: the next known_keep writes it, else one within a second. */
+void known_news(struct known *k, bool at_once);
+/* The truth now: written where it has changed, else only its time is. */
 void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *servers, size_t n);
 
 #endif

@@ -20,6 +20,7 @@
 #include "daemon/lb_options.h"
 #include "daemon/listen.h"
 #include "daemon/probes.h"
+#include "daemon/publisher.h"
 #include "daemon/reload.h"
 #include "daemon/service.h"
 #include "daemon/watch.h"
@@ -53,6 +54,7 @@ struct lb {
     struct display display;
     struct service service;
     struct probes probes;
+    struct publisher publisher;
     struct forward forward;
     struct handover handover;
     bool stopping;
@@ -163,8 +165,14 @@ static void on_event(void *ctx, const struct qhcp_event *event)
 {
     struct lb *lb = ctx;
 
-    status_event(&lb->display.status, event, loop_now());
-    forward_event(&lb->forward, loop_now());
+    publisher_event(&lb->publisher, event, loop_now());
+}
+
+static void on_changed(void *ctx, const struct qhcp_changed *changed)
+{
+    struct lb *lb = ctx;
+
+    publisher_changed(&lb->publisher, changed);
 }
 
 static void on_session(void *ctx, size_t index)
@@ -172,7 +180,6 @@ static void on_session(void *ctx, size_t index)
     struct lb *lb = ctx;
 
     probes_session(&lb->probes, loop_now(), index);
-    forward_event(&lb->forward, loop_now());
 }
 
 static size_t on_leaving(void *ctx, const char *address, bool over)
@@ -180,14 +187,6 @@ static size_t on_leaving(void *ctx, const char *address, bool over)
     struct lb *lb = ctx;
 
     return forward_leaving(&lb->forward, address, over);
-}
-
-static void on_panic(void *ctx, const struct qhcp_panic *panic)
-{
-    struct lb *lb = ctx;
-
-    status_panic(&lb->display.status, panic, loop_now());
-    forward_event(&lb->forward, loop_now());
 }
 
 static struct qhcp_lb_config make_config(struct lb *lb)
@@ -199,7 +198,7 @@ static struct qhcp_lb_config make_config(struct lb *lb)
     c.resolve = on_resolve;
     c.source = route_source;
     c.event = on_event;
-    c.panic = on_panic;
+    c.changed = on_changed;
     c.session = on_session;
     c.leaving = on_leaving;
     c.log = log_callback;
@@ -238,7 +237,6 @@ static void on_removed(void *ctx, const char *address)
     struct lb *lb = ctx;
 
     probes_forget(&lb->probes, address);
-    forward_forget(&lb->forward, address);
 }
 
 /* The status and the forwarder follow what the core watches, and how often. */
@@ -254,6 +252,8 @@ int daemon_lb_live_watch(void *ctx, const struct options *before, char *words, s
                                         .removed = on_removed};
     int r = watch_change(&change, words, words_cap);
 
+    if (r == 0)
+        publisher_configure(&lb->publisher, &lb->options);
     if (r == 0)
         r = daemon_lb_live_forward(ctx, before, words, words_cap);
     return r == 0 ? daemon_lb_live_status(ctx, before, words, words_cap) : r;
@@ -351,8 +351,10 @@ static void take_udp(struct lb *lb, int to, char *words, size_t words_cap)
 static int serve(struct lb *lb, int to, char *words, size_t words_cap)
 {
     const struct handover_owner owner = {.ctx = lb, .give = on_give, .taken = on_taken};
-    int r = forward_start(&lb->forward, words, words_cap);
+    int r;
 
+    publisher_configure(&lb->publisher, &lb->options);
+    r = forward_start(&lb->forward, words, words_cap);
     listen_steer(lb->loop, qhcp_lb_steering(lb->core));
     if (r == 0 && to >= 0)
         take_udp(lb, to, words, words_cap);
@@ -361,7 +363,7 @@ static int serve(struct lb *lb, int to, char *words, size_t words_cap)
     return r;
 }
 
-static void add_parts(struct lb *lb)
+static int add_parts(struct lb *lb)
 {
     lb->part = (struct loop_part){.name = "core",
                                   .ctx = lb,
@@ -369,7 +371,7 @@ static void add_parts(struct lb *lb)
                                   .expire = core_expire,
                                   .turn = core_turn};
     loop_add(lb->loop, &lb->part);
-    display_begin(&lb->display, lb->loop);
+    return display_begin(&lb->display, lb->loop, &lb->publisher);
 }
 
 static int start(struct lb *lb, char *words, size_t words_cap)
@@ -388,22 +390,26 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     int r = loop_new(&client, &lb->loop), to = -1;
 
     if (r == 0)
+        r = publisher_init(&lb->publisher, lb->loop, lb->options.servers.n);
+    if (r == 0)
+        r = add_parts(lb);
+    if (r == 0)
         r = resolve_new(lb->loop, on_resolved, lb, &lb->resolve);
     if (r < 0) {
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
-    add_parts(lb);
     r = take_over(lb, &gift, &to, words, words_cap);
     if (r == 0 && to < 0)
         r = listen_udp(lb, words, words_cap);
     if (r == 0)
         r = qhcp_lb_new(&config, loop_now(), &lb->core, words, words_cap);
+    lb->publisher.core = lb->core;
     if (r == 0)
         r = probes_init(&lb->probes, &lb->options, lb->core, lb->loop, words, words_cap);
     if (r == 0)
-        r = forward_init(&lb->forward, &lb->options, lb->core, lb->loop, to >= 0 ? &gift : NULL,
-                         words, words_cap);
+        r = forward_init(&lb->forward, &lb->options, lb->core, lb->publisher.feed, lb->loop,
+                         to >= 0 ? &gift : NULL, words, words_cap);
     if (r == 0)
         r = watch_add(lb->core, &lb->options.servers, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
@@ -439,7 +445,7 @@ int daemon_lb(int argc, char **argv)
                                .argv = argv,
                                .options = &lb.options.head,
                                .ctx = &lb}};
-    struct watched watched = {.core = &lb.core, .forward = &lb.forward};
+    const struct watched watched = {.publisher = &lb.publisher, .forward = &lb.forward};
     const struct status_fleet fleet = watched_fleet(&watched);
     char words[LB_WORDS] = "cannot start: out of memory";
     const char *positional;
@@ -465,6 +471,7 @@ int daemon_lb(int argc, char **argv)
     loop_remove(&lb.leaving);
     loop_remove(&lb.part);
     qhcp_lb_free(lb.core);
+    publisher_deinit(&lb.publisher);
     loop_free(lb.loop);
     status_deinit(&lb.display.status);
     log_deinit();

@@ -1,53 +1,115 @@
 #include "daemon/watched.h"
 
-#include "daemon/forward.h"
-#include "loop/loop.h"
+#include <stdio.h>
+#include <string.h>
 
-#include <qhcp/lb.h>
+#include "daemon/forward.h"
+#include "daemon/publisher.h"
+
+static const struct fleet_snapshot *newest(const struct watched *w)
+{
+    return feed_current(w->publisher->feed);
+}
+
+/* Servers are shown in the order of the list, which is the core's. */
+static const struct fleet_entry *entry(const struct watched *w, size_t index)
+{
+    return snapshot_at(newest(w), publisher_slot(w->publisher, index));
+}
 
 static size_t fleet_count(const void *ctx)
 {
-    const struct watched *w = ctx;
+    return ((const struct watched *)ctx)->publisher->n;
+}
 
-    return qhcp_lb_count(*w->core);
+static void copy(char *ret, size_t cap, const struct fleet_entry *e, enum fleet_text which)
+{
+    snprintf(ret, cap, "%s", fleet_text(e, which));
+}
+
+static void copy_values(const struct fleet_entry *e, struct qhcp_view *ret)
+{
+    const struct fleet_bytes *values = e->text[FLEET_VALUES];
+    const char *name = fleet_text(e, FLEET_METRICS);
+
+    ret->n_values = values ? values->n / sizeof(uint64_t) : 0;
+    for (size_t i = 0; i < ret->n_values; i++, name += strlen(name) + 1) {
+        struct qhcp_value *v = &ret->values[i];
+
+        v->unit = (unsigned)(name[0] - '0');
+        snprintf(v->name, sizeof v->name, "%s", name + 1);
+        memcpy(&v->value, values->at + i * sizeof v->value, sizeof v->value);
+    }
 }
 
 static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
 {
     const struct watched *w = ctx;
+    const struct fleet_entry *e = entry(w, index);
 
-    return qhcp_lb_view(*w->core, index, ret);
+    if (!e)
+        return QHCP_E_NOT_FOUND;
+    copy(ret->address, sizeof ret->address, e, FLEET_ADDRESS);
+    copy(ret->server_id, sizeof ret->server_id, e, FLEET_SERVER_ID);
+    copy(ret->reason, sizeof ret->reason, e, FLEET_WORDS);
+    copy(ret->notice, sizeof ret->notice, e, FLEET_NOTICE);
+    copy(ret->evidence, sizeof ret->evidence, e, FLEET_EVIDENCE);
+    ret->remote = e->remote;
+    ret->state = e->state;
+    ret->cause = (enum qhcp_cause)e->cause;
+    ret->since = e->since;
+    ret->refused = e->verdict.refused;
+    ret->spare = e->verdict.trusted;
+    ret->fails = e->verdict.fails;
+    ret->false_verdicts = e->verdict.false_verdicts;
+    ret->own_share = e->verdict.own_share;
+    ret->share = fleet_share(e, newest(w)->self.use);
+    ret->certificate_expires = e->verdict.certificate_expires;
+    ret->rtt_us = e->verdict.rtt_us;
+    ret->checks_sent = e->verdict.checks_sent;
+    ret->checks_ok = e->verdict.checks_ok;
+    ret->reports = e->report.number;
+    copy_values(e, ret);
+    return 0;
 }
 
 static size_t fleet_checks(const void *ctx, size_t index, struct qhcp_check_view *ret, size_t cap)
 {
-    const struct watched *w = ctx;
+    const struct fleet_entry *e = entry(ctx, index);
+    const struct fleet_bytes *checks = e ? e->text[FLEET_CHECKS] : NULL;
+    size_t n = checks ? checks->n / sizeof *ret : 0;
 
-    return qhcp_lb_checks(*w->core, index, ret, cap);
+    if (n > 0)
+        memcpy(ret, checks->at, (n < cap ? n : cap) * sizeof *ret);
+    return n;
 }
 
 static size_t fleet_services(const void *ctx, size_t index, char ret[][QHCP_SERVICE], size_t cap)
 {
-    const struct watched *w = ctx;
+    const struct fleet_entry *e = entry(ctx, index);
 
-    return qhcp_lb_services(*w->core, index, ret, cap);
+    return e ? publisher_services(e, ret, cap) : 0;
 }
 
 static bool fleet_forward(const void *ctx, const char *address, struct proxy_counts *ret)
 {
-    const struct watched *w = ctx;
-
-    return forward_counts(w->forward, address, ret);
+    return forward_counts(((const struct watched *)ctx)->forward, address, ret);
 }
 
 static void fleet_self(const void *ctx, struct qhcp_self *ret)
 {
-    const struct watched *w = ctx;
+    const struct fleet_self *self = &newest(ctx)->self;
+    size_t healthy = fleet_healthy_count(self);
 
-    qhcp_lb_self(*w->core, loop_now(), ret);
+    *ret = (struct qhcp_self){.local_score = self->local_score,
+                              .suspects = self->suspects,
+                              .panic = {.on = self->use != QHCP_USE_HEALTHY,
+                                        .use = self->use,
+                                        .healthy = healthy,
+                                        .total = healthy + self->by_state[QHCP_DOWN]}};
 }
 
-struct status_fleet watched_fleet(struct watched *w)
+struct status_fleet watched_fleet(const struct watched *w)
 {
     return (struct status_fleet){.ctx = w,
                                  .count = fleet_count,

@@ -1,4 +1,4 @@
-/* What the status shows of a load balancer: the core's view of each server, and what is forwarded
+/* What the status shows of a load balancer: each server as the fleet has it, and what is forwarded
  * to it. */
 #ifndef QHCP_DAEMON_WATCHED_H
 #define QHCP_DAEMON_WATCHED_H
@@ -6,14 +6,14 @@
 #include "status/status.h"
 
 struct forward;
-struct qhcp_lb;
+struct publisher;
 
 struct watched {
-    struct qhcp_lb **core; /* made later */
-    struct forward *forward;
+    const struct publisher *publisher;
+    const struct forward *forward;
 };
 
 /* w must stay where it is. */
-struct status_fleet watched_fleet(struct watched *w);
+struct status_fleet watched_fleet(const struct watched *w);
 
 #endif

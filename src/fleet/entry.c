@@ -38,5 +38,5 @@ unsigned fleet_share(const struct fleet_entry *e, enum qhcp_use use)
 
     if (e->intent.use != FLEET_IN_USE)
         return 0;
-    return panic_share(use, &standing, e->verdict.state, e->verdict.ramp);
+    return panic_share(use, &standing, e->verdict.state, e->verdict.own_share);
 }

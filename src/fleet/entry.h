@@ -49,7 +49,7 @@ struct fleet_verdict {
     uint8_t cause;           /* the reason code: enum qhcp_cause */
     bool refused;            /* down for trust or protocol: waiting will not help */
     bool trusted;            /* panic may use it (panic_usable) */
-    uint16_t ramp;           /* permille of its weight that its health deserves: slow start */
+    uint16_t own_share;      /* permille of its weight that its health deserves: slow start */
     uint32_t fails;          /* misses or failed dials in a row */
     uint32_t false_verdicts; /* of silence */
     uint64_t rtt_us;         /* smoothed; 0: unknown */
@@ -78,6 +78,7 @@ struct fleet_entry {
         *text[FLEET_TEXTS]; /* text[FLEET_NAME] NULL: no server has this slot */
     uint64_t key;           /* fleet_key of the name: the same in every process */
     uint64_t version;       /* of the publication that changed it last */
+    uint32_t sessions;      /* ever: remote and FLEET_SERVICES change with it alone */
     union qhcp_addr remote; /* of its last session; AF_UNSPEC: there was none */
     union qhcp_addr target; /* of its data port; AF_UNSPEC: none is known */
 

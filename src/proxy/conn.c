@@ -213,7 +213,7 @@ static void pick(struct conn *c, const struct snapshot *s, uint32_t index)
     c->epoch = atomic_load_explicit(&c->entry->epoch, memory_order_acquire);
     load_begin(&c->entry->load, &c->worker->table->all);
     atomic_fetch_add_explicit(&c->entry->connects, 1, memory_order_relaxed);
-    c->tried[c->n_tried++] = (uint32_t)c->entry->slot;
+    c->tried[c->n_tried++] = (uint32_t)c->entry->id;
     c->begun = c->worker->now;
 }
 

@@ -91,8 +91,10 @@ struct proxy_config {
 };
 
 struct proxy_server {
-    size_t id; /* never reused for another */
-    const char *name;
+    size_t id; /* never used for another; its lowest 32 bits are small, and no other server of the
+                * same table has the same */
+    uint64_t key;           /* fleet_key of its name */
+    const char *name;       /* for the owner's own use */
     union qhcp_addr target; /* its data port */
     unsigned weight;        /* 1 to 1000 */
     unsigned share;         /* permille: qhcp_view.share */

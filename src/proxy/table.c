@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define FADE (10 * NSEC_PER_SEC) /* failures count this long */
-#define ENOUGH 5.0f              /* connections of late, before their failures say anything */
+#define FIRST_SLOTS 16
+#define ENOUGH 5.0f /* connections of late, before their failures say anything */
 
 static void free_snapshot(struct rcu_head *head)
 {
@@ -47,7 +48,7 @@ static void put_in_force(struct table *t, struct snapshot *s, const struct balan
 {
     struct snapshot *old = t->current;
 
-    s->fleet.slots = (uint32_t)t->slots.n;
+    s->fleet.slots = (uint32_t)t->slots;
     s->fleet.all = &t->all;
     s->version = ++t->version;
     s->freed = &t->freed;
@@ -61,7 +62,7 @@ int table_init(struct table *t, const struct balance_algorithm *a)
 {
     struct snapshot *s = make_snapshot(0, a);
 
-    *t = (struct table){.entries = NULL};
+    *t = (struct table){.at = NULL};
     if (!s)
         return QHCP_E_NOMEM;
     put_in_force(t, s, a);
@@ -73,54 +74,98 @@ void table_deinit(struct table *t)
     struct entry *e, *next;
 
     rcu_barrier();
-    HASH_ITER(hh, t->entries, e, next)
-    {
-        HASH_DEL(t->entries, e);
+    for (size_t i = 0; i < t->slots; i++)
+        free(t->at[i]);
+    for (e = t->gone; e; e = next) {
+        next = e->next;
         free(e);
     }
-    slots_deinit(&t->slots);
+    free(t->at);
     free(t->current);
 }
 
 struct entry *table_find(const struct table *t, size_t id)
 {
-    struct entry *e;
+    uint32_t slot = (uint32_t)id;
+    struct entry *e = slot < t->slots ? t->at[slot] : NULL;
 
-    HASH_FIND(hh, t->entries, &id, sizeof id, e);
+    if (e && e->id == id)
+        return e;
+    for (e = t->gone; e && e->id != id; e = e->next) {
+    }
     return e;
+}
+
+static bool reserve(struct table *t, uint32_t slot)
+{
+    size_t n = t->slots ? t->slots : FIRST_SLOTS;
+    struct entry **grown;
+
+    if (slot < t->slots)
+        return true;
+    while (n <= slot)
+        n *= 2;
+    grown = realloc(t->at, n * sizeof *grown);
+    if (!grown)
+        return false;
+    memset(grown + t->slots, 0, (n - t->slots) * sizeof *grown);
+    t->at = grown;
+    t->slots = n;
+    return true;
+}
+
+/* Nothing new is to go there. */
+static void retire(struct table *t, uint32_t slot)
+{
+    struct entry *e = t->at[slot];
+
+    t->at[slot] = NULL;
+    t->n--;
+    e->next = t->gone;
+    t->gone = e;
 }
 
 static struct entry *find_or_add(struct table *t, size_t id)
 {
-    struct entry *e = table_find(t, id);
+    uint32_t slot = (uint32_t)id;
+    struct entry *e;
 
-    if (e)
-        return e;
+    if (!reserve(t, slot))
+        return NULL;
+    if (t->at[slot] && t->at[slot]->id == id)
+        return t->at[slot];
     e = aligned_alloc(LOAD_LINE, (sizeof *e + LOAD_LINE - 1) / LOAD_LINE * LOAD_LINE);
     if (!e)
         return NULL;
     memset(e, 0, sizeof *e);
     e->id = id;
-    if (slots_take(&t->slots, e, &e->slot) != 0) {
-        free(e);
-        return NULL;
-    }
-    HASH_ADD(hh, t->entries, id, sizeof e->id, e);
+    if (t->at[slot])
+        retire(t, slot);
+    t->at[slot] = e;
+    t->n++;
     return e;
+}
+
+/* Those that the newest snapshot, of n servers, does not name. */
+static void retire_others(struct table *t, size_t n)
+{
+    for (uint32_t i = 0; i < t->slots && t->n > n; i++)
+        if (t->at[i] && t->at[i]->version != t->version)
+            retire(t, i);
 }
 
 /* Those that no snapshot names any more go once their last connection has. */
 static void let_go(struct table *t)
 {
     uint64_t freed = atomic_load_explicit(&t->freed, memory_order_acquire);
-    struct entry *e, *next;
+    struct entry *e, **link = &t->gone;
 
-    HASH_ITER(hh, t->entries, e, next)
-    {
-        if (e->version == t->version || e->version > freed || !load_idle(&e->load))
+    while ((e = *link)) {
+        if (e->version > freed || !load_idle(&e->load)) {
+            link = &e->next;
             continue;
-        slots_give_back(&t->slots, e->slot);
-        HASH_DEL(t->entries, e);
+        }
+        *link = e->next;
         free(e);
     }
 }
@@ -166,8 +211,8 @@ static void fill_server(struct fleet_server *f, struct entry *e, const struct pr
 
     look_at_report(e, s->report);
     *f = (struct fleet_server){.load = &e->load,
-                               .key = fleet_key(s->name),
-                               .slot = (uint32_t)e->slot,
+                               .key = s->key,
+                               .slot = (uint32_t)e->id,
                                .weight = s->weight,
                                .share = s->share,
                                .priority = s->priority,
@@ -206,6 +251,7 @@ int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm
     s->fleet.made = now;
     s->undecided = undecided;
     put_in_force(t, s, a);
+    retire_others(t, n);
     let_go(t);
     return 0;
 }

@@ -8,17 +8,15 @@
 #define QHCP_PROXY_TABLE_H
 
 #include <urcu-qsbr.h>
-#include <uthash.h>
 
 #include "balance/balance.h"
-#include "base/slots.h"
 #include "fleet/fleet.h"
 #include "proxy/proxy.h"
 
 /* What the threads count of one server, beside its load. */
 struct entry {
     struct load load; /* first: it has a cache line of its own */
-    size_t id;        /* the owner's name for it */
+    size_t id;        /* the owner's name for it; its slot is in the lowest 32 bits */
     _Atomic uint64_t connects, failures[PROXY_FAILURES], bytes_in, bytes_out;
     _Atomic uint64_t connect_time[PROXY_BUCKETS]; /* how many took up to 2^i x 100 us */
     _Atomic uint32_t refused;                     /* connects that failed, since one succeeded */
@@ -27,8 +25,7 @@ struct entry {
     _Atomic int evicted;    /* ... for this reason: enum proxy_end */
 
     /* The main thread's. */
-    UT_hash_handle hh;
-    size_t slot;
+    struct entry *next;     /* in table.gone */
     union qhcp_addr target; /* as published last */
     unsigned weight, priority;
     uint64_t report;                                     /* the number of its last one ... */
@@ -51,8 +48,11 @@ struct snapshot {
 };
 
 struct table {
-    struct entry *entries; /* hash by id */
-    struct slots slots;    /* entries */
+    struct entry **at; /* by slot, of those that the newest snapshot names; NULL: none */
+    size_t slots;      /* how many there are in it ... */
+    size_t n;          /* ... and how many entries */
+    struct entry
+        *gone; /* those that no new snapshot names; they stay while anybody looks at them */
     struct load all;
     _Atomic(struct snapshot *) current; /* released when it is whole; freed by call_rcu */
     uint64_t version;                   /* of the newest snapshot */

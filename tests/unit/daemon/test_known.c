@@ -19,6 +19,8 @@ static void keep(struct known *k, qhcp_nsec now, const char *name)
     struct proxy_server s = {.name = name, .share = 1};
 
     s.target.in.sin_family = AF_INET;
+    if (strcmp(name, "a:1") != 0)
+        known_news(k, false);
     known_keep(k, now, &s, 1);
 }
 

@@ -208,7 +208,7 @@ static void the_operator_decides_over_a_server_that_serves(void **state)
 
         e->intent.use = rows[i].use;
         e->verdict.state = rows[i].found;
-        e->verdict.ramp = 1000;
+        e->verdict.own_share = 1000;
         e->verdict.trusted = true;
         e->verdict.cause = 3;
         feed_publish(f, SEC, 0);

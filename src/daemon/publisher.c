@@ -1,0 +1,306 @@
+#include "daemon/publisher.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os/clock.h"
+#include "base/os/log.h"
+#include "daemon/reported.h"
+#include "sources/listed.h"
+#include "sources/servers.h"
+
+#define LOOK NSEC_PER_SEC /* from look to look at figures */
+#define LOOK_PART 20      /* parts of our time, of which looking takes one at most */
+#define NAMES (QHCP_VALUES * (sizeof((struct qhcp_value *)0)->name + 1))
+#define WORDS 400
+#define RING_MOST 65536    /* 70 MB, once so much has changed */
+#define WORDS_AT_ONCE 1000 /* servers whose words are looked at in a turn: a few ms */
+
+static qhcp_nsec deadline(void *ctx)
+{
+    return ((const struct publisher *)ctx)->look_at;
+}
+
+static void turn(void *ctx, qhcp_nsec now)
+{
+    struct publisher *p = ctx;
+
+    (void)feed_publish(p->feed, now, clock_wall_ms()); /* where there is no memory, the next time */
+}
+
+static void put_values(struct feed *feed, struct fleet_entry *e, const struct qhcp_view *v)
+{
+    uint64_t values[QHCP_VALUES];
+    char names[NAMES];
+    size_t n = 0;
+
+    for (size_t i = 0; i < v->n_values; i++) {
+        values[i] = v->values[i].value;
+        n += (size_t)snprintf(names + n, sizeof names - n, "%u%s", v->values[i].unit,
+                              v->values[i].name) +
+             1;
+    }
+    (void)feed_bytes(feed, e, FLEET_METRICS, names, n);
+    (void)feed_bytes(feed, e, FLEET_VALUES, values, v->n_values * sizeof values[0]);
+}
+
+static void put_figures(struct feed *feed, struct fleet_entry *e, const struct qhcp_view *v,
+                        qhcp_nsec now)
+{
+    e->verdict.own_share = (uint16_t)v->own_share;
+    e->verdict.fails = v->fails;
+    e->verdict.false_verdicts = v->false_verdicts;
+    e->verdict.rtt_us = v->rtt_us;
+    e->verdict.checks_sent = v->checks_sent;
+    e->verdict.checks_ok = v->checks_ok;
+    if (e->report.number != v->reports)
+        e->report.at = now;
+    e->report.number = v->reports;
+    e->report.utilization = reported_utilization(v);
+    e->report.rate = reported_value(v, "requests_per_second");
+    e->report.in_flight = reported_value(v, "requests_in_flight");
+    e->report.latency_us = reported_value(v, "request_latency_p50_us");
+    put_values(feed, e, v);
+}
+
+static void put_told(struct publisher *p, size_t index, struct fleet_entry *e)
+{
+    char services[QHCP_SERVICES][QHCP_SERVICE], all[sizeof services];
+    size_t n = qhcp_lb_services(p->core, index, services, QHCP_SERVICES), size = 0;
+    struct qhcp_check_view checks[QHCP_CHECKS];
+
+    for (size_t i = 0; i < n; i++)
+        size += (size_t)snprintf(all + size, sizeof all - size, "%s", services[i]) + 1;
+    (void)feed_bytes(p->feed, e, FLEET_SERVICES, all, size);
+    memset(checks, 0, sizeof checks);
+    n = qhcp_lb_checks(p->core, index, checks, QHCP_CHECKS);
+    (void)feed_bytes(p->feed, e, FLEET_CHECKS, checks, n * sizeof checks[0]);
+}
+
+/* All that is to be seen of a server. */
+static void put_all(struct publisher *p, size_t index, unsigned what, qhcp_nsec now)
+{
+    struct fleet_entry *e = feed_change(p->feed, p->at[index].slot);
+    struct qhcp_view v;
+
+    if (!e || qhcp_lb_view(p->core, index, &v) != 0)
+        return;
+    e->verdict.state = v.state;
+    e->verdict.cause = (uint8_t)v.cause;
+    e->verdict.since = v.since;
+    e->verdict.refused = v.refused;
+    e->verdict.trusted = v.spare;
+    e->verdict.certificate_expires = v.certificate_expires;
+    e->remote = v.remote;
+    e->sessions += (what & QHCP_CHANGE_SESSION) != 0;
+    (void)feed_text(p->feed, e, FLEET_ADDRESS, v.address);
+    (void)feed_text(p->feed, e, FLEET_SERVER_ID, v.server_id);
+    (void)feed_text(p->feed, e, FLEET_WORDS, v.reason);
+    (void)feed_text(p->feed, e, FLEET_EVIDENCE, v.evidence);
+    (void)feed_text(p->feed, e, FLEET_NOTICE, v.notice);
+    put_figures(p->feed, e, &v, now);
+    put_told(p, index, e);
+    p->at[index].stale = false;
+}
+
+static void look(struct publisher *p, size_t index, qhcp_nsec now)
+{
+    struct fleet_entry *e = feed_change(p->feed, p->at[index].slot);
+    struct qhcp_view v;
+
+    if (!e || qhcp_lb_figures(p->core, index, &v) != 0)
+        return;
+    put_figures(p->feed, e, &v, now);
+    p->at[index].stale = false;
+}
+
+static void look_at_self(struct publisher *p, qhcp_nsec now)
+{
+    struct fleet_self *self = feed_self(p->feed);
+    struct qhcp_self view;
+
+    qhcp_lb_self(p->core, now, &view);
+    self->local_score = view.local_score;
+    self->suspects = (uint32_t)view.suspects;
+}
+
+static void expire(void *ctx, qhcp_nsec now)
+{
+    struct publisher *p = ctx;
+    qhcp_nsec begun = loop_now(), took;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->at[i].stale || p->figures)
+            look(p, i, now);
+    look_at_self(p, now);
+    took = loop_now() - begun;
+    p->look_at = p->figures ? nsec_max(nsec_add(now, LOOK), begun + took * LOOK_PART) : NSEC_NEVER;
+}
+
+/* Changes that are kept: all servers may go down in one turn. */
+static size_t ring_for(size_t servers)
+{
+    size_t n = FLEET_RING;
+
+    while (n < servers && n < RING_MOST)
+        n *= 2;
+    return n;
+}
+
+int publisher_init(struct publisher *ret, struct loop *loop, size_t servers)
+{
+    *ret = (struct publisher){
+        .look_at = NSEC_NEVER,
+        .part = {
+            .name = "publisher", .ctx = ret, .deadline = deadline, .expire = expire, .turn = turn}};
+    loop_add(loop, &ret->part);
+    return feed_new(ring_for(servers), &ret->feed);
+}
+
+void publisher_deinit(struct publisher *p)
+{
+    loop_remove(&p->part);
+    feed_free(p->feed);
+    free(p->at);
+    *p = (struct publisher){.feed = NULL};
+}
+
+uint32_t publisher_slot(const struct publisher *p, size_t index)
+{
+    return index < p->n ? p->at[index].slot : FLEET_NOBODY;
+}
+
+static void tell(struct publisher *p, enum fleet_kind kind, uint32_t slot, qhcp_nsec now)
+{
+    struct fleet_change c = {.kind = (uint8_t)kind, .slot = slot, .at = now};
+    const struct fleet_entry *e = feed_at(p->feed, slot);
+
+    c.at_ms = clock_wall_ms();
+    c.key = e->key;
+    snprintf(c.name, sizeof c.name, "%s", fleet_text(e, FLEET_NAME));
+    feed_tell(p->feed, &c);
+}
+
+/* False: there is no memory, and the server is watched, but nobody sees it. */
+static bool add(struct publisher *p, const struct qhcp_changed *changed, qhcp_nsec now)
+{
+    size_t cap = p->cap ? 2 * p->cap : 16;
+    struct published *grown = p->at;
+    char name[ADDRESS_KEY];
+    uint32_t slot;
+
+    if (p->n == p->cap && (grown = realloc(p->at, cap * sizeof *grown))) {
+        p->at = grown;
+        p->cap = cap;
+    }
+    servers_key(changed->address, name);
+    if (!grown || changed->index != p->n || feed_add(p->feed, name, &slot) != 0) {
+        log_say(QHCP_LOG_ERROR, "%s is watched but cannot be shown or used: out of memory", name);
+        return false;
+    }
+    p->at[p->n++] = (struct published){.slot = slot};
+    tell(p, FLEET_ADDED, slot, now);
+    return true;
+}
+
+static void drop(struct publisher *p, size_t index, qhcp_nsec now)
+{
+    tell(p, FLEET_REMOVED, p->at[index].slot, now);
+    (void)feed_remove(p->feed, p->at[index].slot);
+    memmove(&p->at[index], &p->at[index + 1], (p->n - index - 1) * sizeof p->at[0]);
+    p->n--;
+}
+
+void publisher_changed(struct publisher *p, const struct qhcp_changed *changed)
+{
+    qhcp_nsec now = loop_now();
+
+    if ((changed->what & QHCP_CHANGE_ADDED) && !add(p, changed, now))
+        return;
+    if (changed->index >= p->n)
+        return;
+    if (changed->what & QHCP_CHANGE_REMOVED) {
+        drop(p, changed->index, now);
+    } else if (changed->what & ~(unsigned)(QHCP_CHANGE_VALUES | QHCP_CHANGE_SHARE)) {
+        put_all(p, changed->index, changed->what, now);
+        if (changed->what & QHCP_CHANGE_SESSION)
+            tell(p, FLEET_SESSION, p->at[changed->index].slot, now);
+    } else {
+        p->at[changed->index].stale = true;
+        p->look_at = nsec_min(p->look_at, nsec_add(now, LOOK));
+    }
+}
+
+void publisher_event(struct publisher *p, const struct qhcp_event *event, qhcp_nsec now)
+{
+    struct fleet_change c = {.kind = FLEET_STATE,
+                             .slot = publisher_slot(p, event->index),
+                             .from = (uint8_t)event->from,
+                             .to = (uint8_t)event->to,
+                             .cause = (uint8_t)event->cause,
+                             .at = now,
+                             .at_ms = clock_wall_ms()};
+    const struct fleet_entry *e;
+
+    if (c.slot == FLEET_NOBODY)
+        return;
+    e = feed_at(p->feed, c.slot);
+    c.key = e->key;
+    snprintf(c.name, sizeof c.name, "%s", event->address);
+    snprintf(c.words, sizeof c.words, "%s", event->reason ? event->reason : "");
+    snprintf(c.evidence, sizeof c.evidence, "%s", event->evidence ? event->evidence : "");
+    feed_tell(p->feed, &c);
+}
+
+/* (The list was checked before: what does not parse is not there.) */
+static void take_list(struct publisher *p, const struct list *servers)
+{
+    char ignored[WORDS], name[ADDRESS_KEY];
+    struct fleet_entry *e;
+    struct listed listed;
+    uint32_t slot;
+
+    for (size_t i = 0; i < servers->n; i++) {
+        if (listed_parse(servers->at[i], &listed, ignored, sizeof ignored) != 0)
+            continue;
+        servers_key(listed.address, name);
+        if (feed_find(p->feed, name, &slot) != 0 || !(e = feed_change(p->feed, slot)))
+            continue;
+        e->intent.weight = (uint16_t)listed.weight;
+        e->intent.priority = (uint16_t)listed.priority;
+    }
+}
+
+void publisher_configure(struct publisher *p, const struct lb_options *o)
+{
+    qhcp_nsec now = loop_now();
+
+    p->figures = !o->no_forward;
+    if (p->figures)
+        p->look_at = nsec_min(p->look_at, nsec_add(now, LOOK));
+    feed_panic(p->feed, (unsigned)o->panic_threshold,
+               (enum qhcp_use)(QHCP_USE_ALL + o->panic_mode));
+    take_list(p, &o->servers);
+    turn(p, now);
+}
+
+void publisher_refresh(struct publisher *p, qhcp_nsec now)
+{
+    for (size_t i = 0; i < p->n; i++)
+        look(p, i, now);
+    for (size_t i = 0; i < p->n && i < WORDS_AT_ONCE; i++)
+        put_all(p, p->words_next++ % p->n, 0, now);
+    look_at_self(p, now);
+    turn(p, now);
+}
+
+size_t publisher_services(const struct fleet_entry *e, char ret[][QHCP_SERVICE], size_t cap)
+{
+    const struct fleet_bytes *all = e->text[FLEET_SERVICES];
+    size_t n = 0;
+
+    for (size_t at = 0; all && at < all->n && n < cap; at += strlen(all->at + at) + 1)
+        snprintf(ret[n++], QHCP_SERVICE, "%s", all->at + at);
+    return n;
+}

@@ -1,0 +1,56 @@
+/* The core's picture of the servers becomes the fleet's (fleet/feed.h), for everybody in the
+ * process.
+ *
+ * In flow what the core announces, and what the operator's list says; out flows one publication a
+ * turn of the loop, where something has changed.  What the core does not announce, and what changes
+ * all the time (figures), is looked at once a second while somebody wants it. */
+#ifndef QHCP_DAEMON_PUBLISHER_H
+#define QHCP_DAEMON_PUBLISHER_H
+
+#include "daemon/lb_options.h"
+#include "fleet/feed.h"
+#include "loop/loop.h"
+
+#include <qhcp/lb.h>
+
+struct published {
+    uint32_t slot;
+    bool stale; /* its figures have changed since they were looked at */
+};
+
+struct publisher {
+    struct feed *feed;
+    const struct qhcp_lb *core; /* set once there is one */
+    bool figures;               /* somebody wants them of all servers, once a second */
+    struct published *at;       /* by the core's index */
+    size_t n, cap;
+    size_t words_next; /* whose words are looked at next */
+    qhcp_nsec look_at; /* at figures; NSEC_NEVER: none is stale */
+    struct loop_part part;
+};
+
+/* Takes part in the loop.  servers: about so many there will be.  QHCP_E_NOMEM, QHCP_E_IO.  *ret
+ * must stay where it is; end it with publisher_deinit, before the loop and after the core, also
+ * after a failure. */
+int publisher_init(struct publisher *ret, struct loop *loop, size_t servers);
+void publisher_deinit(struct publisher *p);
+
+/* qhcp_lb_config's callbacks of these names. */
+void publisher_changed(struct publisher *p, const struct qhcp_changed *changed);
+void publisher_event(struct publisher *p, const struct qhcp_event *event, qhcp_nsec now);
+
+/* What the operator wants: of each server of the list, which the core has by now, and when it is
+ * panic.  Published at once. */
+void publisher_configure(struct publisher *p, const struct lb_options *o);
+
+/* All figures are of now, and words that only time changes nearly so, in a snapshot that is
+ * published at once. */
+void publisher_refresh(struct publisher *p, qhcp_nsec now);
+
+/* The slot of the server at this index of the core; FLEET_NOBODY. */
+uint32_t publisher_slot(const struct publisher *p, size_t index);
+
+/* FLEET_SERVICES one by one, as qhcp_lb_services. */
+size_t publisher_services(const struct fleet_entry *e, char ret[][QHCP_SERVICE], size_t cap);
+
+#endif
