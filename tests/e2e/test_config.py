@@ -83,6 +83,16 @@ class Config(Case):
                        == ["127.0.0.1:4244"], within=10, since=at)
         self.assertEqual(lb.errors().count("no longer watched"), 1)
 
+    def test_the_log_and_the_status_follow_their_options(self):
+        path = self.write(self.yaml(["127.0.0.1:4243"], log_level="error", status_interval="24h"))
+        lb = self.lb_of(path)
+        lb.wait_status(lambda s: True, within=10)
+        self.write(self.yaml(["127.0.0.1:4243"], log_level="info", status_interval="100ms"))
+        lb.send(signal.SIGHUP)
+        wait_log(lb, "configuration read again: 1 server", 5)
+        at, _ = lb.wait_status(lambda s: True, within=5, since=len(lb.lines))
+        lb.wait_status(lambda s: True, within=5, since=at + 1)
+
     def test_an_option_that_needs_a_restart_is_named_until_it_has_one(self):
         server = self.start("server", "--config", self.write("port: 4243\ndrain-timeout: 10s\n"))
         wait_log(server, "listening on UDP", 5)
