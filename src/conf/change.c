@@ -1,17 +1,27 @@
 #include "conf/change.h"
 
-/* Is row i the first of those that differ to name its function? */
-static bool is_due(const struct options *a, const struct options *b, size_t i)
+static bool has(const options_live_fn *at, size_t n, options_live_fn live)
 {
-    const struct options_row *rows = a->table->rows;
-
-    if (!rows[i].live)
-        return false;
-    for (size_t k = 0; k <= i; k++)
-        if (rows[k].live == rows[i].live &&
-            (rows[k].kind == OPTIONS_FILE || options_differ(a, b, &rows[k])))
-            return k == i;
+    for (size_t i = 0; i < n; i++)
+        if (at[i] == live)
+            return true;
     return false;
+}
+
+/* The live functions of the rows that differ, each once, in the order of the table. */
+static size_t find_due(const struct options *a, const struct options *b,
+                       options_live_fn ret[OPTIONS_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < a->table->n; i++) {
+        const struct options_row *row = &a->table->rows[i];
+
+        if (row->live && !has(ret, n, row->live) &&
+            (row->kind == OPTIONS_FILE || options_differ(a, b, row)))
+            ret[n++] = row->live;
+    }
+    return n;
 }
 
 static void exchange(struct options *a, struct options *b)
@@ -24,21 +34,19 @@ static void exchange(struct options *a, struct options *b)
 int change_apply(void *ctx, struct options *in_force, struct options *fresh, char *words,
                  size_t words_cap)
 {
-    const struct options_row *rows = in_force->table->rows;
+    options_live_fn due[OPTIONS_MAX];
+    size_t n = find_due(in_force, fresh, due), i;
     char ignored[8];
-    size_t i;
     int r = 0;
 
     exchange(in_force, fresh);
-    for (i = 0; i < in_force->table->n && r == 0; i++)
-        if (is_due(in_force, fresh, i))
-            r = rows[i].live(ctx, fresh, words, words_cap);
+    for (i = 0; i < n && r == 0; i++)
+        r = due[i](ctx, fresh, words, words_cap);
     if (r == 0)
         return 0;
     exchange(in_force, fresh);
     for (i--; i-- > 0;) /* not the one that failed: it has changed nothing */
-        if (is_due(in_force, fresh, i))
-            (void)rows[i].live(ctx, fresh, ignored, sizeof ignored);
+        (void)due[i](ctx, fresh, ignored, sizeof ignored);
     return r;
 }
 

@@ -15,7 +15,8 @@
  *
  * So a new option is one row: its value is o->port, of its kind's type.  The command line (args.c),
  * the YAML configuration (config.c, same names), --help and the manual pages (cli/options_doc.c)
- * are made from the rows; what no kind knows, the owner's functions in the row do. */
+ * are made from the rows.  A row may name two functions of its owner: `check` for the value, and
+ * `live` for what a running process does when the value changes. */
 #ifndef QHCP_CONF_OPTIONS_H
 #define QHCP_CONF_OPTIONS_H
 
@@ -62,12 +63,12 @@ enum options_kind {
 
 struct options;
 
-/* Is this text, or this entry of a list, one that the owner takes?  0, or QHCP_E_* with words that
- * quote it. */
+/* The owner checks this text, or this entry of a list.  0, or QHCP_E_* with words that quote it. */
 typedef int (*options_check_fn)(const char *text, char *words, size_t words_cap);
 
-/* A running process (ctx) follows a change of this option: its options have the new value already,
- * `before` has the one before.  0; or QHCP_E_* with words, and then everything is as it was. */
+/* Makes a running process (ctx) follow a change of this option.  Its options have the new value
+ * already; `before` has the former ones (of options that are live).  0; or QHCP_E_* with words, and
+ * nothing has changed. */
 typedef int (*options_live_fn)(void *ctx, const struct options *before, char *words,
                                size_t words_cap);
 
@@ -89,8 +90,8 @@ struct options_table {
     const struct options_row *rows;
     size_t n;    /* OPTIONS_MAX at most */
     size_t size; /* of the struct of values */
-    /* What no row can know alone: pairs that go together, what must be given.  0, or QHCP_E_* with
-     * words that name the option.  NULL: nothing. */
+    /* Checks the options together: pairs, what must be given.  0, or QHCP_E_* with words that name
+     * the option.  May be NULL. */
     int (*check)(const struct options *o, char *words, size_t words_cap);
 };
 
@@ -107,22 +108,22 @@ struct options {
     bool set[OPTIONS_MAX];             /* by the user, not by default; by row */
 };
 
-/* What its value is called in --help: "PORT"; NULL for a switch. */
+/* The name of its value in --help: "PORT"; NULL for a switch. */
 const char *options_arg(const struct options_row *row);
 
 /* "a|b|c" as "a, b or c". */
 #define OPTIONS_CHOICES 200
 void options_choices(const char *choices, char ret[OPTIONS_CHOICES]);
 
-/* Does a value of this row grow when it is given again? */
+/* May it be given several times?  Each time adds entries. */
 bool options_repeatable(const struct options_row *row);
 
 /* The row of this name, or NULL. */
 const struct options_row *options_find(const struct options_table *table, const char *name);
 
-/* All defaults.  o is the head of a struct of table->size bytes. */
+/* Sets every option to its default.  o is the head of a struct of table->size bytes. */
 void options_init(struct options *o, const struct options_table *table);
-/* Also of a struct that is zero. */
+/* Frees the values.  A struct that is zeroed is fine. */
 void options_deinit(struct options *o);
 
 /* Sets one option from text.  `files`: may a list be "@FILE", or "@-".  On failure words say what
@@ -137,7 +138,7 @@ int options_copy_list(struct options *o, const struct options *old, const struct
 /* Takes over from `from` (same command) what o does not have set itself; `from` is left empty. */
 void options_merge(struct options *o, struct options *from);
 
-/* What no option can know alone (the table's check). */
+/* Checks the options together (the table's check).  0, or QHCP_E_* with words. */
 int options_check(const struct options *o, char *words, size_t words_cap);
 
 /* Did the user give this option?  value: where its value is, as &o->port. */
