@@ -7,6 +7,7 @@
 #include "auth/b64url.h"
 #include "auth/scope.h"
 #include "base/value.h"
+#include "base/words.h"
 #include <qhcp/error.h>
 
 enum {
@@ -157,18 +158,6 @@ static bool is_bound(const struct trial *t, const json_t *cnf)
            gnutls_memcmp(bound, t->demand->binding, sizeof bound) == 0;
 }
 
-static void say_span(int64_t s, char ret[SPAN])
-{
-    if (s < 3 * 60)
-        snprintf(ret, SPAN, "%lld s", (long long)s);
-    else if (s < 3 * 3600)
-        snprintf(ret, SPAN, "%lld min", (long long)(s + 30) / 60);
-    else if (s < 3 * 86400)
-        snprintf(ret, SPAN, "%lld h", (long long)(s + 1800) / 3600);
-    else
-        snprintf(ret, SPAN, "%lld days", (long long)(s + 43200) / 86400);
-}
-
 /* "expired 23 h ago: the two clocks differ by 24 h, the server's is ahead".  What is bound to this
  * connection was issued just now by the other clock; of another token we can only ask. */
 static int refuse_time(const struct trial *t, int error, const char *format, int64_t span,
@@ -176,13 +165,13 @@ static int refuse_time(const struct trial *t, int error, const char *format, int
 {
     bool bound = iat > 0 && is_bound(t, json_object_get(t->claims, "cnf"));
     int64_t off = t->now > iat ? t->now - iat : iat - t->now;
-    char what[2 * SPAN + 64], text[SPAN];
+    char what[2 * WORDS_SPAN + 64], text[WORDS_SPAN];
 
-    say_span(span, text);
+    words_span(span, text);
     snprintf(what, sizeof what, format, text);
     if (!bound || off <= LEEWAY_MAX)
         return verdict_refuse(t->v, error, "%s", what);
-    say_span(off, text);
+    words_span(off, text);
     return verdict_refuse(t->v, error, "%s: the two clocks differ by %s; the %s's clock is ahead",
                           what, text, t->now > iat ? "server" : "load balancer");
 }

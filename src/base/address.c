@@ -12,25 +12,10 @@
 
 static int refuse(char *words, size_t cap, const char *text, const char *why)
 {
-    snprintf(words, cap, "\"%.200s\": %s", text, why);
+    char quote[VALUE_QUOTE + 8];
+
+    snprintf(words, cap, "%s: %s", value_quote(text, quote), why);
     return QHCP_E_PARSE;
-}
-
-static int parse_port(const char *s, uint16_t *ret)
-{
-    unsigned long v = 0;
-
-    if (*s == '\0' || strlen(s) > 5)
-        return QHCP_E_PARSE;
-    for (; *s; s++) {
-        if (*s < '0' || *s > '9')
-            return QHCP_E_PARSE;
-        v = v * 10 + (unsigned long)(*s - '0');
-    }
-    if (v == 0 || v > 65535)
-        return QHCP_E_PARSE;
-    *ret = (uint16_t)v;
-    return 0;
 }
 
 /* Letters, digits, hyphens, underscores in labels of 1 to 63 (RFC 1123, 2.1; underscores are seen
@@ -117,6 +102,8 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
 {
     struct address a = {0};
     const char *host = text, *colon = strrchr(text, ':'), *why;
+    char no[VALUE_QUOTE + 100];
+    uint64_t port;
     size_t n;
     bool bracket = text[0] == '[';
 
@@ -140,8 +127,9 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
     if (n == 0 || n >= sizeof a.host)
         return refuse(words, words_cap, text, "the host is empty or longer than 253 bytes");
     memcpy(a.host, host, n);
-    if (parse_port(colon + 1, &a.port) != 0)
-        return refuse(words, words_cap, text, "the port must be a number from 1 to 65535");
+    if (value_count(colon + 1, "port", 1, 65535, &port, no, sizeof no) != 0)
+        return refuse(words, words_cap, text, no);
+    a.port = (uint16_t)port;
     if (bracket) {
         why = parse_v6(&a);
         if (why)
@@ -162,22 +150,29 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
     return 0;
 }
 
+const char *address_ip(const union qhcp_addr *addr, char ret[ADDRESS_IP])
+{
+    bool six = addr->sa.sa_family == AF_INET6;
+
+    inet_ntop(six ? AF_INET6 : AF_INET,
+              six ? (const void *)&addr->in6.sin6_addr : &addr->in.sin_addr, ret, ADDRESS_IP);
+    return ret;
+}
+
 void address_format(const union qhcp_addr *addr, char *ret, size_t cap)
 {
-    char host[INET6_ADDRSTRLEN], name[IF_NAMESIZE], scope[IF_NAMESIZE + 1] = "";
+    char host[ADDRESS_IP], name[IF_NAMESIZE], scope[IF_NAMESIZE + 1] = "";
 
     switch (addr->sa.sa_family) {
     case AF_INET:
-        inet_ntop(AF_INET, &addr->in.sin_addr, host, sizeof host);
-        snprintf(ret, cap, "%s:%u", host, ntohs(addr->in.sin_port));
+        snprintf(ret, cap, "%s:%u", address_ip(addr, host), ntohs(addr->in.sin_port));
         break;
     case AF_INET6:
-        inet_ntop(AF_INET6, &addr->in6.sin6_addr, host, sizeof host);
         if (addr->in6.sin6_scope_id != 0 && if_indextoname(addr->in6.sin6_scope_id, name))
             snprintf(scope, sizeof scope, "%%%s", name);
         else if (addr->in6.sin6_scope_id != 0)
             snprintf(scope, sizeof scope, "%%%u", (unsigned)addr->in6.sin6_scope_id);
-        snprintf(ret, cap, "[%s%s]:%u", host, scope, ntohs(addr->in6.sin6_port));
+        snprintf(ret, cap, "[%s%s]:%u", address_ip(addr, host), scope, ntohs(addr->in6.sin6_port));
         break;
     default:
         snprintf(ret, cap, "-");

@@ -34,6 +34,11 @@ int address_find_zone(struct address *a);
  * literals as address_format has them. */
 void address_key(const struct address *a, char ret[ADDRESS_KEY]);
 
+#define ADDRESS_IP INET6_ADDRSTRLEN
+
+/* "127.0.0.1", "::1": without port, zone and brackets.  Not for AF_UNSPEC. */
+const char *address_ip(const union qhcp_addr *addr, char ret[ADDRESS_IP]);
+
 /* "127.0.0.1:4243", "[::1]:4243"; "-" for AF_UNSPEC. */
 void address_format(const union qhcp_addr *addr, char *ret, size_t cap);
 

@@ -61,11 +61,11 @@ void words_span(int64_t seconds, char ret[WORDS_SPAN])
     static const struct {
         int64_t seconds;
         const char *name;
-    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    } units[] = {{86400, "days"}, {3600, "h"}, {60, "min"}, {1, "s"}};
     size_t i = 0;
 
-    while (i < 3 && (seconds < units[i].seconds || seconds % units[i].seconds != 0))
+    while (i < 3 && seconds < 3 * units[i].seconds)
         i++;
-    snprintf(ret, WORDS_SPAN, "%lld %s%s", (long long)(seconds / units[i].seconds), units[i].name,
-             seconds == units[i].seconds ? "" : "s");
+    snprintf(ret, WORDS_SPAN, "%lld %s",
+             (long long)((seconds + units[i].seconds / 2) / units[i].seconds), units[i].name);
 }

@@ -26,7 +26,8 @@ int words_errno(const struct words *w, int err, const char *what, const char *pa
 /* Unix seconds as "2026-11-23 14:05:09 UTC". */
 void words_time(int64_t t, char ret[WORDS_TIME]);
 
-/* A length of time as people say it: "7 days", "36 hours", "90 minutes", "1 second". */
+/* A length of time in a unit of which it has at least three, rounded: "7 days", "36 h", "90 min",
+ * "12 s". */
 void words_span(int64_t seconds, char ret[WORDS_SPAN]);
 
 #endif

@@ -180,9 +180,8 @@ static int give_addresses(struct check *c)
     for (size_t i = 0; i < c->n_addrs; i++) {
         const union qhcp_addr *a = &c->addrs[i];
         bool six = a->sa.sa_family == AF_INET6;
-        inet_ntop(a->sa.sa_family, six ? (const void *)&a->in6.sin6_addr : &a->in.sin_addr, ip,
-                  sizeof ip);
-        n += (size_t)snprintf(text + n, sizeof text - n, six ? "%s[%s]" : "%s%s", i ? "," : "", ip);
+        n += (size_t)snprintf(text + n, sizeof text - n, six ? "%s[%s]" : "%s%s", i ? "," : "",
+                              address_ip(a, ip));
     }
     curl_slist_free_all(h->resolve);
     h->resolve = curl_slist_append(NULL, text);

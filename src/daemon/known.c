@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/os/clock.h"
 #include "base/os/log.h"
 #include "daemon/inherit.h"
 #include "state/left.h"
@@ -35,16 +35,13 @@ void known_deinit(struct known *k)
 /* By the wall clock, since files have no other; a step of it costs the knowledge. */
 static bool is_fresh(const char *path)
 {
-    struct timespec now;
     struct stat st;
     int64_t age;
 
     if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return false;
-    clock_gettime(CLOCK_REALTIME, &now);
-    age =
-        (now.tv_sec - st.st_mtim.tv_sec) * (int64_t)NSEC_PER_SEC + now.tv_nsec - st.st_mtim.tv_nsec;
-    return age >= -(int64_t)NSEC_PER_SEC && age <= (int64_t)KNOWN_FRESH;
+    age = clock_wall_ms() - st.st_mtim.tv_sec * 1000 - st.st_mtim.tv_nsec / 1000000;
+    return age >= -1000 && age <= (int64_t)(KNOWN_FRESH / NSEC_PER_MSEC);
 }
 
 char *known_take(const struct known *k)

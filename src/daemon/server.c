@@ -179,10 +179,7 @@ static int start_core(struct server *s, const union qhcp_addr *bound, char *word
         .log = log_callback,
     };
 
-    if (bound->sa.sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &bound->in6.sin6_addr, ip, sizeof ip);
-    else
-        inet_ntop(AF_INET, &bound->in.sin_addr, ip, sizeof ip);
+    address_ip(bound, ip);
     for (size_t i = 0; i < services->n; i++)
         names[i] = services->at[i];
     return qhcp_server_new(&config, loop_now(), &s->core, words, words_cap);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/cursor.h"
+#include "base/os/clock.h"
 #include "metrics/providers.h"
 #include "wire/registry.h"
 #include <qhcp/error.h>
@@ -129,27 +130,19 @@ static void sample_one(struct metrics *m, size_t i, qhcp_nsec now)
     put(m, &row);
 }
 
-static qhcp_nsec clock_now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (qhcp_nsec)ts.tv_sec * NSEC_PER_SEC + (qhcp_nsec)ts.tv_nsec;
-}
-
 /* The one place that waits and looks at a clock: the very first sample takes differences over a
  * pause of its own.  Returns `now` as it is after it. */
 static qhcp_nsec first_pair(struct metrics *m, qhcp_nsec now)
 {
     struct timespec left = {.tv_nsec = (long)PAIR_APART};
-    qhcp_nsec begun = clock_now();
+    qhcp_nsec begun = clock_monotonic();
 
     for (size_t i = 0; i < COUNT(providers); i++)
         if (providers[i]->difference)
             sample_one(m, i, now);
     for (int signals = 0; signals < SIGNALS_MAX && nanosleep(&left, &left) != 0;)
         signals++;
-    return nsec_add(now, clock_now() - begun);
+    return nsec_add(now, clock_monotonic() - begun);
 }
 
 void metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)

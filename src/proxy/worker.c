@@ -6,22 +6,15 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/os/clock.h"
 
 #define EVENTS 256                         /* of one wait */
 #define ACCEPTS 64                         /* clients of one listener in a turn */
 #define ACCEPT_PAUSE (100 * NSEC_PER_MSEC) /* where no descriptors are left */
 #define LISTENER_MARK ((uintptr_t)2)       /* in the lowest bits of epoll's word */
 #define MARKS ((uintptr_t)3)
-
-static qhcp_nsec clock_now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (qhcp_nsec)ts.tv_sec * NSEC_PER_SEC + (qhcp_nsec)ts.tv_nsec;
-}
 
 void queue_add(struct queue *q, struct conn *c)
 {
@@ -225,7 +218,7 @@ static int wait_ms(const struct worker *w)
 /* Those that wait in a listener's backlog would be reset with it. */
 static void accept_rest(struct worker *w, int listener)
 {
-    w->now = clock_now();
+    w->now = clock_monotonic();
     while (accept_some(w, listener)) {
     }
 }
@@ -266,7 +259,7 @@ static void *run(void *arg)
             rcu_thread_online();
         else
             rcu_quiescent_state();
-        w->now = clock_now();
+        w->now = clock_monotonic();
         for (int i = 0; i < n; i++) {
             uintptr_t word = (uintptr_t)events[i].data.u64;
 

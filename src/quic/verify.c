@@ -12,7 +12,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
+#include "base/words.h"
 #include "quic/chain.h"
 
 #include <qhcp/error.h>
@@ -47,8 +49,7 @@ static void set_fingerprint(struct quic_trust *t)
     if (t->n_certs == 0 ||
         gnutls_x509_crt_get_fingerprint(t->certs[0], GNUTLS_DIG_SHA256, digest, &n) != 0)
         return;
-    for (size_t i = 0; i < 8; i++)
-        snprintf(t->fingerprint + 2 * i, 3, "%02x", digest[i]);
+    hex_write(slice_of(digest, 8), t->fingerprint);
 }
 
 /* Every machine's own CA has the same name: each is asked alone. */
@@ -209,18 +210,6 @@ static void list_names(gnutls_x509_crt_t cert, char *ret, size_t cap)
     utf8_clean(slice_str(ret), ret, cap);
 }
 
-static void say_span(char *ret, size_t cap, int64_t seconds)
-{
-    if (seconds < 120)
-        snprintf(ret, cap, "%lld s", (long long)seconds);
-    else if (seconds < 2 * 3600)
-        snprintf(ret, cap, "%lld minutes", (long long)(seconds / 60));
-    else if (seconds < 2 * 86400)
-        snprintf(ret, cap, "%lld hours", (long long)(seconds / 3600));
-    else
-        snprintf(ret, cap, "%lld days", (long long)(seconds / 86400));
-}
-
 static int refuse(struct quic_judgement *ret, uint8_t alert, const char *for_peer)
 {
     ret->alert = alert;
@@ -232,19 +221,19 @@ static int check_dates(gnutls_x509_crt_t leaf, time_t now, struct quic_judgement
 {
     time_t from = gnutls_x509_crt_get_activation_time(leaf);
     time_t until = gnutls_x509_crt_get_expiration_time(leaf);
-    char span[32];
+    char span[WORDS_SPAN];
 
     if (from == (time_t)-1 || until == (time_t)-1) {
         snprintf(ret->words, sizeof(ret->words), "certificate has no readable dates");
         return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate without dates");
     }
     if (now > until) {
-        say_span(span, sizeof(span), now - until);
+        words_span(now - until, span);
         snprintf(ret->words, sizeof(ret->words), "certificate expired %s ago", span);
         return refuse(ret, ALERT_EXPIRED, "certificate expired");
     }
     if (now < from) {
-        say_span(span, sizeof(span), from - now);
+        words_span(from - now, span);
         snprintf(ret->words, sizeof(ret->words),
                  "certificate is not valid for another %s: are the clocks right?", span);
         return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate is not valid yet");

@@ -6,6 +6,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 
+#include "base/hex.h"
 #include "server/internal.h"
 
 #define PEM_MAX (1 << 20)
@@ -27,8 +28,7 @@ static void ticket_key(struct qhcp_server *s, const char *cert, uint8_t ret[32])
 
     if (gnutls_hash_fast(GNUTLS_DIG_SHA256, cert, strlen(cert), print) != 0)
         memset(print, 0, sizeof print);
-    for (size_t i = 0; i < sizeof print; i++)
-        snprintf(purpose + 7 + 2 * i, 3, "%02x", print[i]);
+    hex_write(slice_of(print, sizeof print), purpose + 7);
     state_derive(&s->state, purpose, s->config.address, s->config.port, ret);
 }
 

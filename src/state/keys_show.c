@@ -213,9 +213,7 @@ static void show_revoked(const struct show *v)
     for (size_t i = 0; revoked_key_at(&v->revoked, i); i++)
         json_array_append_new(keys, json_string(revoked_key_at(&v->revoked, i)));
     for (size_t i = 0; revoked_cert_at(&v->revoked, i, print); i++) {
-        memcpy(text, "sha256:", 8);
-        for (size_t k = 0; k < sizeof print; k++)
-            snprintf(text + 7 + 2 * k, 3, "%02x", print[k]);
+        pki_fingerprint_text(print, text);
         json_array_append_new(certs, json_string(text));
     }
     json_object_set_new(v->doc, "revoked",

@@ -11,6 +11,7 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/hex.h"
 #include "base/os/entropy.h"
 #include "base/os/file.h"
 #include "state/change.h"
@@ -71,13 +72,15 @@ static void put_token_key(struct change *c)
     struct auth_key *key = NULL;
     json_t *set = jwks_new();
     uint8_t tag[4];
+    char shown[2 * sizeof tag + 1];
 
     host_name(host);
     if (!c->error && entropy_fill(tag, sizeof tag) != 0)
         c->error = words_fail(c->w, QHCP_E_INTERNAL, "the system gives no random numbers");
     if (c->error)
         goto out;
-    snprintf(iss, sizeof iss, "lb:%s-%02x%02x%02x%02x", host, tag[0], tag[1], tag[2], tag[3]);
+    hex_write(slice_of(tag, sizeof tag), shown);
+    snprintf(iss, sizeof iss, "lb:%s-%s", host, shown);
     c->error = auth_key_generate(iss, AUTH_SCOPE_ALL, &key);
     if (c->error) {
         words_fail(c->w, c->error, "cannot make a token key: %s", qhcp_strerror(c->error));

@@ -8,6 +8,7 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/hex.h"
 #include "base/os/file.h"
 
 /* GnuTLS's own memory, handed out as malloc'd memory, so that every text is freed alike. */
@@ -93,6 +94,7 @@ static int set_ca_name(gnutls_x509_crt_t crt, const char *host, gnutls_x509_crt_
 {
     char cn[96];
     uint8_t tag[4];
+    char shown[2 * sizeof tag + 1];
     int rc = 0;
 
     if (renews) {
@@ -103,8 +105,8 @@ static int set_ca_name(gnutls_x509_crt_t crt, const char *host, gnutls_x509_crt_
              gnutls_x509_crt_set_activation_time(crt, gnutls_x509_crt_get_activation_time(renews)));
     } else {
         step(&rc, gnutls_rnd(GNUTLS_RND_NONCE, tag, sizeof tag));
-        snprintf(cn, sizeof cn, "%.38s private CA %02x%02x%02x%02x", host, tag[0], tag[1], tag[2],
-                 tag[3]);
+        hex_write(slice_of(tag, sizeof tag), shown);
+        snprintf(cn, sizeof cn, "%.38s private CA %s", host, shown);
     }
     if (rc >= 0)
         step(&rc, set_dn(crt, cn));

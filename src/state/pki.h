@@ -66,6 +66,8 @@ bool pki_verify(gnutls_x509_crt_t crt, struct slice text, const uint8_t signatur
 
 void pki_names(gnutls_x509_crt_t crt, struct names *ret);
 void pki_subject(gnutls_x509_crt_t crt, char *ret, size_t cap);
+/* "sha256:" and its digits. */
+void pki_fingerprint_text(const uint8_t sha256[32], char ret[PKI_FINGERPRINT]);
 void pki_fingerprint(gnutls_x509_crt_t crt, char ret[PKI_FINGERPRINT]);
 
 /* QHCP_E_CERT when `now` is outside its validity; `what` begins the words. */

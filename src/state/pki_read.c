@@ -7,6 +7,7 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 #include "state/pki.h"
 
@@ -140,15 +141,19 @@ void pki_subject(gnutls_x509_crt_t crt, char *ret, size_t cap)
     utf8_clean(slice_str(ret), ret, cap);
 }
 
+void pki_fingerprint_text(const uint8_t sha256[32], char ret[PKI_FINGERPRINT])
+{
+    memcpy(ret, "sha256:", 7);
+    hex_write(slice_of(sha256, 32), ret + 7);
+}
+
 void pki_fingerprint(gnutls_x509_crt_t crt, char ret[PKI_FINGERPRINT])
 {
     uint8_t raw[32] = {0};
     size_t n = sizeof raw;
 
     gnutls_x509_crt_get_fingerprint(crt, GNUTLS_DIG_SHA256, raw, &n);
-    memcpy(ret, "sha256:", 8);
-    for (size_t i = 0; i < sizeof raw; i++)
-        snprintf(ret + 7 + 2 * i, 3, "%02x", raw[i]);
+    pki_fingerprint_text(raw, ret);
 }
 
 void pki_date(int64_t t, char ret[16])

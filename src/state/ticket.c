@@ -13,6 +13,7 @@
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
 
+#include "base/hex.h"
 #include "base/os/file.h"
 #include "state/state.h"
 
@@ -63,8 +64,7 @@ static void path_of(const struct state *s, struct slice key, char ret[STATE_PATH
     int n = snprintf(ret, STATE_PATH, "%s/tickets/", s->dir);
 
     gnutls_hash_fast(GNUTLS_DIG_SHA256, key.p, key.n, hash);
-    for (size_t i = 0; i < sizeof hash; i++)
-        snprintf(ret + n + 2 * i, 3, "%02x", hash[i]);
+    hex_write(slice_of(hash, sizeof hash), ret + n);
 }
 
 /* Reads an open ticket: 0, QHCP_E_NOT_FOUND for one that must go, QHCP_E_TOO_LARGE. */

@@ -48,7 +48,7 @@ class Certificates(RawCase):
                                  "certificate is for b.example, not for localhost"),
             "without a name": (self.ca.issue("nameless", ""), "certificate is for no name"),
             "expired": (self.ca.issue("old", begin=-pki.DAY, end=-3600),
-                        "certificate expired (60|59|61) minutes ago"),
+                        "certificate expired (60|59|61) min ago"),
             "not valid yet": (self.ca.issue("young", begin=3600, end=pki.DAY),
                               "certificate is not valid for another .*clocks right"),
             "for clients": (self.ca.issue("client", usage="clientAuth"), "not for a TLS server"),

@@ -1,10 +1,22 @@
-/* The wall clock, for people and for tokens; everything that waits uses the monotonic one. */
+/* The wall clock, for people and for tokens; the monotonic one, for everything that waits. */
 #ifndef QHCP_BASE_OS_CLOCK_H
 #define QHCP_BASE_OS_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
+
+#include "base/time.h"
 
 #define CLOCK_TEXT 32 /* bytes of a time as text */
+
+/* The monotonic clock. */
+static inline qhcp_nsec clock_monotonic(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (qhcp_nsec)ts.tv_sec * NSEC_PER_SEC + (qhcp_nsec)ts.tv_nsec;
+}
 
 /* Milliseconds since 1970, UTC. */
 int64_t clock_wall_ms(void);
