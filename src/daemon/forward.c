@@ -10,7 +10,6 @@
 #include "base/os/log.h"
 #include "check/ports.h"
 #include "daemon/conn_log.h"
-#include "daemon/forward_config.h"
 #include "daemon/handover.h"
 #include "daemon/inherit.h"
 #include "daemon/removed.h"
@@ -204,7 +203,7 @@ static void init(struct forward *ret, const struct lb_options *o, struct qhcp_lb
     *ret = (struct forward){
         .core = core,
         .options = o,
-        .port = (uint16_t)o->port,
+        .port = o->port,
         .publish_at = NSEC_NEVER,
         .targets = {.feed = feed, .ctx = ret, .gone = on_gone, .moves = on_moves},
         .part = {
@@ -230,7 +229,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb
     init(ret, o, core, feed);
     if (o->no_forward)
         return 0;
-    proxy = forward_config(o);
+    proxy = lb_options_proxy(o);
     proxy.ctx = ret;
     proxy.server = on_server;
     proxy.nobody = on_nobody;

@@ -142,6 +142,10 @@ qhcp_nsec lb_options_status_interval(const struct lb_options *o);
 /* What the core is told of them; callbacks are the caller's to add. *o must outlive its use. */
 struct qhcp_lb_config lb_options_config(const struct lb_options *o);
 
+/* What the forwarder is told of them; callbacks are the caller's to add.  The log says where this
+ * machine allows fewer connections than --max-connections. */
+struct proxy_config lb_options_proxy(const struct lb_options *o);
+
 /* The addresses of --bind, one of each family at most; AF_UNSPEC where there is none.
  * QHCP_E_PARSE, QHCP_E_EXISTS, with words that name the option. */
 int lb_options_bind(const struct lb_options *o, union qhcp_addr ret[2], char *words,
