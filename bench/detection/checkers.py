@@ -172,7 +172,7 @@ class Haproxy:
         self.world.wait(lambda: bound, 10, "the log's socket")
         config.write_text(self.config(log))
         self.haproxy = self.world.spawn(["haproxy", "-db", "-f", config])
-        self.world.pump(now() + 3 * S)  # it says nothing when all is well
+        self.world.pump(now() + self.world.calm)  # it says nothing when all is well
         for target in self.targets:
             target.state = target.state if target.verdicts else "up"
 

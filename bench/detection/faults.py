@@ -113,7 +113,7 @@ class Wave:
     def __init__(self, checker, fault, count, gap, seed, live, settle):
         self.checker, self.world, self.fault, self.settle = checker, checker.world, fault, settle
         self.count, self.gap, self.live = count, gap, live
-        self.random = random.Random(seed)
+        self.random, self.away = random.Random(seed), fault.away
         self.found, self.back, self.missed = [], [], 0
         self.spoken, self.packets = [], {}  # from the first packet to the verdict; target: its packets
         self.hurt = {}  # target: instant of its fault
@@ -148,7 +148,7 @@ class Wave:
             self.spoken.append(at - first)
 
     def heal_later(self, target, at):
-        self.healing.append((at + self.random.randint(*self.fault.away), target))
+        self.healing.append((at + self.random.randint(*self.away), target))
 
     def heal_due(self):
         for entry in sorted((e for e in self.healing if e[0] <= now()), key=lambda e: e[0]):

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 from checkers import CONTINUE, STOP, Haproxy, Qhcp
-from faults import KINDS, Wave
+from faults import KINDS, Fault, Wave
 from table import percentile, show, three
 from world import MS, S, now
 
@@ -31,7 +31,7 @@ LIMITS = {"drain": (0.99, 2), "stop": (0.99, 2), "app-kill": (0.99, 5), "agent-k
 FROM_FIRST_PACKET = ("drain", "stop")  # what was asked; the others count from the fault itself
 TIMES = {"cut-5": 2, "cut-20": 3}
 LOSS = {"cut-5": 5, "cut-20": 20}
-QUICK = ("app-kill", "cut")  # all that HAProxy is given in a short run: it takes its time
+QUICK = ("cut",)  # all that HAProxy is given in a short run: it takes its time
 WHOLE = ("false", "lb-stop", "cut-all")
 
 
@@ -90,6 +90,8 @@ def wave(checker, key, o, live, which):
     made = Wave(checker, fault, o.faults, GAP * 2 if fault.starts else GAP, f"{o.seed} {key}",
                 lambda text: live(f"{checker.name}, {TITLES[key][0]}: {text}"),
                 0 if key in LOSS else checker.settle)  # with loss HAProxy's come and go all the time
+    if o.quick:
+        made.away = Fault.away
     return made.run()
 
 
@@ -97,8 +99,8 @@ def lose(checker, key, o):
     """With loss: and until the detector has learned of it (512 checks are what it remembers)."""
     checker.world.nft.lose(LOSS.get(key, 0))
     if key in LOSS:
-        learn = isinstance(checker, Qhcp) and not o.quick
-        checker.world.pump(now() + (60 * S if learn else 2 * S))
+        learn = 60 * S if isinstance(checker, Qhcp) else 2 * S
+        checker.world.pump(now() + (S // 2 if o.quick else learn))
 
 
 def waves(checker, o, live, which, results, keys):
@@ -121,15 +123,16 @@ def waves(checker, o, live, which, results, keys):
             back.times.setdefault(checker.name, []).extend(w.back)
 
 
-def stop_lb(checker, live):
+def stop_lb(checker, o, live):
     """Nobody is called down because the load balancer itself did not run for five seconds."""
-    r = Result("lb-stop", "load balancer stopped for 5 s, then continued", "no false verdict")
+    seconds = 1 if o.quick else 5
+    r = Result("lb-stop", f"load balancer stopped for {seconds} s, then continued", "no false verdict")
     seen = len(checker.told)
     live(r.title)
     checker.lb.send_signal(STOP)
-    checker.world.pump(now() + 5 * S)
+    checker.world.pump(now() + seconds * S)
     checker.lb.send_signal(CONTINUE)
-    checker.world.pump(now() + 15 * S)
+    checker.world.pump(now() + 3 * seconds * S)
     false = [s for _, _, s in checker.told[seen:] if s != "up"]
     r.notes.append(f"{len(false)} false verdicts on {len(checker.targets)} servers")
     r.met = r.whole = not false
@@ -165,7 +168,7 @@ def false_verdicts(checker, o, directory, live):
     world, others = checker.world, []
     if o.haproxy:
         others = [Haproxy(world, directory, o.fleet, "HAProxy 1s", "inter 1s fall 3 rise 2"),
-                  Haproxy(world, directory, few(o), "HAProxy 10ms", "inter 10ms fall 1 rise 2", "10ms")]
+                  Haproxy(world, directory, few(o), "HAProxy 10ms", "inter 10ms fall 1 rise 2", "10ms")][o.quick:]
         for other in others:
             other.start(apps=False)
     watched = [checker, *others]
@@ -193,7 +196,7 @@ def started(world, directory, count, checked=False):
     """A load balancer and its servers, all of them up for a while."""
     checker = Qhcp(world, directory / "state", count, checked)
     checker.start()
-    world.pump(now() + 3 * S)
+    world.pump(now() + world.calm)
     yield checker
     checker.close()
 
@@ -208,7 +211,7 @@ def qhcp(world, o, directory, live, results):
             waves(checker, o, live, 0, results, ["hung"])
     if any(k in o.only for k in WHOLE):
         with started(world, directory, o.fleet) as checker:
-            for name, phase in (("lb-stop", lambda: stop_lb(checker, live)),
+            for name, phase in (("lb-stop", lambda: stop_lb(checker, o, live)),
                                 ("cut-all", lambda: cut_all(checker, live)),
                                 ("false", lambda: false_verdicts(checker, o, directory, live))):
                 if name in o.only:
@@ -218,7 +221,7 @@ def qhcp(world, o, directory, live, results):
 def haproxy(world, o, directory, live, results):
     for name, options, timeout, count in (
             ("HAProxy 1s", "inter 1s fall 3 rise 2", None, o.servers),
-            ("HAProxy 10ms", "inter 10ms fall 1 rise 2", "10ms", few(o))):
+            ("HAProxy 10ms", "inter 10ms fall 1 rise 2", "10ms", few(o)))[o.quick:]:
         checker = Haproxy(world, directory, count, name, options, timeout)
         checker.start()
         waves(checker, o, live, 1, results, QUICK if o.quick else list(KINDS))

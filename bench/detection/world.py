@@ -105,7 +105,8 @@ class Nft:
 class World:
     """Children, and what they say: on_line(instant, text) for each line."""
 
-    def __init__(self):
+    def __init__(self, quick=False):
+        self.calm = (1 if quick else 3) * S  # how long all that was started is left alone
         if not isolate():
             raise RuntimeError("this machine lets us make no network namespace")
         self.selector = selectors.DefaultSelector()

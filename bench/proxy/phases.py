@@ -5,6 +5,7 @@ import socket
 import statistics
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from world import AGENTS, BACKENDS, MOST, QHCP, Load, wrk
@@ -15,6 +16,14 @@ CPU_GROUPS = Path("/sys/fs/cgroup/cpu")
 
 def proxies(world, n=SERVERS):
     return [world.qhcp(n), world.haproxy(n), world.nginx(n)]
+
+
+def each(o, function, items):
+    """function(item) of each: one after another, or all at once where no figure is judged."""
+    if not o.quick:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(function, items))
 
 
 def row(title, unit, runs, asked):
@@ -46,10 +55,9 @@ def cpu(world, o, live):
     all_proxies, costs, rates = proxies(world), {}, {}
     for run in range(o.runs):
         for kind in kinds:
-            for i in range(len(all_proxies)):
-                proxy = all_proxies[(i + run) % len(all_proxies)]
-                live(f"CPU: {kind} by {proxy.name}, run {run + 1} of {o.runs}")
-                spent, r = cost(proxy, kind, o.seconds)
+            turn = [all_proxies[(i + run) % len(all_proxies)] for i in range(len(all_proxies))]
+            live(f"CPU: {kind}, run {run + 1} of {o.runs}")
+            for proxy, (spent, r) in zip(turn, each(o, lambda proxy, k=kind: cost(proxy, k, o.seconds), turn)):
                 costs.setdefault((kind, proxy.name), []).append(spent)
                 rates.setdefault((kind, proxy.name), []).append(r["bytes" if kind == "bulk" else "requests"] * 1e6 / r["us"])
     names = [p.name for p in all_proxies]
@@ -70,10 +78,10 @@ def latency(world, o, live, all_proxies, rate):
     found = {}
     ways = [("direct", BACKENDS), *[(p.name, p.port) for p in all_proxies]]
     for run in range(o.runs):
-        for i in range(len(ways)):
-            name, port = ways[(i + run) % len(ways)]
-            live(f"latency: {name}, run {run + 1} of {o.runs}")
-            r = wrk(port, "small", seconds=o.seconds, connections=connections, pause=pause)
+        turn = [ways[(i + run) % len(ways)] for i in range(len(ways))]
+        live(f"latency, run {run + 1} of {o.runs}")
+        for (name, _), r in zip(turn, each(o, lambda way: wrk(
+                way[1], "small", seconds=o.seconds, connections=connections, pause=pause), turn)):
             found.setdefault(name, []).append(r)
     rows = []
     for share in ("p50", "p99"):
@@ -109,7 +117,7 @@ def idle(world, o, live):
     for start in (world.qhcp, world.haproxy, world.nginx):
         proxy = start(SERVERS)
         live(f"memory: {n} idle connections through {proxy.name}")
-        for _ in range(2):  # what was once used, and is kept, is not of a connection
+        for _ in range(0 if o.quick else 2):  # what was once used, and is kept, is not of a connection
             wrk(proxy.port, "small", seconds=1, connections=64)
         before, others = proxy.memory(), established(proxy.port)
         held = hold(proxy.port, n)
@@ -129,9 +137,9 @@ def drained(world, o, live):
     """A server is drained under load: nothing may fail."""
     proxy = world.qhcp(SERVERS)
     live("drain under load")
-    loads = [Load(proxy.port, "small", seconds=4, connections=16, close=True),
-             Load(proxy.port, "small", seconds=4, connections=16)]
-    time.sleep(1)
+    loads = [Load(proxy.port, "small", seconds=2 if o.quick else 4, connections=16, close=True),
+             Load(proxy.port, "small", seconds=2 if o.quick else 4, connections=16)]
+    time.sleep(0.5 if o.quick else 1)
     subprocess.run([QHCP, "control", "--port", str(AGENTS), "drain"], check=True, capture_output=True,
                    env={**os.environ, "QHCP_STATE_DIR": str(world.dir / "state")})
     proxy.process.wait_event("draining", 5)
@@ -147,13 +155,13 @@ def killed(world, o, live):
     """A server and its agent are killed under load: what was in flight there may fail."""
     proxy = world.qhcp(SERVERS)
     live("kill under load")
-    load = Load(proxy.port, "small", seconds=4, connections=32, close=True)
-    time.sleep(1)
+    load = Load(proxy.port, "small", seconds=3 if o.quick else 4, connections=32, close=True)
+    time.sleep(0.5 if o.quick else 1)
     victims = [c for c in world.children if c.name in ("backend0", "agent0")]
     for victim in victims:
         victim.kill()
     proxy.process.wait_event("down", 5)
-    after = wrk(proxy.port, "small", seconds=2, connections=32, close=True)
+    after = wrk(proxy.port, "small", seconds=o.seconds, connections=32, close=True)
     before = load.result()
     world.end(*victims, proxy)
     world.backend(0)
@@ -169,11 +177,11 @@ def replaced(world, o, live):
     """The load balancer is replaced by a new process under load: nothing may fail."""
     proxy = world.qhcp(SERVERS)
     live("replacement under load")
-    loads = [Load(proxy.port, "small", seconds=5, connections=16, close=True),
-             Load(proxy.port, "small", seconds=5, connections=16)]
+    loads = [Load(proxy.port, "small", seconds=3 if o.quick else 5, connections=16, close=True),
+             Load(proxy.port, "small", seconds=3 if o.quick else 5, connections=16)]
     old = [proxy]
     for _ in range(3):
-        time.sleep(1)
+        time.sleep(0.4 if o.quick else 1)
         old.append(world.qhcp(SERVERS, "--take-over", name=f"QHCP {len(old)}", port=proxy.port))
     results = [load.result() for load in loads]
     world.end(*old)
@@ -186,7 +194,7 @@ def flooded(world, o, live):
     """One source connects as often as it can, another ten times a second: the second is to be served."""
     proxy = world.qhcp(SERVERS)
     live("a flood from one source")
-    load = Load(proxy.port, "small", seconds=2 if o.quick else 25, connections=64, close=True)
+    load = Load(proxy.port, "small", seconds=1 if o.quick else 25, connections=64, close=True)
     taken, failed = [], 0
     while load.process.poll() is None:
         begun = time.monotonic()
@@ -246,9 +254,11 @@ def compare_slowed(world, o, live, base, group, started):
             "QHCP least-connections (default)": lambda: world.qhcp(SERVERS, base=base),
             "QHCP peak-ewma": lambda: world.qhcp(SERVERS, "--balance", "peak-ewma", base=base),
             "HAProxy leastconn": lambda: world.haproxy(SERVERS, "leastconn", base=base)}
+    if o.quick:
+        del ways["QHCP peak-ewma"]
     proxy = ways["QHCP round-robin"]()
     capacity = statistics.median(wrk(proxy.port, "work", seconds=o.seconds, connections=16, close=True, gzip=True)["rate"]
-                                 for _ in range(3))
+                                 for _ in range(1 if o.quick else 3))
     world.end(proxy)
     hog = world.start("hog", ["sh", "-c", "while :; do :; done"], cgroup=group.path)
     pause = 200
@@ -259,7 +269,7 @@ def compare_slowed(world, o, live, base, group, started):
             name = list(ways)[(i + run) % len(ways)]
             live(f"one of four is slow: {name}, run {run + 1} of {o.runs}")
             proxy = ways[name]()
-            found.setdefault(name, []).append(wrk(proxy.port, "work", seconds=2 * o.seconds, connections=connections,
+            found.setdefault(name, []).append(wrk(proxy.port, "work", seconds=1 if o.quick else 2 * o.seconds, connections=connections,
                                                   pause=pause, close=True, gzip=True))
             world.end(proxy)
     world.end(hog)

@@ -144,7 +144,7 @@ class World:
         servers = ",".join(f"127.0.0.1:{AGENTS + base + i}" for i in range(n))
         child = self.start(name, [QHCP, "lb", "--servers", servers, "--port", port, "--threads", 1,
                                   "--max-connections", MOST, "--max-per-source", MOST, "--status-format", "json", "--slow-start", 0,
-                                  "--status-interval", "500ms", "--flap-hold", 0, *arguments], kind=Lb, cpu=PROXY_CPU)
+                                  "--status-interval", "100ms" if self.quick else "500ms", "--flap-hold", 0, *arguments], kind=Lb, cpu=PROXY_CPU)
         child.wait_status(lambda s: s["up"] == n, 20)
         time.sleep(0.1)  # the forwarder's table follows within 5 ms; nothing tells
         return Proxy(self, name, child, port, port)
