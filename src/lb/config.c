@@ -1,5 +1,5 @@
-/* The configuration as the core keeps it: copies of the caller's strings, defaults for what is 0,
- * and what HELLO says of it.  Made whole or not at all. */
+#include "lb/config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void set_defaults(struct qhcp_lb_config *c)
     if (c->reconnect_interval == 0)
         c->reconnect_interval = 30 * NSEC_PER_SEC;
     if (c->max_drain == 0)
-        c->max_drain = LB_MAX_DRAIN;
+        c->max_drain = LEAVE_MAX;
     if (c->token_lifetime == 0)
         c->token_lifetime = TOKEN_LIFETIME;
     if (c->rise == 0)
@@ -41,10 +41,10 @@ static void set_defaults(struct qhcp_lb_config *c)
 
 static int copy_strings(struct lb_config *l)
 {
-    const char **fields[LB_STRINGS] = {&l->c.id, &l->c.cert_file, &l->c.client_cert_file,
-                                       &l->c.client_key_file, &l->c.token_file};
+    const char **fields[CONFIG_STRINGS] = {&l->c.id, &l->c.cert_file, &l->c.client_cert_file,
+                                           &l->c.client_key_file, &l->c.token_file};
 
-    for (size_t i = 0; i < LB_STRINGS; i++) {
+    for (size_t i = 0; i < CONFIG_STRINGS; i++) {
         if (!*fields[i])
             continue;
         l->strings[i] = strdup(*fields[i]);
@@ -122,7 +122,7 @@ void config_free(struct lb_config *l)
 {
     if (!l)
         return;
-    for (size_t i = 0; i < LB_STRINGS; i++)
+    for (size_t i = 0; i < CONFIG_STRINGS; i++)
         free(l->strings[i]);
     for (size_t i = 0; i < LIMIT_METRICS; i++)
         free(l->names[i]);
@@ -140,4 +140,13 @@ bool config_same_metrics(const struct lb_config *a, const struct lb_config *b)
         if (!slice_equal(a->texts.at[i], b->texts.at[i]))
             return false;
     return true;
+}
+
+bool config_same_timing(const struct lb_config *a, const struct lb_config *b)
+{
+    return a->c.liveness_interval == b->c.liveness_interval &&
+           a->c.min_silence == b->c.min_silence &&
+           a->c.reconnect_interval == b->c.reconnect_interval &&
+           a->c.max_fail_attempts == b->c.max_fail_attempts && a->c.rise == b->c.rise &&
+           a->c.flap_hold == b->c.flap_hold && a->c.slow_start == b->c.slow_start;
 }

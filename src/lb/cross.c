@@ -1,16 +1,16 @@
-/* Who else is silent?  The cross-check, and the crowd of suspects.
- *
- * For: before one server is called dead for its silence, to know whether it is alone.  In flow the
+/* For: before one server is called dead for its silence, to know whether it is alone.  In flow the
  * servers' healths as they change; out flow the signs of a common cause (health/local.h).  Without
  * asking only a fleet whose probes are close together would be seen to fall silent as a whole
  * before the first verdict.  Nobody is convicted before those that were asked have answered or are
  * doubted themselves: their time-outs may be longer than what was left to the verdict. */
+#include "lb/cross.h"
+
 #include "lb/internal.h"
 
 /* One of the sample has answered, is doubted, or is watched no longer. */
 static void told(struct backend *b)
 {
-    b->sampled = 0;
+    b->cross.sampled = 0;
     local_told(&b->lb->local);
 }
 
@@ -18,34 +18,35 @@ static void ask_others(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
 
-    if (lb->now < nsec_add(lb->cross_at, LB_CROSS_PAUSE) || !health_pressed(&b->health, lb->now))
+    if (lb->now < nsec_add(lb->crowd.at, CROSS_PAUSE) || !health_pressed(&b->health, lb->now))
         return;
-    lb->cross_at = lb->now;
-    lb->cross++;
-    lb->cross_asked = lb->cross_silent = 0;
-    for (size_t i = 0; i < lb->count && i < LB_CROSS_TRIES && lb->cross_asked < LB_CROSS; i++) {
-        struct backend *other = lb->backends[lb->cross_next++ % lb->count];
+    lb->crowd.at = lb->now;
+    lb->crowd.number++;
+    lb->crowd.asked = lb->crowd.silent = 0;
+    for (size_t i = 0; i < lb->count && i < CROSS_TRIES && lb->crowd.asked < CROSS_SAMPLE; i++) {
+        struct backend *other = lb->backends[lb->crowd.next++ % lb->count];
 
-        if (other == b || !(health_ask(&other->health, lb->now) || other->suspected))
+        if (other == b || !(health_ask(&other->health, lb->now) || other->cross.suspected))
             continue;
-        other->sampled = lb->cross;
-        lb->cross_asked++;
+        other->cross.sampled = lb->crowd.number;
+        lb->crowd.asked++;
         settle_later(other); /* judged only then, when the whole sample is known */
     }
-    local_ask(&lb->local, lb->now, lb->cross_asked);
+    local_ask(&lb->local, lb->now, lb->crowd.asked);
 }
 
 static void judge_sampled(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
 
-    if (b->sampled != lb->cross || lb->cross == 0 || lb->now > lb->cross_at + LB_CROSS_PAUSE)
+    if (b->cross.sampled != lb->crowd.number || lb->crowd.number == 0 ||
+        lb->now > lb->crowd.at + CROSS_PAUSE)
         return;
-    if (b->half) {
+    if (b->cross.half) {
         told(b);
-        lb->cross_silent++;
-        if (lb->cross_silent + 1 >= LOCAL_CROWD) /* with the one that made us ask */
-            local_suspects(&lb->local, lb->now, lb->cross_silent, lb->cross_asked);
+        lb->crowd.silent++;
+        if (lb->crowd.silent + 1 >= LOCAL_CROWD) /* with the one that made us ask */
+            local_suspects(&lb->local, lb->now, lb->crowd.silent, lb->crowd.asked);
     } else if (!health_asked(&b->health, lb->now)) {
         told(b);
     }
@@ -58,16 +59,16 @@ static void count_suspect(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
     bool suspected = health_suspected(&b->health), half = suspected && health_doubted(&b->health);
-    bool grows = half && !b->half;
+    bool grows = half && !b->cross.half;
 
-    lb->suspects += suspected - b->suspected;
-    lb->halves += half - b->half;
-    if (b->suspected && lb->suspects == 0)
+    lb->crowd.suspects += suspected - b->cross.suspected;
+    lb->crowd.halves += half - b->cross.half;
+    if (b->cross.suspected && lb->crowd.suspects == 0)
         local_dispersed(&lb->local);
-    b->suspected = suspected;
-    b->half = half;
-    if (grows && lb->halves >= LOCAL_CROWD)
-        local_suspects(&lb->local, lb->now, lb->halves, lb->count);
+    b->cross.suspected = suspected;
+    b->cross.half = half;
+    if (grows && lb->crowd.halves >= LOCAL_CROWD)
+        local_suspects(&lb->local, lb->now, lb->crowd.halves, lb->count);
 }
 
 void cross_look(struct backend *b)
@@ -79,8 +80,8 @@ void cross_look(struct backend *b)
 
 void cross_forget(struct backend *b)
 {
-    b->lb->suspects -= b->suspected;
-    b->lb->halves -= b->half;
-    if (b->sampled != 0 && b->sampled == b->lb->cross)
+    b->lb->crowd.suspects -= b->cross.suspected;
+    b->lb->crowd.halves -= b->cross.half;
+    if (b->cross.sampled != 0 && b->cross.sampled == b->lb->crowd.number)
         told(b);
 }

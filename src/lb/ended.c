@@ -1,7 +1,5 @@
-/* A connection has ended: what that says of the server.
- *
- * In flows how it ended, as quic says (link.c) or as we found out ourselves (talk.c); out flow a
- * signal for health, another attempt, or another key. */
+#include "lb/ended.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -56,26 +54,25 @@ static void attempt_ended(struct backend *b, qhcp_nsec now, const struct quic_cl
                           const char *words)
 {
     if (why->application && token_fall_back(b, why->code))
-        backend_dial_again(b, now);
+        attempt_again(b, now);
     else if (is_refusal(why))
-        backend_dial_failed(b, now, HEALTH_SIGNAL_REFUSED, words);
+        attempt_failed(b, now, HEALTH_SIGNAL_REFUSED, words);
     else if (why->end == QUIC_END_UNREACHABLE)
-        backend_dial_failed(b, now, HEALTH_SIGNAL_DIAL_UNREACHABLE, reason_icmp(b->icmp_error));
+        attempt_failed(b, now, HEALTH_SIGNAL_DIAL_UNREACHABLE, reason_icmp(b->paths.icmp_error));
     else
-        backend_dial_failed(b, now, HEALTH_SIGNAL_DIAL_FAILED, words);
+        attempt_failed(b, now, HEALTH_SIGNAL_DIAL_FAILED, words);
 }
 
 static void session_ended(struct backend *b, qhcp_nsec now, const struct quic_close *why,
                           const char *words)
 {
-    snprintf(b->why, sizeof b->why, "%s", words);
+    reason_because(b, words);
     if (why->application && why->code == (uint64_t)-QHCP_E_STOPPING)
-        backend_signal(b, now, HEALTH_SIGNAL_TERMINATE); /* it goes without our acknowledgement */
+        act_signal(b, now, HEALTH_SIGNAL_TERMINATE); /* it goes without our acknowledgement */
     if (is_refusal(why))
-        backend_signal(b, now, HEALTH_SIGNAL_REFUSED);
+        act_signal(b, now, HEALTH_SIGNAL_REFUSED);
     else
-        backend_signal(b, now,
-                       why->end == QUIC_END_RESET ? HEALTH_SIGNAL_RESET : HEALTH_SIGNAL_CLOSED);
+        act_signal(b, now, why->end == QUIC_END_RESET ? HEALTH_SIGNAL_RESET : HEALTH_SIGNAL_CLOSED);
 }
 
 /* What is learnt from the connection itself, before it goes. */
@@ -109,7 +106,7 @@ void ended(struct backend *b, qhcp_nsec now, const struct quic_close *why, int c
     if (dialling)
         attempt_ended(b, now, why, words);
     else if (key_gone)
-        backend_signal(b, now, HEALTH_SIGNAL_RESET); /* no verdict: with the newest key, at once */
+        act_signal(b, now, HEALTH_SIGNAL_RESET); /* no verdict: with the newest key, at once */
     else
         session_ended(b, now, why, words);
 }

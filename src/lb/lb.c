@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/os/entropy.h"
-#include "base/utf8.h"
 #include "lb/internal.h"
 
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
@@ -91,7 +90,7 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
     if (!lb)
         return QHCP_E_NOMEM;
     lb->now = now;
-    lb->look_at = NSEC_NEVER;
+    paths_idle(lb);
     err = entropy_fill(&lb->seed, sizeof lb->seed);
     if (err != 0) {
         snprintf(words, words_cap, "the kernel gives no random bytes");
@@ -109,7 +108,7 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
     if (err != 0)
         goto free_lb;
     credentials_take(lb, now, &credentials);
-    lb->revoked_tell_at = nsec_add(now, LB_REVOKED_WAIT);
+    lb->revoked_tell_at = nsec_add(now, REVOKED_WAIT);
     quic.ctx = lb;
     err = quic_endpoint_new(&quic, lb->credentials.tls, &lb->quic);
     if (err != 0)
@@ -210,7 +209,7 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
         snprintf(words, words_cap, "%s", qhcp_strerror(err));
         return err;
     }
-    publish_mark(b, QHCP_CHANGE_ADDED);
+    publish_added(b);
     settle_touched(lb);
     return 0;
 }
@@ -241,14 +240,6 @@ int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
     return 0;
 }
 
-static bool same_timing(const struct qhcp_lb_config *a, const struct qhcp_lb_config *b)
-{
-    return a->liveness_interval == b->liveness_interval && a->min_silence == b->min_silence &&
-           a->reconnect_interval == b->reconnect_interval &&
-           a->max_fail_attempts == b->max_fail_attempts && a->rise == b->rise &&
-           a->flap_hold == b->flap_hold && a->slow_start == b->slow_start;
-}
-
 /* The sessions that live learn what is new of it. */
 static void spread(struct qhcp_lb *lb, qhcp_nsec now, const struct lb_config *old)
 {
@@ -258,10 +249,10 @@ static void spread(struct qhcp_lb *lb, qhcp_nsec now, const struct lb_config *ol
     for (size_t i = 0; i < lb->count; i++) {
         struct backend *b = lb->backends[i];
 
-        b->link.session.config = &fresh->session;
+        link_configure(&b->link, &fresh->session);
         if (b->lost)
-            b->lost->link.session.config = &fresh->session;
-        if (metrics || !same_timing(&old->c, &fresh->c))
+            link_configure(&b->lost->link, &fresh->session);
+        if (metrics || !config_same_timing(old, fresh))
             backend_configure(b, now, metrics);
     }
 }
@@ -298,7 +289,7 @@ void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union 
 
     advance(lb, now);
     if (i < lb->count && !lb->stopping)
-        backend_resolved(lb->backends[i], now, addrs, n, words);
+        attempt_resolved(lb->backends[i], now, addrs, n, words);
     settle_touched(lb);
 }
 
@@ -338,7 +329,7 @@ qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
 {
     qhcp_nsec at = nsec_min(heap_deadline(&lb->heap), quic_deadline(lb->quic));
 
-    at = nsec_min(at, lb->look_at);
+    at = nsec_min(at, lb->paths.look_at);
     return lb->stopping ? nsec_min(at, lb->stop_at) : at;
 }
 
@@ -354,7 +345,7 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
         backend_expire((struct backend *)heap_first(&lb->heap), now);
         settle_touched(lb);
     }
-    if (lb->look_at <= now)
+    if (lb->paths.look_at <= now)
         paths_look(lb, now);
     settle_touched(lb);
 }
@@ -381,7 +372,6 @@ void qhcp_lb_blocked(struct qhcp_lb *lb, qhcp_nsec now)
 int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bool open,
                       const char *words)
 {
-    struct health_step step = {0};
     char ignored[QHCP_TEXT];
     struct address a;
     struct backend *b;
@@ -390,9 +380,7 @@ int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bo
     b = address_parse(address, &a, ignored, sizeof ignored) == 0 ? find(lb, &a) : NULL;
     if (!b)
         return QHCP_E_NOT_FOUND;
-    utf8_clean(slice_str(words), b->port_words, sizeof b->port_words);
-    health_data_port(&b->health, now, open, &step);
-    backend_act(b, now, &step);
+    act_data_port(b, now, open, words);
     settle_touched(lb);
     return 0;
 }
@@ -400,7 +388,7 @@ int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bo
 void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret)
 {
     *ret = (struct qhcp_self){.local_score = local_score(&lb->local, now),
-                              .suspects = lb->suspects,
+                              .suspects = lb->crowd.suspects,
                               .panic = panic_of(lb)};
 }
 
@@ -410,12 +398,10 @@ void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)
     if (lb->stopping)
         return;
     lb->stopping = true;
-    lb->look_at = NSEC_NEVER;
+    paths_idle(lb);
     lb->stop_at = nsec_add(now, LB_STOP_MAX);
-    for (size_t i = 0; i < lb->count; i++) {
+    for (size_t i = 0; i < lb->count; i++)
         backend_stop(lb->backends[i], now);
-        settle_later(lb->backends[i]);
-    }
     settle_touched(lb);
 }
 

@@ -20,6 +20,27 @@ void link_end(struct link *l, int code, const char *words)
     link_init(l, l->session.config);
 }
 
+void link_move(struct link *to, struct link *from)
+{
+    *to = *from;
+    link_init(from, to->session.config);
+}
+
+void link_configure(struct link *l, const struct session_lb_config *config)
+{
+    l->session.config = config;
+}
+
+void link_renew(struct link *l, qhcp_nsec at)
+{
+    l->renew_at = at;
+}
+
+void link_reverify(struct link *l, qhcp_nsec at)
+{
+    l->reverify_at = at;
+}
+
 static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
 {
     struct backend *b = quic_conn_user(c);
@@ -27,16 +48,16 @@ static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
     (void)ctx;
     if (!b)
         return;
-    if (quic_conn_port(c) != b->home && quic_conn_port(c) != 0)
-        lb_log(b->lb, QHCP_LOG_INFO,
-               "%s: reached from UDP port %u of ours before the usual one was answered (where this "
-               "lasts, a NAT on the way leads elsewhere)",
-               b->text, quic_conn_port(c));
-    b->home = quic_conn_port(c);
+    attempt_connected(b, quic_conn_port(c));
     if (!quic_conn_resumed(c))
         ticket_certificate(b, quic_conn_peer_expires(c));
-    talk_open(b, now);
+    update_open(b, now);
     settle_later(b);
+}
+
+bool link_takes_updates(const struct link *l)
+{
+    return l->session.state == SESSION_LB_ACTIVE || l->session.state == SESSION_LB_LEAVING;
 }
 
 /* Whose this connection is, and in use: one that was lost is taken up again by what comes on it. */
@@ -44,7 +65,10 @@ static struct backend *owner(struct quic_conn *c, qhcp_nsec now)
 {
     struct backend *b = quic_conn_user(c);
 
-    return b && (b->link.conn == c || lost_found(b, now, c)) ? b : NULL;
+    if (!b || (b->link.conn != c && !lost_found(b, now, c)))
+        return NULL;
+    settle_later(b);
+    return b;
 }
 
 static void link_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
@@ -52,10 +76,8 @@ static void link_control(void *ctx, struct quic_conn *c, qhcp_nsec now, const ui
     struct backend *b = owner(c, now);
 
     (void)ctx;
-    if (!b)
-        return;
-    talk_bytes(b, now, p, n);
-    settle_later(b);
+    if (b)
+        talk_bytes(b, now, p, n);
 }
 
 static void link_datagram(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *p, size_t n)
@@ -63,10 +85,8 @@ static void link_datagram(void *ctx, struct quic_conn *c, qhcp_nsec now, const u
     struct backend *b = owner(c, now);
 
     (void)ctx;
-    if (!b)
-        return;
-    talk_datagram(b, now, p, n);
-    settle_later(b);
+    if (b)
+        talk_datagram(b, now, p, n);
 }
 
 static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum quic_fate fate)
@@ -76,9 +96,7 @@ static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum
     (void)ctx;
     if (!b || b->link.conn != c || fate != QUIC_FATE_REFUSED)
         return;
-    session_lb_not_sent(&b->link.session, id);
-    health_not_sent(&b->health, b->lb->now);
-    b->checks_sent--;
+    talk_not_sent(b, b->lb->now, id);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: check %llu was not sent", b->text, (unsigned long long)id);
     settle_later(b);
 }
@@ -111,15 +129,14 @@ void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain)
     (void)ctx;
     if (!b || b->link.conn != c)
         return;
-    b->icmp_error = b->lb->icmp_error;
-    if (b->health.phase != HEALTH_WATCHING || b->icmp_error == EMSGSIZE) /* checks are small */
+    paths_icmp(b, b->lb->icmp_error);
+    if (b->health.phase != HEALTH_WATCHING || b->lb->icmp_error == EMSGSIZE) /* checks are small */
         return;
-    if (paths_no_way(b, now)) {
+    settle_later(b);
+    if (paths_no_way(b, now))
         health_no_way(&b->health, now);
-        settle_later(b);
-    } else {
-        backend_signal(b, now, certain ? HEALTH_SIGNAL_ICMP_CERTAIN : HEALTH_SIGNAL_ICMP);
-    }
+    else
+        act_signal(b, now, certain ? HEALTH_SIGNAL_ICMP_CERTAIN : HEALTH_SIGNAL_ICMP);
 }
 
 const struct quic_handlers link_handlers = {

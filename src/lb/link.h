@@ -11,13 +11,15 @@
 #include "quic/quic.h"
 #include "session/lb.h"
 
-/* Embedded in struct backend, and in struct lost: a link that is lost moves there whole. */
+/* Embedded in struct backend, and in struct lost: a link that is lost moves there whole.  Only
+ * link.c changes it, but for the session's own state, and for what talk.c reads of a frame. */
 struct link {
     struct quic_conn *conn; /* NULL: none */
     struct session_lb session;
-    struct inbox inbox;    /* the beginning of a frame */
-    qhcp_nsec renew_at;    /* when the token is renewed; NSEC_NEVER without a session */
-    qhcp_nsec reverify_at; /* when its certificate is looked at again, by a new handshake */
+    struct inbox inbox; /* the beginning of a frame */
+    /* Due of the session, and no more when it ends.  NSEC_NEVER: not at all. */
+    qhcp_nsec renew_at;    /* the token is renewed */
+    qhcp_nsec reverify_at; /* its certificate is looked at again, by a new handshake */
 };
 
 extern const struct quic_handlers link_handlers;
@@ -28,6 +30,16 @@ void link_init(struct link *l, const struct session_lb_config *config);
  * be the session's own.  Nothing more is heard of it, and nothing is due any more; l is as
  * link_init leaves it. */
 void link_end(struct link *l, int code, const char *words);
+
+/* *from moves to *to, which has none; *from has none then. */
+void link_move(struct link *to, struct link *from);
+/* A new configuration; it outlives the session. */
+void link_configure(struct link *l, const struct session_lb_config *config);
+void link_renew(struct link *l, qhcp_nsec at);
+void link_reverify(struct link *l, qhcp_nsec at);
+
+/* The session takes a CONFIG_UPDATE now, if none is on its way. */
+bool link_takes_updates(const struct link *l);
 
 /* quic_unreachable's callback: an ICMP error names this connection. */
 void link_icmp(void *ctx, struct quic_conn *c, qhcp_nsec now, bool certain);

@@ -1,6 +1,4 @@
-/* A server that was lost: what is kept of it for a minute, so that it is up again at once.
- *
- * For: a server that restarts, or a network that comes back, must not wait for the next reconnect
+/* For: a server that restarts, or a network that comes back, must not wait for the next reconnect
  * interval.  In flows a connection that fell silent or was closed by its server; out flow knocks
  * (the connection's last packet again, quic_conn_trace) and, where the connection may still be
  * alive at the other end, new checks at a falling pace, and so handshakes beside it: the server may
@@ -15,6 +13,8 @@
  * A verdict stays what it was until the server has answered checks again (health's `rise`).  All
  * knocks of a fleet share one budget.  It must never dial by itself: it asks health to
  * (health_redial). */
+#include "lb/lost.h"
+
 #include <stdlib.h>
 
 #include "lb/internal.h"
@@ -22,12 +22,12 @@
 /* Together they leave in one wake-up, which costs more than ten packets. */
 static qhcp_nsec on_grid(qhcp_nsec at)
 {
-    return (at + LB_KNOCK_GRID - 1) / LB_KNOCK_GRID * LB_KNOCK_GRID;
+    return (at + LOST_KNOCK_GRID - 1) / LOST_KNOCK_GRID * LOST_KNOCK_GRID;
 }
 
 static qhcp_nsec pace(const struct backend *b)
 {
-    qhcp_nsec share = b->lb->lost * (NSEC_PER_SEC / LB_KNOCKS_PER_SEC);
+    qhcp_nsec share = b->lb->lost * (NSEC_PER_SEC / LOST_KNOCKS_PER_SEC);
 
     return nsec_max(b->lost->pace, share);
 }
@@ -49,8 +49,8 @@ static struct lost *make(struct backend *b, qhcp_nsec now)
         return NULL;
     }
     link_init(&l->link, b->link.session.config);
-    l->until = nsec_add(now, LB_LOST_KEPT);
-    l->pace = LB_KNOCK;
+    l->until = nsec_add(now, LOST_KEPT);
+    l->pace = LOST_KNOCK;
     l->ask_at = l->dial_at = NSEC_NEVER;
     b->lost = l;
     b->lb->lost++;
@@ -69,7 +69,7 @@ void lost_remember(struct backend *b, qhcp_nsec now)
 /* A fleet that fell silent as a whole is not dialled at once, nor one that stays silent often. */
 static qhcp_nsec redial(struct backend *b, qhcp_nsec now)
 {
-    qhcp_nsec share = b->lb->lost * (NSEC_PER_SEC / LB_REDIALS_PER_SEC);
+    qhcp_nsec share = b->lb->lost * (NSEC_PER_SEC / LOST_REDIALS_PER_SEC);
     qhcp_nsec at = nsec_add(now, nsec_max(b->lost->dial_pace, share));
 
     b->lost->dial_pace *= 2;
@@ -82,11 +82,10 @@ bool lost_keep(struct backend *b, qhcp_nsec now)
 
     if (!l)
         return false;
-    l->link = b->link;
-    link_init(&b->link, l->link.session.config);
-    l->ask_pace = LB_KNOCK;
+    link_move(&l->link, &b->link);
+    l->ask_pace = LOST_KNOCK;
     l->ask_at = nsec_add(now, l->ask_pace);
-    l->dial_pace = LB_REDIAL;
+    l->dial_pace = LOST_REDIAL;
     l->dial_at = redial(b, now);
     return true;
 }
@@ -109,13 +108,12 @@ bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c)
     if (!l || l->link.conn != c || b->lb->stopping)
         return false;
     link_end(&b->link, QHCP_E_NO_ERROR, "the connection before it lives");
-    b->resolving = false;
-    b->link = l->link;
-    link_init(&l->link, b->link.session.config);
+    attempt_cancel(b);
+    link_move(&b->link, &l->link);
     lost_end(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: heard again on the connection that was lost", b->text);
     health_found(&b->health, now);
-    talk_renew(b, now); /* what a reload changed meanwhile */
+    update_send(b, now); /* what a reload changed meanwhile */
     return true;
 }
 
@@ -128,13 +126,13 @@ void lost_forgotten(void *ctx, void *user, qhcp_nsec now)
     (void)ctx;
     if (now < b->lost->heed_at)
         return;
-    if (++b->lost->resets > LB_KNOCK_RESETS)
+    if (++b->lost->resets > LOST_KNOCK_RESETS)
         b->lost->pace = nsec_min(2 * b->lost->pace, NSEC_PER_SEC);
     b->lost->knock_at = after_end(b, now);
     b->lost->heed_at = nsec_add(now, b->lost->pace);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: it is there again (stateless reset)", b->text);
     if (!b->lb->stopping)
-        backend_signal(b, now, HEALTH_SIGNAL_RETURNED);
+        act_signal(b, now, HEALTH_SIGNAL_RETURNED);
 }
 
 bool lost_closed(struct backend *b, qhcp_nsec now, const struct quic_conn *c, bool reset)
@@ -202,5 +200,5 @@ void lost_expire(struct backend *b, qhcp_nsec now)
         return;
     l->dial_at = redial(b, now);
     health_redial(&b->health, now, &step);
-    backend_act(b, now, &step);
+    act_on(b, now, &step);
 }

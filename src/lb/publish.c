@@ -43,6 +43,12 @@ void publish_removed(struct backend *b)
     announce(b);
 }
 
+void publish_added(struct backend *b)
+{
+    b->publish.since = b->lb->now;
+    publish_mark(b, QHCP_CHANGE_ADDED);
+}
+
 void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason)
 {
     struct qhcp_lb *lb = b->lb;

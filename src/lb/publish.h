@@ -30,6 +30,8 @@ void publish_mark(struct backend *b, unsigned what);
  * others than they were. */
 void publish_look(struct backend *b, qhcp_nsec now);
 
+/* b is listed now. */
+void publish_added(struct backend *b);
 /* A step from state to state: an event, at once. */
 void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
 /* A session was established. */

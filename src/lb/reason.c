@@ -1,9 +1,11 @@
-/* The words of a verdict: they name the cause, in the operator's terms. */
+#include "lb/reason.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "lb/internal.h"
 
 const char *reason_icmp(int error)
@@ -31,7 +33,7 @@ const char *reason_icmp(int error)
     }
 }
 
-static void status_words(struct backend *b)
+static void status_words(const struct backend *b, char *ret, size_t cap)
 {
     static const char *const words[] = {
         [QHCP_UP] = "",
@@ -43,32 +45,26 @@ static void status_words(struct backend *b)
     };
     const char *w = words[b->health.state];
 
-    if (b->status_reason[0] != '\0' && w[0] != '\0')
-        snprintf(b->reason, sizeof b->reason, "%s: %.200s", w, b->status_reason);
+    if (b->report.words[0] != '\0' && w[0] != '\0')
+        snprintf(ret, cap, "%s: %.200s", w, b->report.words);
     else
-        snprintf(b->reason, sizeof b->reason, "%s", w);
+        snprintf(ret, cap, "%s", w);
 }
 
-static void silence_words(struct backend *b, const struct health_step *step)
+static void silence_words(const struct health_step *step, char *ret, size_t cap)
 {
     unsigned long long ms = (step->span + NSEC_PER_MSEC / 2) / NSEC_PER_MSEC;
 
-    snprintf(b->reason, sizeof b->reason, "no answer to %u check%s in %llu ms", step->misses,
+    snprintf(ret, cap, "no answer to %u check%s in %llu ms", step->misses,
              step->misses == 1 ? "" : "s", ms);
 }
 
-static void dial_words(struct backend *b, const char *otherwise)
-{
-    snprintf(b->reason, sizeof b->reason, "%s", b->why[0] != '\0' ? b->why : otherwise);
-}
-
-static void held_words(struct backend *b)
+static void held_words(const struct backend *b, char *ret, size_t cap)
 {
     const struct flap *f = &b->health.flap;
     qhcp_nsec now = b->lb->now, left = f->until > now ? f->until - now : 0;
 
-    snprintf(b->reason, sizeof b->reason,
-             "serves again, held down for %llu s more after %u faults in short time",
+    snprintf(ret, cap, "serves again, held down for %llu s more after %u faults in short time",
              (unsigned long long)((left + NSEC_PER_SEC - 1) / NSEC_PER_SEC), f->faults);
 }
 
@@ -124,49 +120,87 @@ void reason_evidence(const struct backend *b, char *ret, size_t cap)
         add(ret, cap, &n, "; checks: %s", samples);
 }
 
-static void make_words(struct backend *b, const struct health_step *step)
+static void make_words(const struct backend *b, const struct health_step *step, char *ret,
+                       size_t cap)
 {
+    const char *why = b->reason.why[0] != '\0' ? b->reason.why : NULL;
+
     switch (b->health.cause) {
     case HEALTH_CAUSE_NONE:
     case HEALTH_CAUSE_METRICS:
     case HEALTH_CAUSE_STATUS:
-        status_words(b);
+        status_words(b, ret, cap);
         break;
     case HEALTH_CAUSE_SILENCE:
         if (step->misses > 0)
-            silence_words(b, step);
+            silence_words(step, ret, cap);
         break;
     case HEALTH_CAUSE_UNREACHABLE:
-        snprintf(b->reason, sizeof b->reason, "%s", reason_icmp(b->icmp_error));
+        snprintf(ret, cap, "%s", reason_icmp(b->paths.icmp_error));
         break;
     case HEALTH_CAUSE_NO_HANDSHAKE:
-        dial_words(b, "no answer to connection attempts");
+        snprintf(ret, cap, "%s", why ? why : "no answer to connection attempts");
         break;
     case HEALTH_CAUSE_REFUSED:
-        dial_words(b, "refused");
+        snprintf(ret, cap, "%s", why ? why : "refused");
         break;
     case HEALTH_CAUSE_STOPPED:
-        snprintf(b->reason, sizeof b->reason, "server stopped");
+        snprintf(ret, cap, "server stopped");
         break;
     case HEALTH_CAUSE_CLOSED:
-        dial_words(b, "connection closed by the server");
+        snprintf(ret, cap, "%s", why ? why : "connection closed by the server");
         break;
     case HEALTH_CAUSE_DATA_PORT:
-        snprintf(b->reason, sizeof b->reason, "the agent answers, but its data port does not: %s",
-                 b->port_words);
+        snprintf(ret, cap, "the agent answers, but its data port does not: %s", b->reason.port);
         break;
     case HEALTH_CAUSE_HELD:
-        held_words(b);
+        held_words(b, ret, cap);
         break;
     }
 }
 
-void reason_update(struct backend *b, const struct health_step *step)
+void reason_find(struct backend *b, const struct health_step *step)
 {
-    char before[QHCP_TEXT];
+    char words[QHCP_TEXT];
 
-    memcpy(before, b->reason, sizeof before);
-    make_words(b, step);
-    if (strcmp(before, b->reason) != 0)
-        publish_mark(b, QHCP_CHANGE_REASON);
+    memcpy(words, b->reason.words, sizeof words); /* they stay where there are no better */
+    make_words(b, step, words, sizeof words);
+    if (strcmp(words, b->reason.words) == 0)
+        return;
+    memcpy(b->reason.words, words, sizeof words);
+    publish_mark(b, QHCP_CHANGE_REASON);
+}
+
+void reason_because(struct backend *b, const char *words)
+{
+    snprintf(b->reason.why, sizeof b->reason.why, "%s", words);
+}
+
+void reason_port(struct backend *b, const char *words)
+{
+    utf8_clean(slice_str(words), b->reason.port, sizeof b->reason.port);
+}
+
+void reason_stalled(struct backend *b, qhcp_nsec silence)
+{
+    b->reason.stalled_ms = silence / NSEC_PER_MSEC;
+    if (silence > 0)
+        lb_log(b->lb, QHCP_LOG_INFO,
+               "%s: the verdict was false: the same session answers again, %llu ms after it fell "
+               "silent (%u false verdict%s so far)",
+               b->text, b->reason.stalled_ms, b->health.false_verdicts,
+               b->health.false_verdicts == 1 ? "" : "s");
+}
+
+void reason_tell(struct backend *b, enum qhcp_state from)
+{
+    char words[QHCP_TEXT] = "serving";
+
+    if (from == QHCP_DOWN && b->reason.stalled_ms > 0)
+        snprintf(words, sizeof words,
+                 "serving: the same session answers again, %llu ms after it fell silent (a false "
+                 "verdict)",
+                 b->reason.stalled_ms);
+    b->reason.stalled_ms = 0;
+    publish_event(b, from, b->health.state, b->reason.words[0] != '\0' ? b->reason.words : words);
 }

@@ -3,6 +3,8 @@
  * The list comes from the state directory (src/state/revoked.h).  A server says in ACK and
  * CONFIG_ACK which list it has; one that has an older gets ours in a CONFIG_UPDATE of its own.  A
  * server that does not get it has a notice in the status. */
+#include "lb/revoked.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,7 @@ int revoked_prints(const struct revoked *list, uint8_t **ret, size_t *ret_n)
 /* Its server has not our list. */
 static bool behind(const struct backend *b)
 {
-    return b->lb->credentials.revoked_number > b->revoked;
+    return b->lb->credentials.revoked_number > b->revocation.known;
 }
 
 /* Our own token in this session is of a key in the list: first a token of another key, or the
@@ -46,7 +48,7 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
 {
     struct wire_config_update update;
 
-    if (!behind(b) || b->revoked_sent == b->lb->credentials.revoked_number ||
+    if (!behind(b) || b->revocation.sent == b->lb->credentials.revoked_number ||
         (b->link.session.state != SESSION_LB_ACTIVE &&
          b->link.session.state != SESSION_LB_LEAVING) ||
         renews_first(b))
@@ -56,34 +58,34 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
     update.revocations = slice_str(revoked_list(&b->lb->credentials.revoked));
     if (session_lb_config(&b->link.session, now, &update) != 0)
         return; /* another update is on its way: after its answer */
-    b->revoked_sent = b->lb->credentials.revoked_number;
-    b->revoked_words[0] = '\0';
-    b->token_sent = false;
+    b->revocation.sent = b->lb->credentials.revoked_number;
+    b->revocation.words[0] = '\0';
+    update_other_sent(b);
     publish_mark(b, QHCP_CHANGE_NOTICE);
     talk_flush(b, now);
 }
 
 void revoked_heard(struct backend *b, qhcp_nsec now, uint64_t number)
 {
-    if (number > b->revoked)
+    if (number > b->revocation.known)
         lb_log(b->lb, QHCP_LOG_INFO, "%s knows what was revoked until now (list %llu)", b->text,
                (unsigned long long)number);
-    if (number != b->revoked)
+    if (number != b->revocation.known)
         publish_mark(b, QHCP_CHANGE_NOTICE);
-    b->revoked = number;
+    b->revocation.known = number;
     revoked_tell(b, now);
 }
 
 void revoked_established(struct backend *b, qhcp_nsec now, uint64_t number)
 {
-    b->revoked_sent = 0;
-    b->revoked_words[0] = '\0';
+    b->revocation.sent = 0;
+    b->revocation.words[0] = '\0';
     revoked_heard(b, now, number);
 }
 
 void revoked_refused(struct backend *b, const struct wire_refusal *refusal)
 {
-    slice_to_cstr(refusal->words, b->revoked_words, sizeof b->revoked_words);
+    slice_to_cstr(refusal->words, b->revocation.words, sizeof b->revocation.words);
     publish_mark(b, QHCP_CHANGE_NOTICE);
 }
 
@@ -113,7 +115,7 @@ void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now)
 
 void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)
 {
-    lb->revoked_tell_at = nsec_add(now, LB_REVOKED_WAIT);
+    lb->revoked_tell_at = nsec_add(now, REVOKED_WAIT);
     for (size_t i = 0; i < lb->count; i++) {
         struct backend *b = lb->backends[i];
 
@@ -121,7 +123,7 @@ void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)
             quic_conn_peer_revoked(b->lost->link.conn, lb->credentials.tls))
             lost_end(b);
         if (b->link.conn && quic_conn_peer_revoked(b->link.conn, lb->credentials.tls))
-            b->link.reverify_at = now; /* the new handshake refuses it, and says why */
+            link_reverify(&b->link, now); /* the new handshake refuses it, and says why */
         publish_mark(b, QHCP_CHANGE_NOTICE);
         revoked_tell(b, now);
         settle_later(b);
@@ -134,9 +136,9 @@ bool revoked_notice(const struct backend *b, char *ret, size_t cap)
 
     if (!behind(b) || b->health.state == QHCP_CONNECTING)
         return false;
-    if (b->revoked_words[0] != '\0')
-        why = b->revoked_words;
-    else if (b->revoked_sent == b->lb->credentials.revoked_number)
+    if (b->revocation.words[0] != '\0')
+        why = b->revocation.words;
+    else if (b->revocation.sent == b->lb->credentials.revoked_number)
         why = "it has not taken the list (its version may not know of it)";
     snprintf(ret, cap,
              "does not know what was revoked: %.90s; `qhcp keys export --revoked --out F` here, "

@@ -78,7 +78,7 @@ void token_renew_all(struct qhcp_lb *lb, qhcp_nsec now)
             continue;
         b->token.key_at = 0;
         b->token.settled = b->token.refused = false;
-        b->link.renew_at = now;
+        link_renew(&b->link, now);
         settle_later(b);
     }
 }

@@ -23,25 +23,25 @@ size_t qhcp_lb_count(const struct qhcp_lb *lb)
     return lb->count;
 }
 
-static const struct lb_metric *metric(const struct backend *b, uint64_t number)
+static const struct report_metric *metric(const struct backend *b, uint64_t number)
 {
-    for (size_t i = 0; i < b->n_metrics; i++)
-        if (b->metrics[i].number == number)
-            return &b->metrics[i];
+    for (size_t i = 0; i < b->report.n_metrics; i++)
+        if (b->report.metrics[i].number == number)
+            return &b->report.metrics[i];
     return NULL;
 }
 
 static void values(const struct backend *b, struct qhcp_view *ret)
 {
-    for (size_t i = 0; i < b->values.count && ret->n_values < QHCP_VALUES; i++) {
-        const struct lb_metric *m = metric(b, b->values.at[i].number);
+    for (size_t i = 0; i < b->report.values.count && ret->n_values < QHCP_VALUES; i++) {
+        const struct report_metric *m = metric(b, b->report.values.at[i].number);
         struct qhcp_value *v = &ret->values[ret->n_values];
 
         if (!m)
             continue;
         snprintf(v->name, sizeof v->name, "%s", m->name);
         v->unit = m->unit;
-        v->value = b->values.at[i].value;
+        v->value = b->report.values.at[i].value;
         ret->n_values++;
     }
 }
@@ -60,9 +60,9 @@ int qhcp_lb_figures(const struct qhcp_lb *lb, size_t index, struct qhcp_view *re
     ret->own_share = health_weight(&b->health, lb->now);
     ret->share = panic_share(lb->use, &b->standing, b->health.state, ret->own_share);
     ret->rtt_us = known ? b->health.rtt.srtt / NSEC_PER_USEC : 0;
-    ret->checks_sent = b->checks_sent;
-    ret->checks_ok = b->checks_ok;
-    ret->reports = b->reports;
+    ret->checks_sent = b->report.checks_sent;
+    ret->checks_ok = b->report.checks_ok;
+    ret->reports = b->report.reports;
     ret->n_values = 0;
     if (known)
         values(b, ret);
@@ -75,7 +75,7 @@ static void notice(const struct backend *b, char *ret, size_t cap)
     ret[0] = '\0';
     if (!revoked_notice(b, ret, cap) && !ticket_notice(b, ret, cap) && !token_notice(b, ret, cap) &&
         b->health.cause == HEALTH_CAUSE_METRICS)
-        talk_notice(b, ret, cap);
+        report_notice(b, ret, cap);
 }
 
 int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
@@ -86,14 +86,14 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
         return QHCP_E_NOT_FOUND;
     b = lb->backends[index];
     snprintf(ret->address, sizeof ret->address, "%s", b->text);
-    snprintf(ret->server_id, sizeof ret->server_id, "%s", b->server_id);
-    snprintf(ret->reason, sizeof ret->reason, "%s", b->reason);
+    snprintf(ret->server_id, sizeof ret->server_id, "%s", b->report.server_id);
+    snprintf(ret->reason, sizeof ret->reason, "%s", b->reason.words);
     notice(b, ret->notice, sizeof ret->notice);
     ret->certificate_expires = b->ticket.expires;
     ret->state = b->health.state;
     ret->cause = (enum qhcp_cause)b->health.cause;
     ret->since = b->publish.since;
-    ret->remote = b->remote;
+    ret->remote = b->report.remote;
     ret->refused = ret->state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->spare = panic_share(QHCP_USE_ALL, &b->standing, ret->state, 0) > 0;
     reason_evidence(b, ret->evidence, sizeof ret->evidence);

@@ -46,16 +46,17 @@ static void a_silence_that_lasts_asks_once_in_a_pause(void **state)
     qhcp_nsec begin;
 
     watch(p);
-    assert_int_equal(p->lb->cross, 0);
+    assert_int_equal(p->lb->crowd.number, 0);
     p->cut[0] = true;
     mine = checks(p, 0);
     others = checks(p, 1);
     begin = p->now;
     assert_true(pair_run(p, 60 * SEC, down0));
-    asked = (p->now - begin) / LB_CROSS_PAUSE + 1;
-    assert_true(p->now - begin > 3 * LB_CROSS_PAUSE && checks(p, 0) - mine >= FALL);
-    assert_in_range(p->lb->cross, 1, asked);
-    assert_in_range(checks(p, 1) - others, 1, p->lb->cross + (p->now - begin) / INTERVAL + 1);
+    asked = (p->now - begin) / CROSS_PAUSE + 1;
+    assert_true(p->now - begin > 3 * CROSS_PAUSE && checks(p, 0) - mine >= FALL);
+    assert_in_range(p->lb->crowd.number, 1, asked);
+    assert_in_range(checks(p, 1) - others, 1,
+                    p->lb->crowd.number + (p->now - begin) / INTERVAL + 1);
 }
 
 static void where_all_answer_nobody_is_asked(void **state)
@@ -64,7 +65,7 @@ static void where_all_answer_nobody_is_asked(void **state)
 
     watch(p);
     assert_false(pair_run(p, 5 * SEC, down0));
-    assert_int_equal(p->lb->cross, 0);
+    assert_int_equal(p->lb->crowd.number, 0);
 }
 
 int main(void)

@@ -81,7 +81,7 @@ static void after_a_refusal(void **state)
     watch(p);
     pair_start_stranger(p, 0);
     assert_true(pair_run(p, 5 * SEC, down0));
-    (void)pair_run(p, LB_LOST_KEPT + SEC, NULL);
+    (void)pair_run(p, LOST_KEPT + SEC, NULL);
     assert_nothing_due(p);
 }
 
@@ -92,7 +92,7 @@ static void after_silence(void **state)
     watch(p);
     p->cut[0] = true;
     assert_true(pair_run(p, 5 * SEC, down0));
-    (void)pair_run(p, LB_LOST_KEPT + 120 * SEC, NULL);
+    (void)pair_run(p, LOST_KEPT + 120 * SEC, NULL);
     assert_nothing_due(p);
 }
 

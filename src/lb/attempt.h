@@ -1,0 +1,53 @@
+/* Attempts at a connection to a server: its name's addresses are tried in turn, each once a round,
+ * and where nobody answers once more from another port of ours (paths.c).
+ *
+ * Health says when to dial; what comes of it is a link with a connection, or a signal for health.
+ */
+#ifndef QHCP_LB_ATTEMPT_H
+#define QHCP_LB_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "health/health.h"
+
+#include <qhcp/types.h>
+
+struct backend;
+
+#define ATTEMPT_TIMEOUT NSEC_PER_SEC          /* of one address's handshake, at least */
+#define ATTEMPT_ROUND_MAX (20 * NSEC_PER_SEC) /* longer rounds are not doubled */
+
+/* Embedded in struct backend; only attempt.c changes it. */
+struct attempt {
+    union qhcp_addr addrs[LIMIT_ADDRS]; /* of the name, tried in turn from `at` */
+    uint8_t n, at;
+    uint8_t tried;            /* of this round */
+    uint16_t port;            /* of ours that this attempt is made from; 0: the usual one */
+    uint16_t home;            /* the one that led to it last */
+    bool resolving;           /* the name's addresses were asked for */
+    enum health_signal worst; /* of this round's failures */
+};
+
+/* An address literal needs no resolving. */
+void attempt_init(struct backend *b);
+/* Gives up the connection that there is, and dials. */
+void attempt_start(struct backend *b, qhcp_nsec now);
+/* The same address once more: another token may do. */
+void attempt_again(struct backend *b, qhcp_nsec now);
+/* The answer to config.resolve. */
+void attempt_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *addrs, size_t n,
+                      const char *words);
+/* This attempt failed; the next address is tried, or health told. */
+void attempt_failed(struct backend *b, qhcp_nsec now, enum health_signal signal, const char *words);
+/* The handshake is done, from this port of ours. */
+void attempt_connected(struct backend *b, uint16_t port);
+/* The session is established: the round is over. */
+void attempt_established(struct backend *b);
+/* No address is waited for any more. */
+void attempt_cancel(struct backend *b);
+/* The address that is dialled, or would be next; false: none is known. */
+bool attempt_remote(const struct backend *b, union qhcp_addr *ret);
+
+#endif

@@ -1,0 +1,67 @@
+/* What a server says of itself: who it is, its metrics, its words, its application checks, its
+ * services; and how many checks it has answered.
+ *
+ * Kept for who asks (qhcp_lb_view and its kin); no verdict comes of it, but that both required
+ * metrics are there.  Bounded by the wire's limits, and of memory only as far as a server has
+ * something to say: its checks allocate once, at most for as many as it ever reported. */
+#ifndef QHCP_LB_REPORT_H
+#define QHCP_LB_REPORT_H
+
+#include <stdbool.h>
+
+#include "session/lb.h"
+
+#include <qhcp/lb.h>
+
+struct backend;
+
+struct report_metric {
+    uint64_t number;
+    unsigned unit;
+    char name[LIMIT_NAME + 1];
+};
+
+/* Embedded in struct backend; only report.c changes it.  Outlives sessions. */
+struct report {
+    char server_id[LIMIT_ID + 1];
+    uint8_t boot_id[LIMIT_BOOT_ID];
+    bool booted;                  /* boot_id is set */
+    bool restarted;               /* another boot_id than the session's before: not told of yet */
+    union qhcp_addr remote;       /* where the last session was; AF_UNSPEC: there was none */
+    char words[LIMIT_REASON + 1]; /* why it is not simply serving */
+    uint64_t checks_sent, checks_ok;
+    struct report_metric *metrics; /* as ACK named them; n_metrics */
+    size_t n_metrics;
+    struct wire_values values;
+    uint64_t reports;               /* answers that had values */
+    struct qhcp_check_view *checks; /* the newest outcomes; room for cap_checks */
+    size_t n_checks, cap_checks;
+    char *services; /* n_services texts, a NUL behind each */
+    size_t n_services;
+};
+
+/* A session was established. */
+void report_established(struct backend *b, const struct wire_ack *ack);
+/* The names of its metrics, in ACK or CONFIG_ACK. */
+void report_metrics(struct backend *b, const struct wire_metrics *metrics);
+/* Its words for a new status, or for its leave. */
+void report_words(struct backend *b, struct slice words);
+/* The outcomes of its checks, in an answer or a push that is news. */
+void report_checks(struct backend *b, const struct wire_checks *checks);
+/* An answer; values: NULL where they are no news. */
+void report_answer(struct backend *b, const struct wire_values *values);
+/* True once after a restart. */
+bool report_take_restarted(struct backend *b);
+
+void report_sent(struct backend *b);
+/* The check that was counted last did not leave after all. */
+void report_not_sent(struct backend *b);
+
+/* Both required metrics are among the values. */
+bool report_complete(const struct wire_values *values);
+/* Words for the operator of a server whose answers lack one of them. */
+void report_notice(const struct backend *b, char *ret, size_t cap);
+
+void report_deinit(struct report *r);
+
+#endif

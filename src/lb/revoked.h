@@ -1,0 +1,40 @@
+/* What the CA has revoked, brought to every server that is watched. */
+#ifndef QHCP_LB_REVOKED_H
+#define QHCP_LB_REVOKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/time.h"
+
+struct backend;
+struct qhcp_lb;
+struct revoked;
+struct wire_refusal;
+
+#define REVOKED_WAIT (10 * NSEC_PER_SEC) /* from a new list to the names of who has it not */
+
+/* Embedded in struct backend; only revoked.c changes it. */
+struct revocation {
+    uint64_t known; /* number of the newest list that the server has */
+    uint64_t sent;  /* and of the one that it got in this session */
+    char words[96]; /* why it refused that; or "" */
+};
+
+/* The SHA-256s of the certificates, one after the other; free() them.  QHCP_E_NOMEM. */
+int revoked_prints(const struct revoked *list, uint8_t **ret, size_t *ret_n);
+/* Sends the list to a server that has it not, where its session takes it now. */
+void revoked_tell(struct backend *b, qhcp_nsec now);
+/* The number in an ACK, and in a CONFIG_ACK. */
+void revoked_established(struct backend *b, qhcp_nsec now, uint64_t number);
+void revoked_heard(struct backend *b, qhcp_nsec now, uint64_t number);
+void revoked_refused(struct backend *b, const struct wire_refusal *refusal);
+/* The list was read again. */
+void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now);
+/* Some time after a new list: names those that have it not. */
+void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now);
+/* Words where the server has it not; false where there is nothing to say. */
+bool revoked_notice(const struct backend *b, char *ret, size_t cap);
+
+#endif
