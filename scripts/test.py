@@ -61,8 +61,9 @@ class Way:
         self.longest = []  # (seconds, suite/name)
 
 
-THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/fleet-readers", "unit/fleet-wish",
-            "unit/loop-descriptors", "unit/loop-mailbox", "unit/proxy-places", "unit/proxy-sources", "unit/proxy-table")
+THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/daemon-serve",
+            "unit/fleet-readers", "unit/fleet-wish", "unit/loop-descriptors", "unit/loop-mailbox",
+            "unit/proxy-places", "unit/proxy-sources", "unit/proxy-table")
 SANITIZE = "-Db_sanitize=address,undefined"
 WAYS = [
     Way("normal", "build", lambda test: not test.startswith("fuzz/"), also=["all"]),

@@ -17,16 +17,17 @@
 #include "daemon/display.h"
 #include "daemon/forward.h"
 #include "daemon/handover.h"
+#include "daemon/hosts.h"
 #include "daemon/lb_options.h"
 #include "daemon/listen.h"
 #include "daemon/probes.h"
 #include "daemon/publisher.h"
 #include "daemon/reload.h"
+#include "daemon/serve.h"
 #include "daemon/service.h"
 #include "daemon/watch.h"
 #include "daemon/watched.h"
 #include "loop/loop.h"
-#include "loop/resolve.h"
 #include "loop/route.h"
 
 #include <qhcp/lb.h>
@@ -49,7 +50,8 @@ struct lb {
     struct loop_part part;    /* the core's */
     struct loop_part leaving; /* on the loop while connections end before we stop */
     qhcp_nsec look_at;        /* leaving: at whether they have */
-    struct resolve *resolve;
+    struct serve *serve;
+    struct hosts *hosts;
     struct route route;
     struct display display;
     struct service service;
@@ -157,7 +159,7 @@ static void on_resolve(void *ctx, size_t id, const char *host, uint16_t port)
 {
     struct lb *lb = ctx;
 
-    if (resolve_start(lb->resolve, id, host, port) < 0)
+    if (hosts_start(lb->hosts, id, host, port) < 0)
         qhcp_lb_resolved(lb->core, loop_now(), id, NULL, 0, "cannot resolve: out of memory");
 }
 
@@ -348,13 +350,18 @@ static void take_udp(struct lb *lb, int to, char *words, size_t words_cap)
         log_say(QHCP_LOG_ERROR, "servers cannot be watched: %s", words);
 }
 
-static int serve(struct lb *lb, int to, char *words, size_t words_cap)
+/* All is there: it begins. */
+static int begin(struct lb *lb, int to, char *words, size_t words_cap)
 {
     const struct handover_owner owner = {.ctx = lb, .give = on_give, .taken = on_taken};
     int r;
 
     publisher_configure(&lb->publisher, &lb->options);
-    r = forward_start(&lb->forward, words, words_cap);
+    r = serve_start(lb->serve);
+    if (r < 0)
+        snprintf(words, words_cap, "cannot start a second thread: %s", qhcp_strerror(r));
+    if (r == 0)
+        r = forward_start(&lb->forward, words, words_cap);
     listen_steer(lb->loop, qhcp_lb_steering(lb->core));
     if (r == 0 && to >= 0)
         take_udp(lb, to, words, words_cap);
@@ -394,7 +401,9 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0)
         r = add_parts(lb);
     if (r == 0)
-        r = resolve_new(lb->loop, on_resolved, lb, &lb->resolve);
+        r = serve_new(lb->loop, &lb->serve);
+    if (r == 0)
+        r = hosts_new(lb->loop, lb->serve, on_resolved, lb, &lb->hosts);
     if (r < 0) {
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
@@ -417,7 +426,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0)
         watch_network(lb->core, lb->loop, &lb->route);
     free(gift.known);
-    return r == 0 ? serve(lb, to, words, words_cap) : r;
+    return r == 0 ? begin(lb, to, words, words_cap) : r;
 }
 
 static void run(struct lb *lb)
@@ -436,6 +445,30 @@ static void run(struct lb *lb)
     service_ready(&lb->service, lb->loop, words);
     loop_run(lb->loop);
     log_divert(NULL, NULL);
+}
+
+static void end(struct lb *lb, int status)
+{
+    service_deinit(&lb->service);
+    handover_end(&lb->handover);
+    forward_deinit(&lb->forward);
+    probes_deinit(&lb->probes);
+    route_unwatch(&lb->route);
+    if (!serve_stop(lb->serve)) { /* nothing here is worth waiting for it */
+        log_say(QHCP_LOG_WARNING, "a name could not be looked up for long: leaving without it");
+        _exit(status);
+    }
+    hosts_free(lb->hosts);
+    display_end(&lb->display);
+    loop_remove(&lb->leaving);
+    loop_remove(&lb->part);
+    qhcp_lb_free(lb->core);
+    publisher_deinit(&lb->publisher);
+    serve_free(lb->serve);
+    loop_free(lb->loop);
+    status_deinit(&lb->display.status);
+    log_deinit();
+    options_deinit(&lb->options.head);
 }
 
 int daemon_lb(int argc, char **argv)
@@ -461,20 +494,6 @@ int daemon_lb(int argc, char **argv)
         run(&lb);
     else
         fprintf(stderr, "%s: %s\n", daemon_lb_spec.name, words);
-    service_deinit(&lb.service);
-    handover_end(&lb.handover);
-    forward_deinit(&lb.forward);
-    probes_deinit(&lb.probes);
-    route_unwatch(&lb.route);
-    resolve_free(lb.resolve);
-    display_end(&lb.display);
-    loop_remove(&lb.leaving);
-    loop_remove(&lb.part);
-    qhcp_lb_free(lb.core);
-    publisher_deinit(&lb.publisher);
-    loop_free(lb.loop);
-    status_deinit(&lb.display.status);
-    log_deinit();
-    options_deinit(&lb.options.head);
+    end(&lb, r == 0 ? ARGS_OK : ARGS_FAILURE);
     return r == 0 ? ARGS_OK : ARGS_FAILURE;
 }

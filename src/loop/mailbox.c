@@ -93,17 +93,22 @@ int mailbox_new(struct loop *l, size_t most, struct mailbox **ret)
     return 0;
 }
 
-void mailbox_free(struct mailbox *b)
+void mailbox_clear(struct mailbox *b)
 {
     struct mail *item;
 
-    if (!b)
-        return;
-    loop_unwatch(&b->watch);
     take(b);
     while ((item = pop(b)))
         if (item->drop)
             item->drop(item);
+}
+
+void mailbox_free(struct mailbox *b)
+{
+    if (!b)
+        return;
+    mailbox_clear(b);
+    loop_unwatch(&b->watch);
     close(b->fd);
     free(b);
 }

@@ -17,14 +17,16 @@ struct loop;
 struct mail {
     /* On the loop's thread, whose the item is from then on. */
     void (*open)(struct mail *item, qhcp_nsec now);
-    /* Instead of open, from mailbox_free.  NULL: the item's memory is somebody else's matter. */
+    /* Instead of open, from mailbox_clear or mailbox_free.  NULL: nothing is to be done. */
     void (*drop)(struct mail *item);
     struct mail *next; /* the mailbox's own */
 };
 
 /* A mailbox of this loop, for at most so many items.  QHCP_E_NOMEM, QHCP_E_IO with errno. */
 int mailbox_new(struct loop *l, size_t most, struct mailbox **ret);
-/* Before the loop is freed, and while nobody puts.  May be NULL. */
+/* Drops what waits.  From the loop's thread, or while it does not run. */
+void mailbox_clear(struct mailbox *b);
+/* Before the loop is freed, and while nobody puts; what waits is dropped.  May be NULL. */
 void mailbox_free(struct mailbox *b);
 
 /* From any thread.  QHCP_E_FULL: as many wait already; the item is still the caller's. */

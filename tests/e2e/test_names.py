@@ -1,6 +1,9 @@
 """A listed host:port is one server; its addresses are tried until one answers."""
 
-from lib.case import Case
+import os
+
+from lib.case import QHCP, Case, Lb, free_port
+from lib.net import private_mounts, run
 
 
 class Names(Case):
@@ -21,6 +24,31 @@ class Names(Case):
         lb.wait_event("up", within=10, address="127.0.0.1:4243")
         _, down = lb.wait_event("down", within=20, address="nosuch.invalid:4243")
         self.assertIn("cannot resolve nosuch.invalid", down["reason"])
+
+    def test_a_lookup_that_hangs_delays_no_server_that_is_watched(self):
+        """A pipe takes the place of /etc/hosts: who reads it waits for ever."""
+        server = self.server(4243)
+        pipe = self.dir / "hosts"
+        os.mkfifo(pipe)
+        lb = Lb([*private_mounts(), QHCP, "lb", "--servers", "127.0.0.1:4243,slow.invalid:4243",
+                 "--port", str(free_port()), "--status-format", "json", "--check-interval", "1",
+                 "--liveness-interval", "200ms", "--reconnect-interval", "1"],
+                name="a lookup hangs", log=self.dir / "log", env=self.env())
+        self.addCleanup(lb.close)
+        lb.wait_event("up", within=10)
+        lb.wait_event("down", within=20, address="slow.invalid:4243")
+        there = ("nsenter", "-t", str(lb.pid), "-m")
+        run(*there, "mount", "--bind", str(pipe), "/etc/hosts")
+        try:
+            at = len(lb.lines)
+            for _ in range(2):  # it is asked for again meanwhile
+                at, _ = lb.wait_status(lambda s: s["up"] == 1, within=5, since=at + 1)
+            server.kill()
+            lb.wait_event("down", within=2, address="127.0.0.1:4243", since=at)
+        finally:
+            run(*there, "umount", "-l", "/etc/hosts")
+        self.assert_stops(lb)
+        self.assertIn("leaving without it", lb.story())
 
     def test_the_same_place_twice_is_refused(self):
         for twice in ("localhost:4243,localhost:4243", "LOCALHOST:4243,localhost:4243"):
