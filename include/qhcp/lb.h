@@ -38,6 +38,8 @@ struct qhcp_view {
     enum qhcp_cause cause;   /* why, as a code: `reason` says it in words */
     qhcp_nsec since;         /* when that state began; of a server that was never another: when it
                               * was added */
+    enum qhcp_status status; /* what it says of itself, in its last session */
+    bool leaving;            /* it has said that it stops, in this session */
     bool refused;            /* down for trust or protocol: waiting will not help */
     bool spare;              /* panic may use it (struct qhcp_panic says whom it never uses) */
     char reason[QHCP_TEXT];  /* why it is in that state; "" for up */

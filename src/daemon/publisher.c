@@ -92,6 +92,8 @@ static void put_all(struct publisher *p, size_t index, unsigned what, qhcp_nsec 
     e->verdict.refused = v.refused;
     e->verdict.trusted = v.spare;
     e->verdict.certificate_expires = v.certificate_expires;
+    e->report.status = v.status;
+    e->report.leaving = v.leaving;
     e->remote = v.remote;
     e->sessions += (what & QHCP_CHANGE_SESSION) != 0;
     (void)feed_text(p->feed, e, FLEET_ADDRESS, v.address);

@@ -58,6 +58,8 @@ static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
     ret->state = e->state;
     ret->cause = (enum qhcp_cause)e->cause;
     ret->since = e->since;
+    ret->status = e->report.status;
+    ret->leaving = e->report.leaving;
     ret->refused = e->verdict.refused;
     ret->spare = e->verdict.trusted;
     ret->fails = e->verdict.fails;

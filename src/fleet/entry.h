@@ -60,7 +60,7 @@ struct fleet_verdict {
 
 /* What is of several words or bytes; a row more needs nothing else. */
 enum fleet_text {
-    FLEET_NAME,      /* its identity, as its operator spells it */
+    FLEET_NAME,      /* its identity: of an address, the spelling that all of one place share */
     FLEET_ADDRESS,   /* as listed */
     FLEET_SERVER_ID, /* what it calls itself */
     FLEET_WORDS,     /* why it is in that state; "" for up */

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HASH_NONFATAL_OOM 1 /* else a table without memory would end the process */
+#define uthash_nonfatal_oom(element) ((element)->left_out = true)
 #include <uthash.h>
 
 #include "fleet/panic.h"
@@ -16,6 +18,7 @@
 
 struct named {
     UT_hash_handle hh;
+    bool left_out; /* of the table, for want of memory */
     uint32_t slot;
     char name[];
 };
@@ -317,20 +320,24 @@ int feed_add(struct feed *f, const char *name, uint32_t *ret_slot)
 
     if (feed_find(f, name, ret_slot) == 0)
         return QHCP_E_EXISTS;
-    n = malloc(sizeof *n + len + 1);
+    n = calloc(1, sizeof *n + len + 1);
     if (!n)
         return QHCP_E_NOMEM;
     memcpy(n->name, name, len + 1);
     if (take_slot(f, n) < 0)
         goto free_name;
-    if (!begin_entry(f, n->slot, name))
-        goto give_back_slot;
     HASH_ADD_STR(f->by_name, name, n);
+    if (n->left_out)
+        goto give_back_slot;
+    if (!begin_entry(f, n->slot, name))
+        goto take_name_back;
     if (n->slot >= f->next->slots)
         f->next->slots = n->slot + 1;
     *ret_slot = n->slot;
     return 0;
 
+take_name_back:
+    HASH_DEL(f->by_name, n);
 give_back_slot:
     slots_give_back(&f->slots, n->slot);
 free_name:

@@ -93,6 +93,8 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->state = b->health.state;
     ret->cause = (enum qhcp_cause)b->health.cause;
     ret->since = b->publish.since;
+    ret->status = (enum qhcp_status)b->health.session.status;
+    ret->leaving = b->health.session.stopped;
     ret->remote = b->report.remote;
     ret->refused = ret->state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->spare = panic_share(QHCP_USE_ALL, &b->standing, ret->state, 0) > 0;

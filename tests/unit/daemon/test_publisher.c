@@ -1,0 +1,163 @@
+/* The fleet that the publisher publishes is the core's picture of the servers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../core/pair.h"
+#include "daemon/publisher.h"
+#include "daemon/watched.h"
+
+#define SEC NSEC_PER_SEC
+#define MSEC NSEC_PER_MSEC
+
+static struct publisher publisher;
+static struct loop *loop;
+static const struct watched watched = {.publisher = &publisher};
+
+static void on_changed(void *ctx, const struct qhcp_changed *changed)
+{
+    publisher.core = ((struct pair *)ctx)->lb;
+    publisher_changed(&publisher, changed);
+}
+
+static int setup(void **state)
+{
+    assert_int_equal(loop_new(NULL, &loop), 0);
+    assert_int_equal(publisher_init(&publisher, loop, 4), 0);
+    return pair_setup(state);
+}
+
+static int teardown(void **state)
+{
+    int r = pair_teardown(state);
+
+    publisher_deinit(&publisher);
+    loop_free(loop);
+    return r;
+}
+
+/* Nothing of a view, but for figures, waits for anybody to look. */
+static void assert_same(const struct qhcp_view *mine, const struct qhcp_view *v, bool figures)
+{
+    assert_string_equal(mine->address, v->address);
+    assert_int_equal(mine->state, v->state);
+    assert_int_equal(mine->cause, v->cause);
+    assert_true(mine->since == v->since);
+    assert_string_equal(mine->reason, v->reason);
+    assert_string_equal(mine->evidence, v->evidence);
+    assert_string_equal(mine->server_id, v->server_id);
+    assert_memory_equal(&mine->remote, &v->remote, sizeof v->remote);
+    assert_int_equal(mine->spare, v->spare);
+    assert_int_equal(mine->status, v->status);
+    assert_int_equal(mine->leaving, v->leaving);
+    if (!figures)
+        return;
+    assert_int_equal(mine->share, v->share);
+    assert_int_equal(mine->own_share, v->own_share);
+    assert_int_equal(mine->fails, v->fails);
+    assert_int_equal(mine->checks_sent, v->checks_sent);
+    assert_int_equal(mine->checks_ok, v->checks_ok);
+    assert_int_equal(mine->rtt_us, v->rtt_us);
+    assert_int_equal(mine->reports, v->reports);
+    assert_int_equal(mine->n_values, v->n_values);
+    for (size_t i = 0; i < v->n_values; i++) {
+        assert_string_equal(mine->values[i].name, v->values[i].name);
+        assert_int_equal(mine->values[i].unit, v->values[i].unit);
+        assert_int_equal(mine->values[i].value, v->values[i].value);
+    }
+}
+
+static void compare(struct pair *p, bool figures)
+{
+    const struct status_fleet fleet = watched_fleet(&watched);
+    struct qhcp_view mine, v;
+
+    assert_int_equal(fleet.count(&watched), qhcp_lb_count(p->lb));
+    for (size_t i = 0; i < qhcp_lb_count(p->lb); i++) {
+        assert_int_equal(fleet.view(&watched, i, &mine), 0);
+        assert_int_equal(qhcp_lb_view(p->lb, i, &v), 0);
+        assert_same(&mine, &v, figures);
+    }
+}
+
+/* False always: it is asked after every step. */
+static bool differs(struct pair *p)
+{
+    publisher.part.turn(&publisher, p->now);
+    compare(p, false);
+    return false;
+}
+
+static void watch(struct pair *p, int n)
+{
+    static const struct qhcp_lb_config config = {
+        .liveness_interval = 100 * MSEC, .reconnect_interval = SEC, .changed = on_changed};
+
+    for (int i = 0; i < n; i++)
+        pair_start(p, i);
+    pair_watch(p, n, &config);
+    assert_false(pair_run(p, SEC, differs));
+    assert_true(pair_all_up(p));
+}
+
+static void the_fleet_is_what_the_core_sees(void **state)
+{
+    struct pair *p = *state;
+
+    watch(p, 3);
+    publisher_refresh(&publisher, p->now);
+    compare(p, true);
+    p->cut[1] = true;
+    qhcp_server_set_status(p->servers[2], p->now, QHCP_STATUS_DRAINING, "new disks");
+    assert_false(pair_run(p, 2 * SEC, differs));
+    assert_int_equal(feed_current(publisher.feed)->self.by_state[QHCP_DOWN], 1);
+    assert_int_equal(feed_current(publisher.feed)->self.by_state[QHCP_DRAINING], 1);
+    p->cut[1] = false;
+    assert_false(pair_run(p, 5 * SEC, differs));
+    publisher_refresh(&publisher, p->now);
+    compare(p, true);
+}
+
+static void a_server_that_is_removed_gives_its_place_to_no_other(void **state)
+{
+    struct pair *p = *state;
+    uint32_t slot, others[2];
+
+    watch(p, 3);
+    others[0] = publisher_slot(&publisher, 0);
+    others[1] = publisher_slot(&publisher, 2);
+    assert_int_equal(qhcp_lb_remove(p->lb, p->now, "127.0.0.1:4244"), 0);
+    assert_false(pair_run(p, SEC, differs));
+    assert_int_equal(publisher_slot(&publisher, 0), others[0]);
+    assert_int_equal(publisher_slot(&publisher, 1), others[1]);
+    assert_int_equal(publisher_slot(&publisher, 2), FLEET_NOBODY);
+    assert_int_equal(feed_find(publisher.feed, "127.0.0.1:4244", &slot), QHCP_E_NOT_FOUND);
+}
+
+static void checks_without_news_publish_nothing_but_figures_of_once_a_second(void **state)
+{
+    struct pair *p = *state;
+    uint64_t before;
+
+    watch(p, 1);
+    assert_false(pair_run(p, SEC, differs)); /* the first values came */
+    before = feed_current(publisher.feed)->version;
+    assert_false(pair_run(p, 2 * SEC, differs));
+    assert_true(feed_current(publisher.feed)->version <= before + 1);
+    assert_true(publisher.look_at == NSEC_NEVER || publisher.look_at > loop_now());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_fleet_is_what_the_core_sees, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_server_that_is_removed_gives_its_place_to_no_other, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            checks_without_news_publish_nothing_but_figures_of_once_a_second, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
