@@ -24,6 +24,7 @@ const struct args_spec cli_check_spec = {
     .doc = "Make one health check of one server. Exit status: 0 up, 1 degraded, draining or in "
            "maintenance, 2 down, 3 unknown (wrong usage, or no trust).",
     .positional = "HOST:PORT",
+    .operands = 1,
     .optional = true,
     .usage_status = CHECK_LINE_UNKNOWN,
     .plugin = "QHCP UNKNOWN - ",

@@ -5,7 +5,7 @@
 
 #include "conf/args.h"
 
-extern const struct args_spec cli_check_spec, cli_control_spec;
+extern const struct args_spec cli_check_spec, cli_control_spec, cli_keys_spec;
 
 int cli_check(int argc, char **argv);
 int cli_control(int argc, char **argv);

@@ -50,6 +50,7 @@ const struct args_spec cli_control_spec = {
         "the application's own metrics, or show its status. Load balancers learn it at once. It "
         "lasts until the server is stopped.",
     .positional = "drain|undrain|maintenance|serving|report|show",
+    .operands = 1,
     .usage_status = ARGS_USAGE,
 };
 

@@ -2,7 +2,6 @@
  * src/state/keys.c's; here are the command line and the words around it. */
 #include "cli/keys.h"
 
-#include <argp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,155 +11,49 @@
 #include "state/keys.h"
 
 #define KEYS_WORDS 4096
+#define KEYS_TEXT 8192 /* bytes of a path, or of names */
 
-enum given {
-    OPTION_SERVER = 1 << 0,
-    OPTION_OUT = 1 << 1,
-    OPTION_LB = 1 << 2,
-    OPTION_FORCE = 1 << 3,
-    OPTION_GRACE = 1 << 4,
-    OPTION_FORMAT = 1 << 5,
-    OPTION_ALL = 1 << 6,
-    OPTION_DIR = 1 << 7,
-    OPTION_REVOKED = 1 << 8,
-    OPTION_CHECK = 1 << 9,
-    OPTION_LAST = OPTION_CHECK,
+#define KEYS_OPTIONS(X)                                                                            \
+    X(server, "server", TEXT, .arg = "NAME[,NAME]", .max = KEYS_TEXT, .letter = 's',               \
+      .doc =                                                                                       \
+          "export: the names or addresses that load balancers use for the server, without port.")  \
+    X(out, "out", TEXT, .arg = "FILE", .max = KEYS_TEXT, .letter = 'o',                            \
+      .doc = "export, request, accept: the file to write; - is standard output.")                  \
+    X(lb, "lb", SWITCH, .letter = 'l', .doc = "request: for this machine's load balancers.")       \
+    X(force, "force", SWITCH, .letter = 'f',                                                       \
+      .doc = "import: replace also an imported CA, a CA that others use, or a newer bundle; "      \
+             "export: replace files that exist; rotate, revoke: also if servers are lost by it; "  \
+             "revoke: also what is not listed.")                                                   \
+    X(grace, "grace", TEXT, .arg = "DURATION", .def = "7d", .max = KEYS_TEXT,                      \
+      .check = check_grace, .letter = 'g',                                                         \
+      .doc = "rotate: how long the old key stays accepted: 90m, 36h, 14d; 0 ends it at once.")     \
+    X(format, "format", CHOICE, .arg = "text|json", .def = "text", .letter = 'F',                  \
+      .doc = "show: a table, or JSON.")                                                            \
+    X(all, "all", SWITCH, .letter = 'a', .doc = "export: for every server that has a bundle.")     \
+    X(dir, "dir", TEXT, .arg = "DIR", .max = KEYS_TEXT, .letter = 'd',                             \
+      .doc = "export --all: the directory for the files.")                                         \
+    X(revoked, "revoked", SWITCH, .letter = 'r', .doc = "export: the list of revocations.")        \
+    X(check, "check", SWITCH, .letter = 'c',                                                       \
+      .doc = "request: for `qhcp check`, which may do nothing else.")
+
+struct keys_options {
+    struct options head;
+    KEYS_OPTIONS(OPTIONS_MEMBER)
 };
 
 struct request {
+    const struct keys_options *options;
     const struct action *action;
-    const char *file; /* the operand */
-    const char *server, *out, *dir;
-    bool json;
-    int64_t grace;  /* seconds */
-    unsigned given; /* enum given */
+    const char *file; /* the operand, or a name; NULL: none */
 };
 
 struct action {
     const char *name;
-    unsigned may, must; /* enum given */
-    bool file;          /* wants an operand */
-    bool makes;         /* works on a directory that it makes where there is none */
+    const char *may, *must; /* names of options */
+    bool file;              /* wants an operand */
+    bool makes;             /* works on a directory that it makes where there is none */
     int (*run)(const struct request *r, const struct state *s, char *words, size_t cap);
 };
-
-static int run_show(const struct request *r, const struct state *s, char *words, size_t cap)
-{
-    json_t *shown;
-    int error = keys_show(s, time(NULL), &shown, words, cap);
-
-    if (error)
-        return error;
-    words[0] = '\0';
-    if (r->json) {
-        json_dumpf(shown, stdout, JSON_INDENT(2));
-        fputc('\n', stdout);
-    } else {
-        keys_table_print(shown, stdout);
-    }
-    if (json_array_size(json_object_get(shown, "problems")) > 0) {
-        snprintf(words, cap, "some of %s cannot be read", s->dir);
-        error = QHCP_E_IO;
-    }
-    json_decref(shown);
-    return error;
-}
-
-static int run_export(const struct request *r, const struct state *s, char *words, size_t cap)
-{
-    if (r->given & OPTION_REVOKED)
-        return keys_export_revoked(s, r->out, r->given & OPTION_FORCE, time(NULL), words, cap);
-    const struct keys_export what = {.names = r->server,
-                                     .out = r->given & OPTION_ALL ? r->dir : r->out,
-                                     .force = r->given & OPTION_FORCE};
-
-    return keys_export(s, &what, time(NULL), words, cap);
-}
-
-static int run_import(const struct request *r, const struct state *s, char *words, size_t cap)
-{
-    return keys_import(s, r->file, r->given & OPTION_FORCE, time(NULL), words, cap);
-}
-
-static int run_request(const struct request *r, const struct state *s, char *words, size_t cap)
-{
-    return keys_request(s, r->given & OPTION_CHECK, r->out, time(NULL), words, cap);
-}
-
-static int run_accept(const struct request *r, const struct state *s, char *words, size_t cap)
-{
-    return keys_accept(s, r->file, r->out, time(NULL), words, cap);
-}
-
-static int run_rotate(const struct request *r, const struct state *s, char *words, size_t cap)
-{
-    return keys_rotate(s, r->grace, r->given & OPTION_FORCE, time(NULL), words, cap);
-}
-
-static int run_revoke(const struct request *r, const struct state *s, char *words, size_t cap)
-{
-    return keys_revoke(s, r->file, r->given & OPTION_FORCE, time(NULL), words, cap);
-}
-
-static const struct action actions[] = {
-    {"show", OPTION_FORMAT, 0, false, false, run_show},
-    {"export", OPTION_SERVER | OPTION_OUT | OPTION_ALL | OPTION_DIR | OPTION_REVOKED | OPTION_FORCE,
-     0, false, true, run_export},
-    {"import", OPTION_FORCE, 0, true, true, run_import},
-    {"request", OPTION_LB | OPTION_CHECK | OPTION_OUT, OPTION_OUT, false, true, run_request},
-    {"accept", OPTION_OUT, OPTION_OUT, true, true, run_accept},
-    {"rotate", OPTION_GRACE | OPTION_FORCE, 0, false, true, run_rotate},
-    {"revoke", OPTION_FORCE, 0, true, true, run_revoke},
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static const struct argp_option options[] = {
-    {"server", 's', "NAME[,NAME]", 0,
-     "export: the names or addresses that load balancers use for the server, without port", 0},
-    {"out", 'o', "FILE", 0, "export, request, accept: the file to write; - is standard output", 0},
-    {"lb", 'l', NULL, 0, "request: for this machine's load balancers", 0},
-    {"force", 'f', NULL, 0,
-     "import: replace also an imported CA, a CA that others use, or a newer bundle; export: "
-     "replace "
-     "files that exist; rotate, revoke: also if servers are lost by it; revoke: also what is not "
-     "listed",
-     0},
-    {"grace", 'g', "DURATION", 0,
-     "rotate: how long the old key stays accepted: 90m, 36h, 14d; 0 ends it at once. Default: 7d",
-     0},
-    {"format", 'F', "text|json", 0, "show: a table, or JSON. Default: text", 0},
-    {"all", 'a', NULL, 0, "export: for every server that has a bundle", 0},
-    {"dir", 'd', "DIR", 0, "export --all: the directory for the files", 0},
-    {"revoked", 'r', NULL, 0, "export: the list of revocations", 0},
-    {"check", 'c', NULL, 0, "request: for `qhcp check`, which may do nothing else", 0},
-    {.key = 'h', .flags = OPTION_HIDDEN}, /* as -?, --help */
-    {0}};
-
-static const char usage[] = "show [--format text|json]\n"
-                            "export --server NAME[,NAME] --out FILE [--force]\n"
-                            "export --all --dir DIR [--force]\n"
-                            "export --revoked --out FILE [--force]\n"
-                            "import FILE [--force]\n"
-                            "request --lb|--check --out FILE\n"
-                            "accept FILE --out FILE\n"
-                            "rotate [--grace DURATION] [--force]\n"
-                            "revoke NAME|KID|FINGERPRINT [--force]";
-
-static const char doc[] =
-    "Manage the certificates and keys of this machine, and share them with other machines.\v"
-    "A server on another machine:\n"
-    "  load balancer's machine:  qhcp keys export --server b.example --out b.qhcp\n"
-    "  server's machine:         qhcp keys import b.qhcp\n"
-    "A second load balancer:\n"
-    "  second machine:           qhcp keys request --lb --out r.qhcp\n"
-    "  first machine:            qhcp keys accept r.qhcp --out a.qhcp\n"
-    "  second machine:           qhcp keys import a.qhcp\n"
-    "  then export and import each server's bundle again, which brings it the new key\n"
-    "A monitoring host, or a separate user: the same with --check instead of --lb.\n"
-    "Something was lost, stolen or given away:\n"
-    "  machine with the CA:      qhcp keys revoke b.example\n\n"
-    "Exit status: 0 done, 1 refused or failed (nothing was changed), 2 wrong command line.";
 
 /* A duration as everywhere, or in days, which suit a rotation. */
 static int parse_grace(const char *text, int64_t *ret, char *words, size_t cap)
@@ -184,116 +77,198 @@ static int parse_grace(const char *text, int64_t *ret, char *words, size_t cap)
     return error;
 }
 
-static void take_operand(struct request *r, const char *arg, struct argp_state *state)
+static int check_grace(const char *text, char *words, size_t cap)
+{
+    int64_t ignored;
+
+    return parse_grace(text, &ignored, words, cap);
+}
+
+static int run_show(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    json_t *shown;
+    int error = keys_show(s, time(NULL), &shown, words, cap);
+
+    if (error)
+        return error;
+    words[0] = '\0';
+    if (r->options->format == 1) {
+        json_dumpf(shown, stdout, JSON_INDENT(2));
+        fputc('\n', stdout);
+    } else {
+        keys_table_print(shown, stdout);
+    }
+    if (json_array_size(json_object_get(shown, "problems")) > 0) {
+        snprintf(words, cap, "some of %s cannot be read", s->dir);
+        error = QHCP_E_IO;
+    }
+    json_decref(shown);
+    return error;
+}
+
+static int run_export(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    if (r->options->revoked)
+        return keys_export_revoked(s, r->options->out, r->options->force, time(NULL), words, cap);
+    const struct keys_export what = {.names = r->options->server,
+                                     .out = r->options->all ? r->options->dir : r->options->out,
+                                     .force = r->options->force};
+
+    return keys_export(s, &what, time(NULL), words, cap);
+}
+
+static int run_import(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    return keys_import(s, r->file, r->options->force, time(NULL), words, cap);
+}
+
+static int run_request(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    return keys_request(s, r->options->check, r->options->out, time(NULL), words, cap);
+}
+
+static int run_accept(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    return keys_accept(s, r->file, r->options->out, time(NULL), words, cap);
+}
+
+static int run_rotate(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    int64_t grace = 0;
+    int error = parse_grace(r->options->grace, &grace, words, cap);
+
+    return error ? error : keys_rotate(s, grace, r->options->force, time(NULL), words, cap);
+}
+
+static int run_revoke(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    return keys_revoke(s, r->file, r->options->force, time(NULL), words, cap);
+}
+
+static const struct action actions[] = {
+    {"show", "format", "", false, false, run_show},
+    {"export", "server out all dir revoked force", "", false, true, run_export},
+    {"import", "force", "", true, true, run_import},
+    {"request", "lb check out", "out", false, true, run_request},
+    {"accept", "out", "out", true, true, run_accept},
+    {"rotate", "grace force", "", false, true, run_rotate},
+    {"revoke", "force", "", true, true, run_revoke},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define ROW(...) OPTIONS_ROW(struct keys_options, __VA_ARGS__)
+static const struct options_row rows[] = {KEYS_OPTIONS(ROW)};
+static const struct options_table keys_options_table = OPTIONS_TABLE(struct keys_options, NULL);
+
+const struct args_spec cli_keys_spec = {
+    .options = &keys_options_table,
+    .name = "qhcp keys",
+    .doc = "Manage the certificates and keys of this machine, and share them with other machines.",
+    .notes =
+        "A server on another machine:\n"
+        "  load balancer's machine:  qhcp keys export --server b.example --out b.qhcp\n"
+        "  server's machine:         qhcp keys import b.qhcp\n"
+        "A second load balancer:\n"
+        "  second machine:           qhcp keys request --lb --out r.qhcp\n"
+        "  first machine:            qhcp keys accept r.qhcp --out a.qhcp\n"
+        "  second machine:           qhcp keys import a.qhcp\n"
+        "  then export and import each server's bundle again, which brings it the new key\n"
+        "A monitoring host, or a separate user: the same with --check instead of --lb.\n"
+        "Something was lost, stolen or given away:\n"
+        "  machine with the CA:      qhcp keys revoke b.example\n\n"
+        "Exit status: 0 done, 1 refused or failed (nothing was changed), 2 wrong command line.",
+    .positional = "show [--format text|json]\n"
+                  "export --server NAME[,NAME] --out FILE [--force]\n"
+                  "export --all --dir DIR [--force]\n"
+                  "export --revoked --out FILE [--force]\n"
+                  "import FILE [--force]\n"
+                  "request --lb|--check --out FILE\n"
+                  "accept FILE --out FILE\n"
+                  "rotate [--grace DURATION] [--force]\n"
+                  "revoke NAME|KID|FINGERPRINT [--force]",
+    .operands = 2,
+    .optional = true,
+    .usage_status = ARGS_USAGE,
+};
+
+static const struct action *find_action(const char *name, char *words, size_t cap)
 {
     char quote[VALUE_QUOTE + 8];
 
-    if (r->action) {
-        if (r->file || !r->action->file)
-            argp_error(state, "%s is one argument too many", value_quote(arg, quote));
-        r->file = arg;
-        return;
-    }
-    for (size_t i = 0; i < COUNT(actions); i++)
-        if (strcmp(actions[i].name, arg) == 0)
-            r->action = &actions[i];
-    if (!r->action)
-        argp_error(state,
-                   "%s is not a command of qhcp keys: use show, export, import, request, accept, "
-                   "rotate or revoke",
-                   value_quote(arg, quote));
+    for (size_t i = 0; name && i < COUNT(actions); i++)
+        if (strcmp(actions[i].name, name) == 0)
+            return &actions[i];
+    snprintf(words, cap,
+             name ? "%s is not a command of qhcp keys: use show, export, import, request, accept, "
+                    "rotate or revoke"
+                  : "the command is missing: use show, export, import, request, accept, rotate or "
+                    "revoke",
+             name ? value_quote(name, quote) : "");
+    return NULL;
 }
 
-static const char *option_name(unsigned bit)
+/* One server into a file, or all of them into a directory; NULL, or what is wrong. */
+static const char *check_export(const struct keys_options *o)
 {
-    size_t i = 0;
-
-    while (i < COUNT(options) - 3 && bit != 1U << i)
-        i++;
-    return options[i].name;
+    if (o->revoked && (o->server || o->all || o->dir))
+        return "export --revoked takes only --out";
+    if (o->all && (o->server || o->out))
+        return "export takes --all with --dir, or --server with --out";
+    if (o->all && !o->dir)
+        return "export --all needs --dir";
+    if (!o->all && o->dir)
+        return "--dir is for export --all";
+    if (!o->all && !o->revoked && !o->server)
+        return "export needs --server, or --all";
+    return o->all || o->out ? NULL : "export needs --out";
 }
 
-/* One server into a file, or all of them into a directory. */
-static void check_export(const struct request *r, struct argp_state *state)
+/* Is this option's name one of the words? */
+static bool names(const char *words, const char *name)
 {
-    bool all = r->given & OPTION_ALL, revoked = r->given & OPTION_REVOKED;
+    size_t n = strlen(name);
 
-    if (revoked && r->given & (OPTION_SERVER | OPTION_ALL | OPTION_DIR))
-        argp_error(state, "export --revoked takes only --out");
-    if (all && r->given & (OPTION_SERVER | OPTION_OUT))
-        argp_error(state, "export takes --all with --dir, or --server with --out");
-    if (all && !(r->given & OPTION_DIR))
-        argp_error(state, "export --all needs --dir");
-    if (!all && r->given & OPTION_DIR)
-        argp_error(state, "--dir is for export --all");
-    if (!all && !revoked && !(r->given & OPTION_SERVER))
-        argp_error(state, "export needs --server, or --all");
-    if (!all && !(r->given & OPTION_OUT))
-        argp_error(state, "export needs --out");
+    for (const char *p = words; *(p += strspn(p, " ")) != '\0'; p += strcspn(p, " "))
+        if (strcspn(p, " ") == n && memcmp(p, name, n) == 0)
+            return true;
+    return false;
 }
 
-static void check_request(const struct request *r, struct argp_state *state)
+/* Do the options and operands go with the command?  Words, where they do not. */
+static bool check_request(const struct request *r, char *words, size_t cap)
 {
-    if (!r->action)
-        argp_error(state, "the command is missing: use show, export, import, request, accept, "
-                          "rotate or revoke");
-    for (unsigned bit = 1; bit <= OPTION_LAST; bit <<= 1) {
-        if (r->given & bit & ~r->action->may)
-            argp_error(state, "%s takes no --%s", r->action->name, option_name(bit));
-        if (r->action->must & bit & ~r->given)
-            argp_error(state, "%s needs --%s", r->action->name, option_name(bit));
-    }
-    if (r->action->file && !r->file)
-        argp_error(state,
-                   r->action->run == run_revoke ? "%s needs a name, a kid or a fingerprint"
-                                                : "%s needs a file",
-                   r->action->name);
-    if (r->action->run == run_export)
-        check_export(r, state);
-    if (r->action->run == run_request && !(r->given & OPTION_LB) == !(r->given & OPTION_CHECK))
-        argp_error(state, "request needs --lb or --check");
-}
+    const struct keys_options *o = r->options;
+    const struct action *a = r->action;
+    char quote[VALUE_QUOTE + 8];
+    const char *wrong = NULL;
 
-static void take_value(struct request *r, int key, char *arg, struct argp_state *state)
-{
-    char words[256] = "", quote[VALUE_QUOTE + 8];
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool given = o->head.set[i];
 
-    if (key == 's')
-        r->server = arg;
-    if (key == 'o')
-        r->out = arg;
-    if (key == 'd')
-        r->dir = arg;
-    if (key == 'g' && parse_grace(arg, &r->grace, words, sizeof words) != 0)
-        argp_error(state, "--grace: %s", words);
-    r->json = key == 'F' ? strcmp(arg, "json") == 0 : r->json;
-    if (key == 'F' && !r->json && strcmp(arg, "text") != 0)
-        argp_error(state, "--format: %s is not a format: use text or json",
-                   value_quote(arg, quote));
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct request *r = state->input;
-
-    for (size_t i = 0; options[i].name; i++) {
-        if (options[i].key != key)
+        if (given ? names(a->may, rows[i].name) : !names(a->must, rows[i].name))
             continue;
-        if (r->given & 1U << i)
-            argp_error(state, "--%s is given twice", options[i].name);
-        r->given |= 1U << i;
-        take_value(r, key, arg, state);
-        return 0;
+        snprintf(words, cap, given ? "%s takes no --%s" : "%s needs --%s", a->name, rows[i].name);
+        return false;
     }
-    if (key == 'h')
-        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
-    else if (key == ARGP_KEY_ARG)
-        take_operand(r, arg, state);
-    else if (key == ARGP_KEY_END)
-        check_request(r, state);
-    else
-        return ARGP_ERR_UNKNOWN;
-    return 0;
+    if (r->file && !a->file) {
+        snprintf(words, cap, "%s is one argument too many", value_quote(r->file, quote));
+        return false;
+    }
+    if (a->file && !r->file) {
+        snprintf(words, cap,
+                 a->run == run_revoke ? "%s needs a name, a kid or a fingerprint"
+                                      : "%s needs a file",
+                 a->name);
+        return false;
+    }
+    if (a->run == run_export)
+        wrong = check_export(o);
+    if (a->run == run_request && o->lb == o->check)
+        wrong = "request needs --lb or --check";
+    if (wrong)
+        snprintf(words, cap, "%s", wrong);
+    return !wrong;
 }
 
 /* `show` makes nothing, and a forced import may be the repair of a directory that does not open. */
@@ -310,7 +285,7 @@ static int open_state(const struct request *r, struct state *ret, char *words, s
         return error;
     }
     error = state_open(ret, words, cap);
-    if (error && (r->given & OPTION_FORCE)) {
+    if (error && r->options->force) {
         char why[KEYS_WORDS];
 
         if (state_find(ret, why, sizeof why) == 0)
@@ -319,32 +294,53 @@ static int open_state(const struct request *r, struct state *ret, char *words, s
     return error;
 }
 
-int cli_keys(int argc, char **argv)
+static int run(const struct request *r, char *words, size_t cap)
 {
-    const struct argp argp = {options, parse, usage, doc, NULL, NULL, NULL};
-    struct request r = {.grace = KEYS_GRACE};
-    static char name[] = "qhcp keys";
-    char words[KEYS_WORDS] = "";
     struct state s;
-    int error;
+    int error = open_state(r, &s, words, cap);
 
-    argv[0] = name;
-    argp_err_exit_status = ARGS_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
-    error = open_state(&r, &s, words, sizeof words);
-    if (!error) {
-        words[0] = '\0';
-        error = r.action->run(&r, &s, words, sizeof words);
-        state_close(&s);
-    }
     if (error)
-        fprintf(stderr, "qhcp keys %s: %s\n", r.action->name,
+        return error;
+    words[0] = '\0';
+    error = r->action->run(r, &s, words, cap);
+    state_close(&s);
+    return error;
+}
+
+/* Runs it and tells how it went. */
+static enum args_status run_and_tell(const struct request *r)
+{
+    const char *out = r->options->out;
+    char words[KEYS_WORDS] = "";
+    int error = run(r, words, sizeof words);
+
+    if (error)
+        fprintf(stderr, "qhcp keys %s: %s\n", r->action->name,
                 words[0] ? words : qhcp_strerror(error));
     else if (words[0]) /* not beside a bundle on standard output */
-        fprintf(r.out && strcmp(r.out, "-") == 0 ? stderr : stdout, "%s\n", words);
+        fprintf(out && strcmp(out, "-") == 0 ? stderr : stdout, "%s\n", words);
     if (!error && fflush(stdout) != 0) {
         perror("qhcp keys: standard output");
         return ARGS_FAILURE;
     }
     return error ? ARGS_FAILURE : ARGS_OK;
+}
+
+int cli_keys(int argc, char **argv)
+{
+    enum args_status status = ARGS_USAGE;
+    struct keys_options options;
+    struct request r = {.options = &options};
+    const char *operands[2];
+    char words[KEYS_WORDS];
+
+    args_parse(&cli_keys_spec, argc, argv, &options.head, operands);
+    r.action = find_action(operands[0], words, sizeof words);
+    r.file = operands[1];
+    if (r.action && check_request(&r, words, sizeof words))
+        status = run_and_tell(&r);
+    else
+        args_refuse(&cli_keys_spec, words);
+    options_deinit(&options.head);
+    return status;
 }

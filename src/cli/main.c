@@ -24,7 +24,7 @@ __attribute__((visibility("default"))) const char *argp_program_version = "qhcp 
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-    const struct args_spec *spec; /* NULL: has options of its own */
+    const struct args_spec *spec;
     const char *doc;
 } commands[] = {
     {"lb", daemon_lb, &daemon_lb_spec, "watch servers and forward TCP connections to them"},
@@ -33,7 +33,7 @@ static const struct {
      "check one server once, as a Nagios plugin or a liveness probe"},
     {"control", cli_control, &cli_control_spec,
      "drain a server of this machine, take it out, or show its status"},
-    {"keys", cli_keys, NULL, "show, export, import and rotate certificates and keys"},
+    {"keys", cli_keys, &cli_keys_spec, "show, export, import and rotate certificates and keys"},
 };
 
 static void print_help(FILE *out)
@@ -65,12 +65,12 @@ static int print_mdoc(const char *what)
         return ARGS_OK;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(what, commands[i].name) == 0 && commands[i].spec) {
+        if (strcmp(what, commands[i].name) == 0) {
             options_doc_mdoc(stdout, what, commands[i].spec->options);
             return ARGS_OK;
         }
     }
-    fprintf(stderr, "qhcp: help --mdoc takes lb, server, check, control or metrics\n");
+    fprintf(stderr, "qhcp: help --mdoc takes a command, or metrics\n");
     return ARGS_USAGE;
 }
 

@@ -11,6 +11,7 @@
 #define ARGS_KEY 0x1000 /* first key of our options without a letter */
 #define ARGS_DOC 700    /* longest text of one option in --help, defaults included */
 #define ARGS_WORDS 900
+#define ARGS_HELP 2000  /* what --help says around the options */
 #define ARGS_CHOICES 40 /* a longer list of choices moves from the option into its text */
 
 /* One parse: what argp's callback fills. */
@@ -18,7 +19,8 @@ struct parse {
     const struct args_spec *spec;
     struct options *options;
     const struct options *old; /* of a reload: what was in force; else NULL */
-    const char *positional;
+    const char **operands;     /* NULL: of no interest */
+    unsigned n_operands;
     const char *wrong; /* the argument that argp could not parse */
     int error;         /* of the first refusal, with its words */
     char words[ARGS_WORDS];
@@ -83,18 +85,20 @@ static void set_option(struct parse *p, const struct options_row *row, const cha
     }
 }
 
-static void set_positional(struct parse *p, const char *arg)
+static void add_operand(struct parse *p, const char *arg)
 {
     char quote[VALUE_QUOTE + 8];
 
     if (p->error < 0)
         return;
-    if (!p->spec->positional || p->positional) {
+    if (p->n_operands == p->spec->operands) {
         snprintf(p->words, sizeof p->words, "%s is one argument too many", value_quote(arg, quote));
         refuse(p, QHCP_E_ARG);
         return;
     }
-    p->positional = arg;
+    if (p->operands)
+        p->operands[p->n_operands] = arg;
+    p->n_operands++;
 }
 
 /* The row that a key of argp's means; NULL: none. */
@@ -118,7 +122,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
     else if (key == ARGP_KEY_ERROR)
         p->wrong = state->argv[state->next - (state->next > 1)];
     else if (key == ARGP_KEY_ARG)
-        set_positional(p, arg);
+        add_operand(p, arg);
     else
         return ARGP_ERR_UNKNOWN;
     return 0;
@@ -140,16 +144,16 @@ static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsig
                       struct parse *p)
 {
     struct table *table = malloc(sizeof *table);
-    char *saved = argv[0], args_doc[64], doc[1200], name[32], quote[VALUE_QUOTE + 8];
+    char *saved = argv[0], doc[ARGS_HELP], name[32], quote[VALUE_QUOTE + 8];
 
     if (!table)
         return QHCP_E_NOMEM;
     make_table(spec->options, table);
-    snprintf(args_doc, sizeof args_doc, "%s", spec->positional ? spec->positional : "");
-    snprintf(doc, sizeof doc, "%s\vA duration is in seconds, or has a unit: 250ms, 1.5s, 2m.",
-             spec->doc);
+    snprintf(doc, sizeof doc, "%s\v%s", spec->doc,
+             spec->notes ? spec->notes
+                         : "A duration is in seconds, or has a unit: 250ms, 1.5s, 2m.");
     snprintf(name, sizeof name, "%s", spec->name);
-    const struct argp argp = {table->at, on_option, args_doc, doc};
+    const struct argp argp = {table->at, on_option, spec->positional, doc};
     if (spec->plugin && !asks_for_help(argc, argv))
         flags |= ARGP_NO_ERRS;
     argp_err_exit_status = spec->usage_status;
@@ -162,7 +166,7 @@ static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsig
                  value_quote(p->wrong ? p->wrong : "", quote));
         p->error = QHCP_E_ARG;
     }
-    if (p->error == 0 && spec->positional && !p->positional && !spec->optional) {
+    if (p->error == 0 && spec->operands > 0 && p->n_operands == 0 && !spec->optional) {
         snprintf(p->words, sizeof p->words, "%s is missing", spec->positional);
         p->error = QHCP_E_ARG;
     }
@@ -209,10 +213,12 @@ void args_refuse(const struct args_spec *spec, const char *words)
 }
 
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
-                const char **ret_positional)
+                const char **ret_operands)
 {
-    struct parse p = {.spec = spec, .options = ret};
+    struct parse p = {.spec = spec, .options = ret, .operands = ret_operands};
 
+    for (unsigned i = 0; i < spec->operands; i++)
+        ret_operands[i] = NULL;
     options_init(ret, spec->options);
     int r = parse_argv(spec, argc, argv, 0, &p);
     if (r == 0)
@@ -222,7 +228,6 @@ void args_parse(const struct args_spec *spec, int argc, char **argv, struct opti
         options_deinit(ret);
         exit(spec->usage_status);
     }
-    *ret_positional = p.positional;
 }
 
 int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,

@@ -14,20 +14,23 @@ enum args_status {
 
 struct args_spec {
     const struct options_table *options;
-    const char *name;       /* "qhcp lb", before every message */
-    const char *doc;        /* for --help: what it does */
-    const char *positional; /* "HOST:PORT": exactly one is wanted; NULL: none */
-    bool optional;          /* or none */
-    int usage_status;       /* exit status of a bad command line */
-    const char *plugin;     /* "QHCP UNKNOWN - ": what is wrong is told on standard output, in one
-                             * line behind this; NULL: on standard error */
+    const char *name;  /* "qhcp lb", before every message */
+    const char *doc;   /* for --help: what it does */
+    const char *notes; /* for --help, after the options; NULL: what a duration is */
+    const char
+        *positional;    /* for --help: "HOST:PORT"; several forms have a line each; NULL: none */
+    unsigned operands;  /* how many there may be */
+    bool optional;      /* there may be none */
+    int usage_status;   /* exit status of a bad command line */
+    const char *plugin; /* "QHCP UNKNOWN - ": what is wrong is told on standard output, in one
+                         * line behind this; NULL: on standard error */
 };
 
 /* Parses argv (argv[0] is the subcommand) into *ret, the head of a struct of values.  Wrong input
  * is told on standard error and ends the process with usage_status; --help and --version end it
  * with 0. *ret_positional borrows from argv; NULL where the spec has none. */
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
-                const char **ret_positional);
+                const char **ret_operands);
 
 /* Tells what is wrong with the command line, where and how the command does that. */
 void args_refuse(const struct args_spec *spec, const char *words);

@@ -481,10 +481,9 @@ int daemon_lb(int argc, char **argv)
     const struct watched watched = {.publisher = &lb.publisher, .forward = &lb.forward};
     const struct status_fleet fleet = watched_fleet(&watched);
     char words[LB_WORDS] = "cannot start: out of memory";
-    const char *positional;
     int r;
 
-    args_parse(&daemon_lb_spec, argc, argv, &lb.options.head, &positional);
+    args_parse(&daemon_lb_spec, argc, argv, &lb.options.head, NULL);
     log_init((enum qhcp_log_level)lb.options.log_level);
     status_init(&lb.display.status, (enum status_format)lb.options.status_format, STDOUT_FILENO,
                 lb_options_status_interval(&lb.options), &fleet, loop_now());

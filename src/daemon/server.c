@@ -297,10 +297,9 @@ int daemon_server(int argc, char **argv)
                                   .ctx = &s,
                                   .again = read_again}};
     char words[SERVER_WORDS] = "cannot start: out of memory";
-    const char *positional;
     int r;
 
-    args_parse(&daemon_server_spec, argc, argv, &s.options.head, &positional);
+    args_parse(&daemon_server_spec, argc, argv, &s.options.head, NULL);
     log_init((enum qhcp_log_level)s.options.log_level);
     r = start(&s, words, sizeof words);
     if (r == 0)

@@ -343,13 +343,12 @@ static int parse_in_child(const char *const *args, int n)
     assert_int_equal(pipe(ends), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        const char *positional;
         struct lb_options got;
         dup2(ends[1], STDERR_FILENO);
         dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
         for (int i = 0; i < n; i++)
             argv[i + 1] = (char *)(uintptr_t)args[i];
-        args_parse(&spec, n + 1, argv, &got.head, &positional);
+        args_parse(&spec, n + 1, argv, &got.head, NULL);
         options_deinit(&got.head);
         _exit(0);
     }

@@ -179,11 +179,10 @@ static void help_shows_each_row(void **state)
     if (fork() == 0) {
         char made[] = "made", help[] = "--help";
         char *argv[] = {made, help, NULL};
-        const char *positional;
         struct made_options o;
 
         dup2(ends[1], STDOUT_FILENO);
-        args_parse(&spec, 2, argv, &o.head, &positional);
+        args_parse(&spec, 2, argv, &o.head, NULL);
         _exit(1);
     }
     close(ends[1]);

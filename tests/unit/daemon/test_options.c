@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 #include "daemon/daemon.h"
 
-static const struct args_spec *const commands[] = {&daemon_lb_spec, &daemon_server_spec,
-                                                   &cli_check_spec, &cli_control_spec};
+static const struct args_spec *const commands[] = {
+    &daemon_lb_spec, &daemon_server_spec, &cli_check_spec, &cli_control_spec, &cli_keys_spec};
 
 /* Calls it with each row of each command, and fresh options of that command. */
 static void walk(void (*look)(struct options *o, const struct options_row *row))
