@@ -49,7 +49,7 @@ static void a_check_a_second_costs_two_packets(void **state)
     uint64_t before;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.on_datagram = answer;
     p.client.on_datagram = hold;
     pair_connect(&p);
@@ -59,7 +59,7 @@ static void a_check_a_second_costs_two_packets(void **state)
     assert_int_equal(packets(&p) - before, 120);
     assert_int_equal(p.client.datagrams, 65);
     assert_int_equal(p.client.fates[QUIC_FATE_ACKED], 65);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void without_the_hold_a_check_costs_three_packets(void **state)
@@ -68,14 +68,14 @@ static void without_the_hold_a_check_costs_three_packets(void **state)
     uint64_t before;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.on_datagram = answer;
     pair_connect(&p);
     check(&p, NSEC_PER_SEC, 5);
     before = packets(&p);
     check(&p, NSEC_PER_SEC, 60);
     assert_int_equal(packets(&p) - before, 180);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void two_packets_hold_at_other_intervals_too(void **state)
@@ -88,7 +88,7 @@ static void two_packets_hold_at_other_intervals_too(void **state)
         struct pair p;
         uint64_t before;
 
-        pair_init(&p);
+        world_pair_init(&p);
         p.server.on_datagram = answer;
         p.client.on_datagram = hold;
         pair_connect(&p);
@@ -96,7 +96,7 @@ static void two_packets_hold_at_other_intervals_too(void **state)
         before = packets(&p);
         check(&p, intervals[i], 40);
         assert_in_range(packets(&p) - before, 80, 82);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -105,7 +105,7 @@ static void a_held_acknowledgement_wakes_nobody(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.on_datagram = answer;
     p.client.on_datagram = hold;
     pair_connect(&p);
@@ -113,7 +113,7 @@ static void a_held_acknowledgement_wakes_nobody(void **state)
     assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
     world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
     assert_true(quic_deadline(p.client.endpoint) > p.world.now + 2 * NSEC_PER_SEC);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void what_nobody_asked_for_is_acknowledged_at_once(void **state)
@@ -122,7 +122,7 @@ static void what_nobody_asked_for_is_acknowledged_at_once(void **state)
     uint64_t before;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     before = p.client.sent;
     assert_int_equal(quic_conn_datagram(p.server.conn, (const uint8_t *)"push", 4, 5), 0);
@@ -135,7 +135,7 @@ static void what_nobody_asked_for_is_acknowledged_at_once(void **state)
     assert_int_equal(quic_conn_write(p.server.conn, (const uint8_t *)"x", 1), 0);
     world_run(&p.world, 2 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.server.control_acked, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_push_beside_a_solicited_answer_is_not_held_back(void **state)
@@ -143,7 +143,7 @@ static void a_push_beside_a_solicited_answer_is_not_held_back(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.on_datagram = answer;
     p.client.on_datagram = hold;
     pair_connect(&p);
@@ -152,7 +152,7 @@ static void a_push_beside_a_solicited_answer_is_not_held_back(void **state)
     assert_int_equal(quic_conn_datagram(p.server.conn, (const uint8_t *)"push", 4, 5), 0);
     world_run(&p.world, 2 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.server.fates[QUIC_FATE_ACKED], 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_probe_makes_the_acknowledgement_of_a_held_answer_come(void **state)
@@ -161,7 +161,7 @@ static void a_probe_makes_the_acknowledgement_of_a_held_answer_come(void **state
     uint64_t client, server;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     client = p.client.sent;
     server = p.server.sent;
@@ -170,7 +170,7 @@ static void a_probe_makes_the_acknowledgement_of_a_held_answer_come(void **state
     /* The PING, its acknowledgement, and at most one more where that elicits one in turn. */
     assert_in_range(p.server.sent - server, 1, 2);
     assert_int_equal(p.client.sent - client, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_silent_peer_fills_the_window_and_probes_are_refused_not_lost(void **state)
@@ -179,7 +179,7 @@ static void a_silent_peer_fills_the_window_and_probes_are_refused_not_lost(void 
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.on_datagram = answer;
     p.client.on_datagram = hold;
     pair_connect(&p);
@@ -195,7 +195,7 @@ static void a_silent_peer_fills_the_window_and_probes_are_refused_not_lost(void 
     world_run(&p.world, 60 * NSEC_PER_SEC, NULL);
     check(&p, NSEC_PER_SEC, 3);
     assert_true(p.client.datagrams >= 3);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_full_queue_and_bad_datagrams_are_refused_at_once(void **state)
@@ -205,7 +205,7 @@ static void a_full_queue_and_bad_datagrams_are_refused_at_once(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     c = world_dial(&p.client, &p.server, "a.example");
     assert_int_equal(quic_conn_datagram(c, big, 1, 0), QHCP_E_DATAGRAM); /* not connected yet */
     world_run(&p.world, NSEC_PER_SEC, NULL);
@@ -221,7 +221,7 @@ static void a_full_queue_and_bad_datagrams_are_refused_at_once(void **state)
     assert_int_equal(quic_conn_datagram(c, big, LIMIT_DATAGRAM, 0), QHCP_E_FULL);
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_int_equal(p.server.datagrams, 10);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static bool both_have_all(struct world *w)
@@ -251,7 +251,7 @@ static void lost_control_data_is_repaired_within_a_few_round_trips(void **state)
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct pair p;
 
-        pair_init(&p);
+        world_pair_init(&p);
         p.world.random = seed * 77;
         p.world.delay = NSEC_PER_MSEC;
         p.server.on_control = echo;
@@ -268,7 +268,7 @@ static void lost_control_data_is_repaired_within_a_few_round_trips(void **state)
             total += p.world.now - start;
             rounds++;
         }
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
     print_message("# echo at 20 %% loss, RTT 2 ms: mean %llu us, worst %llu us\n",
                   (unsigned long long)(total / rounds / 1000), (unsigned long long)(worst / 1000));
@@ -283,7 +283,7 @@ static void a_session_survives_loss_duplication_and_reordering(void **state)
         uint8_t bytes[1000];
         struct pair p;
 
-        pair_init(&p);
+        world_pair_init(&p);
         p.world.random = seed;
         p.world.loss = 200;
         p.world.duplicate = 100;
@@ -307,7 +307,7 @@ static void a_session_survives_loss_duplication_and_reordering(void **state)
         assert_memory_equal(p.server.control, bytes, 1000);
         assert_true(p.client.datagrams > 3);
         assert_int_equal(p.client.closed, 0);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -317,7 +317,7 @@ static void unanswered_probes_of_control_data_end(void **state)
     uint64_t sent;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.server.deaf = true;
     assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"x", 1), 0);
@@ -330,7 +330,7 @@ static void unanswered_probes_of_control_data_end(void **state)
     world_run(&p.world, 60 * NSEC_PER_SEC, NULL);
     assert_int_equal(p.server.control_size, 1);
     assert_int_equal(p.client.control_acked, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_connection_without_checks_stays_alive_and_dies_with_its_peer(void **state)
@@ -338,7 +338,7 @@ static void a_connection_without_checks_stays_alive_and_dies_with_its_peer(void 
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     world_run(&p.world, 600 * NSEC_PER_SEC, NULL);
     assert_int_equal(p.client.closed + p.server.closed, 0);
@@ -348,7 +348,7 @@ static void a_connection_without_checks_stays_alive_and_dies_with_its_peer(void 
     assert_int_equal(p.client.why.end, QUIC_END_IDLE);
     assert_int_equal(p.server.closed, 1);
     assert_int_equal(p.server.why.end, QUIC_END_IDLE);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* Trap 5: the owner's clock may be read twice in the wrong order. */
@@ -358,7 +358,7 @@ static void time_that_runs_backwards_harms_nothing(void **state)
     uint8_t byte = 1;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.on_datagram = answer;
     p.client.on_datagram = hold;
     pair_connect(&p);
@@ -369,7 +369,7 @@ static void time_that_runs_backwards_harms_nothing(void **state)
     assert_int_equal(p.client.datagrams, 3);
     quic_expire(p.client.endpoint, 5);
     assert_int_equal(p.client.closed, 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 int main(void)

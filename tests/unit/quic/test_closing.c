@@ -47,7 +47,7 @@ static void a_late_packet_is_answered_with_the_close_again(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.client.deaf = true; /* the close is lost */
     quic_conn_close(p.server.conn, CODE, "no");
@@ -61,7 +61,7 @@ static void a_late_packet_is_answered_with_the_close_again(void **state)
     assert_int_equal(p.client.why.code, CODE);
     assert_string_equal(p.client.why.words, "no");
     assert_int_equal(resets_of(&p), 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* Both ways: a load balancer's leave that is lost is repeated too. */
@@ -70,7 +70,7 @@ static void a_clients_close_is_repeated_too(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.server.deaf = true;
     quic_conn_close(p.client.conn, CODE, "left");
@@ -80,7 +80,7 @@ static void a_clients_close_is_repeated_too(void **state)
     world_run(&p.world, 2 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.server.closed, 1);
     assert_int_equal(p.server.why.code, CODE);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void the_answers_become_fewer(void **state)
@@ -89,7 +89,7 @@ static void the_answers_become_fewer(void **state)
     uint64_t sent;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.world.tap = keep;
     p.client.deaf = true;
@@ -110,7 +110,7 @@ static void the_answers_become_fewer(void **state)
         world_inject(&p.world, &p.client.addr, &p.server, heard, heard_size);
     world_run(&p.world, NSEC_PER_MSEC, NULL);
     assert_int_equal(p.server.sent, sent);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void what_the_peer_has_closed_is_silent(void **state)
@@ -119,7 +119,7 @@ static void what_the_peer_has_closed_is_silent(void **state)
     uint64_t sent;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.world.tap = keep;
     say(&p);
@@ -136,7 +136,7 @@ static void what_the_peer_has_closed_is_silent(void **state)
     world_inject(&p.world, &p.client.addr, &p.server, heard, heard_size);
     world_run(&p.world, NSEC_PER_MSEC, NULL);
     assert_int_equal(resets_of(&p), 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void the_number_is_bounded(void **state)
@@ -144,7 +144,7 @@ static void the_number_is_bounded(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     for (unsigned i = 0; i < QUIC_CLOSING_MAX + 10; i++) {
         pair_connect(&p);
         quic_conn_close(p.server.conn, CODE, "no");
@@ -153,7 +153,7 @@ static void the_number_is_bounded(void **state)
     assert_int_equal(p.server.closed, QUIC_CLOSING_MAX + 10);
     assert_int_equal(p.server.endpoint->n_closing, QUIC_CLOSING_MAX);
     assert_true(p.server.endpoint->lookup.count < 8 * QUIC_CLOSING_MAX);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 int main(void)

@@ -19,7 +19,7 @@ static void a_handshake_connects_both_sides(void **state)
     struct quic_conn *c;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     c = pair_connect(&p);
     assert_int_equal(p.client.connected, 1);
     assert_int_equal(p.server.accepted, 1);
@@ -29,7 +29,7 @@ static void a_handshake_connects_both_sides(void **state)
     assert_true(quic_conn_peer_expires(c) > 0);
     assert_true(quic_conn_srtt(c) < 2 * NSEC_PER_MSEC);
     assert_ptr_equal(quic_conn_user(c), &p.client);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void the_control_stream_and_datagrams_carry_bytes_both_ways(void **state)
@@ -38,7 +38,7 @@ static void the_control_stream_and_datagrams_carry_bytes_both_ways(void **state)
     struct quic_conn *c;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     c = pair_connect(&p);
     assert_int_equal(quic_conn_write(c, (const uint8_t *)"hello ", 6), 0);
     assert_int_equal(quic_conn_write(c, (const uint8_t *)"server", 6), 0);
@@ -54,7 +54,7 @@ static void the_control_stream_and_datagrams_carry_bytes_both_ways(void **state)
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_memory_equal(p.client.control, "hello client", 12);
     assert_int_equal(p.client.datagrams, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 int main(void)

@@ -20,7 +20,7 @@ static void close_words_and_code_reach_the_other_side(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"last words", 10), 0);
     quic_conn_close(p.client.conn, 0x110, "stopping\n\xff");
@@ -36,7 +36,7 @@ static void close_words_and_code_reach_the_other_side(void **state)
     assert_string_equal(p.server.why.words, "stopping??");
     assert_int_equal(p.server.control_size, 10);
     assert_int_equal(quic_conn_count(p.client.endpoint) + quic_conn_count(p.server.endpoint), 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void close_in_handler(struct node *n, struct quic_conn *c, const uint8_t *p, size_t size)
@@ -51,7 +51,7 @@ static void a_handler_may_close_its_connection(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.on_datagram = close_in_handler;
     pair_connect(&p);
     assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
@@ -60,7 +60,7 @@ static void a_handler_may_close_its_connection(void **state)
     assert_int_equal(p.server.datagrams, 1);
     assert_int_equal(p.server.closed, 1);
     assert_int_equal(p.client.why.code, 0x102);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_server_that_is_not_there_times_out(void **state)
@@ -69,7 +69,7 @@ static void a_server_that_is_not_there_times_out(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.deaf = true;
     start = p.world.now;
     world_dial(&p.client, &p.server, "a.example");
@@ -80,7 +80,7 @@ static void a_server_that_is_not_there_times_out(void **state)
     assert_int_equal(p.client.why.end, QUIC_END_HANDSHAKE);
     assert_string_equal(p.client.why.words, "no answer to the handshake in time");
     assert_true(p.world.now - start < 10 * NSEC_PER_SEC);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void restart_server(struct pair *p, uint8_t reset_key)
@@ -99,7 +99,7 @@ static void a_restarted_server_resets_at_once(void **state)
     uint8_t request[3] = {0}; /* the shortest that provokes */
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     restart_server(&p, 1);
     start = p.world.now;
@@ -110,7 +110,7 @@ static void a_restarted_server_resets_at_once(void **state)
     assert_true(p.world.now - start <= 5 * NSEC_PER_MSEC);
     quic_get_stats(p.server.endpoint, &stats);
     assert_int_equal(stats.resets_sent, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void dial_again(struct node *n, struct quic_conn *c)
@@ -125,7 +125,7 @@ static void the_closed_handler_may_dial_again(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.client.on_closed = dial_again;
     restart_server(&p, 1);
@@ -135,7 +135,7 @@ static void the_closed_handler_may_dial_again(void **state)
     assert_int_equal(p.client.connected, 2);
     assert_int_equal(p.server.connected, 2);
     assert_int_equal(quic_conn_count(p.client.endpoint), 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_dial_can_be_given_up(void **state)
@@ -144,7 +144,7 @@ static void a_dial_can_be_given_up(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     c = world_dial(&p.client, &p.server, "a.example");
     quic_conn_close(c, 1, "changed my mind");
     world_run(&p.world, NSEC_PER_SEC, NULL);
@@ -157,7 +157,7 @@ static void a_dial_can_be_given_up(void **state)
     assert_int_equal(p.client.closed, 2);
     assert_int_equal(p.server.connected, 0);
     assert_int_equal(quic_conn_count(p.server.endpoint), 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void close_at_once(struct node *n, struct quic_conn *c)
@@ -172,14 +172,14 @@ static void the_connected_handler_may_close(void **state)
 
     (void)state;
     for (unsigned side = 0; side < 2; side++) {
-        pair_init(&p);
+        world_pair_init(&p);
         *(side ? &p.client.on_connected : &p.server.on_connected) = close_at_once;
         world_dial(&p.client, &p.server, "a.example");
         world_run(&p.world, NSEC_PER_SEC, NULL);
         assert_int_equal(p.client.closed, 1);
         assert_int_equal(p.server.closed, 1);
         assert_string_equal(p.client.why.words, "not you");
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -190,7 +190,7 @@ static void a_reset_with_anothers_key_is_ignored(void **state)
     uint8_t request[8] = {0};
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     restart_server(&p, 99);
     assert_int_equal(quic_conn_datagram(p.client.conn, request, sizeof(request), 0), 0);
@@ -198,7 +198,7 @@ static void a_reset_with_anothers_key_is_ignored(void **state)
     quic_get_stats(p.server.endpoint, &stats);
     assert_int_equal(stats.resets_sent, 1);
     assert_int_equal(p.client.closed, 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* GnuTLS adds to a session's protocols, never replaces them: a session of the test's own. */
@@ -234,12 +234,12 @@ static void a_peer_of_another_protocol_is_refused(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     dial_with_alpn(&p, "h3");
     dial_with_alpn(&p, "qhcp/2");
     dial_with_alpn(&p, "");
     pair_connect(&p);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static unsigned suspects, certainties;
@@ -258,7 +258,7 @@ static void icmp_ends_a_dial_and_only_reports_a_connection(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     suspects = certainties = 0;
     c = pair_connect(&p);
     quic_unreachable(p.client.endpoint, p.world.now, &p.server.addr, NULL, 0, suspect);
@@ -287,7 +287,7 @@ static void icmp_ends_a_dial_and_only_reports_a_connection(void **state)
     world_run(&p.world, NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.closed, 1);
     assert_int_equal(p.client.why.end, QUIC_END_UNREACHABLE);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* Off the path nobody knows the dial's connection ID. */
@@ -298,7 +298,7 @@ static void a_dial_is_ended_only_by_icmp_that_quotes_its_id(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.deaf = true;
     c = world_dial(&p.client, &p.server, "a.example");
     world_run(&p.world, NSEC_PER_MSEC, NULL);
@@ -314,7 +314,7 @@ static void a_dial_is_ended_only_by_icmp_that_quotes_its_id(void **state)
     world_run(&p.world, NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.closed, 1);
     assert_int_equal(p.client.why.end, QUIC_END_UNREACHABLE);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_client_behind_a_new_address_is_still_known(void **state)
@@ -322,7 +322,7 @@ static void a_client_behind_a_new_address_is_still_known(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.client.addr.in.sin_port = htons(5555); /* its NAT has forgotten it */
     for (unsigned i = 0; i < 5; i++) {
@@ -334,7 +334,7 @@ static void a_client_behind_a_new_address_is_still_known(void **state)
     assert_int_equal(quic_conn_datagram(p.server.conn, (const uint8_t *)"x", 1, 0), 0);
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_int_equal(p.client.datagrams, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 #define MANY 2000
@@ -352,7 +352,7 @@ static void thousands_of_connections_share_an_endpoint(void **state)
     uint64_t before;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     for (unsigned i = 0; i < MANY; i++) {
         conns[i] = world_dial(&p.client, &p.server, "a.example");
         if (i % 50 == 0)
@@ -378,7 +378,7 @@ static void thousands_of_connections_share_an_endpoint(void **state)
     assert_int_equal(quic_conn_count(p.client.endpoint), MANY / 2);
     /* Of ours, besides what ngtcp2 and GnuTLS take. */
     assert_true(sizeof(struct quic_conn) < 4096);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void new_credentials_are_for_new_connections(void **state)
@@ -388,7 +388,7 @@ static void new_credentials_are_for_new_connections(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     fresh = cert_make(&(struct cert_spec){.cn = "b", .dns = {"b.example"}, .issuer = &p.ca});
     tls = world_tls(&(struct quic_tls_config){.cert_pem = fresh.pem, .key_pem = fresh.key});
@@ -399,7 +399,7 @@ static void new_credentials_are_for_new_connections(void **state)
     assert_int_equal(p.client.connected, 2);
     assert_int_equal(p.client.closed, 0);
     cert_free(&fresh);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 int main(void)

@@ -47,7 +47,7 @@ static void unfinished_handshakes_are_bounded_by_host_and_in_all(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     restart(&p, 0);
     p.world.tap = only_retries;
     for (uint32_t host = 0; host < 8; host++) {
@@ -74,7 +74,7 @@ static void unfinished_handshakes_are_bounded_by_host_and_in_all(void **state)
     assert_null(p.server.endpoint->proven_first);
     for (size_t i = 0; i < QUIC_HOSTS; i++)
         assert_int_equal(p.server.endpoint->hosts[i].proven, 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* The proof of an address is no proof of good will; a session is. */
@@ -83,7 +83,7 @@ static void a_host_that_was_welcome_finds_room(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     restart(&p, 0);
     p.client.addr.in.sin_addr.s_addr = htonl(0x0c000000);
     pair_connect(&p);
@@ -108,7 +108,7 @@ static void a_host_that_was_welcome_finds_room(void **state)
     world_dial(&p.client, &p.server, "a.example");
     world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.connected, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* One stranger, whose handshakes end at once so that they take no room, and what it leaves to the
@@ -118,7 +118,7 @@ static void one_host_does_not_use_up_the_memory_of_tokens(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     restart(&p, 0);
     for (unsigned i = 0; i < 3 * QUIC_PROVEN_HOST; i++) {
         world_dial(&p.client, &p.server, "a.example");
@@ -127,7 +127,7 @@ static void one_host_does_not_use_up_the_memory_of_tokens(void **state)
             quic_conn_discard(p.server.endpoint->conns);
     }
     assert_in_range(p.server.endpoint->used.n, QUIC_PROVEN_HOST, QUIC_PROVEN_HOST * 3 / 2);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_full_memory_of_tokens_keeps_no_welcome_host_out(void **state)
@@ -136,7 +136,7 @@ static void a_full_memory_of_tokens_keeps_no_welcome_host_out(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     restart(&p, 0);
     used = &p.server.endpoint->used;
     pair_connect(&p);
@@ -153,7 +153,7 @@ static void a_full_memory_of_tokens_keeps_no_welcome_host_out(void **state)
     world_dial(&p.client, &p.server, "a.example");
     world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.connected, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static uint8_t proven[1500];
@@ -178,7 +178,7 @@ static void a_retry_token_is_good_for_one_connection(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     restart(&p, 0);
     proven_size = 0;
     p.world.tap = keep_proven;
@@ -197,7 +197,7 @@ static void a_retry_token_is_good_for_one_connection(void **state)
     assert_int_equal(quic_conn_count(p.server.endpoint), 0);
     pair_connect(&p); /* the twin, with a token of its own */
     assert_int_equal(p.server.accepted, 2);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static bool lose_first_answer(struct world *w, struct node *from, const struct qhcp_packet *p)
@@ -214,13 +214,13 @@ static void a_proven_initial_that_is_sent_again_goes_on(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     restart(&p, 0);
     p.world.tap = lose_first_answer;
     pair_connect(&p);
     assert_int_equal(p.world.tapped, 1);
     assert_int_equal(p.server.accepted, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void used_tokens_are_remembered_for_their_lifetime_and_bounded(void **state)
@@ -263,7 +263,7 @@ static void what_is_no_initial_does_not_open(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.world.tap = keep_first;
     pair_connect(&p);
     assert_true(quic_initial_opens(first, first_size));
@@ -277,7 +277,7 @@ static void what_is_no_initial_does_not_open(void **state)
     memset(copy, 0xff, sizeof(copy));
     for (size_t n = 0; n <= sizeof(copy); n++)
         assert_false(quic_initial_opens(copy, n));
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* Who sends as if from the load balancer's address, and sees none of its packets. */
@@ -287,7 +287,7 @@ static void a_forger_of_an_address_does_not_use_up_its_resets(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     restart(&p, 64);
     memset(noise, 0x55, sizeof(noise));
@@ -304,7 +304,7 @@ static void a_forger_of_an_address_does_not_use_up_its_resets(void **state)
     world_run(&p.world, 2 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.closed, 1);
     assert_int_equal(p.client.why.end, QUIC_END_RESET);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void connection_ids_tell_whose_they_are(void **state)
@@ -316,7 +316,7 @@ static void connection_ids_tell_whose_they_are(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     neighbour = p.client.addr;
     neighbour.in.sin_port++;
@@ -329,7 +329,7 @@ static void connection_ids_tell_whose_they_are(void **state)
     assert_false(quic_id_is_for(&again, &p.client.addr, id, QUIC_SERVER_CID - 1));
     neighbour.in.sin_addr.s_addr++;
     assert_false(quic_id_is_for(&again, &neighbour, id, QUIC_SERVER_CID));
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* An Initial that opens, for this ID of the server's. */
@@ -358,7 +358,7 @@ static void an_initial_for_an_id_of_ours_that_is_nobody_s_is_dropped_at_once(voi
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     restart(&p, 0);
     memcpy(id, p.server.endpoint->ids.prefix, QUIC_PREFIX);
     send_initial(&p, id);
@@ -366,7 +366,7 @@ static void an_initial_for_an_id_of_ours_that_is_nobody_s_is_dropped_at_once(voi
     id[QUIC_PREFIX - 1] ^= 1; /* the twin */
     send_initial(&p, id);
     assert_int_equal(p.server.endpoint->stats.retries_sent, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* RFC 9000, 14.1: a short packet gets no Version Negotiation, whatever its version is. */
@@ -377,7 +377,7 @@ static void a_short_packet_of_another_version_is_not_answered(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     for (unsigned i = 0; i < 2; i++) {
         uint32_t version = htonl(versions[i]);
 
@@ -390,7 +390,7 @@ static void a_short_packet_of_another_version_is_not_answered(void **state)
         world_run(&p.world, NSEC_PER_MSEC, NULL);
         assert_int_equal(p.server.sent, i + 1);
     }
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 int main(void)

@@ -72,7 +72,7 @@ static void frames_that_break_the_rules_end_the_connection(void **state)
         struct node *victim;
         struct pair p;
 
-        pair_init(&p);
+        world_pair_init(&p);
         pair_connect(&p);
         assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
         world_run(&p.world, NSEC_PER_SEC, NULL);
@@ -85,7 +85,7 @@ static void frames_that_break_the_rules_end_the_connection(void **state)
         assert_int_equal(quic_conn_count(victim->endpoint), 0);
         /* The others never notice. */
         pair_connect(&p);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -117,7 +117,7 @@ static void the_end_of_the_control_stream_is_an_error_that_both_sides_know(void 
         struct node *victim, *liar;
         struct pair p;
 
-        pair_init(&p);
+        world_pair_init(&p);
         pair_connect(&p);
         victim = f->server ? &p.client : &p.server;
         liar = f->server ? &p.server : &p.client;
@@ -133,7 +133,7 @@ static void the_end_of_the_control_stream_is_an_error_that_both_sides_know(void 
                      f->server ? "server" : "client", victim->why.end,
                      (unsigned long long)victim->why.code, victim->why.words, liar->why.end,
                      (unsigned long long)liar->why.code, liar->why.words);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -148,7 +148,7 @@ static void a_stopped_stream_is_an_error_before_it_is_used_and_while_it_is(void 
     for (unsigned used = 0; used < 2; used++) {
         struct pair p;
 
-        pair_init(&p);
+        world_pair_init(&p);
         pair_connect(&p);
         if (used) {
             assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
@@ -159,7 +159,7 @@ static void a_stopped_stream_is_an_error_before_it_is_used_and_while_it_is(void 
         assert_true(is_stream_error(&p.server, QUIC_END_CLOSED_BY_US, words));
         assert_true(is_stream_error(&p.client, QUIC_END_CLOSED_BY_PEER, words));
         assert_int_equal(quic_conn_count(p.server.endpoint), 0);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -169,7 +169,7 @@ static void a_control_stream_that_stays_open_is_no_error(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     for (unsigned i = 0; i < 20; i++) {
         assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
@@ -181,7 +181,7 @@ static void a_control_stream_that_stays_open_is_no_error(void **state)
     assert_int_equal(p.client.closed + p.server.closed, 0);
     assert_int_equal(p.client.control_size, 100);
     assert_int_equal(p.server.control_size, 100);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static const struct frames suffered[] = {
@@ -205,7 +205,7 @@ static void frames_that_are_only_odd_are_suffered(void **state)
         const struct frames *f = &suffered[i];
         struct pair p;
 
-        pair_init(&p);
+        world_pair_init(&p);
         pair_connect(&p);
         assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
         world_run(&p.world, NSEC_PER_SEC, NULL);
@@ -213,7 +213,7 @@ static void frames_that_are_only_odd_are_suffered(void **state)
         if (p.client.closed || p.server.closed)
             fail_msg("%s: %s%s", f->what, p.client.why.words, p.server.why.words);
         assert_int_equal(p.server.control_size, 5);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -224,7 +224,7 @@ static void a_late_ticket_is_ignored(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     for (unsigned i = 0; i < 15; i++) { /* traffic, so that the session is freed on both sides */
         assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
@@ -243,7 +243,7 @@ static void a_late_ticket_is_ignored(void **state)
     assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_int_equal(p.server.datagrams, 16);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* After the handshake TLS may say NewSessionTicket to a client, and nothing else to anybody.  A
@@ -262,7 +262,7 @@ static void tls_messages_after_the_handshake_end_the_connection(void **state)
 
         if (type > 26 && type < 250 && i % 7)
             continue; /* the registry has none of these */
-        pair_init(&p);
+        world_pair_init(&p);
         pair_connect(&p);
         memcpy(message, body, sizeof(message));
         message[0] = type;
@@ -280,7 +280,7 @@ static void tls_messages_after_the_handshake_end_the_connection(void **state)
             assert_int_equal(victim->why.code, 0x10a);
             assert_string_equal(victim->why.words, "the peer broke TLS: Unexpected message");
         }
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -309,7 +309,7 @@ static void a_copy_from_another_address_ends_nothing(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.world.tap = copy_first;
     p.server.on_datagram = answer;
@@ -322,7 +322,7 @@ static void a_copy_from_another_address_ends_nothing(void **state)
     assert_int_equal(p.server.datagrams, 50);
     /* Not even one answer went astray. */
     assert_int_equal(p.client.datagrams, 50);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static bool translate(struct world *w, struct node *from, const struct qhcp_packet *packet)
@@ -344,7 +344,7 @@ static void a_client_behind_another_port_is_heard(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     p.world.tap = translate;
     p.server.on_datagram = answer;
@@ -357,7 +357,7 @@ static void a_client_behind_another_port_is_heard(void **state)
     assert_int_equal(p.client.datagrams, 50);
     quic_conn_remote(p.server.conn, &remote);
     assert_int_equal(remote.in.sin_port, htons(5000));
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_server_that_sends_without_end_is_bounded(void **state)
@@ -366,7 +366,7 @@ static void a_server_that_sends_without_end_is_bounded(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     assert_int_equal(quic_conn_write(p.client.conn, (const uint8_t *)"hello", 5), 0);
     world_run(&p.world, NSEC_PER_SEC, NULL);
@@ -382,7 +382,7 @@ static void a_server_that_sends_without_end_is_bounded(void **state)
         assert_int_equal(p.client.control_size, sizeof(block));
         p.client.control_size = 0;
     }
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* So that no peer brings the packet number to where ngtcp2 stops the process. */
@@ -394,7 +394,7 @@ static void a_connection_ends_after_so_many_packets(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct pair p;
 
-        pair_init(&p);
+        world_pair_init(&p);
         pair_connect(&p);
         p.server.conn->n_heard = heard[i];
         assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
@@ -403,7 +403,7 @@ static void a_connection_ends_after_so_many_packets(void **state)
         assert_int_equal(p.client.closed, i);
         if (i == 1)
             assert_int_equal(p.client.why.code, NGTCP2_AEAD_LIMIT_REACHED);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -415,7 +415,7 @@ static void turned_bits_in_sealed_packets_harm_nobody_else(void **state)
     for (uint64_t seed = 1; seed <= 300; seed++) {
         struct pair p;
 
-        pair_init(&p);
+        world_pair_init(&p);
         p.world.random = seed;
         pair_connect(&p);
         mutate_set(
@@ -430,7 +430,7 @@ static void turned_bits_in_sealed_packets_harm_nobody_else(void **state)
         ended += p.client.closed + p.server.closed;
         mutate_set(&(struct mutation){0});
         world_run(&p.world, 200 * NSEC_PER_SEC, NULL);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
     assert_true(ended > 100);
 }

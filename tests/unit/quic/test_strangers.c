@@ -32,7 +32,7 @@ static void resets_are_shorter_than_what_provokes_them_and_limited(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.world.tap = measure;
     memset(noise, 0x55, sizeof(noise));
     world_inject(&p.world, &stranger, &p.server, noise, 42);
@@ -57,7 +57,7 @@ static void resets_are_shorter_than_what_provokes_them_and_limited(void **state)
     world_run(&p.world, NSEC_PER_SEC, NULL);
     quic_get_stats(p.server.endpoint, &stats);
     assert_in_range(stats.resets_sent, 11, 21);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static uint64_t bucket_at(struct node *server, const union qhcp_addr *remote)
@@ -78,7 +78,7 @@ static void one_strangers_noise_does_not_use_up_the_resets_of_others(void **stat
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     world_restart(&p.world, &p.server, &config, p.server_tls);
     while (bucket_at(&p.server, &stranger) == bucket_at(&p.server, &p.client.addr))
@@ -108,7 +108,7 @@ static void one_strangers_noise_does_not_use_up_the_resets_of_others(void **stat
         told += after.resets_sent > before.resets_sent;
     }
     assert_in_range(told, 90, 100);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void above_a_number_of_handshakes_the_address_must_be_proven(void **state)
@@ -118,7 +118,7 @@ static void above_a_number_of_handshakes_the_address_must_be_proven(void **state
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     config.retry_above = 0;
     world_restart(&p.world, &p.server, &config, p.server_tls);
     pair_connect(&p);
@@ -126,7 +126,7 @@ static void above_a_number_of_handshakes_the_address_must_be_proven(void **state
     assert_int_equal(stats.retries_sent, 1);
     assert_int_equal(stats.handshakes, 1);
     assert_int_equal(p.server.accepted, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static unsigned long initials;
@@ -147,7 +147,7 @@ static void a_retry_token_is_bound_to_its_address(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     config.retry_above = 0;
     world_restart(&p.world, &p.server, &config, p.server_tls);
     initials = 0;
@@ -161,7 +161,7 @@ static void a_retry_token_is_bound_to_its_address(void **state)
     world_run(&p.world, 3 * NSEC_PER_SEC, NULL);
     assert_int_equal(p.server.accepted, 0);
     assert_int_equal(p.client.connected, 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void more_connections_than_allowed_are_refused(void **state)
@@ -170,7 +170,7 @@ static void more_connections_than_allowed_are_refused(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     config.max_conns = 1;
     world_restart(&p.world, &p.server, &config, p.server_tls);
     pair_connect(&p);
@@ -180,7 +180,7 @@ static void more_connections_than_allowed_are_refused(void **state)
     assert_int_equal(p.client.closed, 1);
     assert_int_equal(p.client.why.end, QUIC_END_CLOSED_BY_PEER);
     assert_string_equal(p.client.why.words, "connection refused");
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static int refuse(struct node *n, struct quic_conn *c)
@@ -194,7 +194,7 @@ static void the_owner_may_refuse_a_connection(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     p.server.on_accepted = refuse;
     world_dial(&p.client, &p.server, "a.example");
     world_run(&p.world, NSEC_PER_SEC, NULL);
@@ -202,7 +202,7 @@ static void the_owner_may_refuse_a_connection(void **state)
     assert_string_equal(p.client.why.words, "connection refused");
     assert_int_equal(p.server.closed, 0);
     assert_int_equal(quic_conn_count(p.server.endpoint), 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void an_unknown_version_is_answered_with_ours(void **state)
@@ -214,7 +214,7 @@ static void an_unknown_version_is_answered_with_ours(void **state)
     uint64_t sent;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     memcpy(packet, head, sizeof(head));
     world_inject(&p.world, &stranger, &p.server, packet, sizeof(packet));
     world_run(&p.world, NSEC_PER_SEC, NULL);
@@ -224,7 +224,7 @@ static void an_unknown_version_is_answered_with_ours(void **state)
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_int_equal(p.server.sent, sent);
     assert_int_equal(p.server.accepted, 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* ngtcp2 would speak it. */
@@ -236,13 +236,13 @@ static void version_2_is_answered_with_ours(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     memcpy(packet, head, sizeof(head));
     world_inject(&p.world, &stranger, &p.server, packet, sizeof(packet));
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_int_equal(p.server.sent, 1);
     assert_int_equal(p.server.accepted, 0);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void garbage_changes_nothing(void **state)
@@ -252,7 +252,7 @@ static void garbage_changes_nothing(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     for (unsigned i = 0; i < 20000; i++) {
         size_t size = world_random(&p.world) % sizeof(noise);
@@ -274,7 +274,7 @@ static void garbage_changes_nothing(void **state)
     assert_int_equal(quic_conn_datagram(p.client.conn, noise, 100, 0), 0);
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_int_equal(p.server.datagrams, 1);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_flood_of_first_packets_does_not_outgrow_the_limits(void **state)
@@ -284,7 +284,7 @@ static void a_flood_of_first_packets_does_not_outgrow_the_limits(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     config.retry_above = 50;
     config.max_conns = 100;
     world_restart(&p.world, &p.server, &config, p.server_tls);
@@ -300,7 +300,7 @@ static void a_flood_of_first_packets_does_not_outgrow_the_limits(void **state)
     /* And it serves again. */
     p.server.mute = false;
     pair_connect(&p);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 int main(void)

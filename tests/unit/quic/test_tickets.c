@@ -18,7 +18,7 @@ static void a_ticket_resumes_the_session(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     assert_false(p.client.resumed);
     assert_true(p.client.ticket_size > 0);
@@ -35,7 +35,7 @@ static void a_ticket_resumes_the_session(void **state)
         assert_int_equal(p.client.peer_expires, expires);
         assert_int_equal(p.client.tickets, i + 2);
     }
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_ticket_that_is_garbage_gives_a_full_handshake(void **state)
@@ -43,7 +43,7 @@ static void a_ticket_that_is_garbage_gives_a_full_handshake(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     quic_conn_close(p.client.conn, 0, "");
     for (size_t at = 0; at < p.client.ticket_size; at += 31) {
@@ -53,7 +53,7 @@ static void a_ticket_that_is_garbage_gives_a_full_handshake(void **state)
         assert_false(p.client.resumed);
     }
     assert_true(p.client.connected > 10);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* The server of better days is replaced by another; the client keeps its ticket. */
@@ -225,7 +225,7 @@ static void the_exporter_is_equal_on_both_sides_and_new_on_every_connection(void
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     pair_connect(&p);
     assert_int_equal(quic_conn_export(p.client.conn, "EXPORTER-x", values[0], 32), 0);
     assert_int_equal(quic_conn_export(p.server.conn, "EXPORTER-x", values[1], 32), 0);
@@ -244,7 +244,7 @@ static void the_exporter_is_equal_on_both_sides_and_new_on_every_connection(void
     assert_int_equal(quic_conn_export(p.client.conn, "EXPORTER-x", values[3], 32), 0);
     assert_memory_equal(values[2], values[3], 32);
     assert_int_equal(quic_conn_export(p.client.conn, "EXPORTER-z", values[3], 32), QHCP_E_TLS);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 int main(void)

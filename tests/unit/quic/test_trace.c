@@ -29,7 +29,7 @@ static void answer(struct node *n, struct quic_conn *c, const uint8_t *p, size_t
 
 static void start(struct pair *p)
 {
-    pair_init(p);
+    world_pair_init(p);
     p->server.on_datagram = answer;
     pair_connect(p);
 }
@@ -72,7 +72,7 @@ static void a_peer_that_lives_and_had_the_packet_ignores_a_knock(void **state)
     ask(&p); /* and the connection is as good as before */
     assert_int_equal(p.client.datagrams, 2);
     quic_trace_free(t);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void a_peer_that_was_cut_off_answers_a_knock(void **state)
@@ -95,7 +95,7 @@ static void a_peer_that_was_cut_off_answers_a_knock(void **state)
     knock(&p, t);
     assert_int_equal(p.client.datagrams, 2); /* once */
     quic_trace_free(t);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 /* The window is full, so that no packet of the connection's own could provoke anything. */
@@ -119,7 +119,7 @@ static void a_knock_finds_a_restart_when_the_window_is_full(void **state)
     assert_int_equal(p.client.why.end, QUIC_END_RESET);
     assert_int_equal(p.client.forgotten, 0);
     quic_trace_free(t);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static struct quic_trace *kept;
@@ -153,7 +153,7 @@ static void a_trace_outlives_its_connection(void **state)
         knock(&p, kept);
         assert_int_equal(p.client.forgotten, 1);
         quic_trace_free(kept);
-        pair_deinit(&p);
+        world_pair_deinit(&p);
     }
 }
 
@@ -177,7 +177,7 @@ static void a_reset_from_elsewhere_is_none(void **state)
         assert_int_equal(p.client.forgotten, 0);
     }
     quic_trace_free(kept);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 static void only_a_client_that_was_connected_has_a_trace(void **state)
@@ -187,14 +187,14 @@ static void only_a_client_that_was_connected_has_a_trace(void **state)
     struct pair p;
 
     (void)state;
-    pair_init(&p);
+    world_pair_init(&p);
     c = world_dial(&p.client, &p.server, "a.example");
     assert_int_equal(quic_conn_trace(c, &p.client, &t), QHCP_E_UNEXPECTED);
     world_run(&p.world, NSEC_PER_SEC, NULL);
     assert_int_equal(quic_conn_trace(p.server.conn, &p.server, &t), QHCP_E_UNEXPECTED);
     assert_null(t);
     quic_trace_free(NULL);
-    pair_deinit(&p);
+    world_pair_deinit(&p);
 }
 
 int main(void)

@@ -307,7 +307,7 @@ struct quic_conn *world_dial(struct node *client, struct node *server, const cha
     return world_dial_with(client, server, name, NULL, 0);
 }
 
-void pair_init(struct pair *p)
+void world_pair_init(struct pair *p)
 {
     struct quic_endpoint_config server = world_server_config(), client = world_client_config();
 
@@ -323,7 +323,7 @@ void pair_init(struct pair *p)
     world_add(&p->world, &p->client, &client, p->client_tls);
 }
 
-void pair_deinit(struct pair *p)
+void world_pair_deinit(struct pair *p)
 {
     world_deinit(&p->world);
     quic_tls_unref(p->server_tls);

@@ -93,8 +93,8 @@ struct pair {
     struct node server, client;
 };
 
-void pair_init(struct pair *p);
-void pair_deinit(struct pair *p);
+void world_pair_init(struct pair *p);
+void world_pair_deinit(struct pair *p);
 /* Dials a.example, runs until both are connected and everything is quiet. */
 struct quic_conn *pair_connect(struct pair *p);
 
