@@ -1,8 +1,3 @@
-/* For: before one server is called dead for its silence, to know whether it is alone.  In flow the
- * servers' healths as they change; out flow the signs of a common cause (health/local.h).  Without
- * asking only a fleet whose probes are close together would be seen to fall silent as a whole
- * before the first verdict.  Nobody is convicted before those that were asked have answered or are
- * doubted themselves: their time-outs may be longer than what was left to the verdict. */
 #include "lb/cross.h"
 
 #include "lb/internal.h"

@@ -1,4 +1,10 @@
-/* Who else is silent?  The crowd of suspects, and the cross-check of others. */
+/* Who else is silent?  The crowd of suspects, and the cross-check of others.
+ *
+ * For: before one server is called dead for its silence, to know whether it is alone.  In flow the
+ * servers' healths as they change; out flow the signs of a common cause (health/local.h).  Without
+ * asking only a fleet whose probes are close together would be seen to fall silent as a whole
+ * before the first verdict.  Nobody is convicted before those that were asked have answered or are
+ * doubted themselves: their time-outs may be longer than what was left to the verdict. */
 #ifndef QHCP_LB_CROSS_H
 #define QHCP_LB_CROSS_H
 

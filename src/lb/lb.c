@@ -78,45 +78,50 @@ static void use_config(struct qhcp_lb *lb, struct lb_config *owned)
     lb->config = &owned->c;
 }
 
-int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_lb **ret,
-                char *words, size_t words_cap)
+/* On failure words say why, but of QHCP_E_NOMEM, and what was opened is qhcp_lb_free's to close. */
+static int open_lb(struct qhcp_lb *lb, const struct qhcp_lb_config *config, char *words,
+                   size_t words_cap)
 {
-    struct quic_endpoint_config quic = {.handlers = &link_handlers};
-    struct qhcp_lb *lb = calloc(1, sizeof *lb);
+    const struct quic_endpoint_config quic = {.ctx = lb, .handlers = &link_handlers};
     struct credentials credentials;
     struct lb_config *owned;
-    int err;
+    int err = entropy_fill(&lb->seed, sizeof lb->seed);
 
-    if (!lb)
-        return QHCP_E_NOMEM;
-    lb->now = now;
-    paths_idle(lb);
-    err = entropy_fill(&lb->seed, sizeof lb->seed);
     if (err != 0) {
         snprintf(words, words_cap, "the kernel gives no random bytes");
-        goto free_lb;
+        return err;
     }
     err = config_new(config, &owned, words, words_cap);
     if (err != 0)
-        goto free_lb;
+        return err;
     use_config(lb, owned);
     err = state_open(&lb->state, words, words_cap);
     if (err != 0)
-        goto free_lb;
+        return err;
     lb->state_open = true;
     err = credentials_read(lb, lb->config, &credentials, words, words_cap);
     if (err != 0)
-        goto free_lb;
-    credentials_take(lb, now, &credentials);
-    lb->revoked_tell_at = nsec_add(now, REVOKED_WAIT);
-    quic.ctx = lb;
-    err = quic_endpoint_new(&quic, lb->credentials.tls, &lb->quic);
-    if (err != 0)
-        goto free_lb;
-    *ret = lb;
-    return 0;
+        return err;
+    credentials_take(lb, lb->now, &credentials);
+    lb->revoked_tell_at = nsec_add(lb->now, REVOKED_WAIT);
+    return quic_endpoint_new(&quic, lb->credentials.tls, &lb->quic);
+}
 
-free_lb:
+int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_lb **ret,
+                char *words, size_t words_cap)
+{
+    struct qhcp_lb *lb = calloc(1, sizeof *lb);
+    int err = QHCP_E_NOMEM;
+
+    if (lb) {
+        lb->now = now;
+        paths_idle(lb);
+        err = open_lb(lb, config, words, words_cap);
+    }
+    if (err == 0) {
+        *ret = lb;
+        return 0;
+    }
     if (err == QHCP_E_NOMEM)
         snprintf(words, words_cap, "out of memory");
     qhcp_lb_free(lb);

@@ -1,4 +1,19 @@
-/* A server that was lost: what is kept of it for a minute, so that it is up again at once. */
+/* A server that was lost: what is kept of it for a minute, so that it is up again at once.
+ *
+ * For: a server that restarts, or a network that comes back, must not wait for the next reconnect
+ * interval.  In flows a connection that fell silent or was closed by its server; out flow knocks
+ * (the connection's last packet again, quic_conn_trace) and, where the connection may still be
+ * alive at the other end, new checks at a falling pace, and so handshakes beside it: the server may
+ * be elsewhere now, or we.  Three things end it.  A packet on the old connection: it is taken up
+ * again, session and all, without a handshake.  A stateless reset: the server is there and has
+ * forgotten us, so it is dialled now.  Or time, or a new session by other ways.
+ *
+ * A knock is for a connection that fell silent, or for one that is no more: while it is closing or
+ * draining, nothing is sent on it.
+ *
+ * A verdict stays what it was until the server has answered checks again (health's `rise`).  All
+ * knocks of a fleet share one budget.  It must never dial by itself: it asks health to
+ * (health_redial). */
 #ifndef QHCP_LB_LOST_H
 #define QHCP_LB_LOST_H
 

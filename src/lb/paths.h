@@ -1,4 +1,13 @@
-/* Networks that change between us and the servers: our own addresses, and NATs. */
+/* Networks that change between us and the servers.
+ *
+ * Our own address: after a notice of the kernel's every backend is looked at, a few at a time.  One
+ * that we would reach from another address now than when it was dialled is dialled anew, without a
+ * verdict: its session's packets leave from where the server does not know us.
+ *
+ * NATs: connection tracking keeps a flow on its old target for as long as packets of the same
+ * addresses and ports keep coming, and ours come from one port, often.  So a server that is down
+ * and does not answer is tried from another port too, each time from a fresh one, as long as there
+ * are any that no connection lives on. */
 #ifndef QHCP_LB_PATHS_H
 #define QHCP_LB_PATHS_H
 

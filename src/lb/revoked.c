@@ -1,8 +1,3 @@
-/* What the CA has revoked: refused here, and brought to every server that is watched.
- *
- * The list comes from the state directory (src/state/revoked.h).  A server says in ACK and
- * CONFIG_ACK which list it has; one that has an older gets ours in a CONFIG_UPDATE of its own.  A
- * server that does not get it has a notice in the status. */
 #include "lb/revoked.h"
 
 #include <stdio.h>
@@ -49,9 +44,7 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
     struct wire_config_update update;
 
     if (!behind(b) || b->revocation.sent == b->lb->credentials.revoked_number ||
-        (b->link.session.state != SESSION_LB_ACTIVE &&
-         b->link.session.state != SESSION_LB_LEAVING) ||
-        renews_first(b))
+        !link_takes_updates(&b->link) || renews_first(b))
         return;
     memset(&update, 0, sizeof update);
     update.has = WIRE_HAS_REVOCATIONS;

@@ -1,4 +1,8 @@
-/* What the CA has revoked, brought to every server that is watched. */
+/* What the CA has revoked: refused here, and brought to every server that is watched.
+ *
+ * The list comes from the state directory (src/state/revoked.h).  A server says in ACK and
+ * CONFIG_ACK which list it has; one that has an older gets ours in a CONFIG_UPDATE of its own.  A
+ * server that does not get it has a notice in the status. */
 #ifndef QHCP_LB_REVOKED_H
 #define QHCP_LB_REVOKED_H
 

@@ -1,6 +1,6 @@
 /* A server as outsiders see it. */
 #include <assert.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "lb/internal.h"
 
@@ -17,6 +17,15 @@ SAME(CAUSE_CLOSED);
 SAME(CAUSE_METRICS);
 SAME(CAUSE_DATA_PORT);
 SAME(CAUSE_HELD);
+
+/* Fields of one size are copied whole. */
+#define SIZE(type, field) sizeof((struct type *)0)->field
+
+static_assert(SIZE(qhcp_view, address) == SIZE(backend, text) &&
+                  SIZE(qhcp_view, server_id) == SIZE(report, server_id) &&
+                  SIZE(qhcp_view, reason) == SIZE(reason, words) &&
+                  SIZE(qhcp_value, name) == SIZE(report_metric, name),
+              "what the core keeps fits the view");
 
 size_t qhcp_lb_count(const struct qhcp_lb *lb)
 {
@@ -39,7 +48,7 @@ static void values(const struct backend *b, struct qhcp_view *ret)
 
         if (!m)
             continue;
-        snprintf(v->name, sizeof v->name, "%s", m->name);
+        memcpy(v->name, m->name, sizeof v->name);
         v->unit = m->unit;
         v->value = b->report.values.at[i].value;
         ret->n_values++;
@@ -85,9 +94,9 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     if (qhcp_lb_figures(lb, index, ret) != 0)
         return QHCP_E_NOT_FOUND;
     b = lb->backends[index];
-    snprintf(ret->address, sizeof ret->address, "%s", b->text);
-    snprintf(ret->server_id, sizeof ret->server_id, "%s", b->report.server_id);
-    snprintf(ret->reason, sizeof ret->reason, "%s", b->reason.words);
+    memcpy(ret->address, b->text, sizeof ret->address);
+    memcpy(ret->server_id, b->report.server_id, sizeof ret->server_id);
+    memcpy(ret->reason, b->reason.words, sizeof ret->reason);
     notice(b, ret->notice, sizeof ret->notice);
     ret->certificate_expires = b->ticket.expires;
     ret->state = b->health.state;
