@@ -64,9 +64,10 @@ static void turn(void *ctx, qhcp_nsec now)
         else if (change.kind == FLEET_PANIC)
             show_panic(d, &change, &s->self, now);
     }
-    if (news == READER_BEHIND && s->seq > 0)
+    if (news == READER_BEHIND && d->follows) /* the first answer is always that */
         log_say(QHCP_LOG_WARNING, "too many servers have changed at once to tell of each of them: "
                                   "the next status shows them");
+    d->follows = true;
     reader_let_go(d->reader);
     loop_watch_change(&d->watch, output_waiting(&d->status.out) ? LOOP_WRITABLE : 0);
 }

@@ -15,6 +15,7 @@ struct display {
     struct feed_reader *reader;
     struct loop_watch watch; /* of the output, while something waits for it */
     struct status status;
+    bool follows; /* has read what there was at the beginning */
 };
 
 /* Shows what the publisher publishes, which is on the loop already.  d->status was made; *d stays

@@ -17,6 +17,7 @@ class UpDown(Case):
         self.assertEqual(status["total"], 1)
         metrics = status["servers"][0]["metrics"]
         self.assertLessEqual({"cpu_usage_percent", "memory_usage_percent"}, set(metrics))
+        self.assertNotIn(" warning ", lb.log.read_text())  # there is nothing to warn of
 
         server.kill()
         killed = time.monotonic()
