@@ -318,7 +318,7 @@ static void on_taken(void *ctx, qhcp_nsec now)
 static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char *words,
                      size_t words_cap)
 {
-    uint16_t port = (uint16_t)lb->options.port;
+    uint16_t port = lb->options.port;
     int r;
 
     if (!lb->options.take_over)
@@ -333,7 +333,7 @@ static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char
 
 static int listen_udp(struct lb *lb, char *words, size_t words_cap)
 {
-    return listen_any(lb->loop, (uint16_t)lb->options.port, words, words_cap);
+    return listen_any(lb->loop, lb->options.port, words, words_cap);
 }
 
 /* The load balancer before us gives its UDP port up last, when its clients are ours already: to end
@@ -366,7 +366,7 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     if (r == 0 && to >= 0)
         take_udp(lb, to, words, words_cap);
     if (r == 0 && lb->forward.proxy)
-        handover_offer(&lb->handover, (uint16_t)lb->options.port, &owner, lb->loop);
+        handover_offer(&lb->handover, lb->options.port, &owner, lb->loop);
     return r;
 }
 
