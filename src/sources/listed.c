@@ -32,40 +32,48 @@ int listed_service(const char *text, union qhcp_addr *ret, uint16_t *ret_port, c
     return 0;
 }
 
-/* The same setting stands before this word. */
-static bool is_again(const char *from, const char *at)
-{
-    size_t n = strcspn(at, "= \t");
+enum setting { WEIGHT, PRIORITY, SERVICE, SETTINGS };
 
-    for (const char *p = from; p < at; p += strcspn(p, BLANKS), p += strspn(p, BLANKS))
-        if (strcspn(p, "= \t") == n && memcmp(p, at, n) == 0)
-            return true;
-    return false;
+/* Which one "KEY=VALUE" is; SETTINGS: none. */
+static enum setting setting_of(const char *word, const char **ret_value)
+{
+    static const char *const keys[SETTINGS] = {"weight=", "priority=", "service="};
+    enum setting s = WEIGHT;
+
+    while (s < SETTINGS && strncmp(word, keys[s], strlen(keys[s])) != 0)
+        s++;
+    *ret_value = s < SETTINGS ? word + strlen(keys[s]) : NULL;
+    return s;
 }
 
-static int set(struct listed *l, const char *word, char *words, size_t words_cap)
+static int set(struct listed *l, const char *word, unsigned *seen, char *words, size_t words_cap)
 {
-    const char *equals = strchr(word, '=');
-    size_t n = equals ? (size_t)(equals - word) : 0;
+    const char *value;
+    enum setting s = setting_of(word, &value);
     char quote[VALUE_QUOTE + 8];
     uint64_t number = 0;
     int r;
 
-    if (n == 6 && strncmp(word, "weight", n) == 0) {
-        r = value_count(equals + 1, "weight", 1, FLEET_WEIGHT_MAX, &number, words, words_cap);
-        l->weight = (unsigned)number;
-    } else if (n == 8 && strncmp(word, "priority", n) == 0) {
-        r = value_count(equals + 1, "priority", 0, FLEET_TIERS - 1, &number, words, words_cap);
-        l->priority = (unsigned)number;
-    } else if (n == 7 && strncmp(word, "service", n) == 0) {
-        r = listed_service(equals + 1, &l->service, &l->port, words, words_cap);
-    } else {
+    if (s == SETTINGS) {
         snprintf(words, words_cap,
                  "%s is not a setting of a server: use weight=1 to %d, priority=0 to %d, "
                  "service=tcp:PORT or service=tcp:ADDRESS:PORT",
                  value_quote(word, quote), FLEET_WEIGHT_MAX, FLEET_TIERS - 1);
-        r = QHCP_E_PARSE;
+        return QHCP_E_PARSE;
     }
+    if (*seen & 1u << s) {
+        snprintf(words, words_cap, "%s: %.*s is set twice", value_quote(word, quote),
+                 (int)(value - word - 1), word);
+        return QHCP_E_EXISTS;
+    }
+    *seen |= 1u << s;
+    if (s == SERVICE)
+        return listed_service(value, &l->service, &l->port, words, words_cap);
+    if (s == WEIGHT)
+        r = value_count(value, "weight", 1, FLEET_WEIGHT_MAX, &number, words, words_cap);
+    else
+        r = value_count(value, "priority", 0, FLEET_TIERS - 1, &number, words, words_cap);
+    *(s == WEIGHT ? &l->weight : &l->priority) = (unsigned)number;
     return r;
 }
 
@@ -73,25 +81,20 @@ int listed_parse(const char *text, struct listed *ret, char *words, size_t words
 {
     struct listed l = {.weight = 1};
     size_t n = strcspn(text, BLANKS);
-    const char *settings;
-    char word[WORD];
+    char word[WORD], quote[VALUE_QUOTE + 8];
+    unsigned seen = 0;
     int r = 0;
 
     if (n >= sizeof l.address) {
-        snprintf(words, words_cap, "\"%.80s...\": the host is longer than 253 bytes", text);
+        snprintf(words, words_cap, "%s: the host is longer than 253 bytes",
+                 value_quote(text, quote));
         return QHCP_E_PARSE;
     }
     memcpy(l.address, text, n);
-    settings = text + n + strspn(text + n, BLANKS);
     for (text += n; r == 0 && *(text += strspn(text, BLANKS)) != '\0'; text += n) {
         n = strcspn(text, BLANKS);
-        if (is_again(settings, text)) {
-            snprintf(words, words_cap, "\"%.80s\": %.*s is set twice", settings,
-                     (int)(strcspn(text, "=") < 20 ? strcspn(text, "=") : 20), text);
-            return QHCP_E_EXISTS;
-        }
         snprintf(word, sizeof word, "%.*s", (int)(n < WORD ? n : WORD), text);
-        r = set(&l, word, words, words_cap);
+        r = set(&l, word, &seen, words, words_cap);
     }
     *ret = l;
     return r;

@@ -8,6 +8,7 @@
 #include <qhcp/error.h>
 
 #include "auth/auth.h"
+#include "base/value.h"
 #include "state/jwks.h"
 #include "state/pki.h"
 
@@ -66,6 +67,7 @@ static const struct member *find_member(const struct member *m, const char *name
 static int check_members(const json_t *doc, const struct member *table, const char *where,
                          const struct words *w)
 {
+    char quote[VALUE_QUOTE + 8];
     const char *name;
     json_t *value;
 
@@ -74,7 +76,8 @@ static int check_members(const json_t *doc, const struct member *table, const ch
         const struct member *m = find_member(table, name);
 
         if (!m)
-            return words_fail(w, QHCP_E_PARSE, "%s: unknown member \"%.40s\"", where, name);
+            return words_fail(w, QHCP_E_PARSE, "%s: unknown member %s", where,
+                              value_quote(name, quote));
         if (json_typeof(value) != m->type)
             return words_fail(w, QHCP_E_PARSE, "%s: member \"%s\" is not %s", where, name,
                               type_names[m->type]);

@@ -67,7 +67,7 @@ int issued_load(const char *dir, json_t **ret, const struct words *w)
     return 0;
 }
 
-static const char *text_of(const json_t *row, const char *name)
+const char *issued_text(const json_t *row, const char *name)
 {
     const char *text = json_string_value(json_object_get(row, name));
 
@@ -114,7 +114,7 @@ static void keep_earlier(json_t *earlier, const json_t *old, int64_t now)
 
     if (expires <= now || json_array_size(earlier) >= ISSUED_EARLIER)
         return;
-    kept = json_pack("{s:s, s:I}", "fingerprint", text_of(old, "fingerprint"), "expires",
+    kept = json_pack("{s:s, s:I}", "fingerprint", issued_text(old, "fingerprint"), "expires",
                      (json_int_t)expires);
     if (check)
         json_object_set(kept, "check_kid", (json_t *)check);

@@ -26,6 +26,8 @@ int issued_load(const char *dir, json_t **ret, const struct words *w);
  * are among the new row's, whose certificate it remembers; drops those long over. */
 int issued_add(json_t *list, json_t *row, int64_t now, const struct words *w);
 
+/* A member that is a string; "" where there is none. */
+const char *issued_text(const json_t *row, const char *name);
 /* A server's row whose certificate still serves: neither over nor revoked. */
 bool issued_in_force(const json_t *row, int64_t now);
 /* Does a server's row have this name (in its normal form)? */

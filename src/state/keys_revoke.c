@@ -10,6 +10,7 @@
 #include <qhcp/error.h>
 
 #include "auth/auth.h"
+#include "base/value.h"
 #include "state/bundle.h"
 #include "state/issued.h"
 #include "state/jwks.h"
@@ -36,13 +37,6 @@ struct revocation {
     bool own_before;       /* our own key was in it already */
     size_t old_before;     /* old keys that load balancers kept */
 };
-
-static const char *text_of(const json_t *row, const char *name)
-{
-    const char *text = json_string_value(json_object_get(row, name));
-
-    return text ? text : "";
-}
 
 /* "sha256:" and 64 hex digits. */
 static bool print_of(const char *text, uint8_t ret[REVOKED_CERT])
@@ -81,15 +75,15 @@ static void take_key(struct revocation *r, const char *kid)
 /* One bundle of a server, present or earlier: all of it, its certificate, or its check key. */
 static void look_at_bundle(struct revocation *r, json_t *row, bool all)
 {
-    bool cert = all || strcmp(text_of(row, "fingerprint"), r->what) == 0;
-    bool check = all || strcmp(text_of(row, "check_kid"), r->what) == 0;
+    bool cert = all || strcmp(issued_text(row, "fingerprint"), r->what) == 0;
+    bool check = all || strcmp(issued_text(row, "check_kid"), r->what) == 0;
 
     if (cert)
-        take_cert(r, text_of(row, "fingerprint"));
+        take_cert(r, issued_text(row, "fingerprint"));
     if (cert && !json_object_get(row, "revoked"))
         json_object_set_new(row, "revoked", json_integer(r->now));
     if (check)
-        take_key(r, text_of(row, "check_kid"));
+        take_key(r, issued_text(row, "check_kid"));
 }
 
 static void look_at_row(struct revocation *r, json_t *row)
@@ -99,9 +93,10 @@ static void look_at_row(struct revocation *r, json_t *row)
     size_t i;
 
     if (json_object_get(row, "id")) {
-        if (strcmp(text_of(row, "id"), r->what) != 0 && strcmp(text_of(row, "kid"), r->what) != 0)
+        if (strcmp(issued_text(row, "id"), r->what) != 0 &&
+            strcmp(issued_text(row, "kid"), r->what) != 0)
             return;
-        take_key(r, text_of(row, "kid"));
+        take_key(r, issued_text(row, "kid"));
         json_object_set_new(row, "revoked", json_integer(r->now));
         return;
     }
@@ -121,8 +116,8 @@ static void look_at_trust(struct revocation *r)
         const json_t *jwk = json_array_get(keys, i);
         char kid[LIMIT_ID + 1];
 
-        snprintf(kid, sizeof kid, "%s", text_of(jwk, "kid"));
-        if (strcmp(kid, r->what) == 0 || strcmp(text_of(jwk, "iss"), r->what) == 0)
+        snprintf(kid, sizeof kid, "%s", issued_text(jwk, "kid"));
+        if (strcmp(kid, r->what) == 0 || strcmp(issued_text(jwk, "iss"), r->what) == 0)
             take_key(r, kid);
     }
 }
@@ -148,6 +143,7 @@ static void look_at_old(struct revocation *r)
 static int find(struct revocation *r)
 {
     const struct words silent = {NULL, 0};
+    char quote[VALUE_QUOTE + 8];
     json_t *row;
     size_t i;
 
@@ -168,9 +164,9 @@ static int find(struct revocation *r)
         return 0;
     return words_fail(r->w, QHCP_E_NOT_FOUND,
                       "nothing that was exported or accepted here has the name, the kid or the "
-                      "fingerprint \"%.200s\": see `qhcp keys show`; --force revokes a kid or a "
+                      "fingerprint %s: see `qhcp keys show`; --force revokes a kid or a "
                       "fingerprint that is not listed",
-                      r->what);
+                      value_quote(r->what, quote));
 }
 
 static bool knows_another(const struct revocation *r, const json_t *row)
@@ -190,7 +186,7 @@ static bool knows_another(const struct revocation *r, const json_t *row)
             return true;
         json_array_foreach(r->old, k, old)
         {
-            if (strcmp(text_of(old, "kid"), text) == 0)
+            if (strcmp(issued_text(old, "kid"), text) == 0)
                 return true;
         }
     }

@@ -1,5 +1,7 @@
 #include "state/names.h"
 
+#include "base/value.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -120,7 +122,7 @@ static bool dns_of(const char *text, char ret[NAMES_TEXT])
 int names_normal(const char *text, char ret[NAMES_TEXT], const struct words *w)
 {
     const char *why = "not a DNS name or an address", *colon = strrchr(text, ':');
-    char normal[NAMES_TEXT];
+    char normal[NAMES_TEXT], quote[VALUE_QUOTE + 8];
 
     if (address_of(text, normal) || dns_of(text, normal)) {
         memcpy(ret, normal, NAMES_TEXT);
@@ -138,7 +140,7 @@ int names_normal(const char *text, char ret[NAMES_TEXT], const struct words *w)
         why = "longer than a DNS name can be (253 bytes)";
     else if (text[strlen(text) - 1] == '.')
         why = "a name that ends with a dot: leave the dot out";
-    return words_fail(w, QHCP_E_PARSE, "\"%.260s\" is %s", text, why);
+    return words_fail(w, QHCP_E_PARSE, "%s is %s", value_quote(text, quote), why);
 }
 
 int names_parse(const char *list, struct names *ret, const struct words *w)
