@@ -138,7 +138,7 @@ void conn_close(struct conn *c, enum proxy_end how)
     relay_deinit(&c->down, &w->pipes);
     if (c->queue)
         queue_remove(c->queue, c);
-    sources_remove(w->sources, c->key);
+    clients_remove(w->clients, c->key);
     places_give_back(w->places);
     c->dead = true; /* events of this turn may still name it */
     c->after = w->dead;
@@ -292,8 +292,8 @@ static struct conn *make(struct worker *w, int fd, const union qhcp_addr *from, 
 
 void conn_accepted(struct worker *w, int fd, const union qhcp_addr *from)
 {
-    uint64_t key = sources_key(from);
-    int r = sources_add(w->sources, key, (uint32_t)w->config->max_per_source);
+    uint64_t key = clients_key(from);
+    int r = clients_add(w->clients, key, (uint32_t)w->config->max_per_source);
     struct conn *c = r == 0 ? make(w, fd, from, key) : NULL;
 
     if (c) {
@@ -301,7 +301,7 @@ void conn_accepted(struct worker *w, int fd, const union qhcp_addr *from)
         return;
     }
     if (r == 0)
-        sources_remove(w->sources, key);
+        clients_remove(w->clients, key);
     else if (r == QHCP_E_FULL)
         atomic_fetch_add_explicit(&w->crowded, 1, memory_order_relaxed);
     close(fd);

@@ -17,7 +17,7 @@ struct proxy {
     struct proxy_config config;
     struct table table;
     struct places places;
-    struct sources sources;
+    struct clients clients;
     _Atomic int64_t pipes; /* that may still be opened */
     _Atomic uint64_t lost; /* connections that `ended` did not hear of */
     int reports[2], ended[2];
@@ -48,7 +48,7 @@ static int prepare(struct proxy *p, char *words, size_t words_cap)
         w->index = i;
         w->table = &p->table;
         w->places = &p->places;
-        w->sources = &p->sources;
+        w->clients = &p->clients;
         w->pipes.left = &p->pipes;
         w->reports = p->reports[1];
         w->ended = p->ended[1];
@@ -85,7 +85,7 @@ int proxy_new(const struct proxy_config *config, struct proxy **ret, char *words
     p->workers = calloc(p->n, sizeof *p->workers);
     r = p->workers ? table_init(&p->table, config->algorithm) : QHCP_E_NOMEM;
     if (r == 0)
-        r = sources_init(&p->sources, config->max_connections);
+        r = clients_init(&p->clients, config->max_connections);
     if (r == 0)
         r = prepare(p, words, words_cap);
     rcu_thread_offline();
@@ -124,7 +124,7 @@ void proxy_free(struct proxy *p)
         worker_end(&p->workers[i]);
     for (unsigned i = 0; p->workers && i < p->n; i++)
         worker_deinit(&p->workers[i]);
-    sources_deinit(&p->sources);
+    clients_deinit(&p->clients);
     table_deinit(&p->table);
     rcu_unregister_thread();
     for (unsigned i = 0; i < 2; i++) {

@@ -4,11 +4,11 @@
 
 #include <pthread.h>
 
+#include "proxy/clients.h"
 #include "proxy/conn.h"
 #include "proxy/places.h"
 #include "proxy/proxy.h"
 #include "proxy/relay.h"
-#include "proxy/sources.h"
 #include "proxy/table.h"
 
 #define WORKER_LISTENERS (2 * PROXY_THREADS) /* another process's may be of more threads */
@@ -30,7 +30,7 @@ struct worker {
     const struct proxy_config *config;
     struct table *table;
     struct places *places;
-    struct sources *sources;
+    struct clients *clients;
     pthread_t thread;
     bool running;
     int epoll, wake, reports, ended; /* wake: an eventfd; the others: pipes of the owner's, or -1 */

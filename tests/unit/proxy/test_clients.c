@@ -11,18 +11,18 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "proxy/clients.h"
 #include "proxy/header.h"
-#include "proxy/sources.h"
 
 static void counts_are_those_of_a_plain_array_whatever_comes_and_goes(void **state)
 {
     enum { KEYS = 40, MOST = 3, PLACES = 60 };
     unsigned plain[KEYS] = {0}, held = 0;
     uint32_t random = 1;
-    struct sources s;
+    struct clients s;
 
     (void)state;
-    assert_int_equal(sources_init(&s, PLACES), 0);
+    assert_int_equal(clients_init(&s, PLACES), 0);
     for (unsigned i = 0; i < 200000; i++) {
         uint64_t key;
         bool added;
@@ -30,22 +30,22 @@ static void counts_are_those_of_a_plain_array_whatever_comes_and_goes(void **sta
         random = random * 1664525 + 1013904223;
         key = (random >> 16) % KEYS;
         if (random >> 31 && held < PLACES) {
-            int r = sources_add(&s, key * 7, MOST);
+            int r = clients_add(&s, key * 7, MOST);
 
             added = r == 0;
             assert_int_equal(r, plain[key] < MOST ? 0 : QHCP_E_FULL);
             plain[key] += added;
             held += added;
         } else if (plain[key] > 0) {
-            sources_remove(&s, key * 7);
+            clients_remove(&s, key * 7);
             plain[key]--;
             held--;
         }
     }
-    sources_deinit(&s);
+    clients_deinit(&s);
 }
 
-static struct sources shared;
+static struct clients shared;
 static _Atomic int held, above;
 
 enum { THREADS = 4, ROUNDS = 50000, SHARED_MOST = 2 };
@@ -54,12 +54,12 @@ static void *come_and_go(void *arg)
 {
     (void)arg;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        if (sources_add(&shared, 1, SHARED_MOST) != 0)
+        if (clients_add(&shared, 1, SHARED_MOST) != 0)
             continue;
         if (atomic_fetch_add(&held, 1) >= SHARED_MOST)
             atomic_store(&above, 1);
         atomic_fetch_sub(&held, 1);
-        sources_remove(&shared, 1);
+        clients_remove(&shared, 1);
     }
     return NULL;
 }
@@ -69,16 +69,16 @@ static void threads_together_count_no_more_than_its_most(void **state)
     pthread_t threads[THREADS];
 
     (void)state;
-    assert_int_equal(sources_init(&shared, 10), 0);
+    assert_int_equal(clients_init(&shared, 10), 0);
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, NULL), 0);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(above, 0);
     for (unsigned i = 0; i < SHARED_MOST; i++) /* and none is left behind */
-        assert_int_equal(sources_add(&shared, 1, SHARED_MOST), 0);
-    assert_int_equal(sources_add(&shared, 1, SHARED_MOST), QHCP_E_FULL);
-    sources_deinit(&shared);
+        assert_int_equal(clients_add(&shared, 1, SHARED_MOST), 0);
+    assert_int_equal(clients_add(&shared, 1, SHARED_MOST), QHCP_E_FULL);
+    clients_deinit(&shared);
 }
 
 static void a_customer_s_ipv6_addresses_are_one_source(void **state)
@@ -89,8 +89,8 @@ static void a_customer_s_ipv6_addresses_are_one_source(void **state)
     inet_pton(AF_INET6, "2001:db8:0:1::1", &one.in6.sin6_addr);
     inet_pton(AF_INET6, "2001:db8:0:1:ffff::2", &same.in6.sin6_addr);
     inet_pton(AF_INET6, "2001:db8:0:2::1", &other.in6.sin6_addr);
-    assert_true(sources_key(&one) == sources_key(&same));
-    assert_false(sources_key(&one) == sources_key(&other));
+    assert_true(clients_key(&one) == clients_key(&same));
+    assert_false(clients_key(&one) == clients_key(&other));
 }
 
 /* The bytes are those of the specification's 2.2, written out by hand. */

@@ -1,4 +1,4 @@
-#include "proxy/sources.h"
+#include "proxy/clients.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +7,13 @@
 
 #define BITS_MIN 8 /* as many lists as locks */
 
-struct source {
-    struct source *next;
+struct client {
+    struct client *next;
     uint64_t key;
     uint32_t count;
 };
 
-uint64_t sources_key(const union qhcp_addr *from)
+uint64_t clients_key(const union qhcp_addr *from)
 {
     uint64_t key;
 
@@ -23,7 +23,7 @@ uint64_t sources_key(const union qhcp_addr *from)
     return key;
 }
 
-int sources_init(struct sources *s, size_t connections)
+int clients_init(struct clients *s, size_t connections)
 {
     int err = entropy_fill(&s->seed, sizeof s->seed);
 
@@ -32,17 +32,17 @@ int sources_init(struct sources *s, size_t connections)
     s->bits = BITS_MIN;
     while (((size_t)1 << s->bits) < connections)
         s->bits++;
-    for (size_t i = 0; i < SOURCES_LOCKS; i++)
+    for (size_t i = 0; i < CLIENTS_LOCKS; i++)
         pthread_mutex_init(&s->locks[i], NULL);
-    s->at = calloc((size_t)1 << s->bits, sizeof(struct source *));
+    s->at = calloc((size_t)1 << s->bits, sizeof(struct client *));
     return s->at ? 0 : QHCP_E_NOMEM;
 }
 
-void sources_deinit(struct sources *s)
+void clients_deinit(struct clients *s)
 {
     for (size_t i = 0; s->at && i < (size_t)1 << s->bits; i++) {
         while (s->at[i]) {
-            struct source *next = s->at[i]->next;
+            struct client *next = s->at[i]->next;
 
             free(s->at[i]);
             s->at[i] = next;
@@ -52,23 +52,23 @@ void sources_deinit(struct sources *s)
     s->at = NULL;
 }
 
-static uint32_t list_of(const struct sources *s, uint64_t key)
+static uint32_t list_of(const struct clients *s, uint64_t key)
 {
     key = (key ^ s->seed) * UINT64_C(0x9e3779b97f4a7c15);
     return (uint32_t)(((key ^ (key >> 32)) * UINT64_C(0xd6e8feb86659fd93)) >> (64 - s->bits));
 }
 
 /* Where the source hangs, or would. */
-static struct source **find(struct sources *s, uint32_t list, uint64_t key)
+static struct client **find(struct clients *s, uint32_t list, uint64_t key)
 {
-    struct source **at = &s->at[list];
+    struct client **at = &s->at[list];
 
     while (*at && (*at)->key != key)
         at = &(*at)->next;
     return at;
 }
 
-static int count_one(struct source **at, uint64_t key, uint32_t most)
+static int count_one(struct client **at, uint64_t key, uint32_t most)
 {
     if (!*at) {
         *at = calloc(1, sizeof **at);
@@ -82,10 +82,10 @@ static int count_one(struct source **at, uint64_t key, uint32_t most)
     return 0;
 }
 
-int sources_add(struct sources *s, uint64_t key, uint32_t most)
+int clients_add(struct clients *s, uint64_t key, uint32_t most)
 {
     uint32_t list = list_of(s, key);
-    pthread_mutex_t *lock = &s->locks[list % SOURCES_LOCKS];
+    pthread_mutex_t *lock = &s->locks[list % CLIENTS_LOCKS];
     int r;
 
     pthread_mutex_lock(lock);
@@ -94,11 +94,11 @@ int sources_add(struct sources *s, uint64_t key, uint32_t most)
     return r;
 }
 
-void sources_remove(struct sources *s, uint64_t key)
+void clients_remove(struct clients *s, uint64_t key)
 {
     uint32_t list = list_of(s, key);
-    pthread_mutex_t *lock = &s->locks[list % SOURCES_LOCKS];
-    struct source **at, *last = NULL;
+    pthread_mutex_t *lock = &s->locks[list % CLIENTS_LOCKS];
+    struct client **at, *last = NULL;
 
     pthread_mutex_lock(lock);
     at = find(s, list, key);
