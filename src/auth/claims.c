@@ -20,7 +20,7 @@ struct trial {
     const json_t *claims;
     const struct jwk *key;
     const struct auth_demand *demand;
-    const struct verdict *v;
+    const struct refusal *v;
     int64_t now, leeway;
 };
 
@@ -29,8 +29,8 @@ static int read_text(const struct trial *t, const char *name, const char **ret)
     const json_t *v = json_object_get(t->claims, name);
 
     if (!json_is_string(v))
-        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"%s\" is %s", name,
-                              v == NULL ? "missing" : "not a string");
+        return refusal_say(t->v, QHCP_E_TOKEN_CLAIM, "claim \"%s\" is %s", name,
+                           v == NULL ? "missing" : "not a string");
     *ret = json_string_value(v);
     return 0;
 }
@@ -47,8 +47,8 @@ static int read_time(const struct trial *t, const char *name, bool required, int
     }
     if (!json_is_integer(v) || json_integer_value(v) < 0 ||
         json_integer_value(v) > LIMIT_UNIX_SECONDS)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"%s\" is %s", name,
-                              v == NULL ? "missing" : "not a time in whole unix seconds");
+        return refusal_say(t->v, QHCP_E_TOKEN_CLAIM, "claim \"%s\" is %s", name,
+                           v == NULL ? "missing" : "not a time in whole unix seconds");
     *ret = json_integer_value(v);
     return 0;
 }
@@ -56,11 +56,11 @@ static int read_time(const struct trial *t, const char *name, bool required, int
 static int check_key_period(const struct trial *t)
 {
     if (t->now - t->leeway >= t->key->exp)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_KEY, "the period of its key ended %lld s ago",
-                              (long long)(t->now - t->key->exp));
+        return refusal_say(t->v, QHCP_E_TOKEN_KEY, "the period of its key ended %lld s ago",
+                           (long long)(t->now - t->key->exp));
     if (t->now + t->leeway < t->key->nbf)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_KEY, "the period of its key begins in %lld s",
-                              (long long)(t->key->nbf - t->now));
+        return refusal_say(t->v, QHCP_E_TOKEN_KEY, "the period of its key begins in %lld s",
+                           (long long)(t->key->nbf - t->now));
     return 0;
 }
 
@@ -74,8 +74,8 @@ static int check_issuer(const struct trial *t)
         return error;
     if (strcmp(iss, t->key->iss) == 0)
         return 0;
-    error = verdict_refuse(t->v, QHCP_E_TOKEN_ISSUER, "its key may not sign for its issuer");
-    verdict_log(t->v, "its issuer is %s, but its key \"%s\" may sign only for \"%s\"",
+    error = refusal_say(t->v, QHCP_E_TOKEN_ISSUER, "its key may not sign for its issuer");
+    refusal_log(t->v, "its issuer is %s, but its key \"%s\" may sign only for \"%s\"",
                 value_quote(iss, theirs), t->key->kid, t->key->iss);
     return error;
 }
@@ -113,8 +113,8 @@ static int read_audiences(const struct trial *t, const json_t *aud, size_t *ret_
     for (size_t i = 0; good && i < n; i++)
         good = audience_at(aud, i) != NULL;
     if (!good)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "claim \"aud\" is %s",
-                              aud == NULL ? "missing" : "not a string or a list of strings");
+        return refusal_say(t->v, QHCP_E_TOKEN_CLAIM, "claim \"aud\" is %s",
+                           aud == NULL ? "missing" : "not a string or a list of strings");
     *ret_n = n;
     return 0;
 }
@@ -140,10 +140,10 @@ static int check_audience(const struct trial *t)
         ours = name;
     }
     if (ours != NULL)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "its key may not be used for %s",
-                              value_quote(ours, shown));
-    return verdict_refuse(t->v, QHCP_E_TOKEN_AUDIENCE, "token is for %s, which this server is not",
-                          value_quote(audience_at(aud, 0), shown));
+        return refusal_say(t->v, QHCP_E_TOKEN_AUDIENCE, "its key may not be used for %s",
+                           value_quote(ours, shown));
+    return refusal_say(t->v, QHCP_E_TOKEN_AUDIENCE, "token is for %s, which this server is not",
+                       value_quote(audience_at(aud, 0), shown));
 }
 
 /* Does the token name this connection?  Then it was made for it, a moment ago. */
@@ -170,10 +170,10 @@ static int refuse_time(const struct trial *t, int error, const char *format, int
     words_span(span, text);
     snprintf(what, sizeof what, format, text);
     if (!bound || off <= LEEWAY_MAX)
-        return verdict_refuse(t->v, error, "%s", what);
+        return refusal_say(t->v, error, "%s", what);
     words_span(off, text);
-    return verdict_refuse(t->v, error, "%s: the two clocks differ by %s; the %s's clock is ahead",
-                          what, text, t->now > iat ? "server" : "load balancer");
+    return refusal_say(t->v, error, "%s: the two clocks differ by %s; the %s's clock is ahead",
+                       what, text, t->now > iat ? "server" : "load balancer");
 }
 
 static int check_lifetime(const struct trial *t, int64_t *ret_expires)
@@ -194,8 +194,8 @@ static int check_lifetime(const struct trial *t, int64_t *ret_expires)
     if (t->now + t->leeway < iat)
         return refuse_time(t, QHCP_E_TOKEN_EARLY, "issued %s in the future", iat - t->now, iat);
     if (t->demand->lifetime_max > 0 && exp - t->now - t->leeway > t->demand->lifetime_max)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_CLAIM, "valid for %lld s, at most %lld s allowed",
-                              (long long)(exp - t->now), (long long)t->demand->lifetime_max);
+        return refusal_say(t->v, QHCP_E_TOKEN_CLAIM, "valid for %lld s, at most %lld s allowed",
+                           (long long)(exp - t->now), (long long)t->demand->lifetime_max);
     *ret_expires = (exp < t->key->exp ? exp : t->key->exp) + t->leeway;
     return 0;
 }
@@ -211,7 +211,7 @@ static int check_scope(const struct trial *t, unsigned *ret)
         return error;
     *ret = scope_parse(text, NULL) & t->key->scopes;
     if (*ret == 0)
-        return verdict_refuse(
+        return refusal_say(
             t->v, QHCP_E_TOKEN_SCOPE,
             "its scope and its key's scope have none of these in common: " AUTH_SCOPES "");
     return 0;
@@ -229,20 +229,20 @@ static int check_binding(const struct trial *t)
     if (cnf == NULL) {
         if (t->key->alg == JWK_HS256 || t->key->unbound)
             return 0;
-        return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING,
-                              "token is not bound to this connection, and its key demands that");
+        return refusal_say(t->v, QHCP_E_TOKEN_BINDING,
+                           "token is not bound to this connection, and its key demands that");
     }
     if (text == NULL || json_object_size(cnf) != 1 ||
         b64url_decode(slice_str(text), bound, sizeof bound, &n) != 0 || n != sizeof bound)
-        return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING,
-                              "token is bound to something else than a connection");
+        return refusal_say(t->v, QHCP_E_TOKEN_BINDING,
+                           "token is bound to something else than a connection");
     if (!is_bound(t, cnf))
-        return verdict_refuse(t->v, QHCP_E_TOKEN_BINDING, "token is bound to another connection");
+        return refusal_say(t->v, QHCP_E_TOKEN_BINDING, "token is bound to another connection");
     return 0;
 }
 
 int claims_check(const json_t *claims, const struct jwk *key, const struct auth_demand *demand,
-                 const struct verdict *v, struct auth_grant *ret)
+                 const struct refusal *v, struct auth_grant *ret)
 {
     struct trial t = {claims, key, demand, v, demand->now, demand->leeway};
     int64_t expires = 0;

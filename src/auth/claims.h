@@ -5,10 +5,10 @@
 
 #include "auth/auth.h"
 #include "auth/jwk.h"
-#include "auth/verdict.h"
+#include "auth/refusal.h"
 
 /* 0 and the grant, or QHCP_E_TOKEN_* with words. */
 int claims_check(const json_t *claims, const struct jwk *key, const struct auth_demand *demand,
-                 const struct verdict *v, struct auth_grant *ret);
+                 const struct refusal *v, struct auth_grant *ret);
 
 #endif

@@ -1,9 +1,9 @@
-#include "auth/verdict.h"
+#include "auth/refusal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-int verdict_refuse(const struct verdict *v, int error, const char *format, ...)
+int refusal_say(const struct refusal *v, int error, const char *format, ...)
 {
     va_list args;
 
@@ -16,7 +16,7 @@ int verdict_refuse(const struct verdict *v, int error, const char *format, ...)
     return error;
 }
 
-void verdict_log(const struct verdict *v, const char *format, ...)
+void refusal_log(const struct refusal *v, const char *format, ...)
 {
     va_list args;
 
