@@ -132,7 +132,7 @@ static void choose_paths(const struct state *state, const struct qhcp_lb_config 
 }
 
 static void mark_files(const struct state *state, const struct qhcp_lb_config *config,
-                       const struct credentials *c, struct watch ret[CREDENTIALS_FILES])
+                       const struct credentials *c, struct stamp ret[CREDENTIALS_FILES])
 {
     char old[STATE_PATH], revoked[STATE_PATH];
     const char *const paths[CREDENTIALS_FILES] = {
@@ -142,16 +142,16 @@ static void mark_files(const struct state *state, const struct qhcp_lb_config *c
     state_path(state, STATE_TOKEN_KEY_OLD, old, sizeof old);
     state_path(state, STATE_REVOKED, revoked, sizeof revoked);
     for (size_t i = 0; i < CREDENTIALS_FILES; i++)
-        watch_mark(paths[i] ? paths[i] : "", &ret[i]);
+        stamp_take(paths[i] ? paths[i] : "", &ret[i]);
 }
 
 static bool files_changed(const struct qhcp_lb *lb)
 {
-    struct watch marks[CREDENTIALS_FILES];
+    struct stamp marks[CREDENTIALS_FILES];
 
     mark_files(&lb->state, lb->config, &lb->credentials, marks);
     for (size_t i = 0; i < CREDENTIALS_FILES; i++)
-        if (!watch_equal(&marks[i], &lb->credentials.marks[i]))
+        if (!stamp_equal(&marks[i], &lb->credentials.marks[i]))
             return true;
     return false;
 }

@@ -9,8 +9,8 @@
 #include "auth/auth.h"
 #include "quic/quic.h"
 #include "state/revoked.h"
+#include "state/stamp.h"
 #include "state/state.h"
-#include "state/watch.h"
 
 #include <qhcp/lb.h>
 
@@ -22,7 +22,7 @@
 /* Embedded in struct qhcp_lb; only credentials.c changes it. */
 struct credentials {
     char trust_path[STATE_PATH], key_path[STATE_PATH];
-    struct watch marks[CREDENTIALS_FILES]; /* of the files as they were read */
+    struct stamp marks[CREDENTIALS_FILES]; /* of the files as they were read */
     struct quic_tls *tls;
     struct auth_key *key; /* NULL with token_file */
     /* Those before rotations, the newest first, for servers that know no newer one. */

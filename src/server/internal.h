@@ -20,8 +20,8 @@
 #include "quic/quic.h"
 #include "session/server.h"
 #include "state/revoked.h"
+#include "state/stamp.h"
 #include "state/state.h"
-#include "state/watch.h"
 
 #define SERVER_MAX_CONNS 4096 /* load balancers and checkers at once, established or not */
 #define SERVER_RETRY_ABOVE 64 /* unfinished handshakes before addresses must be proven */
@@ -91,7 +91,7 @@ struct qhcp_server {
     bool state_open;
     char cert_path[STATE_PATH], key_path[STATE_PATH], keys_path[STATE_PATH];
     char revoked_path[STATE_PATH];
-    struct watch cert_mark, key_mark, keys_mark, revoked_mark;
+    struct stamp cert_mark, key_mark, keys_mark, revoked_mark;
     struct revoked revoked;       /* what is trusted no more: the file's, and what came since */
     bool revoked_news;            /* sessions have to be looked at ... */
     bool revoked_unsaved;         /* ... and the file has to be written */

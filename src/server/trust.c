@@ -175,7 +175,7 @@ static void settle_revoked(struct qhcp_server *s)
     s->revoked_failed = err != 0 && err != QHCP_E_AGAIN;
     s->revoked_unsaved = err != 0;
     if (err == 0 && !news) /* else it is looked at, and what it had works from then on */
-        watch_mark(s->revoked_path, &s->revoked_mark);
+        stamp_take(s->revoked_path, &s->revoked_mark);
 }
 
 int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
@@ -187,11 +187,11 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
     choose_path(s, s->config.cert_file, "server/cert.pem", s->cert_path);
     choose_path(s, s->config.key_file, "server/key.pem", s->key_path);
     choose_path(s, s->config.keys_file, "trust/keys.json", s->keys_path);
-    watch_mark(s->cert_path, &s->cert_mark);
-    watch_mark(s->key_path, &s->key_mark);
-    watch_mark(s->keys_path, &s->keys_mark);
+    stamp_take(s->cert_path, &s->cert_mark);
+    stamp_take(s->key_path, &s->key_mark);
+    stamp_take(s->keys_path, &s->keys_mark);
     state_path(&s->state, STATE_REVOKED, s->revoked_path, sizeof s->revoked_path);
-    watch_mark(s->revoked_path, &s->revoked_mark);
+    stamp_take(s->revoked_path, &s->revoked_mark);
     err = load_tls(s, &tls, words, words_cap);
     if (err == 0)
         err = load_keys(s, &keys, words, words_cap);
@@ -216,14 +216,14 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
 
 static bool files_changed(const struct qhcp_server *s)
 {
-    struct watch cert, key, keys, revoked;
+    struct stamp cert, key, keys, revoked;
 
-    watch_mark(s->cert_path, &cert);
-    watch_mark(s->key_path, &key);
-    watch_mark(s->keys_path, &keys);
-    watch_mark(s->revoked_path, &revoked);
-    return !watch_equal(&cert, &s->cert_mark) || !watch_equal(&key, &s->key_mark) ||
-           !watch_equal(&keys, &s->keys_mark) || !watch_equal(&revoked, &s->revoked_mark);
+    stamp_take(s->cert_path, &cert);
+    stamp_take(s->key_path, &key);
+    stamp_take(s->keys_path, &keys);
+    stamp_take(s->revoked_path, &revoked);
+    return !stamp_equal(&cert, &s->cert_mark) || !stamp_equal(&key, &s->key_mark) ||
+           !stamp_equal(&keys, &s->keys_mark) || !stamp_equal(&revoked, &s->revoked_mark);
 }
 
 static void renew_state(struct qhcp_server *s)

@@ -1,12 +1,12 @@
-#include "state/watch.h"
+#include "state/stamp.h"
 
 #include <sys/stat.h>
 
-void watch_mark(const char *path, struct watch *ret)
+void stamp_take(const char *path, struct stamp *ret)
 {
     struct stat st;
 
-    *ret = (struct watch){0};
+    *ret = (struct stamp){0};
     if (stat(path, &st) != 0)
         return;
     ret->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
@@ -14,7 +14,7 @@ void watch_mark(const char *path, struct watch *ret)
     ret->size = (uint64_t)st.st_size;
 }
 
-bool watch_equal(const struct watch *a, const struct watch *b)
+bool stamp_equal(const struct stamp *a, const struct stamp *b)
 {
     return a->mtime_ns == b->mtime_ns && a->inode == b->inode && a->size == b->size;
 }
