@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "check/check.h"
-#include "check/judge.h"
+#include "check/streak.h"
 
 #define CHECK_REASON 256 /* bytes of words, with the NUL */
 
@@ -24,7 +24,7 @@ struct check {
     struct check_set *set;
     const struct kind *kind;
     struct spec spec;
-    struct judge judge;
+    struct streak judge;
     void *self; /* the kind's */
     bool running, resolving;
     bool told; /* a result: `verdict` was its verdict */

@@ -10,7 +10,7 @@
 #include "base/heap.h"
 #include "base/time.h"
 #include "check/connect.h"
-#include "check/judge.h"
+#include "check/streak.h"
 
 #define AGAIN (50 * NSEC_PER_MSEC)       /* after a failure, until there is a verdict ... */
 #define SHUT_AGAIN (250 * NSEC_PER_MSEC) /* ... and after that, at first */
@@ -22,7 +22,7 @@ struct port {
     size_t id;
     int fd; /* -1: no probe is under way */
     union qhcp_addr address;
-    struct judge judge;
+    struct streak judge;
     qhcp_nsec
         pause; /* after the last failure of one that is shut: doubled each time, up to every */
 };
@@ -122,8 +122,8 @@ int ports_watch(struct ports *p, qhcp_nsec now, size_t id, const union qhcp_addr
     port->id = id;
     port->fd = -1;
     port->address = *address;
-    judge_init(&port->judge, p->config.fall, p->config.rise);
-    judge_result(&port->judge, QHCP_SERVING); /* it is open until it proves not to be */
+    streak_init(&port->judge, p->config.fall, p->config.rise);
+    streak_result(&port->judge, QHCP_SERVING); /* it is open until it proves not to be */
     p->at[id] = port;
     heap_set(&p->heap, &port->timer, now);
     return 0;
@@ -156,7 +156,7 @@ static void result(struct ports *p, struct port *port, qhcp_nsec now, const char
     bool good = words[0] == '\0';
 
     end_probe(p, port);
-    after = judge_result(&port->judge, good ? QHCP_SERVING : QHCP_NOT_SERVING);
+    after = streak_result(&port->judge, good ? QHCP_SERVING : QHCP_NOT_SERVING);
     schedule(p, port, now, good);
     if (after != before)
         p->config.verdict(p->config.ctx, now, port->id, after == QHCP_SERVING, words);

@@ -1,11 +1,11 @@
-#include "check/judge.h"
+#include "check/streak.h"
 
-void judge_init(struct judge *j, unsigned fall, unsigned rise)
+void streak_init(struct streak *j, unsigned fall, unsigned rise)
 {
-    *j = (struct judge){.fall = fall, .rise = rise};
+    *j = (struct streak){.fall = fall, .rise = rise};
 }
 
-enum qhcp_status judge_result(struct judge *j, enum qhcp_status result)
+enum qhcp_status streak_result(struct streak *j, enum qhcp_status result)
 {
     bool turned;
 

@@ -5,19 +5,19 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "check/judge.h"
+#include "check/streak.h"
 
 /* s, d and n: serving, degraded, not serving; results in, verdicts out. */
 static void assert_verdicts(unsigned fall, unsigned rise, const char *results, const char *verdicts)
 {
-    struct judge j;
+    struct streak j;
 
-    judge_init(&j, fall, rise);
+    streak_init(&j, fall, rise);
     for (const char *p = results; *p; p++) {
         enum qhcp_status r = *p == 's'   ? QHCP_SERVING
                              : *p == 'd' ? QHCP_STATUS_DEGRADED
                                          : QHCP_NOT_SERVING;
-        enum qhcp_status v = judge_result(&j, r);
+        enum qhcp_status v = streak_result(&j, r);
         char c = v == QHCP_SERVING ? 's' : v == QHCP_STATUS_DEGRADED ? 'd' : 'n';
         if (c != verdicts[p - results])
             fail_msg("%s at %d: %c, not %c", results, (int)(p - results), c, verdicts[p - results]);
