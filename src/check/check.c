@@ -97,7 +97,7 @@ void check_end(struct check *c, enum qhcp_status result, const char *format, ...
     va_end(args);
     c->running = c->resolving = false;
     c->next_at = nsec_max(nsec_add(c->begun, c->spec.every), c->now);
-    tell(c, streak_result(&c->judge, result), reason, c->now - c->begun);
+    tell(c, streak_result(&c->streak, result), reason, c->now - c->begun);
 }
 
 int check_watch(struct check *c, struct check_watch *w, int fd, unsigned events)
@@ -189,7 +189,7 @@ static struct check *make_check(struct check_set *set, const struct spec *spec)
     c->spec = *spec;
     for (size_t i = 0; i < SPEC_ARGUMENTS + 1 && spec->argv[i]; i++)
         c->spec.argv[i] = c->spec.text + (spec->argv[i] - spec->text);
-    streak_init(&c->judge, spec->fall, spec->rise);
+    streak_init(&c->streak, spec->fall, spec->rise);
     c->wake_at = c->next_at = NSEC_NEVER;
     return c;
 }

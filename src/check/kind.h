@@ -24,7 +24,7 @@ struct check {
     struct check_set *set;
     const struct kind *kind;
     struct spec spec;
-    struct streak judge;
+    struct streak streak;
     void *self; /* the kind's */
     bool running, resolving;
     bool told; /* a result: `verdict` was its verdict */

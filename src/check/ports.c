@@ -22,7 +22,7 @@ struct port {
     size_t id;
     int fd; /* -1: no probe is under way */
     union qhcp_addr address;
-    struct streak judge;
+    struct streak streak;
     qhcp_nsec
         pause; /* after the last failure of one that is shut: doubled each time, up to every */
 };
@@ -122,8 +122,8 @@ int ports_watch(struct ports *p, qhcp_nsec now, size_t id, const union qhcp_addr
     port->id = id;
     port->fd = -1;
     port->address = *address;
-    streak_init(&port->judge, p->config.fall, p->config.rise);
-    streak_result(&port->judge, QHCP_SERVING); /* it is open until it proves not to be */
+    streak_init(&port->streak, p->config.fall, p->config.rise);
+    streak_result(&port->streak, QHCP_SERVING); /* it is open until it proves not to be */
     p->at[id] = port;
     heap_set(&p->heap, &port->timer, now);
     return 0;
@@ -138,10 +138,10 @@ static void schedule(struct ports *p, struct port *port, qhcp_nsec now, bool goo
 {
     qhcp_nsec pause = p->config.every;
 
-    if (port->judge.verdict != QHCP_SERVING && !good) {
+    if (port->streak.verdict != QHCP_SERVING && !good) {
         port->pause = nsec_max(nsec_min(2 * port->pause, pause), nsec_min(pause, SHUT_AGAIN));
         pause = port->pause;
-    } else if (port->judge.verdict != QHCP_SERVING) {
+    } else if (port->streak.verdict != QHCP_SERVING) {
         pause = nsec_min(pause, SHUT_AGAIN);
     } else {
         port->pause = 0;
@@ -152,11 +152,11 @@ static void schedule(struct ports *p, struct port *port, qhcp_nsec now, bool goo
 
 static void result(struct ports *p, struct port *port, qhcp_nsec now, const char *words)
 {
-    enum qhcp_status before = port->judge.verdict, after;
+    enum qhcp_status before = port->streak.verdict, after;
     bool good = words[0] == '\0';
 
     end_probe(p, port);
-    after = streak_result(&port->judge, good ? QHCP_SERVING : QHCP_NOT_SERVING);
+    after = streak_result(&port->streak, good ? QHCP_SERVING : QHCP_NOT_SERVING);
     schedule(p, port, now, good);
     if (after != before)
         p->config.verdict(p->config.ctx, now, port->id, after == QHCP_SERVING, words);
