@@ -5,8 +5,8 @@
 
 #include <qhcp/error.h>
 
-#include "state/load.h"
 #include "state/state.h"
+#include "state/stored.h"
 
 /* A list of texts, or nothing at all. */
 static bool texts(const json_t *list, bool needed)
@@ -47,11 +47,11 @@ int issued_load(const char *dir, json_t **ret, const struct words *w)
     size_t n;
     int error;
 
-    if (!load_have(dir, STATE_ISSUED)) {
+    if (!stored_have(dir, STATE_ISSUED)) {
         *ret = json_array();
         return 0;
     }
-    error = load_file(dir, STATE_ISSUED, false, ISSUED_MAX, &text, &n, w);
+    error = stored_file(dir, STATE_ISSUED, false, ISSUED_MAX, &text, &n, w);
     if (error)
         return error;
     list = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);

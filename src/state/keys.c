@@ -26,7 +26,7 @@ struct source {
     const struct state *s;
     const struct words *w;
     int64_t now;
-    struct load_pair ca;
+    struct stored_pair ca;
     json_t *public; /* the load balancers' keys */
     json_t *issued;
     struct revoked revoked;
@@ -78,7 +78,7 @@ static void leaf_deinit(struct leaf *leaf)
     free(leaf->cert);
 }
 
-static int make_leaf(const struct load_pair *ca, const struct names *names, int64_t now,
+static int make_leaf(const struct stored_pair *ca, const struct names *names, int64_t now,
                      struct leaf *ret, const struct words *w)
 {
     struct pki_issue issue = {.ca = ca->crt,
@@ -137,7 +137,7 @@ static void source_deinit(struct source *from)
     revoked_deinit(&from->revoked);
     json_decref(from->issued);
     json_decref(from->public);
-    load_pair_deinit(&from->ca);
+    stored_pair_deinit(&from->ca);
 }
 
 static int source_init(struct source *from)

@@ -44,7 +44,7 @@ int keys_request(const struct state *s, bool check_only, const char *out, int64_
     int error = out_check(out, false, true, &w);
 
     if (!error)
-        error = load_token_key(s->dir, STATE_TOKEN_KEY, &key, &w);
+        error = stored_token_key(s->dir, STATE_TOKEN_KEY, &key, &w);
     if (error)
         return error;
     public = auth_key_json(key, false);
@@ -121,7 +121,7 @@ static int check_newcomer(const struct state *s, const struct bundle_request *r,
     const json_t *known = jwks_find(trust, r->kid);
     struct auth_key *own;
     bool ours;
-    int error = load_token_key(s->dir, STATE_TOKEN_KEY, &own, w);
+    int error = stored_token_key(s->dir, STATE_TOKEN_KEY, &own, w);
 
     if (error)
         return error;
@@ -152,7 +152,7 @@ static int check_revoked(const struct revoked *list, const struct bundle_request
 static int accept_locked(const struct state *s, const struct bundle_request *r, const char *out,
                          int64_t now, const struct words *w)
 {
-    struct load_pair ca = {0};
+    struct stored_pair ca = {0};
     struct revoked list = {NULL};
     json_t *trust = NULL, *issued = NULL, *doc = NULL;
     struct change c;
@@ -206,7 +206,7 @@ out:
     json_decref(doc);
     json_decref(issued);
     json_decref(trust);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
     return error;
 }
 

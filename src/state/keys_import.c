@@ -29,20 +29,20 @@ struct import {
     const char *path;
     int64_t now;
     const struct words *w;
-    struct load_origin before;
+    struct stored_origin before;
     bool same_ca;
     struct revoked list; /* what is trusted no more, from now on */
 };
 
 /* The bundle's CA and ours: the same key?  A CA here that cannot be read is another one. */
-static int compare_ca(struct import *i, bool force, struct load_pair *ret_here)
+static int compare_ca(struct import *i, bool force, struct stored_pair *ret_here)
 {
     gnutls_x509_crt_t theirs;
-    int error = load_origin(i->s->dir, &i->before, i->w);
+    int error = stored_origin(i->s->dir, &i->before, i->w);
 
     if (error && !force)
         return error;
-    error = load_ca(i->s->dir, ret_here, i->w);
+    error = stored_ca(i->s->dir, ret_here, i->w);
     if (error && !force)
         return error;
     if (error)
@@ -85,7 +85,7 @@ static int check_age(const struct import *i)
 
 static int check_replace(struct import *i, bool force)
 {
-    struct load_pair here = {0};
+    struct stored_pair here = {0};
     char subject[128] = "";
     bool key_here;
     size_t issued = 0;
@@ -96,7 +96,7 @@ static int check_replace(struct import *i, bool force)
     if (here.crt)
         pki_subject(here.crt, subject, sizeof subject);
     key_here = here.key;
-    load_pair_deinit(&here);
+    stored_pair_deinit(&here);
     if (i->same_ca && key_here)
         return words_fail(i->w, QHCP_E_EXISTS,
                           "this machine made %s: it has the CA and needs no bundle. Import it on "
@@ -173,7 +173,7 @@ static void put_server(struct change *c, const struct import *i)
 static int check_own_kid(const struct import *i)
 {
     struct auth_key *own;
-    int error = load_token_key(i->s->dir, STATE_TOKEN_KEY, &own, i->w);
+    int error = stored_token_key(i->s->dir, STATE_TOKEN_KEY, &own, i->w);
 
     if (error)
         return error;
@@ -189,7 +189,7 @@ static int check_own_kid(const struct import *i)
 
 static void put_origin(struct change *c, const struct import *i)
 {
-    struct load_origin o = i->same_ca ? i->before : (struct load_origin){0};
+    struct stored_origin o = i->same_ca ? i->before : (struct stored_origin){0};
     json_t *doc;
 
     if (i->b->type == BUNDLE_SERVER) {

@@ -8,12 +8,12 @@
 #include "state/jwks.h"
 #include "state/pki.h"
 
-int keys_own_ca(const struct state *s, const char *what, struct load_pair *ret,
+int keys_own_ca(const struct state *s, const char *what, struct stored_pair *ret,
                 const struct words *w)
 {
-    struct load_pair ca;
+    struct stored_pair ca;
     char subject[128];
-    int error = load_ca(s->dir, &ca, w);
+    int error = stored_ca(s->dir, &ca, w);
 
     if (error)
         return error;
@@ -22,7 +22,7 @@ int keys_own_ca(const struct state *s, const char *what, struct load_pair *ret,
         return 0;
     }
     pki_subject(ca.crt, subject, sizeof subject);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
     return words_fail(w, QHCP_E_NOT_FOUND,
                       "this machine has imported its CA (%s) and does not have its key: run `qhcp "
                       "keys %s` on the machine that made it",
@@ -33,7 +33,7 @@ int keys_own_trust(const struct state *s, json_t **ret, const struct words *w)
 {
     char path[STATE_PATH], *text;
     size_t n;
-    int error = load_file(s->dir, STATE_TRUST, true, JWKS_MAX, &text, &n, w);
+    int error = stored_file(s->dir, STATE_TRUST, true, JWKS_MAX, &text, &n, w);
 
     if (error)
         return error;

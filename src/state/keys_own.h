@@ -6,12 +6,12 @@
 
 #include "base/words.h"
 #include "state/change.h"
-#include "state/load.h"
 #include "state/revoked.h"
 #include "state/state.h"
+#include "state/stored.h"
 
 /* The CA with its key; QHCP_E_NOT_FOUND with words that name `what` when the key is elsewhere. */
-int keys_own_ca(const struct state *s, const char *what, struct load_pair *ret,
+int keys_own_ca(const struct state *s, const char *what, struct stored_pair *ret,
                 const struct words *w);
 /* trust/keys.json. */
 int keys_own_trust(const struct state *s, json_t **ret, const struct words *w);

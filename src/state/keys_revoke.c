@@ -27,7 +27,7 @@ struct revocation {
     const char *what;
     bool force;
     int64_t now;
-    struct load_pair ca;
+    struct stored_pair ca;
     struct auth_key *own;
     json_t *trust, *issued, *old;
     struct revoked list;
@@ -263,7 +263,7 @@ static int load_all(struct revocation *r)
     int error = keys_own_ca(r->s, "revoke", &r->ca, r->w);
 
     if (!error)
-        error = load_token_key(r->s->dir, STATE_TOKEN_KEY, &r->own, r->w);
+        error = stored_token_key(r->s->dir, STATE_TOKEN_KEY, &r->own, r->w);
     if (!error)
         error = keys_own_trust(r->s, &r->trust, r->w);
     if (!error)
@@ -296,7 +296,7 @@ static int revoke_locked(struct revocation *r)
     json_decref(r->issued);
     json_decref(r->trust);
     auth_key_free(r->own);
-    load_pair_deinit(&r->ca);
+    stored_pair_deinit(&r->ca);
     return error;
 }
 
@@ -316,11 +316,11 @@ int keys_revoke(const struct state *s, const char *what, bool force, int64_t now
 
 static int export_locked(const struct state *s, const char *out, int64_t now, const struct words *w)
 {
-    struct load_pair ca = {0};
+    struct stored_pair ca = {0};
     struct revoked list = {NULL};
     json_t *doc = NULL;
     char *text = NULL;
-    int error = load_ca(s->dir, &ca, w);
+    int error = stored_ca(s->dir, &ca, w);
 
     if (!error)
         error = revoked_load(s->dir, &list, w);
@@ -342,7 +342,7 @@ static int export_locked(const struct state *s, const char *out, int64_t now, co
     free(text);
     json_decref(doc);
     revoked_deinit(&list);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
     return error;
 }
 

@@ -174,8 +174,8 @@ static void report(const struct rotation *r)
 /* The token key of a machine that only has servers signs for nobody. */
 static int check_use(const struct rotation *r)
 {
-    struct load_origin origin;
-    int error = load_origin(r->s->dir, &origin, r->w);
+    struct stored_origin origin;
+    int error = stored_origin(r->s->dir, &origin, r->w);
 
     if (error || r->force || r->own_revoked || !origin.server || origin.lb ||
         jwks_find(r->trust, auth_key_kid(r->old)))
@@ -202,7 +202,7 @@ static int look_at_revoked(struct rotation *r)
 
 static int rotate_locked(struct rotation *r)
 {
-    int error = load_token_key(r->s->dir, STATE_TOKEN_KEY, &r->old, r->w);
+    int error = stored_token_key(r->s->dir, STATE_TOKEN_KEY, &r->old, r->w);
 
     if (!error)
         error = keys_own_trust(r->s, &r->trust, r->w);

@@ -59,10 +59,10 @@ static json_t *cert_row(gnutls_x509_crt_t crt, int64_t now)
 
 static void show_ca(const struct show *v)
 {
-    struct load_pair ca;
+    struct stored_pair ca;
     json_t *row;
 
-    if (load_ca(v->s->dir, &ca, v->w) != 0) {
+    if (stored_ca(v->s->dir, &ca, v->w) != 0) {
         problem(v);
         return;
     }
@@ -70,21 +70,21 @@ static void show_ca(const struct show *v)
     json_object_del(row, "names");
     json_object_set_new(row, "origin", json_string(v->s->imported ? "imported" : "automatic"));
     json_object_set_new(v->doc, "ca", row);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
 }
 
 static void show_server(const struct show *v)
 {
-    struct load_pair server;
+    struct stored_pair server;
 
-    if (!load_have(v->s->dir, STATE_CERT))
+    if (!stored_have(v->s->dir, STATE_CERT))
         return; /* a load balancer's machine that imported its CA has none */
-    if (load_pair(v->s->dir, STATE_CERT, STATE_KEY, &server, v->w) != 0) {
+    if (stored_pair(v->s->dir, STATE_CERT, STATE_KEY, &server, v->w) != 0) {
         problem(v);
         return;
     }
     json_object_set_new(v->doc, "server", cert_row(server.crt, v->now));
-    load_pair_deinit(&server);
+    stored_pair_deinit(&server);
 }
 
 /* The public members of a key that a person looks for. */
@@ -108,9 +108,9 @@ static void show_private_key(const struct show *v, const char *name, const char 
     char *text;
     json_t *jwk;
 
-    if (!load_have(v->s->dir, name))
+    if (!stored_have(v->s->dir, name))
         return;
-    if (load_token_key(v->s->dir, name, &key, v->w) != 0) {
+    if (stored_token_key(v->s->dir, name, &key, v->w) != 0) {
         problem(v);
         return;
     }

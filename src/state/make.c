@@ -16,8 +16,8 @@
 #include "base/os/file.h"
 #include "state/change.h"
 #include "state/jwks.h"
-#include "state/load.h"
 #include "state/pki.h"
+#include "state/stored.h"
 
 /* A clock before this (2025-01-01) was never set: what is made now would be over when it is. */
 #define MAKE_CLOCK_MIN 1735689600
@@ -100,9 +100,9 @@ out:
     auth_key_free(key);
 }
 
-static int make_ca(struct load_pair *ret, const struct make *m)
+static int make_ca(struct stored_pair *ret, const struct make *m)
 {
-    struct load_pair ca = {0};
+    struct stored_pair ca = {0};
     char host[65];
     int error = pki_key_new(&ca.key, m->w);
 
@@ -112,7 +112,7 @@ static int make_ca(struct load_pair *ret, const struct make *m)
     if (!error)
         error = pki_cert_load(slice_str(ca.pem), "the new CA", true, &ca.crt, m->w);
     if (error) {
-        load_pair_deinit(&ca);
+        stored_pair_deinit(&ca);
         return error;
     }
     *ret = ca;
@@ -120,7 +120,7 @@ static int make_ca(struct load_pair *ret, const struct make *m)
 }
 
 /* Issues a certificate for `names`; key NULL: with a key of its own, which is put too. */
-static void put_server(struct change *c, const struct make *m, const struct load_pair *ca,
+static void put_server(struct change *c, const struct make *m, const struct stored_pair *ca,
                        const struct names *names, gnutls_x509_privkey_t key)
 {
     gnutls_x509_privkey_t fresh = NULL;
@@ -149,7 +149,7 @@ static void put_server(struct change *c, const struct make *m, const struct load
 
 static int make_fresh(const struct make *m, const struct names *names, const char *seen)
 {
-    struct load_pair ca;
+    struct stored_pair ca;
     struct change c;
     int error;
 
@@ -169,20 +169,20 @@ static int make_fresh(const struct make *m, const struct names *names, const cha
     put_token_key(&c);
     put_secret(&c);
     error = change_commit(&c);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
     return error;
 }
 
 static bool nothing_yet(const char *dir)
 {
-    return !load_have(dir, STATE_CA) && !load_have(dir, STATE_CA_KEY) &&
-           !load_have(dir, STATE_CERT) && !load_have(dir, STATE_KEY) &&
-           !load_have(dir, STATE_TOKEN_KEY) && !load_have(dir, STATE_TRUST) &&
-           !load_have(dir, STATE_IMPORTED);
+    return !stored_have(dir, STATE_CA) && !stored_have(dir, STATE_CA_KEY) &&
+           !stored_have(dir, STATE_CERT) && !stored_have(dir, STATE_KEY) &&
+           !stored_have(dir, STATE_TOKEN_KEY) && !stored_have(dir, STATE_TRUST) &&
+           !stored_have(dir, STATE_IMPORTED);
 }
 
 /* What cannot be made anew must be there. */
-static int check_complete(const struct make *m, const struct load_origin *origin)
+static int check_complete(const struct make *m, const struct stored_origin *origin)
 {
     const struct {
         const char *name;
@@ -195,7 +195,7 @@ static int check_complete(const struct make *m, const struct load_origin *origin
                   {STATE_KEY, origin->server}};
 
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
-        if (pieces[i].needed && !load_have(m->dir, pieces[i].name))
+        if (pieces[i].needed && !stored_have(m->dir, pieces[i].name))
             return words_fail(
                 m->w, QHCP_E_NOT_FOUND,
                 "%s/%s is missing, and other machines would not trust a new one: restore it from a "
@@ -206,7 +206,7 @@ static int check_complete(const struct make *m, const struct load_origin *origin
 }
 
 /* Does the server certificate need to be issued again? */
-static bool server_stale(const struct load_pair *server, const struct load_pair *ca,
+static bool server_stale(const struct stored_pair *server, const struct stored_pair *ca,
                          const struct names *names, int64_t now)
 {
     struct names *has = calloc(1, sizeof *has);
@@ -224,7 +224,7 @@ static bool server_stale(const struct load_pair *server, const struct load_pair 
 
 /* The automatic CA in its last two years: a new certificate for the same key and name, so that what
  * it issued, and who trusts it, go on. */
-static void renew_ca(struct change *c, const struct make *m, struct load_pair *ca)
+static void renew_ca(struct change *c, const struct make *m, struct stored_pair *ca)
 {
     char host[65], *pem;
     gnutls_x509_crt_t crt;
@@ -248,21 +248,21 @@ static void renew_ca(struct change *c, const struct make *m, struct load_pair *c
 }
 
 /* The server's pair; both are made anew where one is missing: no other machine holds them. */
-static int load_server(const struct make *m, struct load_pair *ret)
+static int load_server(const struct make *m, struct stored_pair *ret)
 {
-    struct load_pair pair = {0};
-    bool cert = load_have(m->dir, STATE_CERT), key = load_have(m->dir, STATE_KEY);
+    struct stored_pair pair = {0};
+    bool cert = stored_have(m->dir, STATE_CERT), key = stored_have(m->dir, STATE_KEY);
     int error = 0;
 
     if (cert && key)
-        error = load_pair(m->dir, STATE_CERT, STATE_KEY, &pair, m->w);
+        error = stored_pair(m->dir, STATE_CERT, STATE_KEY, &pair, m->w);
     if (!error)
         *ret = pair;
     return error;
 }
 
 static int renew_automatic(const struct make *m, const struct names *names, const char *seen,
-                           struct load_pair *ca, struct load_pair *server)
+                           struct stored_pair *ca, struct stored_pair *server)
 {
     struct change c;
 
@@ -272,25 +272,25 @@ static int renew_automatic(const struct make *m, const struct names *names, cons
         put_server(&c, m, ca, names, server->key);
     if (seen)
         change_put(&c, STATE_NAMES, slice_str(seen), 0644);
-    if (!load_have(m->dir, "secret"))
+    if (!stored_have(m->dir, "secret"))
         put_secret(&c);
     return change_commit(&c);
 }
 
 /* Is what is there good enough to go on with, though it could not be renewed? */
-static bool usable(const struct make *m, const struct load_pair *server)
+static bool usable(const struct make *m, const struct stored_pair *server)
 {
     const struct words silent = {NULL, 0};
 
-    return server->crt && load_have(m->dir, "secret") &&
+    return server->crt && stored_have(m->dir, "secret") &&
            pki_check_time(server->crt, "", m->now, &silent) == 0;
 }
 
 static int check_automatic(const struct make *m, const struct names *names, const char *seen,
                            struct state *s)
 {
-    struct load_pair ca, server = {0};
-    int error = load_ca(m->dir, &ca, m->w);
+    struct stored_pair ca, server = {0};
+    int error = stored_ca(m->dir, &ca, m->w);
 
     if (error)
         return error;
@@ -302,32 +302,32 @@ static int check_automatic(const struct make *m, const struct names *names, cons
             error = 0;
         }
     }
-    load_pair_deinit(&server);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&server);
+    stored_pair_deinit(&ca);
     return error;
 }
 
-static int check_imported(const struct make *m, const struct load_origin *origin)
+static int check_imported(const struct make *m, const struct stored_origin *origin)
 {
-    struct load_pair ca, server = {0};
+    struct stored_pair ca, server = {0};
     struct change c;
-    int error = load_ca(m->dir, &ca, m->w);
+    int error = stored_ca(m->dir, &ca, m->w);
 
     if (error)
         return error;
     if (origin->server)
-        error = load_pair(m->dir, STATE_CERT, STATE_KEY, &server, m->w);
+        error = stored_pair(m->dir, STATE_CERT, STATE_KEY, &server, m->w);
     if (!error && server.crt && !pki_issued_by(server.crt, ca.crt))
         error = words_fail(m->w, QHCP_E_CERT,
                            "%s/" STATE_CERT " was not issued by the CA in %s/" STATE_CA, m->dir,
                            m->dir);
-    if (!error && !load_have(m->dir, "secret")) {
+    if (!error && !stored_have(m->dir, "secret")) {
         change_begin(&c, m->dir, m->w);
         put_secret(&c);
         error = change_commit(&c);
     }
-    load_pair_deinit(&server);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&server);
+    stored_pair_deinit(&ca);
     return error;
 }
 
@@ -338,12 +338,12 @@ static int check_rest(const struct make *m, struct state *s)
     struct auth_key *key;
     json_t *set;
     size_t n;
-    int error = load_token_key(m->dir, STATE_TOKEN_KEY, &key, m->w);
+    int error = stored_token_key(m->dir, STATE_TOKEN_KEY, &key, m->w);
 
     if (error)
         return error;
     auth_key_free(key);
-    error = load_file(m->dir, STATE_TRUST, true, JWKS_MAX, &text, &n, m->w);
+    error = stored_file(m->dir, STATE_TRUST, true, JWKS_MAX, &text, &n, m->w);
     if (error)
         return error;
     snprintf(path, sizeof path, "%s/" STATE_TRUST, m->dir);
@@ -352,7 +352,7 @@ static int check_rest(const struct make *m, struct state *s)
     if (error)
         return error;
     json_decref(set);
-    error = load_file(m->dir, "secret", true, 4096, &text, &n, m->w);
+    error = stored_file(m->dir, "secret", true, 4096, &text, &n, m->w);
     if (error)
         return error;
     if (n == STATE_SECRET)
@@ -372,8 +372,8 @@ static int load_seen(const struct make *m, struct names *ret, char **ret_seen)
     size_t n = 0;
     int error = 0;
 
-    if (load_have(m->dir, STATE_NAMES))
-        error = load_file(m->dir, STATE_NAMES, false, PKI_PEM_MAX, &text, &n, m->w);
+    if (stored_have(m->dir, STATE_NAMES))
+        error = stored_file(m->dir, STATE_NAMES, false, PKI_PEM_MAX, &text, &n, m->w);
     if (!error)
         error = names_remember(slice_of(text, n), m->host, m->now, ret, ret_seen, m->w);
     free(text);
@@ -383,9 +383,9 @@ static int load_seen(const struct make *m, struct names *ret, char **ret_seen)
 int make_all(const struct make *m, struct state *ret)
 {
     struct names *names = calloc(1, sizeof *names);
-    struct load_origin origin;
+    struct stored_origin origin;
     char *seen = NULL;
-    int error = names ? load_origin(m->dir, &origin, m->w)
+    int error = names ? stored_origin(m->dir, &origin, m->w)
                       : words_fail(m->w, QHCP_E_NOMEM, "out of memory");
 
     if (error)

@@ -6,7 +6,7 @@
 
 #include "base/os/file.h"
 #include "state/bundle.h"
-#include "state/load.h"
+#include "state/stored.h"
 
 #define OLD_KEYS_BYTES (STATE_OLD_KEYS * LIMIT_TOKEN)
 
@@ -29,11 +29,11 @@ int old_keys_load(const char *dir, json_t **ret, const struct words *w)
     size_t n, count;
     int error;
 
-    if (!load_have(dir, STATE_TOKEN_KEY_OLD)) {
+    if (!stored_have(dir, STATE_TOKEN_KEY_OLD)) {
         *ret = json_array();
         return *ret ? 0 : words_fail(w, QHCP_E_NOMEM, "out of memory");
     }
-    error = load_file(dir, STATE_TOKEN_KEY_OLD, true, OLD_KEYS_BYTES, &text, &n, w);
+    error = stored_file(dir, STATE_TOKEN_KEY_OLD, true, OLD_KEYS_BYTES, &text, &n, w);
     if (error)
         return error;
     error = auth_key_parse_all(slice_of(text, n), keys, STATE_OLD_KEYS, &count, why, sizeof why);

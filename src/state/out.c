@@ -10,8 +10,8 @@
 #include "base/os/file.h"
 #include "state/bundle.h"
 #include "state/issued.h"
-#include "state/load.h"
 #include "state/state.h"
+#include "state/stored.h"
 
 static bool is_stdout(const char *out)
 {
@@ -70,9 +70,9 @@ static int load_old(const struct change *c, struct old old[CHANGE_FILES], const 
     for (size_t i = 0; i < c->n; i++) {
         int error = 0;
 
-        if (load_have(c->dir, c->rows[i].name))
+        if (stored_have(c->dir, c->rows[i].name))
             error =
-                load_file(c->dir, c->rows[i].name, false, ISSUED_MAX, &old[i].text, &old[i].n, w);
+                stored_file(c->dir, c->rows[i].name, false, ISSUED_MAX, &old[i].text, &old[i].n, w);
         if (error)
             return error;
     }

@@ -8,9 +8,9 @@
 #include "auth/b64url.h"
 #include "base/os/file.h"
 #include "state/jwks.h"
-#include "state/load.h"
 #include "state/lock.h"
 #include "state/pki.h"
+#include "state/stored.h"
 
 #define REVOKED_MAX 262144 /* bytes of the file: several times the longest list */
 #define HEADER "{\"alg\":\"ES256\",\"typ\":\"qhcp-revoked\"}"
@@ -66,9 +66,9 @@ int revoked_load(const char *dir, struct revoked *ret, const struct words *w)
     size_t n;
     int error;
 
-    if (!load_have(dir, STATE_REVOKED))
+    if (!stored_have(dir, STATE_REVOKED))
         return revoked_init(ret, w);
-    error = load_file(dir, STATE_REVOKED, true, REVOKED_MAX, &text, &n, w);
+    error = stored_file(dir, STATE_REVOKED, true, REVOKED_MAX, &text, &n, w);
     if (error)
         return error;
     if (n == 0) { /* what a power cut leaves of a file that was just written */
@@ -337,13 +337,13 @@ int revoked_take(const struct state *s, struct revoked *mine, struct slice list,
                  char *words, size_t words_cap)
 {
     const struct words w = {words, words_cap};
-    struct load_pair ca;
-    int error = load_pair(s->dir, STATE_CA, NULL, &ca, &w);
+    struct stored_pair ca;
+    int error = stored_pair(s->dir, STATE_CA, NULL, &ca, &w);
 
     if (error)
         return error;
     error = revoked_merge(mine, list, ca.crt, ret_news, &w);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
     return error;
 }
 

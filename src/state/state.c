@@ -11,10 +11,10 @@
 
 #include "base/os/file.h"
 #include "base/words.h"
-#include "state/load.h"
 #include "state/lock.h"
 #include "state/make.h"
 #include "state/pki.h"
+#include "state/stored.h"
 #include "state/ticket.h"
 
 /* Under the lock: makes, checks and renews everything in s->dir. */
@@ -65,13 +65,13 @@ int state_find(struct state *ret, char *words, size_t words_cap)
 {
     const struct words w = {words, words_cap};
     struct state s = {.imported = false};
-    struct load_origin origin = {0};
+    struct stored_origin origin = {0};
     int error = lock_find(s.dir, sizeof s.dir, &w);
 
     if (!error)
         error = lock_check_dir(s.dir, &w);
     if (!error)
-        error = load_origin(s.dir, &origin, &w);
+        error = stored_origin(s.dir, &origin, &w);
     if (error)
         return error;
     s.imported = origin.server || origin.lb;
@@ -151,7 +151,7 @@ static int read_server(const struct state *s, char **ret_cert, char **ret_key,
 {
     char *cert, *key;
     size_t n;
-    int error = load_file(s->dir, STATE_CERT, false, PKI_PEM_MAX, &cert, &n, w);
+    int error = stored_file(s->dir, STATE_CERT, false, PKI_PEM_MAX, &cert, &n, w);
 
     if (error == QHCP_E_NOT_FOUND && s->imported)
         return words_fail(w, error,
@@ -160,7 +160,7 @@ static int read_server(const struct state *s, char **ret_cert, char **ret_key,
                           "with the name that load balancers use, and `qhcp keys import F` here");
     if (error)
         return error;
-    error = load_file(s->dir, STATE_KEY, true, PKI_PEM_MAX, &key, &n, w);
+    error = stored_file(s->dir, STATE_KEY, true, PKI_PEM_MAX, &key, &n, w);
     if (error) {
         free(cert);
         return error;

@@ -9,8 +9,8 @@
 
 #include <qhcp/error.h>
 
-#include "state/load.h"
 #include "state/pki.h"
+#include "state/stored.h"
 
 #define NOW PLACE_NOW
 #define LB_A "a/" STATE_TOKEN_KEY
@@ -39,13 +39,13 @@ static void the_imported_certificate_is_the_ca_s_for_the_names_and_two_years(voi
 {
     const struct words silent = {NULL, 0};
     struct place *p = *state;
-    struct load_pair server, ca;
+    struct stored_pair server, ca;
     struct names *names = calloc(1, sizeof *names);
 
     MUST(exchange_export(p, "a", "b.example,10.0.0.2", "f", NOW));
     MUST(exchange_import(p, "b", "f", false, NOW));
-    assert_int_equal(load_pair(place_path(p, "b"), STATE_CERT, STATE_KEY, &server, &silent), 0);
-    assert_int_equal(load_ca(place_path(p, "a"), &ca, &silent), 0);
+    assert_int_equal(stored_pair(place_path(p, "b"), STATE_CERT, STATE_KEY, &server, &silent), 0);
+    assert_int_equal(stored_ca(place_path(p, "a"), &ca, &silent), 0);
     assert_true(pki_issued_by(server.crt, ca.crt) && pki_is_server(server.crt));
     assert_int_equal(gnutls_x509_crt_get_expiration_time(server.crt), NOW + 730 * PLACE_DAY);
     pki_names(server.crt, names);
@@ -53,8 +53,8 @@ static void the_imported_certificate_is_the_ca_s_for_the_names_and_two_years(voi
     assert_true(names_have(names, "b.example") && names_have(names, "10.0.0.2"));
     assert_true(names_have(names, "localhost") && names_have(names, "127.0.0.1") &&
                 names_have(names, "::1")); /* for `qhcp check localhost` on that machine */
-    load_pair_deinit(&server);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&server);
+    stored_pair_deinit(&ca);
     free(names);
 }
 

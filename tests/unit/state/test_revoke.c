@@ -10,10 +10,10 @@
 #include <gnutls/x509.h>
 #include <qhcp/error.h>
 
-#include "state/load.h"
 #include "state/lock.h"
 #include "state/pki.h"
 #include "state/revoked.h"
+#include "state/stored.h"
 
 #define NOW PLACE_NOW
 #define WEEK (7 * PLACE_DAY)
@@ -238,7 +238,7 @@ static void lists_that_differ_are_joined(void **state)
     struct place *p = *state;
     struct revoked other, r;
     const struct words w = {p->words, sizeof p->words};
-    struct load_pair ca;
+    struct stored_pair ca;
     struct state s;
     uint64_t number;
 
@@ -246,7 +246,7 @@ static void lists_that_differ_are_joined(void **state)
     MUST(exchange_import(p, "b", "f", false, NOW));
     MUST(end_trust(p, "one", true, NOW));
     MUST(carry(p, "a", "b"));
-    assert_int_equal(load_ca(place_path(p, "a"), &ca, &w), 0);
+    assert_int_equal(stored_ca(place_path(p, "a"), &ca, &w), 0);
     MUST(revoked_init(&other, &w));
     revoked_add_key(&other, "two");
     MUST(revoked_sign(&other, ca.key, NOW + 100, &w));
@@ -257,7 +257,7 @@ static void lists_that_differ_are_joined(void **state)
     assert_int_equal(number, NOW + 100);
     revoked_deinit(&r);
     revoked_deinit(&other);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
 }
 
 static void a_list_of_another_ca_or_changed_on_its_way_is_refused(void **state)
@@ -302,30 +302,30 @@ static void every_signature_verifies(void **state)
     struct place *p = *state;
     const struct words w = {p->words, sizeof p->words};
     uint8_t signature[PKI_SIGNATURE];
-    struct load_pair ca;
+    struct stored_pair ca;
 
     place_make(p, "a", NOW);
-    assert_int_equal(load_ca(place_path(p, "a"), &ca, &w), 0);
+    assert_int_equal(stored_ca(place_path(p, "a"), &ca, &w), 0);
     for (unsigned i = 0; i < 1000; i++) {
         MUST(pki_sign(ca.key, slice_of(&i, sizeof i), signature, &w));
         assert_true(pki_verify(ca.crt, slice_of(&i, sizeof i), signature));
         signature[i % sizeof signature] ^= 1;
         assert_false(pki_verify(ca.crt, slice_of(&i, sizeof i), signature));
     }
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
 }
 
 static void the_list_is_bounded_and_fits_a_message(void **state)
 {
     struct place *p = *state;
     const struct words w = {p->words, sizeof p->words};
-    struct load_pair ca;
+    struct stored_pair ca;
     struct revoked r;
     int error = 0;
     size_t n = 0;
 
     place_make(p, "a", NOW);
-    assert_int_equal(load_ca(place_path(p, "a"), &ca, &w), 0);
+    assert_int_equal(stored_ca(place_path(p, "a"), &ca, &w), 0);
     MUST(revoked_init(&r, &w));
     while (!error) {
         char kid[32];
@@ -338,7 +338,7 @@ static void the_list_is_bounded_and_fits_a_message(void **state)
     assert_int_equal(error, QHCP_E_FULL);
     assert_in_range(n, 340, 400);
     revoked_deinit(&r);
-    load_pair_deinit(&ca);
+    stored_pair_deinit(&ca);
 }
 
 static void the_list_goes_by_a_file_of_its_own(void **state)

@@ -1,4 +1,4 @@
-#include "state/load.h"
+#include "state/stored.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "state/pki.h"
 #include "state/state.h"
 
-bool load_have(const char *dir, const char *name)
+bool stored_have(const char *dir, const char *name)
 {
     char path[STATE_PATH];
     struct stat st;
@@ -21,8 +21,8 @@ bool load_have(const char *dir, const char *name)
     return lstat(path, &st) == 0;
 }
 
-int load_file(const char *dir, const char *name, bool private, size_t max, char **ret,
-              size_t *ret_len, const struct words *w)
+int stored_file(const char *dir, const char *name, bool private, size_t max, char **ret,
+                size_t *ret_len, const struct words *w)
 {
     char path[STATE_PATH];
 
@@ -31,12 +31,12 @@ int load_file(const char *dir, const char *name, bool private, size_t max, char 
                    : file_read(path, false, max, ret, ret_len, w);
 }
 
-static int load_key(const char *dir, const char *name, struct load_pair *pair,
-                    const struct words *w)
+static int stored_key(const char *dir, const char *name, struct stored_pair *pair,
+                      const struct words *w)
 {
     char path[STATE_PATH], *pem;
     size_t n;
-    int error = load_file(dir, name, true, PKI_PEM_MAX, &pem, &n, w);
+    int error = stored_file(dir, name, true, PKI_PEM_MAX, &pem, &n, w);
 
     if (error)
         return error;
@@ -46,62 +46,63 @@ static int load_key(const char *dir, const char *name, struct load_pair *pair,
     return error;
 }
 
-int load_pair(const char *dir, const char *cert_name, const char *key_name, struct load_pair *ret,
-              const struct words *w)
+int stored_pair(const char *dir, const char *cert_name, const char *key_name,
+                struct stored_pair *ret, const struct words *w)
 {
-    struct load_pair pair = {0};
+    struct stored_pair pair = {0};
     char path[STATE_PATH];
     size_t n;
-    int error = load_file(dir, cert_name, false, PKI_PEM_MAX, &pair.pem, &n, w);
+    int error = stored_file(dir, cert_name, false, PKI_PEM_MAX, &pair.pem, &n, w);
 
     if (error)
         return error;
     snprintf(path, sizeof path, "%s/%s", dir, cert_name);
     error = pki_cert_load(slice_of(pair.pem, n), path, false, &pair.crt, w);
     if (!error && key_name)
-        error = load_key(dir, key_name, &pair, w);
+        error = stored_key(dir, key_name, &pair, w);
     if (!error && key_name && !pki_key_matches(pair.crt, pair.key))
         error =
             words_fail(w, QHCP_E_CERT, "%s does not belong to the key %s/%s", path, dir, key_name);
     if (error) {
-        load_pair_deinit(&pair);
+        stored_pair_deinit(&pair);
         return error;
     }
     *ret = pair;
     return 0;
 }
 
-void load_pair_deinit(struct load_pair *pair)
+void stored_pair_deinit(struct stored_pair *pair)
 {
     if (pair->crt)
         gnutls_x509_crt_deinit(pair->crt);
     if (pair->key)
         gnutls_x509_privkey_deinit(pair->key);
     free(pair->pem);
-    *pair = (struct load_pair){0};
+    *pair = (struct stored_pair){0};
 }
 
-int load_ca(const char *dir, struct load_pair *ret, const struct words *w)
+int stored_ca(const char *dir, struct stored_pair *ret, const struct words *w)
 {
-    struct load_pair pair;
+    struct stored_pair pair;
     int error =
-        load_pair(dir, STATE_CA, load_have(dir, STATE_CA_KEY) ? STATE_CA_KEY : NULL, &pair, w);
+        stored_pair(dir, STATE_CA, stored_have(dir, STATE_CA_KEY) ? STATE_CA_KEY : NULL, &pair, w);
 
     if (error)
         return error;
     if (!pki_is_ca(pair.crt)) {
-        load_pair_deinit(&pair);
+        stored_pair_deinit(&pair);
         return words_fail(w, QHCP_E_CERT, "%s/" STATE_CA " is not a CA certificate", dir);
     }
     *ret = pair;
     return 0;
 }
 
-int load_token_key(const char *dir, const char *name, struct auth_key **ret, const struct words *w)
+int stored_token_key(const char *dir, const char *name, struct auth_key **ret,
+                     const struct words *w)
 {
     char *text, why[256] = "";
     size_t n;
-    int error = load_file(dir, name, true, LIMIT_TOKEN, &text, &n, w);
+    int error = stored_file(dir, name, true, LIMIT_TOKEN, &text, &n, w);
 
     if (error)
         return error;
@@ -110,24 +111,24 @@ int load_token_key(const char *dir, const char *name, struct auth_key **ret, con
     return error ? words_fail(w, error, "%s/%s is damaged: %s", dir, name, why) : 0;
 }
 
-int load_origin(const char *dir, struct load_origin *ret, const struct words *w)
+int stored_origin(const char *dir, struct stored_origin *ret, const struct words *w)
 {
     json_t *doc;
     char *text;
     size_t n;
     int server, lb, error;
 
-    if (!load_have(dir, STATE_IMPORTED)) {
-        *ret = (struct load_origin){0};
+    if (!stored_have(dir, STATE_IMPORTED)) {
+        *ret = (struct stored_origin){0};
         return 0;
     }
-    error = load_file(dir, STATE_IMPORTED, false, 4096, &text, &n, w);
+    error = stored_file(dir, STATE_IMPORTED, false, 4096, &text, &n, w);
     if (error)
         return error;
     doc = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     if (json_unpack(doc, "{s:b, s:b}", "server", &server, "lb", &lb) == 0)
-        *ret = (struct load_origin){
+        *ret = (struct stored_origin){
             .server = server,
             .lb = lb,
             .server_created = json_integer_value(json_object_get(doc, "server_created")),
