@@ -220,7 +220,7 @@ static void report_one(const struct source *from, const struct made *m, const ch
 
 static int export_one(struct source *from, struct made *m, const char *out)
 {
-    struct change c;
+    struct transaction c;
     char *text;
     int error;
 
@@ -229,7 +229,7 @@ static int export_one(struct source *from, struct made *m, const char *out)
     if (error)
         return error;
     text = bundle_text(m->doc);
-    change_begin(&c, from->s->dir, from->w);
+    transaction_begin(&c, from->s->dir, from->w);
     keys_own_put(&c, STATE_ISSUED, from->issued);
     if (!text)
         c.error = words_fail(from->w, QHCP_E_NOMEM, "out of memory");
@@ -336,7 +336,7 @@ static int write_all(const struct source *from, const char *dir, const json_t *r
 /* The list first: a bundle that is on the disk must be in it, or nobody could revoke it. */
 static int export_all(struct source *from, const struct keys_export *what, struct made *m)
 {
-    struct change c;
+    struct transaction c;
     int error = choose_all(from, what, &m->rows);
 
     m->docs = json_array();
@@ -344,9 +344,9 @@ static int export_all(struct source *from, const struct keys_export *what, struc
         error = make_all_of(from, m->rows, m, m->docs);
     if (error)
         return error;
-    change_begin(&c, from->s->dir, from->w);
+    transaction_begin(&c, from->s->dir, from->w);
     keys_own_put(&c, STATE_ISSUED, from->issued);
-    return change_commit(&c);
+    return transaction_commit(&c);
 }
 
 /* Without the lock: a thousand files take seconds, for which servers of this machine must not wait.

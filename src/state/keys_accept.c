@@ -155,7 +155,7 @@ static int accept_locked(const struct state *s, const struct bundle_request *r, 
     struct stored_pair ca = {0};
     struct revoked list = {NULL};
     json_t *trust = NULL, *issued = NULL, *doc = NULL;
-    struct change c;
+    struct transaction c;
     char *text = NULL;
     int error = keys_own_ca(s, "accept", &ca, w);
 
@@ -188,7 +188,7 @@ static int accept_locked(const struct state *s, const struct bundle_request *r, 
         error = words_fail(w, QHCP_E_NOMEM, "out of memory");
     if (error)
         goto out;
-    change_begin(&c, s->dir, w);
+    transaction_begin(&c, s->dir, w);
     keys_own_put(&c, STATE_TRUST, trust);
     keys_own_put(&c, STATE_ISSUED, issued);
     error = out_publish(&c, out, slice_str(text), w);

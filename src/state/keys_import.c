@@ -146,7 +146,7 @@ static int server_trust(const struct import *i, const struct auth_key *check, js
     return error;
 }
 
-static void put_server(struct change *c, const struct import *i)
+static void put_server(struct transaction *c, const struct import *i)
 {
     struct auth_key *key = NULL;
     char *chain = NULL, *check = bundle_text(i->b->check_key), why[256] = "";
@@ -158,9 +158,9 @@ static void put_server(struct change *c, const struct import *i)
         c->error = auth_key_parse(slice_str(check), &key, why, sizeof why);
     if (!c->error)
         c->error = server_trust(i, key, &trust);
-    change_put(c, STATE_KEY, slice_str(i->b->key), 0600);
-    change_put(c, STATE_CERT, slice_str(chain), 0644);
-    change_put(c, STATE_CHECK_KEY, slice_str(check), 0600);
+    transaction_put(c, STATE_KEY, slice_str(i->b->key), 0600);
+    transaction_put(c, STATE_CERT, slice_str(chain), 0644);
+    transaction_put(c, STATE_CHECK_KEY, slice_str(check), 0600);
     if (!c->error)
         keys_own_put(c, STATE_TRUST, trust);
     json_decref(trust);
@@ -187,7 +187,7 @@ static int check_own_kid(const struct import *i)
     return error;
 }
 
-static void put_origin(struct change *c, const struct import *i)
+static void put_origin(struct transaction *c, const struct import *i)
 {
     struct stored_origin o = i->same_ca ? i->before : (struct stored_origin){0};
     json_t *doc;
@@ -209,28 +209,28 @@ static void put_origin(struct change *c, const struct import *i)
 
 static int apply(const struct import *i)
 {
-    struct change c;
+    struct transaction c;
 
-    change_begin(&c, i->s->dir, i->w);
+    transaction_begin(&c, i->s->dir, i->w);
     if (revoked_number(&i->list) > 0)
         revoked_put(&c, &i->list);
     else
-        change_remove(&c, STATE_REVOKED);
+        transaction_remove(&c, STATE_REVOKED);
     if (i->b->type == BUNDLE_REVOKED)
-        return change_commit(&c);
-    change_put(&c, STATE_CA, slice_str(i->b->ca), 0644);
+        return transaction_commit(&c);
+    transaction_put(&c, STATE_CA, slice_str(i->b->ca), 0644);
     if (i->b->type == BUNDLE_SERVER) {
         put_server(&c, i);
     } else if (!i->same_ca) { /* a certificate of the CA before would be trusted by nobody */
-        change_remove(&c, STATE_CERT);
-        change_remove(&c, STATE_KEY);
-        change_remove(&c, STATE_CHECK_KEY);
+        transaction_remove(&c, STATE_CERT);
+        transaction_remove(&c, STATE_KEY);
+        transaction_remove(&c, STATE_CHECK_KEY);
     }
-    change_remove(&c, STATE_CA_KEY);
-    change_remove(&c, STATE_ISSUED);
-    change_remove(&c, STATE_NAMES);
+    transaction_remove(&c, STATE_CA_KEY);
+    transaction_remove(&c, STATE_ISSUED);
+    transaction_remove(&c, STATE_NAMES);
     put_origin(&c, i);
-    return change_commit(&c);
+    return transaction_commit(&c);
 }
 
 /* The bundle's list joins that of this machine, whatever their order: it only grows.  That of

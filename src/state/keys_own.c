@@ -43,12 +43,12 @@ int keys_own_trust(const struct state *s, json_t **ret, const struct words *w)
     return error;
 }
 
-void keys_own_put(struct change *c, const char *name, const json_t *doc)
+void keys_own_put(struct transaction *c, const char *name, const json_t *doc)
 {
     char *text = jwks_text(doc);
 
     if (text)
-        change_put(c, name, slice_str(text), 0600);
+        transaction_put(c, name, slice_str(text), 0600);
     else if (!c->error)
         c->error = words_fail(c->w, QHCP_E_NOMEM, "out of memory");
     free(text);

@@ -225,17 +225,17 @@ static int check_own(const struct revocation *r)
 
 static int commit(struct revocation *r)
 {
-    struct change c;
+    struct transaction c;
     int error = revoked_sign(&r->list, r->ca.key, r->now, r->w);
 
     if (error)
         return error;
-    change_begin(&c, r->s->dir, r->w);
+    transaction_begin(&c, r->s->dir, r->w);
     revoked_put(&c, &r->list);
     keys_own_put(&c, STATE_TRUST, r->trust);
     keys_own_put(&c, STATE_ISSUED, r->issued);
     old_keys_put(&c, r->old);
-    return change_commit(&c);
+    return transaction_commit(&c);
 }
 
 static void report(const struct revocation *r)

@@ -129,9 +129,9 @@ static int check_lost(const struct rotation *r)
 static int commit(const struct rotation *r)
 {
     char *text = auth_key_json(r->new, true);
-    struct change c;
+    struct transaction c;
 
-    change_begin(&c, r->s->dir, r->w);
+    transaction_begin(&c, r->s->dir, r->w);
     if (r->own_revoked || jwks_find(r->trust, auth_key_kid(r->old))) {
         c.error = jwks_add_key(r->trust, r->new, r->w);
         jwks_end(r->trust, auth_key_kid(r->old), r->now + r->grace);
@@ -141,9 +141,9 @@ static int commit(const struct rotation *r)
     old_keys_put(&c, r->kept);
     if (!text && !c.error)
         c.error = words_fail(r->w, QHCP_E_NOMEM, "out of memory");
-    change_put(&c, STATE_TOKEN_KEY, slice_str(text), 0600);
+    transaction_put(&c, STATE_TOKEN_KEY, slice_str(text), 0600);
     file_wipe(text, text ? strlen(text) : 0);
-    return change_commit(&c);
+    return transaction_commit(&c);
 }
 
 static void report(const struct rotation *r)

@@ -15,8 +15,8 @@
 
 #include <qhcp/error.h>
 
-#include "state/change.h"
 #include "state/state.h"
+#include "state/transaction.h"
 
 /* "a", "b" -> "a/b"; QHCP_E_ARG when it does not fit. */
 static int join(const char *a, const char *b, char *ret, size_t cap, const struct words *w)
@@ -220,7 +220,7 @@ int lock_take(const char *dir, int *ret_fd, const struct words *w)
         return words_errno(w, errno, "open", path);
     error = wait_lock(fd, path, w);
     if (!error)
-        error = change_recover(dir, w);
+        error = transaction_recover(dir, w);
     if (error) {
         close(fd);
         return error;

@@ -14,10 +14,10 @@
 #include "base/hex.h"
 #include "base/os/entropy.h"
 #include "base/os/file.h"
-#include "state/change.h"
 #include "state/jwks.h"
 #include "state/pki.h"
 #include "state/stored.h"
+#include "state/transaction.h"
 
 /* A clock before this (2025-01-01) was never set: what is made now would be over when it is. */
 #define MAKE_CLOCK_MIN 1735689600
@@ -33,7 +33,7 @@ static void host_name(char ret[65])
 }
 
 /* The leaf and the CA's certificate behind it, as TLS sends them. */
-static void put_chain(struct change *c, const char *leaf, const char *ca)
+static void put_chain(struct transaction *c, const char *leaf, const char *ca)
 {
     char *chain;
 
@@ -41,32 +41,32 @@ static void put_chain(struct change *c, const char *leaf, const char *ca)
         c->error = words_fail(c->w, QHCP_E_NOMEM, "out of memory");
         return;
     }
-    change_put(c, STATE_CERT, slice_str(chain), 0644);
+    transaction_put(c, STATE_CERT, slice_str(chain), 0644);
     free(chain);
 }
 
-static void put_key(struct change *c, const char *name, gnutls_x509_privkey_t key)
+static void put_key(struct transaction *c, const char *name, gnutls_x509_privkey_t key)
 {
     char *pem = NULL;
 
     if (!c->error)
         c->error = pki_key_pem(key, &pem, c->w);
-    change_put(c, name, slice_str(pem), 0600);
+    transaction_put(c, name, slice_str(pem), 0600);
     file_wipe(pem, pem ? strlen(pem) : 0);
 }
 
-static void put_secret(struct change *c)
+static void put_secret(struct transaction *c)
 {
     uint8_t secret[STATE_SECRET];
 
     if (entropy_fill(secret, sizeof secret) != 0)
         c->error = words_fail(c->w, QHCP_E_INTERNAL, "the system gives no random numbers");
-    change_put(c, "secret", slice_of(secret, sizeof secret), 0600);
+    transaction_put(c, "secret", slice_of(secret, sizeof secret), 0600);
     gnutls_memset(secret, 0, sizeof secret);
 }
 
 /* A token key for this machine's load balancers, and the set that its servers accept. */
-static void put_token_key(struct change *c)
+static void put_token_key(struct transaction *c)
 {
     char host[65], iss[96], *text = NULL, *trust = NULL;
     struct auth_key *key = NULL;
@@ -91,8 +91,8 @@ static void put_token_key(struct change *c)
     trust = jwks_text(set);
     if (!c->error && (!text || !trust))
         c->error = words_fail(c->w, QHCP_E_NOMEM, "out of memory");
-    change_put(c, STATE_TOKEN_KEY, slice_str(text), 0600);
-    change_put(c, STATE_TRUST, slice_str(trust), 0600);
+    transaction_put(c, STATE_TOKEN_KEY, slice_str(text), 0600);
+    transaction_put(c, STATE_TRUST, slice_str(trust), 0600);
 out:
     file_wipe(text, text ? strlen(text) : 0);
     free(trust);
@@ -120,7 +120,7 @@ static int make_ca(struct stored_pair *ret, const struct make *m)
 }
 
 /* Issues a certificate for `names`; key NULL: with a key of its own, which is put too. */
-static void put_server(struct change *c, const struct make *m, const struct stored_pair *ca,
+static void put_server(struct transaction *c, const struct make *m, const struct stored_pair *ca,
                        const struct names *names, gnutls_x509_privkey_t key)
 {
     gnutls_x509_privkey_t fresh = NULL;
@@ -150,7 +150,7 @@ static void put_server(struct change *c, const struct make *m, const struct stor
 static int make_fresh(const struct make *m, const struct names *names, const char *seen)
 {
     struct stored_pair ca;
-    struct change c;
+    struct transaction c;
     int error;
 
     if (m->now < MAKE_CLOCK_MIN)
@@ -160,15 +160,15 @@ static int make_fresh(const struct make *m, const struct names *names, const cha
     error = make_ca(&ca, m);
     if (error)
         return error;
-    change_begin(&c, m->dir, m->w);
-    change_put(&c, STATE_CA, slice_str(ca.pem), 0644);
+    transaction_begin(&c, m->dir, m->w);
+    transaction_put(&c, STATE_CA, slice_str(ca.pem), 0644);
     put_key(&c, STATE_CA_KEY, ca.key);
     put_server(&c, m, &ca, names, NULL);
     if (seen)
-        change_put(&c, STATE_NAMES, slice_str(seen), 0644);
+        transaction_put(&c, STATE_NAMES, slice_str(seen), 0644);
     put_token_key(&c);
     put_secret(&c);
-    error = change_commit(&c);
+    error = transaction_commit(&c);
     stored_pair_deinit(&ca);
     return error;
 }
@@ -224,7 +224,7 @@ static bool server_stale(const struct stored_pair *server, const struct stored_p
 
 /* The automatic CA in its last two years: a new certificate for the same key and name, so that what
  * it issued, and who trusts it, go on. */
-static void renew_ca(struct change *c, const struct make *m, struct stored_pair *ca)
+static void renew_ca(struct transaction *c, const struct make *m, struct stored_pair *ca)
 {
     char host[65], *pem;
     gnutls_x509_crt_t crt;
@@ -240,7 +240,7 @@ static void renew_ca(struct change *c, const struct make *m, struct stored_pair 
         free(pem);
         return;
     }
-    change_put(c, STATE_CA, slice_str(pem), 0644);
+    transaction_put(c, STATE_CA, slice_str(pem), 0644);
     gnutls_x509_crt_deinit(ca->crt);
     free(ca->pem);
     ca->crt = crt;
@@ -264,17 +264,17 @@ static int load_server(const struct make *m, struct stored_pair *ret)
 static int renew_automatic(const struct make *m, const struct names *names, const char *seen,
                            struct stored_pair *ca, struct stored_pair *server)
 {
-    struct change c;
+    struct transaction c;
 
-    change_begin(&c, m->dir, m->w);
+    transaction_begin(&c, m->dir, m->w);
     renew_ca(&c, m, ca);
     if (server_stale(server, ca, names, m->now))
         put_server(&c, m, ca, names, server->key);
     if (seen)
-        change_put(&c, STATE_NAMES, slice_str(seen), 0644);
+        transaction_put(&c, STATE_NAMES, slice_str(seen), 0644);
     if (!stored_have(m->dir, "secret"))
         put_secret(&c);
-    return change_commit(&c);
+    return transaction_commit(&c);
 }
 
 /* Is what is there good enough to go on with, though it could not be renewed? */
@@ -310,7 +310,7 @@ static int check_automatic(const struct make *m, const struct names *names, cons
 static int check_imported(const struct make *m, const struct stored_origin *origin)
 {
     struct stored_pair ca, server = {0};
-    struct change c;
+    struct transaction c;
     int error = stored_ca(m->dir, &ca, m->w);
 
     if (error)
@@ -322,9 +322,9 @@ static int check_imported(const struct make *m, const struct stored_origin *orig
                            "%s/" STATE_CERT " was not issued by the CA in %s/" STATE_CA, m->dir,
                            m->dir);
     if (!error && !stored_have(m->dir, "secret")) {
-        change_begin(&c, m->dir, m->w);
+        transaction_begin(&c, m->dir, m->w);
         put_secret(&c);
-        error = change_commit(&c);
+        error = transaction_commit(&c);
     }
     stored_pair_deinit(&server);
     stored_pair_deinit(&ca);

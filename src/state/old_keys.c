@@ -74,20 +74,20 @@ bool old_keys_remove(json_t *list, const char *kid)
     return false;
 }
 
-void old_keys_put(struct change *c, const json_t *list)
+void old_keys_put(struct transaction *c, const json_t *list)
 {
     json_t *doc;
     char *text;
 
     if (json_array_size(list) == 0) {
-        change_remove(c, STATE_TOKEN_KEY_OLD);
+        transaction_remove(c, STATE_TOKEN_KEY_OLD);
         return;
     }
     doc = json_pack("{s:O}", "keys", list);
     text = doc ? bundle_text(doc) : NULL;
     json_decref(doc);
     if (text)
-        change_put(c, STATE_TOKEN_KEY_OLD, slice_str(text), 0600);
+        transaction_put(c, STATE_TOKEN_KEY_OLD, slice_str(text), 0600);
     else if (!c->error)
         c->error = words_fail(c->w, QHCP_E_NOMEM, "out of memory");
     file_wipe(text, text ? strlen(text) : 0);

@@ -11,8 +11,8 @@
 
 #include "auth/auth.h"
 #include "base/words.h"
-#include "state/change.h"
 #include "state/state.h"
+#include "state/transaction.h"
 
 /* The list of JWKs, empty where there is no file: old_keys_free it.  QHCP_E_PARSE and the like. */
 int old_keys_load(const char *dir, json_t **ret, const struct words *w);
@@ -21,7 +21,7 @@ int old_keys_add(json_t *list, const struct auth_key *key, int64_t exp, const st
 /* Takes out one; the caller names the kid. */
 bool old_keys_remove(json_t *list, const char *kid);
 /* The file becomes this list; an empty one removes it. */
-void old_keys_put(struct change *c, const json_t *list);
+void old_keys_put(struct transaction *c, const json_t *list);
 void old_keys_free(json_t *list); /* wipes */
 
 #endif

@@ -65,7 +65,8 @@ struct old {
     size_t n;
 };
 
-static int load_old(const struct change *c, struct old old[CHANGE_FILES], const struct words *w)
+static int load_old(const struct transaction *c, struct old old[TRANSACTION_FILES],
+                    const struct words *w)
 {
     for (size_t i = 0; i < c->n; i++) {
         int error = 0;
@@ -79,35 +80,36 @@ static int load_old(const struct change *c, struct old old[CHANGE_FILES], const 
     return 0;
 }
 
-static void put_back(const struct change *c, const struct old old[CHANGE_FILES])
+static void put_back(const struct transaction *c, const struct old old[TRANSACTION_FILES])
 {
     const struct words silent = {NULL, 0}; /* the words of the failure stay */
-    struct change back;
+    struct transaction back;
 
-    change_begin(&back, c->dir, &silent);
+    transaction_begin(&back, c->dir, &silent);
     for (size_t i = 0; i < c->n; i++)
         if (old[i].text)
-            change_put(&back, c->rows[i].name, slice_of(old[i].text, old[i].n), c->rows[i].mode);
+            transaction_put(&back, c->rows[i].name, slice_of(old[i].text, old[i].n),
+                            c->rows[i].mode);
         else
-            change_remove(&back, c->rows[i].name);
-    change_commit(&back);
+            transaction_remove(&back, c->rows[i].name);
+    transaction_commit(&back);
 }
 
-int out_publish(struct change *c, const char *out, struct slice text, const struct words *w)
+int out_publish(struct transaction *c, const char *out, struct slice text, const struct words *w)
 {
-    struct old old[CHANGE_FILES] = {{0}};
+    struct old old[TRANSACTION_FILES] = {{0}};
     int error = c->error ? c->error : load_old(c, old, w);
 
     if (error)
-        change_abort(c);
+        transaction_abort(c);
     else
-        error = change_commit(c);
+        error = transaction_commit(c);
     if (!error) {
         error = out_write(out, text, 0600, w);
         if (error)
             put_back(c, old);
     }
-    for (size_t i = 0; i < CHANGE_FILES; i++)
+    for (size_t i = 0; i < TRANSACTION_FILES; i++)
         file_wipe(old[i].text, old[i].n);
     return error;
 }

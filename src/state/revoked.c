@@ -309,12 +309,12 @@ int revoked_merge(struct revoked *r, struct slice list, gnutls_x509_crt_t ca, bo
     return 0;
 }
 
-void revoked_put(struct change *c, const struct revoked *r)
+void revoked_put(struct transaction *c, const struct revoked *r)
 {
     char *text = jwks_text(r->doc);
 
     if (text)
-        change_put(c, STATE_REVOKED, slice_str(text), 0600);
+        transaction_put(c, STATE_REVOKED, slice_str(text), 0600);
     else if (!c->error)
         c->error = words_fail(c->w, QHCP_E_NOMEM, "out of memory");
     free(text);

@@ -19,8 +19,8 @@
 
 #include "base/slice.h"
 #include "base/words.h"
-#include "state/change.h"
 #include "state/state.h"
+#include "state/transaction.h"
 
 #define REVOKED_CERT 32 /* bytes of a certificate's SHA-256 */
 
@@ -56,7 +56,7 @@ int revoked_sign(struct revoked *r, gnutls_x509_privkey_t ca_key, int64_t now,
  * QHCP_E_TOKEN_SIGNATURE: it is none, or not of this CA. */
 int revoked_merge(struct revoked *r, struct slice list, gnutls_x509_crt_t ca, bool *ret_news,
                   const struct words *w);
-void revoked_put(struct change *c, const struct revoked *r);
+void revoked_put(struct transaction *c, const struct revoked *r);
 
 /* Adds all of another list; *ret_news as above. */
 void revoked_join(struct revoked *r, const struct revoked *more, bool *ret_news);

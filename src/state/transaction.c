@@ -1,5 +1,5 @@
 /* A redo journal of whole files: see change.h. */
-#include "state/change.h"
+#include "state/transaction.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "state/state.h"
 
 #define LIST "list" /* "put N MODE NAME" or "remove NAME", a line each */
-#define LIST_MAX (CHANGE_FILES * (CHANGE_NAME + 16))
+#define LIST_MAX (TRANSACTION_FILES * (TRANSACTION_NAME + 16))
 
 static void path_of(char ret[STATE_PATH], const char *dir, const char *sub, const char *name)
 {
@@ -41,13 +41,13 @@ static int sweep(const char *dir, const char *sub, const struct words *w)
     return rmdir(path) == 0 ? 0 : words_errno(w, errno, "remove", path);
 }
 
-void change_begin(struct change *c, const char *dir, const struct words *w)
+void transaction_begin(struct transaction *c, const char *dir, const struct words *w)
 {
-    *c = (struct change){.dir = dir, .w = w};
+    *c = (struct transaction){.dir = dir, .w = w};
 }
 
 /* Before the first row only: a change of nothing touches nothing. */
-static int open_pending(const struct change *c)
+static int open_pending(const struct transaction *c)
 {
     char path[STATE_PATH];
     int error = sweep(c->dir, "pending.new", c->w);
@@ -58,15 +58,15 @@ static int open_pending(const struct change *c)
     return error;
 }
 
-static struct change_row *add_row(struct change *c, const char *name, unsigned mode)
+static struct transaction_row *add_row(struct transaction *c, const char *name, unsigned mode)
 {
-    struct change_row *row = &c->rows[c->n];
+    struct transaction_row *row = &c->rows[c->n];
 
     if (!c->error && c->n == 0)
         c->error = open_pending(c);
     if (c->error)
         return NULL;
-    if (c->n == CHANGE_FILES || strlen(name) >= CHANGE_NAME) {
+    if (c->n == TRANSACTION_FILES || strlen(name) >= TRANSACTION_NAME) {
         c->error = words_fail(c->w, QHCP_E_INTERNAL, "too many files in one change");
         return NULL;
     }
@@ -76,7 +76,7 @@ static struct change_row *add_row(struct change *c, const char *name, unsigned m
     return row;
 }
 
-void change_put(struct change *c, const char *name, struct slice content, unsigned mode)
+void transaction_put(struct transaction *c, const char *name, struct slice content, unsigned mode)
 {
     char number[24], path[STATE_PATH];
     size_t at = c->n;
@@ -88,18 +88,18 @@ void change_put(struct change *c, const char *name, struct slice content, unsign
     c->error = file_create(path, content, mode, c->w);
 }
 
-void change_remove(struct change *c, const char *name)
+void transaction_remove(struct transaction *c, const char *name)
 {
     add_row(c, name, 0);
 }
 
-static int write_list(const struct change *c)
+static int write_list(const struct transaction *c)
 {
     char list[LIST_MAX], path[STATE_PATH];
     size_t n = 0;
 
     for (size_t i = 0; i < c->n; i++) {
-        const struct change_row *row = &c->rows[i];
+        const struct transaction_row *row = &c->rows[i];
 
         n += (size_t)(row->mode ? snprintf(list + n, sizeof list - n, "put %zu %o %s\n", i,
                                            row->mode, row->name)
@@ -143,7 +143,7 @@ static int check_place(const char *dir, const char *name, const struct words *w)
     return 0;
 }
 
-static int prepare(struct change *c)
+static int prepare(struct transaction *c)
 {
     char path[STATE_PATH];
     int error = 0;
@@ -159,7 +159,7 @@ static int prepare(struct change *c)
     return error ? error : file_sync_dir(path, c->w);
 }
 
-int change_commit(struct change *c)
+int transaction_commit(struct transaction *c)
 {
     char from[STATE_PATH], to[STATE_PATH];
 
@@ -172,16 +172,16 @@ int change_commit(struct change *c)
     if (!c->error && rename(from, to) != 0)
         c->error = words_errno(c->w, errno, "make", to);
     if (c->error) {
-        change_abort(c);
+        transaction_abort(c);
         return c->error;
     }
     c->error = file_sync_dir(c->dir, c->w);
     if (!c->error)
-        c->error = change_recover(c->dir, c->w);
+        c->error = transaction_recover(c->dir, c->w);
     return c->error;
 }
 
-void change_abort(struct change *c)
+void transaction_abort(struct transaction *c)
 {
     const struct words silent = {NULL, 0}; /* the words of the first error stay */
 
@@ -190,7 +190,7 @@ void change_abort(struct change *c)
 
 static bool name_ok(const char *name)
 {
-    return name[0] && name[0] != '/' && !strstr(name, "..") && strlen(name) < CHANGE_NAME;
+    return name[0] && name[0] != '/' && !strstr(name, "..") && strlen(name) < TRANSACTION_NAME;
 }
 
 static int sync_folder(const char *dir, const char *name, const struct words *w)
@@ -243,7 +243,7 @@ static int apply(const char *dir, char *list, const struct words *w)
     return sweep(dir, "pending", w);
 }
 
-int change_recover(const char *dir, const struct words *w)
+int transaction_recover(const char *dir, const struct words *w)
 {
     char path[STATE_PATH], *list;
     size_t n;
