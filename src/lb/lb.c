@@ -295,7 +295,8 @@ void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union 
     advance(lb, now);
     if (i < lb->count && !lb->stopping)
         attempt_resolved(lb->backends[i], now, addrs, n, words);
-    settle_touched(lb);
+    if (lb->resolving == 0) /* else the call that has asked settles, at its own end */
+        settle_touched(lb);
 }
 
 struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb)

@@ -1,12 +1,15 @@
 /* Who follows the changes that the core announces has the picture that its views show. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
+#include "lb/internal.h"
 #include "pair.h"
 
 #define SEC UINT64_C(1000000000)
@@ -30,6 +33,7 @@ static void on_changed(void *ctx, const struct qhcp_changed *changed)
     size_t i = changed->index;
 
     assert_true(i < PAIR_SERVERS && changed->what != 0);
+    assert_int_equal(p->lb->resolving, 0); /* not in the middle of a call */
     assert_int_equal(qhcp_lb_view(p->lb, i, &picture.views[i]), 0);
     assert_string_equal(picture.views[i].address, changed->address);
     (void)qhcp_lb_checks(p->lb, i, picture.checks[i], QHCP_CHECKS);
@@ -97,6 +101,37 @@ static void servers_that_come_are_announced(void **state)
             QHCP_CHANGE_ADDED | QHCP_CHANGE_STATE | QHCP_CHANGE_SESSION | QHCP_CHANGE_SHARE);
     assert_true(picture.ids[0] != picture.ids[1]);
     assert_int_equal(picture.states, 2);
+}
+
+static void touch(struct pair *p, const char *name, int seconds)
+{
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", p->dir, name);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* The answer comes at once, from within the call that asks for it. */
+static void a_name_that_is_resolved_at_once_is_announced_when_all_is_settled(void **state)
+{
+    struct pair *p = *state;
+    char words[QHCP_TEXT];
+
+    watch(p, 1);
+    assert_int_equal(qhcp_lb_add(p->lb, p->now, "localhost:4244", words, sizeof words), 0);
+    pair_start(p, 1);
+    assert_false(pair_run(p, SEC, differs));
+    assert_true(pair_all_up(p));
+    p->cut[1] = p->cut[2] = true;
+    for (int i = 0; i < 10; i++) { /* dialled again and again, with files that have changed */
+        touch(p, "lb/token-key.json", i);
+        assert_false(pair_run(p, 3 * SEC, differs));
+    }
+    assert_int_equal(picture.views[1].state, QHCP_DOWN);
+    p->cut[1] = p->cut[2] = false;
+    assert_false(pair_run(p, 30 * SEC, differs));
+    assert_true(pair_all_up(p));
 }
 
 static void checks_that_change_nothing_are_not_announced(void **state)
@@ -202,6 +237,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(servers_that_come_are_announced, pair_setup, pair_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_name_that_is_resolved_at_once_is_announced_when_all_is_settled, pair_setup,
+            pair_teardown),
         cmocka_unit_test_setup_teardown(checks_that_change_nothing_are_not_announced, pair_setup,
                                         pair_teardown),
         cmocka_unit_test_setup_teardown(a_server_that_goes_and_comes, pair_setup, pair_teardown),
