@@ -11,26 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/os/clock.h"
 #include "base/os/log.h"
 #include "daemon/daemon.h"
-#include "daemon/display.h"
-#include "daemon/forward.h"
-#include "daemon/handover.h"
-#include "daemon/hosts.h"
-#include "daemon/lb_options.h"
+#include "daemon/lb.h"
 #include "daemon/listen.h"
-#include "daemon/probes.h"
-#include "daemon/publisher.h"
-#include "daemon/reload.h"
-#include "daemon/serve.h"
-#include "daemon/service.h"
 #include "daemon/watch.h"
 #include "daemon/watched.h"
-#include "loop/loop.h"
-#include "loop/route.h"
-
-#include <qhcp/lb.h>
 
 #define LB_WORDS 700
 #define LB_DRAIN_LOOK (20 * NSEC_PER_MSEC) /* how often connections are counted before a stop */
@@ -41,77 +27,6 @@ const struct args_spec daemon_lb_spec = {
     .doc = "Watch servers over QUIC and forward TCP connections to the healthy ones.",
     .usage_status = ARGS_USAGE,
 };
-
-struct lb {
-    struct reload reload;
-    struct lb_options options;
-    struct qhcp_lb *core;
-    struct loop *loop;
-    struct loop_part part;    /* the core's */
-    struct loop_part leaving; /* on the loop while connections end before we stop */
-    qhcp_nsec look_at;        /* leaving: at whether they have */
-    struct serve *serve;
-    struct hosts *hosts;
-    struct route route;
-    struct display display;
-    struct service service;
-    struct probes probes;
-    struct publisher publisher;
-    struct forward forward;
-    struct handover handover;
-    bool stopping;
-    bool handed_over; /* another process has the port; our sessions end, our connections go on */
-    qhcp_nsec drained_by; /* leaving: until then at most */
-};
-
-static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
-{
-    struct lb *lb = ctx;
-
-    qhcp_lb_receive(lb->core, now, packets, n);
-}
-
-static size_t on_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
-{
-    struct lb *lb = ctx;
-
-    return qhcp_lb_send(lb->core, now, packets, n);
-}
-
-static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remote, int error,
-                           const uint8_t *quoted, size_t quoted_len)
-{
-    struct lb *lb = ctx;
-
-    qhcp_lb_unreachable(lb->core, now, remote, error, quoted, quoted_len);
-}
-
-static void on_dropped(void *ctx, qhcp_nsec now, uint64_t n)
-{
-    struct lb *lb = ctx;
-
-    qhcp_lb_dropped(lb->core, now, n);
-}
-
-static void on_blocked(void *ctx, qhcp_nsec now)
-{
-    struct lb *lb = ctx;
-
-    qhcp_lb_blocked(lb->core, now);
-}
-
-static qhcp_nsec core_deadline(void *ctx)
-{
-    const struct lb *lb = ctx;
-    bool ended = lb->handed_over && !handover_open(&lb->handover);
-
-    return ended ? NSEC_NEVER : qhcp_lb_deadline(lb->core);
-}
-
-static void core_expire(void *ctx, qhcp_nsec now)
-{
-    qhcp_lb_expire(((struct lb *)ctx)->core, now);
-}
 
 static qhcp_nsec leaving_deadline(void *ctx)
 {
@@ -131,134 +46,6 @@ static void leave_when_drained(void *ctx, qhcp_nsec now)
         log_say(QHCP_LOG_WARNING, "--max-drain is over: connections reset: %zu", left);
     loop_remove(&lb->leaving);
     qhcp_lb_stop(lb->core, now);
-}
-
-static void core_turn(void *ctx, qhcp_nsec now)
-{
-    struct lb *lb = ctx;
-
-    (void)now;
-    if (!lb->stopping || !qhcp_lb_stopped(lb->core))
-        return;
-    if (lb->handed_over && handover_open(&lb->handover)) {
-        loop_unbind(lb->loop);
-        handover_end(&lb->handover);
-    }
-    if (!lb->leaving.loop)
-        loop_stop(lb->loop);
-}
-
-static void on_resolved(void *ctx, const struct resolve_answer *answer)
-{
-    struct lb *lb = ctx;
-
-    qhcp_lb_resolved(lb->core, loop_now(), answer->index, answer->addrs, answer->n, answer->words);
-}
-
-static void on_resolve(void *ctx, size_t id, const char *host, uint16_t port)
-{
-    struct lb *lb = ctx;
-
-    if (hosts_start(lb->hosts, id, host, port) < 0)
-        qhcp_lb_resolved(lb->core, loop_now(), id, NULL, 0, "cannot resolve: out of memory");
-}
-
-static void on_event(void *ctx, const struct qhcp_event *event)
-{
-    struct lb *lb = ctx;
-
-    publisher_event(&lb->publisher, event, loop_now());
-}
-
-static void on_changed(void *ctx, const struct qhcp_changed *changed)
-{
-    struct lb *lb = ctx;
-
-    publisher_changed(&lb->publisher, changed);
-}
-
-static void on_session(void *ctx, size_t index)
-{
-    struct lb *lb = ctx;
-
-    probes_session(&lb->probes, loop_now(), index);
-}
-
-static size_t on_leaving(void *ctx, const char *address, bool over)
-{
-    struct lb *lb = ctx;
-
-    return forward_leaving(&lb->forward, address, over);
-}
-
-static struct qhcp_lb_config make_config(struct lb *lb)
-{
-    struct qhcp_lb_config c = lb_options_config(&lb->options);
-
-    c.ctx = lb;
-    c.wall_clock = clock_unix;
-    c.resolve = on_resolve;
-    c.source = route_source;
-    c.event = on_event;
-    c.changed = on_changed;
-    c.session = on_session;
-    c.leaving = on_leaving;
-    c.log = log_callback;
-    return c;
-}
-
-int daemon_lb_live_log(void *ctx, const struct options *before, char *words, size_t words_cap)
-{
-    const struct lb *lb = ctx;
-
-    (void)before, (void)words, (void)words_cap;
-    log_level((enum qhcp_log_level)lb->options.log_level);
-    return 0;
-}
-
-int daemon_lb_live_status(void *ctx, const struct options *before, char *words, size_t words_cap)
-{
-    struct lb *lb = ctx;
-
-    (void)before, (void)words, (void)words_cap;
-    status_set_interval(&lb->display.status, lb_options_status_interval(&lb->options), loop_now());
-    return 0;
-}
-
-int daemon_lb_live_forward(void *ctx, const struct options *before, char *words, size_t words_cap)
-{
-    struct lb *lb = ctx;
-
-    (void)before, (void)words, (void)words_cap;
-    forward_configure(&lb->forward, &lb->options);
-    return 0;
-}
-
-static void on_removed(void *ctx, const char *address)
-{
-    struct lb *lb = ctx;
-
-    probes_forget(&lb->probes, address);
-}
-
-/* The status and the forwarder follow what the core watches, and how often. */
-int daemon_lb_live_watch(void *ctx, const struct options *before, char *words, size_t words_cap)
-{
-    struct lb *lb = ctx;
-    const struct qhcp_lb_config config = make_config(lb);
-    const struct watch_change change = {.core = lb->core,
-                                        .config = &config,
-                                        .old = &((const struct lb_options *)before)->servers,
-                                        .list = &lb->options.servers,
-                                        .ctx = lb,
-                                        .removed = on_removed};
-    int r = watch_change(&change, words, words_cap);
-
-    if (r == 0)
-        publisher_configure(&lb->publisher, &lb->options);
-    if (r == 0)
-        r = daemon_lb_live_forward(ctx, before, words, words_cap);
-    return r == 0 ? daemon_lb_live_status(ctx, before, words, words_cap) : r;
 }
 
 static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
@@ -370,40 +157,26 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     return r;
 }
 
-static int add_parts(struct lb *lb)
-{
-    lb->part = (struct loop_part){.name = "core",
-                                  .ctx = lb,
-                                  .deadline = core_deadline,
-                                  .expire = core_expire,
-                                  .turn = core_turn};
-    loop_add(lb->loop, &lb->part);
-    return display_begin(&lb->display, lb->loop, &lb->publisher);
-}
-
 static int start(struct lb *lb, char *words, size_t words_cap)
 {
-    const struct loop_client client = {.ctx = lb,
-                                       .receive = on_receive,
-                                       .send = on_send,
-                                       .unreachable = on_unreachable,
-                                       .dropped = on_dropped,
-                                       .blocked = on_blocked,
-                                       .flooded = listen_flooded,
-                                       .signal = on_signal};
+    struct loop_client client = lb_core_client(lb);
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-    struct qhcp_lb_config config = make_config(lb);
+    struct qhcp_lb_config config = lb_core_config(lb);
     struct handover_gift gift = {.known = NULL};
-    int r = loop_new(&client, &lb->loop), to = -1;
+    int r, to = -1;
 
+    client.signal = on_signal;
+    r = loop_new(&client, &lb->loop);
     if (r == 0)
         r = publisher_init(&lb->publisher, lb->loop, lb->options.servers.n);
-    if (r == 0)
-        r = add_parts(lb);
+    if (r == 0) {
+        lb_core_join(lb);
+        r = display_begin(&lb->display, lb->loop, &lb->publisher);
+    }
     if (r == 0)
         r = serve_new(lb->loop, &lb->serve);
     if (r == 0)
-        r = hosts_new(lb->loop, lb->serve, on_resolved, lb, &lb->hosts);
+        r = hosts_new(lb->loop, lb->serve, lb_core_resolved, lb, &lb->hosts);
     if (r < 0) {
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;

@@ -7,7 +7,6 @@
 #include "base/value.h"
 #include "check/spec.h"
 #include "daemon/capacity.h"
-#include "daemon/daemon.h"
 #include "daemon/route.h"
 #include "sources/servers.h"
 

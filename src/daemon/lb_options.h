@@ -11,7 +11,7 @@
 #define LB_KEEP_ALIVE_MAX (9 * 3600 * NSEC_PER_SEC) /* the kernel's is 32767 s */
 
 #define LB_OPTIONS(X)                                                                              \
-    X(servers, "servers", LIST, .max = LIST_MAX, .live = daemon_lb_live_watch,                     \
+    X(servers, "servers", LIST, .max = LIST_MAX, .live = lb_live_watch,                            \
       .doc = "The servers to watch, as host:port with commas between. @FILE reads one per line "   \
              "('#' begins a comment), @- reads standard input. An address may be followed by "     \
              "weight=1 to 1000, priority=0 to 15 and service=tcp:PORT or tcp:ADDRESS:PORT; see "   \
@@ -20,49 +20,46 @@
       .doc = "The load balancer's own port. Its checks leave from this UDP port, and it forwards " \
              "connections to the same TCP port.")                                                  \
     X(max_fail_attempts, "max-fail-attempts", NUMBER, .def = "3", .min = 1, .max = 1000,           \
-      .live = daemon_lb_live_watch,                                                                \
+      .live = lb_live_watch,                                                                       \
       .doc = "How many checks in a row a server must miss before it is down. On a path that "      \
              "loses packets it must miss more.")                                                   \
     X(min_silence, "min-silence", DURATION, .min = NSEC_PER_MSEC, .max = 60 * NSEC_PER_SEC,        \
-      .live = daemon_lb_live_watch,                                                                \
+      .live = lb_live_watch,                                                                       \
       .doc = "The least silence that makes a server down. It is longer for a server that once "    \
              "stood still for longer and came back. By default it follows --liveness-interval: "   \
              "600ms at 1s, 54ms at 272ms and below, at most 1s; see SILENCE in qhcp-lb(1).")       \
-    X(rise, "rise", NUMBER, .def = "2", .min = 1, .max = 1000, .live = daemon_lb_live_watch,       \
+    X(rise, "rise", NUMBER, .def = "2", .min = 1, .max = 1000, .live = lb_live_watch,              \
       .doc = "How many answers in a row make a server that was down up again.")                    \
-    X(flap_hold, "flap-hold", DURATION, .def = "5s", .max = OPTIONS_DAY,                           \
-      .live = daemon_lb_live_watch,                                                                \
+    X(flap_hold, "flap-hold", DURATION, .def = "5s", .max = OPTIONS_DAY, .live = lb_live_watch,    \
       .doc = "Keep a server down for at least this long after its second failure within 10 "       \
              "minutes, and twice as long after each further one, up to 64 times. 0: do not.")      \
-    X(slow_start, "slow-start", DURATION, .def = "10s", .max = OPTIONS_DAY,                        \
-      .live = daemon_lb_live_watch,                                                                \
+    X(slow_start, "slow-start", DURATION, .def = "10s", .max = OPTIONS_DAY, .live = lb_live_watch, \
       .doc = "The time in which a server that was down gets its whole weight back. 0: at once.")   \
     X(panic_threshold, "panic-threshold", NUMBER, .arg = "PERCENT", .def = "50", .max = 100,       \
-      .live = daemon_lb_live_watch,                                                                \
+      .live = lb_live_watch,                                                                       \
       .doc = "There is a panic while less than this percentage of the servers is healthy; see "    \
              "PANIC in qhcp-lb(1). 0: never.")                                                     \
-    X(panic_mode, "panic-mode", CHOICE, .arg = "all|none", .def = "all",                           \
-      .live = daemon_lb_live_watch,                                                                \
+    X(panic_mode, "panic-mode", CHOICE, .arg = "all|none", .def = "all", .live = lb_live_watch,    \
       .doc = "Which servers get traffic in a panic. all: every server, except those that left on " \
              "purpose or were never verified. none: no server (fail closed).")                     \
     X(check_interval, "check-interval", DURATION, .def = "10s", .min = OPTIONS_INTERVAL_MIN,       \
-      .max = OPTIONS_INTERVAL_MAX, .live = daemon_lb_live_watch,                                   \
+      .max = OPTIONS_INTERVAL_MAX, .live = lb_live_watch,                                          \
       .doc = "How often metrics are asked for.")                                                   \
     X(liveness_interval, "liveness-interval", DURATION, .min = OPTIONS_INTERVAL_MIN,               \
-      .max = OPTIONS_INTERVAL_MAX, .live = daemon_lb_live_watch,                                   \
+      .max = OPTIONS_INTERVAL_MAX, .live = lb_live_watch,                                          \
       .doc = "How often a server is checked. By default the smaller of --check-interval and 1s.")  \
     X(reconnect_interval, "reconnect-interval", DURATION, .def = "30s",                            \
-      .min = OPTIONS_INTERVAL_MIN, .max = OPTIONS_DAY, .live = daemon_lb_live_watch,               \
+      .min = OPTIONS_INTERVAL_MIN, .max = OPTIONS_DAY, .live = lb_live_watch,                      \
       .doc = "How often the load balancer tries to connect to a server that is down.")             \
     X(probe, "probe", ITEM, .arg = "PROBE", .max = 1, .check = check_probe,                        \
       .doc = "Also connect to the data ports of the servers: tcp (the service that each agent "    \
              "names) or tcp:PORT; see PROBES in qhcp-lb(1). A server whose port is dead is down, " \
              "whatever its agent says.")                                                           \
     X(balance, "balance", CHOICE, .arg = BALANCE_NAMES, .def = "least-connections",                \
-      .live = daemon_lb_live_forward,                                                              \
+      .live = lb_live_forward,                                                                     \
       .doc = "The algorithm that picks a server for a connection; see BALANCING in qhcp-lb(1).")   \
     X(allow_service, "allow-service", LIST, .max = 1000, .check = check_network,                   \
-      .live = daemon_lb_live_forward,                                                              \
+      .live = lb_live_forward,                                                                     \
       .doc = "Networks (192.0.2.0/24, 2001:db8::/32) in which a server may offer a service that "  \
              "is not at its own verified address. By default none.")                               \
     X(threads, "threads", NUMBER, .min = 1, .max = PROXY_THREADS,                                  \
@@ -106,27 +103,27 @@
       .doc =                                                                                       \
           "Log each client connection when it ends: addresses, bytes, times, and how it ended.")   \
     X(max_drain, "max-drain", DURATION, .def = "60s", .min = NSEC_PER_MSEC, .max = OPTIONS_DAY,    \
-      .live = daemon_lb_live_watch,                                                                \
+      .live = lb_live_watch,                                                                       \
       .doc =                                                                                       \
           "How long connections may go on when their server, or the load balancer, stops, or "     \
           "when their server is removed from the list. The server's own deadline may be shorter.") \
     X(no_forward, "no-forward", SWITCH,                                                            \
       .doc = "Only watch servers, and do not forward: the TCP port stays closed.")                 \
     X(metrics, "metrics", LIST, .max = LIMIT_METRICS - 2, .check = check_metric,                   \
-      .live = daemon_lb_live_watch,                                                                \
+      .live = lb_live_watch,                                                                       \
       .doc = "Names of metrics to ask for besides cpu_usage_percent and memory_usage_percent, "    \
              "with commas between; see METRICS in qhcp-server(1).")                                \
-    SHARED_TRUST(X, daemon_lb_live_watch)                                                          \
+    SHARED_TRUST(X, lb_live_watch)                                                                 \
     X(status_format, "status-format", CHOICE, .arg = "human|json|events|json-events|none|auto",    \
       .def = "auto",                                                                               \
       .doc = "What standard output gets. human: a table. json: JSON lines. events, json-events: "  \
              "a line for each change alone, in words or as JSON. none: nothing. auto: events "     \
              "where standard output is the journal, else human.")                                  \
     X(status_interval, "status-interval", DURATION, .min = 100 * NSEC_PER_MSEC,                    \
-      .max = OPTIONS_DAY, .live = daemon_lb_live_status,                                           \
+      .max = OPTIONS_DAY, .live = lb_live_status,                                                  \
       .doc = "How often the status is printed. By default --check-interval, but at least 1s.")     \
     SHARED_ID(X)                                                                                   \
-    SHARED_DAEMON(X, daemon_lb_live_log)
+    SHARED_DAEMON(X, lb_live_log)
 
 struct lb_options {
     struct options head;
@@ -134,6 +131,12 @@ struct lb_options {
 };
 
 extern const struct options_table lb_options_table;
+
+/* What a running process does when options change (conf/options.h): lb_live.c. */
+int lb_live_watch(void *ctx, const struct options *before, char *words, size_t words_cap);
+int lb_live_forward(void *ctx, const struct options *before, char *words, size_t words_cap);
+int lb_live_status(void *ctx, const struct options *before, char *words, size_t words_cap);
+int lb_live_log(void *ctx, const struct options *before, char *words, size_t words_cap);
 
 /* What follows from others where the user says nothing. */
 qhcp_nsec lb_options_liveness(const struct lb_options *o);

@@ -123,7 +123,7 @@ static int read_again(void *ctx, char *words, size_t words_cap)
     return qhcp_server_reload(s->core, loop_now(), words, words_cap);
 }
 
-int daemon_server_live_log(void *ctx, const struct options *before, char *words, size_t words_cap)
+int server_live_log(void *ctx, const struct options *before, char *words, size_t words_cap)
 {
     const struct server *s = ctx;
 

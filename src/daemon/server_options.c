@@ -5,7 +5,6 @@
 
 #include "base/value.h"
 #include "check/spec.h"
-#include "daemon/daemon.h"
 #include "metrics/report.h"
 #include "metrics/threshold.h"
 

@@ -41,7 +41,7 @@
       .max = OPTIONS_DAY, .live = change_read_at_use,                                              \
       .doc = "How long a server that is told to stop waits for its load balancers.")               \
     SHARED_ID(X)                                                                                   \
-    SHARED_DAEMON(X, daemon_server_live_log)
+    SHARED_DAEMON(X, server_live_log)
 
 struct server_options {
     struct options head;
@@ -49,6 +49,9 @@ struct server_options {
 };
 
 extern const struct options_table server_options_table;
+
+/* What a running process does when options change (conf/options.h): server.c. */
+int server_live_log(void *ctx, const struct options *before, char *words, size_t words_cap);
 
 /* An option whose entries are checks of the application, and how to read one of them. */
 struct server_checks {
