@@ -11,7 +11,7 @@
 #include "base/os/log.h"
 #include "base/text.h"
 #include "base/value.h"
-#include "metrics/report.h"
+#include "metrics/application.h"
 #include "state/state.h"
 #include "wire/registry.h"
 
@@ -135,7 +135,7 @@ static void change(struct control_socket *c, qhcp_nsec now, size_t i, const char
 /* "NAME=VALUE NAME=VALUE ...": all of them, or none. */
 static void take_report(struct control_socket *c, char *words, struct text *t)
 {
-    struct report_value values[CONTROL_REPORT];
+    struct application_value values[CONTROL_REPORT];
     char why[300], quote[VALUE_QUOTE + 8], *rest = words;
     size_t n = 0;
     int r = 0;
@@ -145,7 +145,7 @@ static void take_report(struct control_socket *c, char *words, struct text *t)
             text_printf(t, "error: more than %d values at once\n", CONTROL_REPORT);
             return;
         }
-        r = report_parse(word, &values[n++], why, sizeof why);
+        r = application_parse(word, &values[n++], why, sizeof why);
     }
     if (r < 0 || n == 0) {
         text_printf(t, "error: %s\n", r < 0 ? why : "no value is given");

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "metrics/application.h"
 #include "metrics/quantity.h"
-#include "metrics/report.h"
 #include "wire/registry.h"
 
 #include <qhcp/error.h>
@@ -17,7 +17,7 @@ static const char rtt[] = "rtt_us", days[] = "certificate_days";
 static bool any_metric(const void *ctx, const char *name, unsigned *ret_unit)
 {
     (void)ctx;
-    *ret_unit = strcmp(name, rtt) == 0 ? WIRE_UNIT_USEC : report_unit(name);
+    *ret_unit = strcmp(name, rtt) == 0 ? WIRE_UNIT_USEC : application_unit(name);
     return true;
 }
 

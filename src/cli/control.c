@@ -10,7 +10,7 @@
 #include "base/value.h"
 #include "cli/cli.h"
 #include "daemon/shared_options.h"
-#include "metrics/report.h"
+#include "metrics/application.h"
 
 #define CONTROL_WORDS 700
 #define CONTROL_WAIT 5 /* seconds for an answer */
@@ -31,9 +31,9 @@ struct control_options {
 
 static int check_value(const char *text, char *words, size_t words_cap)
 {
-    struct report_value ignored;
+    struct application_value ignored;
 
-    return report_parse(text, &ignored, words, words_cap);
+    return application_parse(text, &ignored, words, words_cap);
 }
 
 #define ROW(...) OPTIONS_ROW(struct control_options, __VA_ARGS__)

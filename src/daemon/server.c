@@ -21,7 +21,7 @@
 #include "daemon/server_options.h"
 #include "daemon/service.h"
 #include "loop/loop.h"
-#include "metrics/report.h"
+#include "metrics/application.h"
 
 #include <qhcp/server.h>
 
@@ -224,7 +224,7 @@ static int declare_metrics(struct server *s, char *words, size_t words_cap)
     const struct list *names = &s->options.metrics;
 
     for (size_t i = 0; i < names->n; i++) {
-        int r = qhcp_server_set_metric(s->core, names->at[i], report_unit(names->at[i]), 0);
+        int r = qhcp_server_set_metric(s->core, names->at[i], application_unit(names->at[i]), 0);
 
         if (r < 0) {
             snprintf(words, words_cap, "--metrics: %.80s: %s", names->at[i],

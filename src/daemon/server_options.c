@@ -5,7 +5,7 @@
 
 #include "base/value.h"
 #include "check/spec.h"
-#include "metrics/report.h"
+#include "metrics/application.h"
 #include "metrics/threshold.h"
 
 static int check_ip(const char *text, char *words, size_t words_cap)
@@ -62,7 +62,7 @@ static int check_unit(const char *text, char *words, size_t words_cap)
 static bool any_metric(const void *ctx, const char *name, unsigned *ret_unit)
 {
     (void)ctx;
-    *ret_unit = report_unit(name);
+    *ret_unit = application_unit(name);
     return true;
 }
 

@@ -1,8 +1,8 @@
 /* Values of metrics as people write them: each refusal beside a twin that is accepted. */
 #include "../words.h"
 
+#include "metrics/application.h"
 #include "metrics/quantity.h"
-#include "metrics/report.h"
 #include "wire/registry.h"
 
 static void each_unit_has_its_own_words(void **state)
@@ -72,18 +72,18 @@ static void a_report_names_a_metric_and_its_value(void **state)
 {
     static const char *const bad[] = {
         "a", "=1", "a=", "a=1.5", "a=x", "a=1000000000000000", "a_percent=1.234", "a=1 "};
-    struct report_value v;
+    struct application_value v;
     char words[300];
 
     (void)state;
-    assert_int_equal(report_parse("a=999999999999999", &v, words, sizeof words), 0);
+    assert_int_equal(application_parse("a=999999999999999", &v, words, sizeof words), 0);
     assert_string_equal(v.name, "a");
     assert_int_equal(v.value, 999999999999999);
-    assert_int_equal(report_parse("a_percent=1.23", &v, words, sizeof words), 0);
+    assert_int_equal(application_parse("a_percent=1.23", &v, words, sizeof words), 0);
     assert_int_equal(v.unit, WIRE_UNIT_PERCENT);
     assert_int_equal(v.value, 123);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(report_parse(bad[i], &v, words, sizeof words), QHCP_E_PARSE);
+        assert_int_equal(application_parse(bad[i], &v, words, sizeof words), QHCP_E_PARSE);
         assert_says(words, "is no metric's value");
     }
 }

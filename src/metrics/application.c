@@ -1,4 +1,4 @@
-#include "metrics/report.h"
+#include "metrics/application.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define VALUE_MAX UINT64_C(999999999999999)
 
-unsigned report_unit(const char *name)
+unsigned application_unit(const char *name)
 {
     const struct wire_metric_row *row = wire_metric_by_name(slice_str(name));
     static const char percent[] = "_percent";
@@ -22,15 +22,16 @@ unsigned report_unit(const char *name)
                : WIRE_UNIT_NONE;
 }
 
-int report_parse(const char *text, struct report_value *ret, char *words, size_t words_cap)
+int application_parse(const char *text, struct application_value *ret, char *words,
+                      size_t words_cap)
 {
     size_t n = strcspn(text, "=");
     char quote[VALUE_QUOTE + 8];
-    struct report_value v = {.unit = 0};
+    struct application_value v = {.unit = 0};
 
     if (n > 0 && n < sizeof v.name && text[n] == '=') {
         memcpy(v.name, text, n);
-        v.unit = report_unit(v.name);
+        v.unit = application_unit(v.name);
         if (quantity_parse(text + n + 1, v.unit, true, &v.value) && v.value <= VALUE_MAX) {
             *ret = v;
             return 0;

@@ -1,6 +1,6 @@
 /* "NAME=VALUE": an application's own metric, as people write it. */
-#ifndef QHCP_METRICS_REPORT_H
-#define QHCP_METRICS_REPORT_H
+#ifndef QHCP_METRICS_APPLICATION_H
+#define QHCP_METRICS_APPLICATION_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +9,7 @@
 
 #include <qhcp/error.h>
 
-struct report_value {
+struct application_value {
     char name[LIMIT_NAME + 1];
     unsigned unit; /* as in struct qhcp_value: the registry's; of other names percent for
                       those that end so, else a number */
@@ -17,10 +17,11 @@ struct report_value {
 };
 
 /* The unit of a metric of that name. */
-unsigned report_unit(const char *name);
+unsigned application_unit(const char *name);
 
 /* A value is quantity.h's, without digits that would be lost and below 10^15.  QHCP_E_PARSE with
  * words. */
-int report_parse(const char *text, struct report_value *ret, char *words, size_t words_cap);
+int application_parse(const char *text, struct application_value *ret, char *words,
+                      size_t words_cap);
 
 #endif
