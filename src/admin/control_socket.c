@@ -36,9 +36,7 @@ int control_socket_path(const char *path, uint16_t port, char ret[CONTROL_PATH],
     }
     if (strlen(path) >= CONTROL_PATH) {
         snprintf(words, words_cap,
-                 "%s is too long for the name of a socket: name another with "
-                 "--control",
-                 path);
+                 "%s is too long for a socket's name: use another one with --control", path);
         return QHCP_E_FULL;
     }
     memcpy(ret, path, strlen(path) + 1);
@@ -148,7 +146,7 @@ static void take_report(struct control_socket *c, char *words, struct text *t)
         r = application_parse(word, &values[n++], why, sizeof why);
     }
     if (r < 0 || n == 0) {
-        text_printf(t, "error: %s\n", r < 0 ? why : "no value is given");
+        text_printf(t, "error: %s\n", r < 0 ? why : "there is no value");
         return;
     }
     for (size_t i = 0; i < n; i++) {
@@ -164,8 +162,8 @@ static void take_report(struct control_socket *c, char *words, struct text *t)
         r = qhcp_server_set_metric(c->core, values[i].name, values[i].unit, values[i].value);
         if (r < 0) {
             text_printf(t, "error: %s: ", values[i].name);
-            text_add(t, r == QHCP_E_FULL ? "there are as many metrics as there may be\n"
-                                         : "no name for a metric (a-z, 0-9, _), or one that the "
+            text_add(t, r == QHCP_E_FULL ? "too many metrics\n"
+                                         : "not a metric's name (a-z, 0-9, _), or one that the "
                                            "server measures itself\n");
         }
     }
@@ -229,8 +227,8 @@ static bool may_speak(int fd)
         return false;
     if (peer.uid == 0 || peer.uid == geteuid())
         return true;
-    log_say(QHCP_LOG_WARNING, "operator's socket: user %u (process %d) is refused",
-            (unsigned)peer.uid, (int)peer.pid);
+    log_say(QHCP_LOG_WARNING, "control socket: refused user %u (process %d)", (unsigned)peer.uid,
+            (int)peer.pid);
     return false;
 }
 
@@ -243,7 +241,7 @@ static void welcome(void *ctx, qhcp_nsec now, int fd)
         if (!c->clients[i].watch.loop)
             k = &c->clients[i];
     if (!may_speak(fd)) {
-        static const char no[] = "error: only root and the server's own user may speak here\n";
+        static const char no[] = "error: only root and the server's user may use this socket\n";
         (void)!send(fd, no, sizeof no - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     } else if (k) {
         k->socket = c;
@@ -294,9 +292,10 @@ static int listen_there(struct control_socket *c, struct loop *loop, char *words
         error = errno;
         c->path[0] = '\0'; /* not ours to remove */
         if (error == EADDRINUSE)
-            snprintf(words, words_cap,
-                     "another server, or another file, has %s: name another with --control",
-                     at.sun_path);
+            snprintf(
+                words, words_cap,
+                "%s belongs to another server, or is another file: use another one with --control",
+                at.sun_path);
         else
             snprintf(words, words_cap, "cannot make the socket %s: %s", at.sun_path,
                      strerror(error));

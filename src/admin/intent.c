@@ -56,7 +56,7 @@ bool intent_take(const char *socket, enum qhcp_status *ret, char *reason)
     make_path(socket, path);
     text = left_read(path, INTENT_MAX, words, sizeof words);
     if (words[0] != '\0')
-        log_say(QHCP_LOG_WARNING, "what the last process left is not used: %s", words);
+        log_say(QHCP_LOG_WARNING, "not using what the last process left: %s", words);
     for (size_t i = 0; text && i < sizeof names / sizeof names[0] && !found; i++) {
         size_t n = strlen(names[i].name);
 

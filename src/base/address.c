@@ -81,9 +81,9 @@ static const char *parse_v6(struct address *a)
     in6->sin6_port = htons(a->port);
     a->literal = true;
     if (address_find_zone(a) != 0)
-        return "this machine has no interface of that name";
+        return "this machine has no interface with that name";
     if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        return "an IPv4 address in IPv6's form: write it as 192.0.2.1:4243";
+        return "an IPv4 address in IPv6 form: write it as 192.0.2.1:4243";
     if (!zone && IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
         return "a link-local address needs its interface, as in [fe80::1%eth0]:4243";
     return NULL;
@@ -141,11 +141,12 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
     } else if (!is_name(a.host)) {
         return refuse(words, words_cap, text,
                       has_other_letters(a.host)
-                          ? "a name with such letters has an ASCII form (xn--...): write that"
-                          : "the host is neither a name nor an address");
+                          ? "a name with such letters must be in its ASCII form (xn--...)"
+                          : "the host is not a name or an address");
     }
     if (is_many(&a.addr))
-        return refuse(words, words_cap, text, "a multicast or broadcast address is no host's");
+        return refuse(words, words_cap, text,
+                      "a multicast or broadcast address does not belong to a host");
     *ret = a;
     return 0;
 }

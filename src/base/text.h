@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* For "%zu server%s": a number, and the noun's plural. */
+#define TEXT_COUNT(n) (size_t)(n), (n) == 1 ? "" : "s"
+
 struct text {
     char *at; /* n bytes and a NUL once anything was added */
     size_t n, cap;

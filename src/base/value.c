@@ -116,7 +116,7 @@ int value_count(const char *text, const char *what, uint64_t min, uint64_t max, 
         value = value > (UINT64_MAX - d) / 10 ? UINT64_MAX : value * 10 + d;
     }
     if (p == text || *p != '\0') {
-        snprintf(words, words_cap, "%s is not a %s: a whole number from %llu to %llu is wanted",
+        snprintf(words, words_cap, "%s is not a %s: expected a whole number from %llu to %llu",
                  value_quote(text, quote), what, (unsigned long long)min, (unsigned long long)max);
         return QHCP_E_PARSE;
     }
@@ -140,7 +140,7 @@ int value_switch(const char *text, bool *ret, char *words, size_t words_cap)
             return 0;
         }
     }
-    snprintf(words, words_cap, "%s is neither true nor false", value_quote(text, quote));
+    snprintf(words, words_cap, "%s is not true or false", value_quote(text, quote));
     return QHCP_E_PARSE;
 }
 

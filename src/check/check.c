@@ -206,7 +206,8 @@ int check_add(struct check_set *set, qhcp_nsec now, const struct spec *spec, cha
     for (size_t i = 0; i < set->n; i++) {
         if (strcmp(set->checks[i]->spec.name, spec->name) == 0) {
             snprintf(words, words_cap,
-                     "\"%s\" is the name of another check already: give name=", spec->name);
+                     "another check has the name \"%s\": give this one another name by name=",
+                     spec->name);
             return QHCP_E_EXISTS;
         }
     }
@@ -283,7 +284,7 @@ static void time_out(struct check *c)
     if (!c->resolving)
         c->kind->stop(c);
     check_end(c, QHCP_NOT_SERVING, "%s within %llu ms",
-              c->resolving    ? "its name was not resolved"
+              c->resolving    ? "its name could not be resolved"
               : c->kind->late ? c->kind->late
                               : "no answer",
               (unsigned long long)ms);

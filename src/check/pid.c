@@ -25,7 +25,7 @@ static int pid_open(struct check *c, char *words, size_t words_cap)
         if (error == ESRCH)
             snprintf(words, words_cap, "there is no process %d", c->spec.pid);
         else
-            snprintf(words, words_cap, "process %d cannot be watched: %s", c->spec.pid,
+            snprintf(words, words_cap, "cannot watch process %d: %s", c->spec.pid,
                      error == EINVAL ? "it is a thread" : strerror(error));
         return error == ESRCH ? QHCP_E_NOT_FOUND : QHCP_E_IO;
     }
@@ -63,7 +63,7 @@ static void pid_begin(struct check *c)
     if (check_watch(c, &p->watch, p->fd, EPOLLIN) == 0)
         check_say(c, QHCP_SERVING, "%s", "");
     else
-        check_say(c, QHCP_NOT_SERVING, "%s cannot be watched", p->name);
+        check_say(c, QHCP_NOT_SERVING, "cannot watch %s", p->name);
 }
 
 static void pid_ready(struct check *c, struct check_watch *w, unsigned events)

@@ -89,7 +89,7 @@ static int split(struct reader *r)
         r->n++;
     }
     if (r->n == 0)
-        return refuse(r, 0, QHCP_E_PARSE, "a check is wanted here, as tcp:8080");
+        return refuse(r, 0, QHCP_E_PARSE, "expected a check, as tcp:8080");
     return 0;
 }
 
@@ -207,9 +207,9 @@ static int read_parameter(const struct reader *r, size_t i, struct spec *s, unsi
         if (strlen(keys[k].name) != n || memcmp(keys[k].name, word, n) != 0)
             continue;
         if (*seen & 1u << k)
-            return refuse(r, i, QHCP_E_EXISTS, "stands twice");
+            return refuse(r, i, QHCP_E_EXISTS, "is there twice");
         if (keys[k].http_only && s->kind != SPEC_HTTP)
-            return refuse(r, i, QHCP_E_ARG, "only a check of http:// takes this");
+            return refuse(r, i, QHCP_E_ARG, "only an http:// check takes this");
         if (r->probe && k == KEY_NAME)
             return refuse(r, i, QHCP_E_ARG, "a probe has no name: the server's address names it");
         *seen |= 1u << k;
@@ -217,9 +217,9 @@ static int read_parameter(const struct reader *r, size_t i, struct spec *s, unsi
         return err == 0 ? 0 : refuse(r, i, err, why);
     }
     return refuse(r, i, QHCP_E_PARSE,
-                  r->probe ? "there is no such parameter: every, timeout, fall, rise"
-                           : "there is no such parameter: every, timeout, fall, rise, name, and "
-                             "for http:// expect and body");
+                  r->probe ? "not a setting: use every, timeout, fall or rise"
+                           : "not a setting: use every, timeout, fall, rise or name, and for "
+                             "http:// expect or body");
 }
 
 /* "HOST:PORT", or a port alone where `port` allows that. */
@@ -247,9 +247,9 @@ static int read_http(const struct reader *r, size_t i, struct spec *s)
 
     for (const char *p = r->word[i]; *p; p++)
         if (*p <= 0x20 || *p >= 0x7f)
-            return refuse(r, i, QHCP_E_PARSE, "a URL has neither blanks nor bytes beyond ASCII");
+            return refuse(r, i, QHCP_E_PARSE, "a URL has no blanks, and only ASCII bytes");
     if (n == 0 || n >= sizeof host - 4 || memchr(authority, '@', n) || strchr(authority, '#'))
-        return refuse(r, i, QHCP_E_PARSE, "http://HOST[:PORT][/PATH] is wanted");
+        return refuse(r, i, QHCP_E_PARSE, "expected http://HOST[:PORT][/PATH]");
     memcpy(host, authority, n);
     host[n] = '\0';
     if (host[n - 1] == ']' || !strchr(host, ':'))
@@ -277,7 +277,7 @@ static int read_exec(const struct reader *r, size_t i, bool no_files, struct spe
 
     if (r->word[i][5] != '/')
         return refuse(r, i, QHCP_E_PARSE,
-                      "exec: wants an absolute path: exec:/path [argument ...]");
+                      "exec: needs an absolute path: exec:/path [argument ...]");
     if (r->n - i > SPEC_ARGUMENTS + 1)
         return refuse(r, i, QHCP_E_ARG, "more than 64 arguments");
     for (size_t w = i; w < r->n; w++) {
@@ -308,7 +308,7 @@ static int read_target(const struct reader *r, size_t i, bool no_files, struct s
         return read_exec(r, i, no_files, s);
     }
     return refuse(r, i, QHCP_E_PARSE,
-                  "tcp:[HOST:]PORT, http://HOST[:PORT][/PATH] or exec:/PATH is wanted");
+                  "expected tcp:[HOST:]PORT, http://HOST[:PORT][/PATH] or exec:/PATH");
 }
 
 /* The target itself, as far as it fits a name. */
@@ -328,7 +328,7 @@ static int read_probe(const struct reader *r, size_t i, bool no_files, struct sp
     if (strcmp(word, "tcp") == 0)
         return 0;
     if (strncmp(word, "tcp:", 4) != 0 || strchr(word + 4, ':'))
-        return refuse(r, i, QHCP_E_PARSE, "tcp or tcp:PORT is wanted");
+        return refuse(r, i, QHCP_E_PARSE, "expected tcp or tcp:PORT");
     return read_address(r, i, word + 4, true, s);
 }
 
@@ -353,7 +353,7 @@ static int parse(const char *text, read_fn *read, bool no_files, struct spec *re
         if (i == target)
             continue;
         err = is_parameter(&r, i) ? read_parameter(&r, i, ret, &seen)
-                                  : refuse(&r, i, QHCP_E_PARSE, "KEY=VALUE is wanted here");
+                                  : refuse(&r, i, QHCP_E_PARSE, "expected KEY=VALUE");
     }
     if (err == 0)
         default_name(&r, target, ret);
@@ -369,7 +369,7 @@ bool spec_advice(const struct spec *s, char *words, size_t words_cap)
     value_duration_text(s->every, every, sizeof every);
     if (s->outlasts)
         snprintf(words, words_cap,
-                 "timeout=%s is longer than every=%s: while a run hangs no other begins, and a "
+                 "timeout=%s is longer than every=%s: no other run starts while one hangs, and a "
                  "hang is found only after the timeout",
                  timeout, every);
     return s->outlasts;
@@ -416,8 +416,7 @@ int spec_unit(const char *text, struct spec *ret, char *words, size_t words_cap)
     bool suffix = strchr(text, '.') != NULL;
 
     if (n == 0 || strspn(text, allowed) != n || n + (suffix ? 0 : 8) > LIMIT_NAME)
-        return refuse(&r, 0, QHCP_E_ARG,
-                      "the name of a unit of systemd is wanted, at most 64 bytes");
+        return refuse(&r, 0, QHCP_E_ARG, "expected the name of a systemd unit, at most 64 bytes");
     if (suffix && (n < 9 || strcmp(text + n - 8, ".service") != 0))
         return refuse(&r, 0, QHCP_E_ARG, "only a .service has a main process");
     *ret = (struct spec){.kind = SPEC_UNIT, .every = SPEC_EVERY, .timeout = SPEC_TIMEOUT};

@@ -65,7 +65,7 @@ static void watch_process(struct check *c, int pid)
         if (u->fd >= 0)
             close(u->fd);
         u->fd = -1;
-        check_say(c, QHCP_NOT_SERVING, "process %d cannot be watched", pid);
+        check_say(c, QHCP_NOT_SERVING, "cannot watch process %d", pid);
         ask_later(c);
         return;
     }
@@ -85,7 +85,7 @@ static int on_pid(sd_bus_message *m, void *ctx, sd_bus_error *ret_error)
     if (u->fd >= 0)
         return 0;
     if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "v", "u", &pid) < 0) {
-        check_say(c, QHCP_NOT_SERVING, "systemd does not tell its main process");
+        check_say(c, QHCP_NOT_SERVING, "systemd does not report its main process");
         ask_later(c);
     } else if (pid == 0) {
         check_say(c, QHCP_NOT_SERVING, "is not running");
@@ -127,10 +127,10 @@ static int find_unit(struct unit *u, const struct spec *s, char *words, size_t w
     int r = sd_bus_open_system(&u->bus);
 
     if (r < 0) {
-        snprintf(words, words_cap,
-                 "systemd cannot be asked for %s: %s (does systemd run here? --watch-pid watches a "
-                 "process without it)",
-                 s->name, strerror(-r));
+        snprintf(
+            words, words_cap,
+            "cannot ask systemd for %s: %s (does systemd run here? --watch-pid needs no systemd)",
+            s->name, strerror(-r));
         return QHCP_E_IO;
     }
     sd_bus_set_method_call_timeout(u->bus, s->timeout / NSEC_PER_USEC);
@@ -144,7 +144,7 @@ static int find_unit(struct unit *u, const struct spec *s, char *words, size_t w
         r = sd_bus_get_property_string(u->bus, UNIT_BUS, u->path, UNIT_BUS ".Unit", "LoadState",
                                        &error, &state);
     if (r < 0)
-        snprintf(words, words_cap, "systemd cannot be asked for %s: %.200s", s->name,
+        snprintf(words, words_cap, "cannot ask systemd for %s: %.200s", s->name,
                  error.message ? error.message : strerror(-r));
     else if (strcmp(state, "loaded") != 0)
         snprintf(words, words_cap, "systemd has no unit %s (%.50s)", s->name, state);
@@ -231,7 +231,7 @@ static void unit_wake(struct check *c)
 
 static int unit_open(struct check *c, char *words, size_t words_cap)
 {
-    snprintf(words, words_cap, "%s cannot be watched: this qhcp was built without libsystemd",
+    snprintf(words, words_cap, "cannot watch %s: this qhcp was built without libsystemd",
              c->spec.name);
     return QHCP_E_IO;
 }

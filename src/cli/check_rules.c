@@ -30,8 +30,7 @@ int check_rules_parse(const char *text, struct threshold *ret, char *words, size
         return r;
     if (t.hold > 0 || strstr(text, " clear ")) {
         snprintf(words, words_cap,
-                 "one check sees one value: neither \"for\" nor \"clear\" has a "
-                 "meaning here");
+                 "\"for\" and \"clear\" have no meaning here: one check has one value");
         return QHCP_E_ARG;
     }
     *ret = t;
@@ -71,7 +70,7 @@ static int judge(const struct check_rules *rules, const struct qhcp_view *v, con
     if (check_rules_parse(text, &t, said, sizeof said) < 0)
         return 0; /* it was parsed with the options */
     if (!value_of(rules, v, t.metric, &t.seen)) {
-        snprintf(said, sizeof said, "the server reports no %s", t.metric);
+        snprintf(said, sizeof said, "the server does not report %s", t.metric);
     } else {
         if (t.below ? t.seen >= t.limit : t.seen <= t.limit)
             return 0;

@@ -95,7 +95,7 @@ static int dial(const char *path, int *ret, char *words, size_t words_cap)
         error = errno;
         snprintf(words, words_cap, "%s: %s", path,
                  error == ENOENT || error == ECONNREFUSED
-                     ? "no server runs there (--port or --control names another)"
+                     ? "no server runs there (choose another with --port or --control)"
                      : strerror(error));
         if (fd >= 0)
             close(fd);
@@ -147,7 +147,7 @@ static int tell(const struct control_options *o, const char *verb, char *words, 
     int fd = -1, n = make_line(o, verb, line, sizeof line), r;
 
     if (n < 0) {
-        snprintf(words, words_cap, "that is more than %d bytes at once", CONTROL_LINE);
+        snprintf(words, words_cap, "more than %d bytes at once", CONTROL_LINE);
         return n;
     }
     r = control_socket_path(o->control, o->port, path, words, words_cap);

@@ -99,7 +99,7 @@ static int run_show(const struct request *r, const struct state *s, char *words,
         keys_table_print(shown, stdout);
     }
     if (json_array_size(json_object_get(shown, "problems")) > 0) {
-        snprintf(words, cap, "some of %s cannot be read", s->dir);
+        snprintf(words, cap, "cannot read some of %s", s->dir);
         error = QHCP_E_IO;
     }
     json_decref(shown);

@@ -73,7 +73,7 @@ static void print_cert(const char *what, const json_t *row, FILE *out)
         fputs(text(row, "subject"), out);
     print_revoked(row, out);
     if (json_is_true(json_object_get(row, "lacks_keys")))
-        fputs(" (has not the newest keys: export again)", out);
+        fputs(" (lacks the newest keys: export again)", out);
     fputc('\n', out);
 }
 

@@ -123,16 +123,16 @@ static void explain(const char *name, const char *text, size_t n, const struct c
     if (strncmp(c->error, "Unexpected key", 14) == 0 ||
         strncmp(c->error, "Mapping field already seen", 26) == 0) {
         snprintf(what, sizeof what,
-                 c->error[0] == 'U' ? "there is no option %s" : "%s stands twice",
+                 c->error[0] == 'U' ? "there is no option %s" : "%s is there twice",
                  value_quote(detail, quote));
         if (line_of(text, n, detail) > 0) /* libcyaml names the value before it */
             line = line_of(text, n, detail);
     } else if (strncmp(c->error, "Expecting STRING", 16) == 0) {
-        snprintf(what, sizeof what, "%s: a single value is wanted here", c->where);
+        snprintf(what, sizeof what, "%s: expected a single value", c->where);
     } else if (strncmp(c->error, "Expecting SEQUENCE", 18) == 0) {
-        snprintf(what, sizeof what, "%s: a list is wanted here, one \"- entry\" a line", c->where);
+        snprintf(what, sizeof what, "%s: expected a list, one \"- entry\" a line", c->where);
     } else if (strncmp(c->error, "Expecting MAPPING", 17) == 0) {
-        snprintf(what, sizeof what, "\"option: value\" lines are wanted, nothing else");
+        snprintf(what, sizeof what, "expected only lines of the form \"option: value\"");
     } else if (error == CYAML_ERR_ALIAS) {
         snprintf(what, sizeof what, "aliases (*name) are not allowed here");
     } else {
@@ -200,7 +200,7 @@ int config_parse(const char *name, const char *text, size_t n, struct options *r
                                    .log_level = CYAML_LOG_WARNING,
                                    .flags = CYAML_CFG_NO_ALIAS};
     if (n > 0 && memchr(text, '\0', n)) {
-        snprintf(words, words_cap, "%s: a NUL byte: this is no YAML", name);
+        snprintf(words, words_cap, "%s is not YAML: it has a NUL byte", name);
         return QHCP_E_PARSE;
     }
     cyaml_err_t error =

@@ -66,7 +66,7 @@ int list_parse_lines(struct list *l, const char *name, const char *content, size
     int r = 0;
 
     if (n > 0 && memchr(content, '\0', n)) {
-        snprintf(words, words_cap, "%s holds a NUL byte: it is no text file", name);
+        snprintf(words, words_cap, "%s is not a text file: it has a NUL byte", name);
         return QHCP_E_PARSE;
     }
     for (const char *line = content; line < end && r == 0;) {
@@ -97,7 +97,7 @@ static int parse_file(struct list *l, const char *path, enum list_source allowed
         return QHCP_E_ARG;
     }
     if (path[0] == '\0') {
-        snprintf(words, words_cap, "\"@\" names no file: @FILE, or @- for standard input");
+        snprintf(words, words_cap, "\"@\" needs a file: use @FILE, or @- for standard input");
         return QHCP_E_ARG;
     }
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -114,7 +114,7 @@ static int parse_file(struct list *l, const char *path, enum list_source allowed
     r = list_parse_lines(l, name, content, n, words, words_cap);
     free(content);
     if (r == 0 && l->n == before) {
-        snprintf(words, words_cap, "%s lists nothing", name);
+        snprintf(words, words_cap, "%s has no entries", name);
         r = QHCP_E_PARSE;
     }
     return r;

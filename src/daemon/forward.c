@@ -212,8 +212,9 @@ static void init(struct forward *ret, const struct lb_options *o, struct qhcp_lb
     ret->targets.own = ret->bind;
 }
 
-int forward_init(struct forward *ret, const struct lb_options *o, const struct forward_host *host,
-                 const struct handover_gift *gift, char *words, size_t words_cap)
+int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb *core,
+                 struct feed *feed, struct loop *loop, const struct handover_gift *gift,
+                 char *words, size_t words_cap)
 {
     const struct ports_config ports = {.every = NSEC_PER_SEC,
                                        .timeout = o->connect_timeout,
@@ -225,7 +226,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, const struct f
     struct proxy_config proxy;
     int r;
 
-    init(ret, o, host->core, host->feed);
+    init(ret, o, core, feed);
     if (o->no_forward)
         return 0;
     proxy = lb_options_proxy(o);
@@ -234,7 +235,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, const struct f
     proxy.nobody = on_nobody;
     proxy.ended = o->log_connections ? conn_log_say : NULL;
     memcpy(ret->bind, proxy.bind, sizeof ret->bind);
-    known_init(&ret->known, host->serve, proxy.port);
+    known_init(&ret->known, proxy.port);
     inherit(ret, gift, &proxy);
     r = proxy_new(&proxy, &ret->proxy, words, words_cap);
     if (r < 0)
@@ -243,7 +244,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, const struct f
     if (r < 0)
         snprintf(words, words_cap, "cannot start to forward: %s", qhcp_strerror(r));
     else
-        watch(ret, host->loop);
+        watch(ret, loop);
     return r;
 }
 
@@ -278,7 +279,7 @@ size_t forward_leaving(struct forward *f, const char *address, bool over)
     size_t n = t ? proxy_in_flight(f->proxy, t->id) : 0;
 
     if (over && n > 0) {
-        log_say(QHCP_LOG_WARNING, "%s leaves, and its time is over: %zu %s reset", address, n,
+        log_say(QHCP_LOG_WARNING, "%s: the time of its drain is over: %zu %s reset", address, n,
                 n == 1 ? "connection is" : "connections are");
         proxy_evict(f->proxy, t->id, PROXY_DRAINED);
     }

@@ -304,7 +304,8 @@ int handover_ask(uint16_t port, struct handover_gift *ret, int *ret_to, char *wo
         return 0;
     }
     snprintf(words, words_cap,
-             "--take-over: the load balancer on port %u does not give it: its log says why", port);
+             "--take-over: the load balancer on port %u does not give the port away: see its log",
+             port);
     if (fd >= 0)
         close(fd);
     return r;

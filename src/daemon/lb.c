@@ -1,10 +1,8 @@
-/* `qhcp lb`: the load balancer's core on the event loop, its status on standard output.
+/* `qhcp lb`: the load balancer's core on the event loop.
  *
- * What flows in: options (and the configuration file again on SIGHUP), datagrams, names' addresses.
- * What flows out: datagrams, status and events, the log.  It must never wait for a reader, a name
- * server or a disk while servers are being watched (a reload reads files: that is the exception).
- */
-#include <errno.h>
+ * In: options (and the configuration file again on SIGHUP), datagrams, addresses of names.  Out:
+ * datagrams, status and events, the log.  It must never wait for a reader, a name server or a disk
+ * while it watches servers; only a reload reads files. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/os/log.h"
+#include "base/text.h"
 #include "daemon/daemon.h"
 #include "daemon/lb.h"
 #include "daemon/listen.h"
@@ -43,7 +42,7 @@ static void leave_when_drained(void *ctx, qhcp_nsec now)
     if (left > 0 && now < lb->drained_by)
         return;
     if (left > 0)
-        log_say(QHCP_LOG_WARNING, "--max-drain is over: connections reset: %zu", left);
+        log_say(QHCP_LOG_WARNING, "--max-drain is over: %zu connection%s reset", TEXT_COUNT(left));
     loop_remove(&lb->leaving);
     qhcp_lb_stop(lb->core, now);
 }
@@ -58,7 +57,7 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
     else
         handover_end(&lb->handover);
     lb->drained_by = nsec_add(now, lb->options.max_drain);
-    service_stopping("taking leave of the servers");
+    service_stopping("closing the sessions with the servers");
     lb->leaving = (struct loop_part){
         .name = "leaving", .ctx = lb, .deadline = leaving_deadline, .expire = leave_when_drained};
     loop_add(lb->loop, &lb->leaving);
@@ -71,7 +70,8 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
 
     if (!lb->stopping && reload_wanted(&lb->reload, signum)) {
         if (reload(&lb->reload, now)) {
-            log_say(QHCP_LOG_INFO, "configuration read again: %zu servers", lb->options.servers.n);
+            log_say(QHCP_LOG_INFO, "configuration read again: %zu server%s",
+                    TEXT_COUNT(lb->options.servers.n));
             service_reloaded("watching");
         }
         return;
@@ -80,7 +80,8 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
         loop_stop(lb->loop);
         return;
     }
-    log_say(QHCP_LOG_INFO, "SIG%s: taking leave of the servers", sigabbrev_np(signum));
+    log_say(QHCP_LOG_INFO, "SIG%s: closing the sessions with %zu server%s", sigabbrev_np(signum),
+            TEXT_COUNT(qhcp_lb_count(lb->core)));
     begin_stop(lb, now, false);
 }
 
@@ -95,8 +96,8 @@ static void on_taken(void *ctx, qhcp_nsec now)
 {
     struct lb *lb = ctx;
 
-    log_say(QHCP_LOG_INFO, "another load balancer has taken the port: %zu connections go on here",
-            forward_connections(&lb->forward));
+    log_say(QHCP_LOG_INFO, "another load balancer took over the port; %zu connection%s left here",
+            TEXT_COUNT(forward_connections(&lb->forward)));
     if (!lb->stopping)
         begin_stop(lb, now, true);
 }
@@ -114,7 +115,7 @@ static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char
     r = handover_ask(port, ret, ret_to, words, words_cap);
     if (r != QHCP_E_NOT_FOUND)
         return r;
-    log_say(QHCP_LOG_INFO, "no load balancer has port %u: there is nothing to take over", port);
+    log_say(QHCP_LOG_INFO, "no load balancer has port %u: nothing to take over", port);
     return 0;
 }
 
@@ -131,10 +132,10 @@ static void take_udp(struct lb *lb, int to, char *words, size_t words_cap)
     if (listen_udp(lb, words, words_cap) == 0)
         return;
     log_say(QHCP_LOG_WARNING,
-            "%s; servers are watched from another UDP port, which firewalls may not know", words);
+            "%s; watching servers from another UDP port, which firewalls may not let pass", words);
     loop_unbind(lb->loop);
     if (listen_any(lb->loop, 0, words, words_cap) < 0)
-        log_say(QHCP_LOG_ERROR, "servers cannot be watched: %s", words);
+        log_say(QHCP_LOG_ERROR, "cannot watch servers: %s", words);
 }
 
 /* All is there: it begins. */
@@ -190,8 +191,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0)
         r = probes_init(&lb->probes, &lb->options, lb->core, lb->loop, words, words_cap);
     if (r == 0)
-        r = forward_init(&lb->forward, &lb->options,
-                         &(struct forward_host){lb->core, lb->publisher.feed, lb->loop, lb->serve},
+        r = forward_init(&lb->forward, &lb->options, lb->core, lb->publisher.feed, lb->loop,
                          to >= 0 ? &gift : NULL, words, words_cap);
     if (r == 0)
         r = watch_add(lb->core, &lb->options.servers, words, words_cap);
@@ -208,7 +208,7 @@ static void run(struct lb *lb)
     const struct lb_options *o = &lb->options;
     char words[80];
 
-    snprintf(words, sizeof words, "watching %zu servers", qhcp_lb_count(lb->core));
+    snprintf(words, sizeof words, "watching %zu server%s", TEXT_COUNT(qhcp_lb_count(lb->core)));
     log_say(QHCP_LOG_INFO, "%s from UDP port %llu", words, (unsigned long long)o->port);
     if (o->insecure)
         log_say(QHCP_LOG_WARNING,
@@ -225,14 +225,13 @@ static void end(struct lb *lb, int status)
 {
     service_deinit(&lb->service);
     handover_end(&lb->handover);
-    if (!serve_stop(lb->serve)) { /* nothing here is worth waiting for it */
-        log_say(QHCP_LOG_WARNING,
-                "a name server or the disk does not answer: leaving without an answer");
-        _exit(status);
-    }
     forward_deinit(&lb->forward);
     probes_deinit(&lb->probes);
     route_unwatch(&lb->route);
+    if (!serve_stop(lb->serve)) { /* nothing here is worth waiting for it */
+        log_say(QHCP_LOG_WARNING, "a name could not be looked up for long: leaving without it");
+        _exit(status);
+    }
     hosts_free(lb->hosts);
     display_end(&lb->display);
     loop_remove(&lb->leaving);

@@ -42,7 +42,7 @@ static int check_metric(const char *text, char *words, size_t words_cap)
 
     if (n > 0 && n <= LIMIT_NAME && strspn(text, allowed) == n)
         return 0;
-    snprintf(words, words_cap, "%s is no metric's name: 1 to %d of a-z, 0-9 and _",
+    snprintf(words, words_cap, "%s is not a metric's name: use 1 to %d of a-z, 0-9 and _",
              value_quote(text, quote), LIMIT_NAME);
     return QHCP_E_ARG;
 }
@@ -77,7 +77,7 @@ static int check(const struct options *options, char *words, size_t words_cap)
         return QHCP_E_ARG;
     }
     if (o->take_over && o->no_forward) {
-        snprintf(words, words_cap, "--take-over takes a port that --no-forward leaves closed");
+        snprintf(words, words_cap, "--take-over and --no-forward exclude each other");
         return QHCP_E_ARG;
     }
     r = servers_check(o->servers.at, o->servers.n, why, sizeof why);

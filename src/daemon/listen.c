@@ -72,7 +72,7 @@ int listen_any(struct loop *l, uint16_t port, char *words, size_t words_cap)
     if (r4 < 0 && r6 < 0)
         return r6;
     if (r4 < 0 || r6 < 0)
-        log_say(QHCP_LOG_WARNING, "this machine has no %s: servers are tried by the other alone",
+        log_say(QHCP_LOG_WARNING, "this machine has no %s: connecting to servers only by the other",
                 r4 < 0 ? "IPv4" : "IPv6");
     return 0;
 }
@@ -80,11 +80,10 @@ int listen_any(struct loop *l, uint16_t port, char *words, size_t words_cap)
 void listen_steer(struct loop *l, struct qhcp_steering steering)
 {
     if (loop_steer(l, &steering) != 0)
-        log_say(
-            QHCP_LOG_WARNING,
-            "strangers' datagrams share a socket with the others (SO_ATTACH_REUSEPORT_CBPF: %s): "
-            "a flood of them delays answers",
-            strerror(errno));
+        log_say(QHCP_LOG_WARNING,
+                "cannot separate strangers' datagrams from those of sessions "
+                "(SO_ATTACH_REUSEPORT_CBPF: %s): a flood of them would delay answers",
+                strerror(errno));
 }
 
 void listen_flooded(void *ctx, qhcp_nsec now, uint64_t n)
@@ -97,8 +96,8 @@ void listen_flooded(void *ctx, qhcp_nsec now, uint64_t n)
     if (said_at != 0 && now - said_at < FLOODS_APART)
         return;
     log_say(QHCP_LOG_WARNING,
-            "more datagrams come from unknown senders than are read: %llu were dropped; live "
-            "sessions are not affected, new ones may have to wait",
+            "unknown senders send too many datagrams: %llu dropped; existing sessions are not "
+            "affected, new ones may have to wait",
             (unsigned long long)dropped);
     said_at = now;
     dropped = 0;

@@ -197,8 +197,8 @@ void probes_session(struct probes *p, qhcp_nsec now, size_t index)
         take_back(p, server);
         if (!server->told)
             log_say(QHCP_LOG_WARNING,
-                    "%s names no service as tcp:PORT, so that its data port is not probed: start "
-                    "its agent with --service, or give --probe tcp:PORT",
+                    "%s names no service tcp:PORT, so its data port is not probed: start its agent "
+                    "with --service tcp:PORT, or use --probe tcp:PORT",
                     view.address);
         server->told = true;
         ports_forget(p->ports, server->id);

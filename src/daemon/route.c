@@ -42,8 +42,7 @@ int route_net_parse(const char *text, struct route_net *ret, char *words, size_t
     if (net.address.sa.sa_family == AF_UNSPEC ||
         (text[n] == '/' &&
          value_count(text + n + 1, "prefix", 0, bits, &bits, ignored, sizeof ignored) < 0)) {
-        snprintf(words, words_cap,
-                 "%s is not a network: use the form of 192.0.2.0/24 or 2001:db8::/32",
+        snprintf(words, words_cap, "%s is not a network: write it as 192.0.2.0/24 or 2001:db8::/32",
                  value_quote(text, quote));
         return QHCP_E_PARSE;
     }

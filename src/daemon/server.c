@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "base/os/clock.h"
 #include "base/os/log.h"
+#include "base/text.h"
 #include "daemon/checks.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
@@ -147,13 +148,13 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
     }
     snprintf(reason, sizeof reason, "SIG%s", sigabbrev_np(signum));
     if (s->stopping) {
-        log_say(QHCP_LOG_WARNING, "%s again: leaving at once", reason);
+        log_say(QHCP_LOG_WARNING, "%s again: exiting at once", reason);
         loop_stop(s->loop);
         return;
     }
     s->stopping = s->control.stopping = true;
-    log_say(QHCP_LOG_INFO, "%s: draining, %zu load balancers are told", reason,
-            qhcp_server_sessions(s->core));
+    log_say(QHCP_LOG_INFO, "%s: draining; telling %zu load balancer%s", reason,
+            TEXT_COUNT(qhcp_server_sessions(s->core)));
     service_stopping("draining");
     qhcp_server_stop(s->core, now, timeout, reason);
 }
@@ -193,7 +194,7 @@ static void restore_intent(struct server *s)
 
     if (!intent_take(s->control.path, &status, reason))
         return;
-    log_say(QHCP_LOG_WARNING, "still %s, as before the last process ended without a word: %s",
+    log_say(QHCP_LOG_WARNING, "still %s, as before the crash of the last process: %s",
             status == QHCP_STATUS_MAINTENANCE ? "in maintenance" : "draining", reason);
     qhcp_server_set_status(s->core, loop_now(), status, reason);
 }
@@ -227,10 +228,11 @@ static int declare_metrics(struct server *s, char *words, size_t words_cap)
         int r = qhcp_server_set_metric(s->core, names->at[i], application_unit(names->at[i]), 0);
 
         if (r < 0) {
-            snprintf(words, words_cap, "--metrics: %.80s: %s", names->at[i],
-                     r == QHCP_E_FULL ? "more metrics than there may be"
-                                      : "no name for a metric (a-z, 0-9, _), or one that the "
-                                        "server measures itself");
+            snprintf(
+                words, words_cap, "--metrics: %.80s: %s", names->at[i],
+                r == QHCP_E_FULL
+                    ? "too many metrics"
+                    : "not a metric's name (a-z, 0-9, _), or one that the server measures itself");
             return r;
         }
     }

@@ -28,7 +28,7 @@ static int check_service(const char *text, char *words, size_t words_cap)
         return QHCP_E_ARG;
     }
     if (strncmp(text, "tcp:", 4) != 0) {
-        snprintf(words, words_cap, "%s is neither tcp:PORT nor tcp:HOST:PORT",
+        snprintf(words, words_cap, "%s is not a service: use tcp:PORT or tcp:HOST:PORT",
                  value_quote(text, quote));
         return QHCP_E_PARSE;
     }

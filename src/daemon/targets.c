@@ -109,7 +109,7 @@ static void drop(struct targets *t, qhcp_nsec now, struct target *one)
 static void say_refused(struct target *one, const char *refused)
 {
     if (refused[0] != '\0' && !one->told)
-        log_say(QHCP_LOG_WARNING, "%s: a service is refused: %s", one->name, refused);
+        log_say(QHCP_LOG_WARNING, "%s: refusing a service: %s", one->name, refused);
     one->told = refused[0] != '\0';
 }
 
@@ -127,8 +127,8 @@ static void find_address(struct targets *t, qhcp_nsec now, struct target *one,
     route_find(&listed, &e->remote, services, publisher_services(e, services, QHCP_SERVICES),
                t->allowed, &address, refused, sizeof refused);
     if (!address_equal(&address, &one->address) && route_is_own(t->own, t->own_port, &address)) {
-        snprintf(refused, sizeof refused, "port %u is this load balancer's own: it would be a loop",
-                 t->own_port);
+        snprintf(refused, sizeof refused,
+                 "port %u is this load balancer's own, which would be a loop", t->own_port);
         address = (union qhcp_addr){0};
     }
     say_refused(one, refused);

@@ -35,12 +35,11 @@ static void explain(const struct qhcp_lb *core, size_t services, char *ret, size
     struct states s = count(core);
 
     if (s.all == 0)
-        snprintf(ret, cap, "no servers are watched");
+        snprintf(ret, cap, "there are no servers");
     else if (s.all == 1 && s.serving == 0)
-        snprintf(ret, cap,
-                 s.unknown ? "nothing is known yet of the server" : "the server is not up");
+        snprintf(ret, cap, s.unknown ? "the server is still connecting" : "the server is not up");
     else if (s.unknown == s.all)
-        snprintf(ret, cap, "nothing is known yet of the %zu servers", s.all);
+        snprintf(ret, cap, "the %zu servers are still connecting", s.all);
     else if (s.serving == 0)
         snprintf(ret, cap, "none of the %zu servers is up", s.all);
     else if (s.usable == 0)
@@ -68,8 +67,8 @@ static void say(enum turned_away_kind kind, unsigned long long n, const char *wh
         break;
     case TURNED_AWAY_NO_PORT:
         log_say(QHCP_LOG_WARNING,
-                "%s: no source port is left towards it, %llu %s sent to other servers where there "
-                "are any: widen net.ipv4.ip_local_port_range, or give it more addresses",
+                "%s: no source port is left for it; %llu %s sent to other servers if possible: "
+                "widen net.ipv4.ip_local_port_range, or give the server more addresses",
                 why, n, clients);
         break;
     default:

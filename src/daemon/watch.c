@@ -133,7 +133,7 @@ void watch_network(struct qhcp_lb *core, struct loop *loop, struct route *ret)
 {
     if (route_watch(loop, ret, on_moved, core) < 0)
         log_say(QHCP_LOG_WARNING,
-                "the kernel does not tell of changes to this machine's own addresses (%s): servers "
-                "are dialled anew once they fall silent",
+                "the kernel does not report changes of this machine's addresses (%s): connecting "
+                "again only when servers fall silent",
                 strerror(errno));
 }

@@ -50,9 +50,9 @@ static int format_sample(const struct evidence_sample *s, qhcp_nsec at, const ch
     double ago = (double)(at > s->sent ? at - s->sent : 0) / 1e6;
 
     if (s->fate == EVIDENCE_ANSWERED)
-        return snprintf(ret, cap, "%s-%.0f ms: %.1f ms", before, ago, s->rtt_us / 1e3);
-    return snprintf(ret, cap, "%s-%.0f ms: %s", before, ago,
-                    s->fate == EVIDENCE_MISSED ? "missed" : "open");
+        return snprintf(ret, cap, "%s%.0f ms before: %.1f ms", before, ago, s->rtt_us / 1e3);
+    return snprintf(ret, cap, "%s%.0f ms before: %s", before, ago,
+                    s->fate == EVIDENCE_MISSED ? "missed" : "not answered yet");
 }
 
 void evidence_format(const struct evidence_ring *r, qhcp_nsec at, char *ret, size_t cap)

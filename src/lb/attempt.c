@@ -37,7 +37,7 @@ static void dial_address(struct backend *b, qhcp_nsec now)
     if (err == 0)
         return;
     address_format(&dial.remote, text, sizeof text);
-    snprintf(words, sizeof words, "cannot dial %s: %s", text, qhcp_strerror(err));
+    snprintf(words, sizeof words, "cannot connect to %s: %s", text, qhcp_strerror(err));
     attempt_failed(b, now, HEALTH_SIGNAL_DIAL_FAILED, words);
 }
 
@@ -60,7 +60,7 @@ static void start_round(struct backend *b, qhcp_nsec now)
 
 void attempt_start(struct backend *b, qhcp_nsec now)
 {
-    link_end(&b->link, QHCP_E_NO_ERROR, "dialling again");
+    link_end(&b->link, QHCP_E_NO_ERROR, "connecting again");
     credentials_refresh(b->lb, now);
     health_dialed(&b->health, now);
     if (b->address.literal) {
@@ -145,8 +145,8 @@ void attempt_connected(struct backend *b, uint16_t port)
 {
     if (port != b->attempt.home && port != 0)
         lb_log(b->lb, QHCP_LOG_INFO,
-               "%s: reached from UDP port %u of ours before the usual one was answered (where this "
-               "lasts, a NAT on the way leads elsewhere)",
+               "%s: answered to our UDP port %u before the usual one (if this lasts, a NAT on the "
+               "path leads elsewhere)",
                b->text, port);
     b->attempt.home = port;
 }

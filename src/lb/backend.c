@@ -93,7 +93,7 @@ static void reverify(struct backend *b, qhcp_nsec now)
     if (b->health.phase != HEALTH_WATCHING)
         return;
     ticket_drop(b);
-    link_end(&b->link, QHCP_E_NO_ERROR, "looking at the certificate again");
+    link_end(&b->link, QHCP_E_NO_ERROR, "checking the certificate again");
     act_signal(b, now, HEALTH_SIGNAL_RESET);
 }
 

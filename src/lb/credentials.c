@@ -212,8 +212,7 @@ static void refused(struct qhcp_lb *lb, qhcp_nsec now, bool changed, const char 
     lb->credentials.again = nsec_add(now, CREDENTIALS_AGAIN);
     mark_files(&lb->state, lb->config, &lb->credentials, lb->credentials.marks);
     if (changed)
-        lb_log(lb, QHCP_LOG_ERROR,
-               "changed files are not taken, the old stay in force until they can be read: %s",
+        lb_log(lb, QHCP_LOG_ERROR, "cannot use changed files, so the old ones stay in force: %s",
                words);
 }
 
@@ -234,7 +233,7 @@ void credentials_refresh(struct qhcp_lb *lb, qhcp_nsec now)
         return;
     }
     credentials_take(lb, now, &fresh);
-    lb_log(lb, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
+    lb_log(lb, QHCP_LOG_INFO, "read certificates and keys again: their files have changed");
     token_renew_all(lb, now);
     revoked_changed(lb, now);
 }

@@ -206,7 +206,7 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
     if (err != 0)
         return err;
     if (find(lb, &a)) {
-        snprintf(words, words_cap, "\"%.200s\" is listed twice", address);
+        snprintf(words, words_cap, "\"%.200s\" is in the list twice", address);
         return QHCP_E_EXISTS;
     }
     err = list(lb, address, &a, &b);

@@ -92,11 +92,11 @@ bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c)
 
     if (!l || l->link.conn != c || b->lb->stopping)
         return false;
-    link_end(&b->link, QHCP_E_NO_ERROR, "the connection before it lives");
+    link_end(&b->link, QHCP_E_NO_ERROR, "the connection before it still works");
     attempt_cancel(b);
     link_move(&b->link, &l->link);
     lost_end(b);
-    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: heard again on the connection that was lost", b->text);
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: answers again on the lost connection", b->text);
     health_found(&b->health, now);
     update_send(b, now); /* what a reload changed meanwhile */
     return true;
@@ -115,7 +115,7 @@ void lost_forgotten(void *ctx, void *user, qhcp_nsec now)
         b->lost->pace = nsec_min(2 * b->lost->pace, NSEC_PER_SEC);
     b->lost->knock_at = after_end(b, now);
     b->lost->heed_at = nsec_add(now, b->lost->pace);
-    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: it is there again (stateless reset)", b->text);
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: it is back (stateless reset)", b->text);
     if (!b->lb->stopping)
         act_signal(b, now, HEALTH_SIGNAL_RETURNED);
 }

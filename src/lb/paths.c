@@ -104,7 +104,7 @@ static void look(struct backend *b, qhcp_nsec now)
         return;
     b->paths.source = source;
     if (b->health.phase == HEALTH_WATCHING) {
-        lb_log(b->lb, QHCP_LOG_INFO, "%s: our own address towards it has changed: a new session",
+        lb_log(b->lb, QHCP_LOG_INFO, "%s: our own address has changed: opening a new session",
                b->text);
         link_end(&b->link, QHCP_E_NO_ERROR, "the load balancer's address has changed");
         act_signal(b, now, HEALTH_SIGNAL_RESET);

@@ -22,10 +22,10 @@ const char *reason_icmp(int error)
     case EPERM:
         return "not sent: this machine's local firewall refuses it";
     case EINVAL:
-        return "not sent: nothing can be sent to such an address from here";
+        return "not sent: this machine cannot send to such an address";
     case EMSGSIZE:
-        return "path too small for QUIC: the interface of this machine that leads there needs an "
-               "MTU of at least 1228 bytes (`ip link` shows it)";
+        return "path too small for QUIC: this machine's interface to it needs an MTU of at least "
+               "1228 bytes (see `ip link`)";
     case EADDRNOTAVAIL:
         return "this machine has no address to send from";
     default:
@@ -64,7 +64,8 @@ static void held_words(const struct backend *b, char *ret, size_t cap)
     const struct flap *f = &b->health.flap;
     qhcp_nsec now = b->lb->now, left = f->until > now ? f->until - now : 0;
 
-    snprintf(ret, cap, "serves again, held down for %llu s more after %u faults in short time",
+    snprintf(ret, cap,
+             "serves again, kept down for another %llu s after %u failures within 10 minutes",
              (unsigned long long)((left + NSEC_PER_SEC - 1) / NSEC_PER_SEC), f->faults);
 }
 
@@ -107,10 +108,10 @@ void reason_evidence(const struct backend *b, char *ret, size_t cap)
     if (e->at == 0)
         return;
     if (e->misses > 0)
-        add(ret, cap, &n, "%u missed in %.0f ms, asked %u over %.0f ms; ", e->misses,
-            (double)e->span / 1e6, e->misses_asked, (double)e->span_asked / 1e6);
+        add(ret, cap, &n, "%u missed in %.0f ms (needed for a verdict: %u misses over %.0f ms); ",
+            e->misses, (double)e->span / 1e6, e->misses_asked, (double)e->span_asked / 1e6);
     if (e->dials > 0)
-        add(ret, cap, &n, "%u failures in a row; ", e->dials);
+        add(ret, cap, &n, "%u failure%s in a row; ", e->dials, e->dials == 1 ? "" : "s");
     if (e->signal >= 0)
         add(ret, cap, &n, "last signal: %s, %.0f ms before; ", signal_name(e->signal),
             (double)(e->at - e->signal_at) / 1e6);

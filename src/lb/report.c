@@ -111,7 +111,7 @@ void report_notice(const struct backend *b, char *ret, size_t cap)
     bool cpu = has(&b->report.values, WIRE_METRIC_CPU);
     bool memory = has(&b->report.values, WIRE_METRIC_MEMORY);
 
-    snprintf(ret, cap, "it does not report %s%s%s: the log of `qhcp server` there says why",
+    snprintf(ret, cap, "it does not report %s%s%s: see the log of `qhcp server` there",
              cpu ? "" : "cpu_usage_percent", cpu || memory ? "" : " and ",
              memory ? "" : "memory_usage_percent");
 }

@@ -61,7 +61,7 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
 void revoked_heard(struct backend *b, qhcp_nsec now, uint64_t number)
 {
     if (number > b->revocation.known)
-        lb_log(b->lb, QHCP_LOG_INFO, "%s knows what was revoked until now (list %llu)", b->text,
+        lb_log(b->lb, QHCP_LOG_INFO, "%s has the list of revocations %llu", b->text,
                (unsigned long long)number);
     if (number != b->revocation.known)
         publish_mark(b, QHCP_CHANGE_NOTICE);
@@ -102,7 +102,7 @@ void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now)
             at += (size_t)snprintf(names + at, sizeof names - at, ", ...");
     }
     if (n > 0)
-        lb_log(lb, QHCP_LOG_WARNING, "%zu server%s not know what was revoked yet: %s", n,
+        lb_log(lb, QHCP_LOG_WARNING, "%zu server%s not have the list of revocations yet: %s", n,
                n == 1 ? " does" : "s do", names);
 }
 
@@ -132,10 +132,10 @@ bool revoked_notice(const struct backend *b, char *ret, size_t cap)
     if (b->revocation.words[0] != '\0')
         why = b->revocation.words;
     else if (b->revocation.sent == b->lb->credentials.revoked_number)
-        why = "it has not taken the list (its version may not know of it)";
+        why = "it has not accepted the list (does its version support it?)";
     snprintf(ret, cap,
-             "does not know what was revoked: %.90s; `qhcp keys export --revoked --out F` here, "
-             "`qhcp keys import F` there",
+             "does not have the list of revocations: %.90s; run `qhcp keys export --revoked --out "
+             "F` here and `qhcp keys import F` there",
              why);
     return true;
 }

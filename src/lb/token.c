@@ -118,8 +118,8 @@ void token_accepted(struct backend *b)
     snprintf(b->token.kid, sizeof b->token.kid, "%s", b->token.asked);
     if (b->token.key_at > 0 && b->token.told != b->token.key_at)
         lb_log(b->lb, QHCP_LOG_WARNING,
-               "%s does not know the new token key, and an old one (%s) is used: run \"qhcp keys "
-               "export --server %s --out F\" here and \"qhcp keys import F\" there",
+               "%s does not know the new token key; using an old one (%s): run `qhcp keys export "
+               "--server %s --out F` here and `qhcp keys import F` there",
                b->text, auth_key_kid(key_of(b)), b->address.host);
     b->token.told = b->token.key_at;
 }
@@ -149,7 +149,7 @@ bool token_notice(const struct backend *b, char *ret, size_t cap)
     if (b->token.key_at == 0 || !b->lb->credentials.key)
         return false;
     snprintf(ret, cap,
-             "knows an old token key only: run `qhcp keys export --server %s --out F` on the "
+             "knows only an old token key: run `qhcp keys export --server %s --out F` on the "
              "machine with the CA, and `qhcp keys import F` on the server",
              b->address.host);
     return true;

@@ -12,8 +12,7 @@ void update_open(struct backend *b, qhcp_nsec now)
     if (err == 0)
         err = session_lb_open(&b->link.session, now, slice_str(token));
     if (err != 0)
-        lb_log(b->lb, QHCP_LOG_ERROR, "%s: no token could be made: %s", b->text,
-               qhcp_strerror(err));
+        lb_log(b->lb, QHCP_LOG_ERROR, "%s: cannot make a token: %s", b->text, qhcp_strerror(err));
     talk_flush(b, now);
     auth_token_free(token);
 }

@@ -38,7 +38,7 @@ int application_parse(const char *text, struct application_value *ret, char *wor
         }
     }
     snprintf(words, words_cap,
-             "%s is no metric's value: expected as requests_in_flight=12 or "
+             "%s is not a metric's value: write it as requests_in_flight=12 or "
              "application_utilization_percent=81.5",
              value_quote(text, quote));
     return QHCP_E_PARSE;

@@ -55,12 +55,12 @@ static int read_metric(struct reader *r, threshold_unit_fn unit, const void *ctx
     size_t n = strspn(r->p, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
     if (n == 0 || n > LIMIT_NAME)
-        return refuse(r, QHCP_E_PARSE, "a metric's name is wanted here");
+        return refuse(r, QHCP_E_PARSE, "expected a metric's name");
     memcpy(t->metric, r->p, n);
     t->metric[n] = '\0';
     if (!unit(ctx, t->metric, &t->unit))
         return refuse(r, QHCP_E_NOT_FOUND,
-                      "there is no metric of this name; --metrics declares an application's own");
+                      "there is no metric with this name; --metrics names an application's own");
     r->p += n;
     return 0;
 }
@@ -68,9 +68,9 @@ static int read_metric(struct reader *r, threshold_unit_fn unit, const void *ctx
 static int read_limit(struct reader *r, unsigned unit, uint64_t *ret)
 {
     static const char *const wanted[] = {
-        "a number is wanted here, as 90", "a percentage is wanted here, as 90 or 90%",
-        "bytes are wanted here, as 1048576 or 512MiB",
-        "microseconds are wanted here, as 20000 or 20ms", "a number is wanted here, as 2.5"};
+        "expected a number, as 90", "expected a percentage, as 90 or 90%",
+        "expected bytes, as 1048576 or 512MiB", "expected microseconds, as 20000 or 20ms",
+        "expected a number, as 2.5"};
     char word[WORD];
     const char *end;
     uint64_t value;
@@ -157,7 +157,7 @@ int threshold_parse(const char *text, threshold_unit_fn unit, const void *ctx,
     if (err == 0) {
         skip_blanks(&r);
         if (*r.p != '>' && *r.p != '<')
-            return refuse(&r, QHCP_E_PARSE, "> or < is wanted here");
+            return refuse(&r, QHCP_E_PARSE, "expected > or <");
         t.below = *r.p++ == '<';
         const char *at = r.p;
         err = read_limit(&r, t.unit, &t.limit);

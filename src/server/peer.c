@@ -165,7 +165,7 @@ static void violated(struct peer *p, qhcp_nsec now, int err)
 {
     if (p->session.state != SESSION_SERVER_CLOSED)
         session_server_refuse(&p->session, now, err, qhcp_strerror(err));
-    roster_warn(p, "load balancer \"%s\" is cut off: %s", p->lb_id, p->session.words);
+    roster_warn(p, "closing the session of load balancer \"%s\": %s", p->lb_id, p->session.words);
     peer_close(p, err, p->session.words);
 }
 
@@ -308,8 +308,8 @@ void peer_revoke(struct peer *p, qhcp_nsec now)
     session_server_refuse(&p->session, now, QHCP_E_TOKEN_KEY,
                           auth_keys_revoked(p->server->keys, p->kid)
                               ? "the key of its token was revoked"
-                              : "the key of its token is accepted no more");
-    roster_warn(p, "load balancer \"%s\" is cut off: %s", p->lb_id, p->session.words);
+                              : "the key of its token is no longer accepted");
+    roster_warn(p, "closing the session of load balancer \"%s\": %s", p->lb_id, p->session.words);
     peer_close(p, QHCP_E_TOKEN_KEY, p->session.words);
 }
 

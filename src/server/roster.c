@@ -107,9 +107,10 @@ void roster_admit(struct peer *p)
     crowded = roster_crowded(members);
     if (crowded == NULL)
         return;
-    roster_warn(crowded,
-                "load balancer \"%s\" is cut off: its key %s has the most of all %zu sessions",
-                crowded->lb_id, crowded->kid, members->count);
+    roster_warn(
+        crowded,
+        "closing a session of load balancer \"%s\": its key %s has the most of all %zu sessions",
+        crowded->lb_id, crowded->kid, members->count);
     peer_close(crowded, QHCP_E_EXCESSIVE, "too many sessions of one key");
 }
 
@@ -121,7 +122,7 @@ void roster_warn(struct peer *p, const char *format, ...)
 
     if (s->now - s->warned_since >= NSEC_PER_SEC) {
         if (s->warned > SERVER_WARNINGS)
-            server_log(s, QHCP_LOG_WARNING, "%u more warnings about peers were left out",
+            server_log(s, QHCP_LOG_WARNING, "%u more warnings about peers were not logged",
                        s->warned - SERVER_WARNINGS);
         s->warned_since = s->now;
         s->warned = 0;

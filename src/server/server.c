@@ -161,8 +161,8 @@ static void on_metric(void *ctx, const char *name, const char *missing)
 
     if (missing)
         server_log(s, QHCP_LOG_WARNING,
-                   "%s cannot be measured: cannot read %s; load balancers do not see it, and no "
-                   "rule of --degraded on it holds",
+                   "cannot measure %s: cannot read %s; load balancers do not get it, and rules of "
+                   "--degraded on it do not apply",
                    name, missing);
     else
         server_log(s, QHCP_LOG_INFO, "%s can be measured again", name);

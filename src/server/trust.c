@@ -171,7 +171,7 @@ static void settle_revoked(struct qhcp_server *s)
         return;
     err = revoked_save(&s->state, &s->revoked, &news, words, sizeof words);
     if (err != 0 && err != QHCP_E_AGAIN && !s->revoked_failed)
-        server_log(s, QHCP_LOG_ERROR, "the list of revocations cannot be kept: %s", words);
+        server_log(s, QHCP_LOG_ERROR, "cannot keep the list of revocations: %s", words);
     s->revoked_failed = err != 0 && err != QHCP_E_AGAIN;
     s->revoked_unsaved = err != 0;
     if (err == 0 && !news) /* else it is looked at, and what it had works from then on */
@@ -273,10 +273,9 @@ void trust_refresh(struct qhcp_server *s, qhcp_nsec now)
     }
     s->files_failed = trust_load(s, words, sizeof words) != 0;
     if (!s->files_failed)
-        server_log(s, QHCP_LOG_INFO, "certificates and keys were read again: their files changed");
+        server_log(s, QHCP_LOG_INFO, "read certificates and keys again: their files have changed");
     else if (changed)
-        server_log(s, QHCP_LOG_ERROR,
-                   "changed files are not taken, the old stay in force until they can be read: %s",
+        server_log(s, QHCP_LOG_ERROR, "cannot use changed files, so the old ones stay in force: %s",
                    words);
 }
 
@@ -300,7 +299,7 @@ int trust_revoke(struct peer *p, struct slice list, char *words, size_t words_ca
         snprintf(words, words_cap, "%s", why);
         return err;
     }
-    snprintf(words, words_cap, "the list of revocations cannot be judged: see the server's log");
+    snprintf(words, words_cap, "cannot check the list of revocations: see the server's log");
     return QHCP_E_INTERNAL;
 }
 

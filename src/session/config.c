@@ -79,11 +79,11 @@ static void judge_metrics(struct session_server *s, const struct wire_config_upd
 
     session_metrics_choose(s->self, &u->metrics, &u->metric_names, ret, &number, &name);
     if (number > 0) {
-        snprintf(words, sizeof words, "no metric %llu here", (unsigned long long)number);
+        snprintf(words, sizeof words, "there is no metric %llu", (unsigned long long)number);
         refuse_item(s, KEY_METRICS, QHCP_E_CONFIG, words);
     }
     if (name.n > 0) {
-        snprintf(words, sizeof words, "no metric %.*s here", (int)name.n, (const char *)name.p);
+        snprintf(words, sizeof words, "there is no metric %.*s", (int)name.n, (const char *)name.p);
         refuse_item(s, KEY_NAMES, QHCP_E_CONFIG, words);
     }
 }

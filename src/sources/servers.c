@@ -35,7 +35,7 @@ static int check_one(char *const *list, size_t n, size_t i, struct seen **table,
     HASH_FIND_STR(*table, entry->key, found);
     if (found) {
         snprintf(words, words_cap,
-                 "server %zu of %zu: %s stands in the list already, as number %zu", i + 1, n,
+                 "server %zu of %zu: %s is in the list twice, first as number %zu", i + 1, n,
                  value_quote(l.address, quote), found->position);
         return QHCP_E_EXISTS;
     }

@@ -58,7 +58,7 @@ static void tell_error(struct status *s)
         return;
     s->told_error = true;
     log_divert(NULL, NULL);
-    log_say(QHCP_LOG_WARNING, "standard output: %s: no more status is printed; watching goes on",
+    log_say(QHCP_LOG_WARNING, "standard output: %s; printing no more status, still watching",
             strerror(s->out.error));
 }
 

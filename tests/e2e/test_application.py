@@ -237,16 +237,16 @@ class Application(AppCase):
         for option, bad, said in (
                 ("check", "tcp:65536", 'at character 1, "tcp:65536": "65536" is out of range: a port'),
                 ("check", "tcp:80 rise=0", 'at character 8, "rise=0": "0" is out of range'),
-                ("check", "tcp:80 fal=2", 'at character 8, "fal=2": there is no such parameter'),
+                ("check", "tcp:80 fal=2", 'at character 8, "fal=2": not a setting'),
                 ("check", "tcp:80 every=1ms", '"1ms" is out of range: 10ms to 1h'),
-                ("check", "https://127.0.0.1/", "is wanted"),
+                ("check", "https://127.0.0.1/", "expected tcp:"),
                 ("check", "http://127.0.0.1:0/", "http://127.0.0.1:0/"),
                 ("check", f"exec:{self.dir}/none", "No such file or directory"),
                 ("check", f"exec:{plain}", "is not executable"),
-                ("degraded", "nonesuch>3", "there is no metric of this name"),
+                ("degraded", "nonesuch>3", "there is no metric with this name"),
                 ("degraded", "cpu_usage_percent>90 for ever", 'at character 26, "ever"'),
                 ("watch-pid", "0", "a process is 1 to 4194304"),
-                ("watch-unit", "a/b", "the name of a unit")):
+                ("watch-unit", "a/b", "name of a systemd unit")):
             status, _, errors = self.qhcp("server", "--port", "4243", f"--{option}", bad)
             self.assertEqual(status, 2, bad)
             self.assertIn(f"--{option}: ", errors)
@@ -256,7 +256,7 @@ class Application(AppCase):
         status, _, errors = self.qhcp("server", "--watch-unit", "nginx",
                                       env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonesuch"})
         self.assertEqual(status, 1)
-        self.assertRegex(errors, "systemd cannot be asked for nginx.service: No such file or dir")
+        self.assertRegex(errors, "cannot ask systemd for nginx.service: No such file or dir")
         file = self.dir / "qhcp.yaml"
         file.write_text("port: 4243\ncheck:\n  - tcp:80\n  - tcp:80 rise=0\n", encoding="ascii")
         status, _, errors = self.qhcp("server", "--config", file)

@@ -225,7 +225,7 @@ class Files(RawCase):
             os.chmod(path, 0o600)
             with self.subTest(f"{path.name} 0600"):
                 process = self.start(*arguments, "--log-level", "debug")
-                wait_log(process, "listening on UDP|watching 1 servers", 10 * SLOW)
+                wait_log(process, "listening on UDP|watching 1 server", 10 * SLOW)
                 self.assert_stops(process)
 
     def test_files_that_decide_whom_to_trust_are_refused_when_others_can_change_them(self):
@@ -249,7 +249,7 @@ class Files(RawCase):
             os.chmod(path, 0o644)
             with self.subTest(f"{arguments[0]} {path.name} 0644"):
                 process = self.start(*arguments, "--log-level", "debug")
-                wait_log(process, "listening on UDP|watching 1 servers", 10 * SLOW)
+                wait_log(process, "listening on UDP|watching 1 server", 10 * SLOW)
                 self.assert_stops(process)
 
     def test_a_private_key_in_the_set_of_accepted_keys_is_refused(self):

@@ -47,7 +47,7 @@ class Connections(ForwardCase):
                 self.assertEqual(self.ask(), "")
                 self.assertGreaterEqual(time.monotonic() - begun, at_least)
                 self.assertLess(time.monotonic() - begun, at_least + 0.5 * SLOW)
-                wait_log(lb, "1 client was closed: nothing is known yet of the server", 5 * SLOW)
+                wait_log(lb, "1 client was closed: the server is still connecting", 5 * SLOW)
                 agent.send(signal.SIGCONT)
 
     def test_the_log_says_why_there_was_no_server(self):
@@ -94,7 +94,7 @@ class Connections(ForwardCase):
                 used.append(socket.create_connection(("127.0.0.1", self.backends[1].port), 5))
         self.assertGreater(len(used), 30)
         self.assertEqual({self.ask() for _ in range(30)}, {"a"})
-        wait_log(lb, f"127.0.0.1:{self.agents[1]}: no source port is left towards it", 5 * SLOW)
+        wait_log(lb, f"127.0.0.1:{self.agents[1]}: no source port is left for it", 5 * SLOW)
         counts = self.counts(lb)[f"127.0.0.1:{self.agents[1]}"]
         self.assertGreater(counts["failures"]["no_source_port"], 0)
         self.assertEqual([e["to"] for e in lb.events()], ["up", "up"])

@@ -34,13 +34,13 @@ class Control(ControlCase):
         lb.wait_status(lambda s: wanted.items() <= s["servers"][0]["metrics"].items(), 5)
         self.control("report", "--metric", "requests_in_flight=13")
         lb.wait_status(lambda s: s["servers"][0]["metrics"].get("requests_in_flight") == 13, 5)
-        for value, said in (("requests_in_flight=1.5", "is no metric's value"), ("=1", "is no metric's value"),
+        for value, said in (("requests_in_flight=1.5", "is not a metric's value"), ("=1", "is not a metric's value"),
                             ("cpu_usage_percent=1", "one that the server measures itself"),
                             ("Bad=1", "Bad\" is not a metric of this server"),
-                            ("requests_in_flights=1", "start it with --metrics requests_in_flights"), ("requests_in_flight=", "is no metric's value"),
-                            ("requests_in_flight=99999999999999999999", "is no metric's value")):
+                            ("requests_in_flights=1", "start it with --metrics requests_in_flights"), ("requests_in_flight=", "is not a metric's value"),
+                            ("requests_in_flight=99999999999999999999", "is not a metric's value")):
             status, _, errors = self.qhcp("control", "report", "--metric", value)
-            self.assertEqual(status, 2 if "is no metric" in said else 1)
+            self.assertEqual(status, 2 if "is not a metric's value" in said else 1)
             self.assertIn(said, errors)
         for arguments in (["report"], ["drain", "--metric", "requests_in_flight=1"]):
             status, _, errors = self.qhcp("control", *arguments)
@@ -96,7 +96,7 @@ class Control(ControlCase):
             finally:
                 os._exit(0)
         os.waitpid(child, 0)
-        self.assertIn("only root and the server's own user", os.read(said, 1000).decode())
+        self.assertIn("only root and the server's user", os.read(said, 1000).decode())
         os.close(said)
         os.close(writing)
         self.assertIn("user 65534", server.errors())
@@ -110,7 +110,7 @@ class Control(ControlCase):
         path = self.state / "control-4243.sock"
         status, _, errors = self.qhcp("server", "--port", "4244", "--control", path)
         self.assertEqual(status, 1)
-        self.assertIn("name another with --control", errors)
+        self.assertIn("use another one with --control", errors)
         first.kill()
         self.assertTrue(path.exists())
         second = self.server(4243)
@@ -123,7 +123,7 @@ class Control(ControlCase):
         path.write_text("precious", encoding="ascii")
         status, _, errors = self.qhcp("server", "--control", path)
         self.assertEqual(status, 1)
-        self.assertIn("another file, has", errors)
+        self.assertIn("is another file", errors)
         self.assertEqual(path.read_text(encoding="ascii"), "precious")
         status, _, errors = self.qhcp("server", "--control", self.dir / "none" / "socket")
         self.assertEqual((status, "No such file" in errors), (1, True), errors)

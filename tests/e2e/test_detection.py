@@ -83,7 +83,7 @@ class Detection(FleetCase):
                     # the events' times are cut to milliseconds
                     self.assertGreaterEqual((ended - begun).total_seconds() + 0.001,
                                             least if fault else 0)
-                said = any(e["reason"].startswith("serves again, held down for")
+                said = any(e["reason"].startswith("serves again, kept down for")
                            for e in self.reasons(lb))
                 self.assertEqual(said, least > 0)
                 lb.close()

@@ -38,7 +38,7 @@ class Timing(FleetCase):
             begun = time.monotonic()
             at, down = lb.wait_event("down", within=5, since=at)
             self.assertLess(time.monotonic() - begun, 1 * SLOW)
-        self.assertRegex(down["evidence"], r"^\d+ missed in \d+ ms, asked \d+ over \d+ ms; ")
+        self.assertRegex(down["evidence"], r"^\d+ missed in \d+ ms \(needed for a verdict: \d+ misses over \d+ ms\); ")
         at, up = lb.wait_event("up", within=10, address=down["address"], since=at)
         self.assertNotIn("evidence", up)
 
@@ -47,8 +47,8 @@ class Timing(FleetCase):
 
         at, status = lb.wait_status(lambda s: 0 < back(s)["own_share"] < 1000, within=3, since=at)
         self.assertRegex(back(status)["evidence"],
-                         r"^\d+ missed in \d+ ms, asked \d+ over \d+ ms; .*srtt .*loss .*"
-                         r"checks: -\d+ ms: (\d|missed).*missed")
+                         r"^\d+ missed in \d+ ms \(needed for a verdict: \d+ misses over \d+ ms\); .*srtt .*loss .*"
+                         r"checks: \d+ ms before: (\d|missed).*missed")
         lb.wait_status(lambda s: back(s)["own_share"] == 1000, within=10, since=at)
         self.assertIn("missed in", lb.errors())  # the log of the event
 

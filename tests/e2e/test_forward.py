@@ -130,14 +130,14 @@ class Forward(ForwardCase):
             read_all(held)
         self.assertEqual(agent.wait(5 * SLOW), 0)
         self.assertGreater(time.monotonic() - begun, 0.8)
-        self.assertIn("its time is over: 1 connection is reset", lb.errors())
+        self.assertIn("the time of its drain is over: 1 connection is reset", lb.errors())
 
     def test_a_load_balancer_that_stops_lets_connections_finish_and_takes_no_new_ones(self):
         lb, _ = self.fleet("a")
         held = self.connect()
         self.assertEqual(read_line(held), "a")
         lb.send(signal.SIGTERM)
-        wait_log(lb, "taking leave", 5)
+        wait_log(lb, "closing the sessions with", 5)
         time.sleep(0.1)
         with self.assertRaises(ConnectionRefusedError):
             self.connect()
@@ -155,7 +155,7 @@ class Forward(ForwardCase):
             self.assertEqual(status, 1, said)
             self.assertIn(f"TCP port {port} is in use", said)
             lb = self.lb(["127.0.0.1:1"], "--no-forward", port=port)
-            wait_log(lb, "watching 1 servers", 5 * SLOW)
+            wait_log(lb, "watching 1 server", 5 * SLOW)
 
     def test_nothing_is_left_behind_by_clients_of_any_kind(self):
         lb, _ = self.fleet("a", "b")

@@ -94,7 +94,7 @@ class Machines(Case):
         self.assertEqual([e["to"] for e in lb.events()], ["up"])
         self.assertIn("qhcp keys export --server 10.77.0.2", lb.errors())
         _, status = lb.wait_status(lambda s: s["up"] == 1, within=5)
-        self.assertIn("knows an old token key only", status["servers"][0]["notice"])
+        self.assertIn("knows only an old token key", status["servers"][0]["notice"])
         status, out, err = self.qhcp("check", "10.77.0.2:4243", state=self.machines["lb"],
                                      namespace=lb_ns)
         self.assertEqual(status, 0, out + err)
@@ -148,7 +148,7 @@ class Machines(Case):
             lambda s: sorted(row["state"] for row in s["servers"]) == ["down", "up"], within=10)
         told, not_reached = sorted(status["servers"], key=lambda s: s["address"])
         self.assertNotIn("notice", told)
-        self.assertIn("does not know what was revoked", not_reached["notice"])
+        self.assertIn("does not have the list of revocations", not_reached["notice"])
 
     def test_a_lost_bundle_is_refused_by_a_load_balancer_that_runs(self):
         server_ns, lb_ns = self.linked()

@@ -72,7 +72,7 @@ class Networks(RawCase):
         with self.lb_ns:
             ip("address", "delete", f"{LB}/24", "dev", "veth0")
             ip("address", "add", "10.78.0.9/24", "dev", "veth0")
-        wait_log(lb, "our own address towards it has changed", 5 * SLOW)
+        wait_log(lb, "our own address has changed", 5 * SLOW)
         _, before = lb.wait_status(lambda s: True, 5, len(lb.lines))
         lb.wait_status(lambda s: s["up"] == 1 and s["servers"][0]["checks_ok"] >
                        before["servers"][0]["checks_ok"] + 2, 5, len(lb.lines))
@@ -94,7 +94,7 @@ class Networks(RawCase):
         at, _ = lb.wait_event("down", 5)
         lb.wait_event("up", 10, since=at)
         lb.wait_status(lambda s: s["servers"][0]["server_id"] == "new", 5)
-        self.assertIn("reached from UDP port", lb.errors())
+        self.assertIn("answered to our UDP port", lb.errors())
 
     def test_a_link_local_server_is_followed_when_its_interface_is_made_anew(self):
         self.server_ns, self.lb_ns = self.namespace("server"), self.namespace("lb")
@@ -171,7 +171,7 @@ class Networks(RawCase):
         server = Process([*private_mounts(), "sh", "-c", script], name="no meminfo", log=self.dir / "log",
                          env=self.env())
         self.addCleanup(server.close)
-        wait_log(server, r"memory_usage_percent cannot be measured: .*/proc/meminfo", 10 * SLOW)
+        wait_log(server, r"cannot measure memory_usage_percent: .*/proc/meminfo", 10 * SLOW)
         wait_log(server, r"listening on UDP", 10 * SLOW)
         lb = self.lb([f"localhost:{PORT}"], "--status-interval", "100ms")
         _, status = lb.wait_status(lambda s: s["up"] == 1, 10)
@@ -192,7 +192,7 @@ class Networks(RawCase):
         with self.server_ns.drop(f"udp sport {LB_PORT}"):
             at, _ = lb.wait_event("down", 5)
             at, _ = lb.wait_event("up", 10, since=at)
-            port = int(wait_log(lb, r"reached from UDP port (\d+) of ours", 5 * SLOW)[1])
+            port = int(wait_log(lb, r"answered to our UDP port (\d+) before", 5 * SLOW)[1])
             self.assertGreaterEqual(port, 61000)
 
     def test_only_the_mtu_of_our_own_interface_is_said(self):

@@ -132,7 +132,7 @@ class Probe(Case):
         for service in ("tcp:192.0.2.1:80", "tcp:localhost:1"):
             with self.subTest(service=service):
                 lb, at = self.watch(service, "--probe", PROBE)
-                wait_log(lb, "names no service as tcp:PORT", 5 * SLOW)
+                wait_log(lb, "names no service tcp:PORT", 5 * SLOW)
                 self.quiet(lb, at)
                 self.assert_stops(lb)
 
@@ -155,7 +155,7 @@ class Probe(Case):
         data.wait_connects(3)
         servers(f"LocalHost.:{port}")
         lb.send(signal.SIGHUP)
-        wait_log(lb, "configuration read again: 1 servers", 5)
+        wait_log(lb, "configuration read again: 1 server", 5)
         data.wait_connects(3)
         servers(f"127.0.0.1:{other}")
         lb.send(signal.SIGHUP)
@@ -164,17 +164,17 @@ class Probe(Case):
         self.assertFalse(data.connected(within=0.5))
 
     def test_probes_that_are_none_are_refused_with_their_place(self):
-        for probe, words in (("udp", "tcp or tcp:PORT is wanted"),
+        for probe, words in (("udp", "expected tcp or tcp:PORT"),
                              ("tcp:0", "a port is 1 to 65535"),
                              ("tcp:70000", "a port is 1 to 65535"),
-                             ("tcp:host:80", "tcp or tcp:PORT is wanted"),
+                             ("tcp:host:80", "expected tcp or tcp:PORT"),
                              ("tcp every=0", r"at character 5, \"every=0\": \"0\" is out of range"),
                              ("tcp rise=0", "a count is 1 to 1000"),
-                             ("tcp 80", "KEY=VALUE is wanted here"),
+                             ("tcp 80", "expected KEY=VALUE"),
                              ("tcp name=web", "a probe has no name"),
-                             ("tcp expect=200", "only a check of http://"),
-                             ("tcp colour=red", "no such parameter: every, timeout, fall, rise"),
-                             ("", "a check is wanted here|tcp or tcp:PORT is wanted")):
+                             ("tcp expect=200", "only an http:// check"),
+                             ("tcp colour=red", "not a setting: use every, timeout, fall or rise"),
+                             ("", "expected a check|expected tcp or tcp:PORT")):
             with self.subTest(probe=probe):
                 status, _, said = self.qhcp("lb", "--servers", "127.0.0.1:1", "--probe", probe)
                 self.assertEqual(status, 2, said)

@@ -13,7 +13,7 @@ from lib.raw import wait_log
 class Routes(ForwardCase):
     def test_without_a_service_clients_are_closed_at_once_and_the_log_says_why(self):
         for service, words in (((), "no server offers a service"),
-                               (("--service", "tcp:192.0.2.1:80"), "a service is refused: tcp:192.0.2.1:80 is not at the address")):
+                               (("--service", "tcp:192.0.2.1:80"), "refusing a service: tcp:192.0.2.1:80 is not at the address")):
             with self.subTest(service=service):
                 agent, self.port = free_port(), free_port(socket.SOCK_STREAM)
                 self.server(agent, *service, ip="127.0.0.1")
@@ -84,7 +84,7 @@ class Routes(ForwardCase):
                 if served:
                     self.wait_served(1)
                 else:
-                    wait_log(lb, f"a service is refused: tcp:127.0.0.2:{backend.port} is not at the address", 5 * SLOW)
+                    wait_log(lb, f"refusing a service: tcp:127.0.0.2:{backend.port} is not at the address", 5 * SLOW)
                     self.assertEqual(self.ask(), "")
                 self.assert_stops(lb)
 
@@ -93,7 +93,7 @@ class Routes(ForwardCase):
         self.server(agent, "--service", f"tcp:{self.port}", ip="127.0.0.1")
         lb = self.lb([f"127.0.0.1:{agent}"], port=self.port)
         lb.wait_event("up", within=10)
-        wait_log(lb, "it would be a loop", 5 * SLOW)
+        wait_log(lb, "which would be a loop", 5 * SLOW)
         self.assertEqual(self.ask(), "")
 
     def test_servers_that_want_it_are_told_who_the_client_is(self):

@@ -113,7 +113,7 @@ static void a_metric_without_a_value_is_unknown_where_nothing_is_worse(void **st
     (void)state;
     add(&warning, "queue_depth>5");
     assert_int_equal(judge(v), CHECK_LINE_UNKNOWN);
-    assert_string_equal(said, "the server reports no queue_depth");
+    assert_string_equal(said, "the server does not report queue_depth");
     add(&critical, "rtt_us>1");
     assert_int_equal(judge(v), CHECK_LINE_CRITICAL);
 }

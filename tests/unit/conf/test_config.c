@@ -110,7 +110,7 @@ static void bad_values_are_refused_in_words(void **state)
         {"cert-file", "/etc/passwd", "", "empty"},
         {"id", "lb-1", "", "1 to 128"},
         {"id", "l\xc3\xb6", "a\tb", "control character"},
-        {"insecure", "true", "maybe", "neither true nor false"},
+        {"insecure", "true", "maybe", "not true or false"},
     };
 
     (void)state;
@@ -138,7 +138,7 @@ static void checks_and_rules_are_entries_with_their_commas(void **state)
     assert_int_equal(check(), 0);
     assert_int_equal(set("degraded", "nonesuch>90"), 0);
     assert_int_equal(check(), QHCP_E_NOT_FOUND);
-    assert_says(words, "there is no metric of this name");
+    assert_says(words, "there is no metric with this name");
     assert_int_equal(set("metrics", "nonesuch"), 0); /* the twin */
     assert_int_equal(check(), 0);
     assert_int_equal(set("check", "tcp:1 every=2"), 0);
@@ -222,14 +222,14 @@ static void a_bad_configuration_is_refused_with_its_line(void **state)
         const char *yaml, *says;
     } rows[] = {
         {"port: 1\nprot: 2\n", "t.yaml: line 2: there is no option \"prot\""},
-        {"port: 1\nservers: [a:1]\nport: 2\n", "line 3: \"port\" stands twice"},
+        {"port: 1\nservers: [a:1]\nport: 2\n", "line 3: \"port\" is there twice"},
         {"\nport: 70000\n", "line 2: port: \"70000\" is out of range"},
         {"id: x\nservers:\n - a:1\n - \n", "line 2: servers: entry 2"},
-        {"servers: a:1\n", "line 1: servers: a list is wanted"},
-        {"id: x\nport: [1]\n", "line 2: port: a single value is wanted"},
+        {"servers: a:1\n", "line 1: servers: expected a list"},
+        {"id: x\nport: [1]\n", "line 2: port: expected a single value"},
         {"servers:\n - a:1\n - [b]\n", "line 3"},
-        {"- a\n", "\"option: value\" lines are wanted"},
-        {"port\n", "\"option: value\" lines are wanted"},
+        {"- a\n", "expected only lines of the form \"option: value\""},
+        {"port\n", "expected only lines of the form \"option: value\""},
         {"port: 1\n  bad: 2\n", "line 1"},
         {"id: \"x\n", "t.yaml"},
         {"port: &a 1\nmax-fail-attempts: *a\n", "aliases"},

@@ -82,7 +82,7 @@ static void files_that_cannot_be_lists_are_refused(void **state)
     make_file(path, "# nothing\n\n", 11);
     snprintf(arg, sizeof arg, "@%s", path);
     assert_int_equal(parse(&l, arg, LIST_FILES), QHCP_E_PARSE);
-    assert_says(words, "lists nothing");
+    assert_says(words, "has no entries");
     unlink(path);
     make_file(path, "a:1\n\0b:2\n", 9);
     snprintf(arg, sizeof arg, "@%s", path);

@@ -117,7 +117,7 @@ static bool has_notice(struct pair *p)
     struct qhcp_view v;
 
     assert_int_equal(qhcp_lb_view(p->lb, 0, &v), 0);
-    return strstr(v.notice, "does not know what was revoked") != NULL;
+    return strstr(v.notice, "does not have the list of revocations") != NULL;
 }
 
 static void watch(struct pair *p, const struct qhcp_lb_config *config)

@@ -84,7 +84,7 @@ static void a_report_names_a_metric_and_its_value(void **state)
     assert_int_equal(v.value, 123);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(application_parse(bad[i], &v, words, sizeof words), QHCP_E_PARSE);
-        assert_says(words, "is no metric's value");
+        assert_says(words, "is not a metric's value");
     }
 }
 

@@ -60,17 +60,17 @@ static void what_is_wrong_is_named_with_its_place(void **state)
         const char *text, *said;
         int error;
     } rows[] = {
-        {"", "at its end: a metric's name is wanted", QHCP_E_PARSE},
+        {"", "at its end: expected a metric's name", QHCP_E_PARSE},
         {"nonesuch>1", "at character 1, \"nonesuch>1\": there is no metric", QHCP_E_NOT_FOUND},
-        {"Cpu>1", "a metric's name is wanted", QHCP_E_PARSE},
+        {"Cpu>1", "expected a metric's name", QHCP_E_PARSE},
         {"cpu_usage_percent>100", "at character 19, \"100\": this can never be true", QHCP_E_ARG},
         {"memory_usage_percent>101%", "this can never be true", QHCP_E_ARG},
         {"cpu_usage_percent<0", "this can never be true", QHCP_E_ARG},
         {"connections<0", "this can never be true", QHCP_E_ARG},
-        {"cpu_usage_percent", "at its end: > or < is wanted", QHCP_E_PARSE},
-        {"cpu_usage_percent=9", "at character 18, \"=9\": > or <", QHCP_E_PARSE},
-        {"cpu_usage_percent>=9", "at character 19, \"=9\": a percentage", QHCP_E_PARSE},
-        {"cpu_usage_percent>", "at its end: a percentage", QHCP_E_PARSE},
+        {"cpu_usage_percent", "at its end: expected > or <", QHCP_E_PARSE},
+        {"cpu_usage_percent=9", "at character 18, \"=9\": expected > or <", QHCP_E_PARSE},
+        {"cpu_usage_percent>=9", "at character 19, \"=9\": expected a percentage", QHCP_E_PARSE},
+        {"cpu_usage_percent>", "at its end: expected a percentage", QHCP_E_PARSE},
         {"cpu_usage_percent>-1", "a percentage", QHCP_E_PARSE},
         {"cpu_usage_percent>9ms", "a percentage", QHCP_E_PARSE},
         {"cpu_usage_percent>9.", "a percentage", QHCP_E_PARSE},

@@ -178,8 +178,8 @@ static void every_refused_item_is_named_and_none_is_applied(void **state)
     expect_refusal(&ack, 0, 0x03, QHCP_E_TOKEN_EARLY, "bad token");
     expect_refusal(&ack, 1, 0x02, QHCP_E_VALUE,
                    "an interval of 5 us is outside 1000 to 3600000000 us");
-    expect_refusal(&ack, 2, 0x04, QHCP_E_CONFIG, "no metric 77 here");
-    expect_refusal(&ack, 3, 0x05, QHCP_E_CONFIG, "no metric nonesuch here");
+    expect_refusal(&ack, 2, 0x04, QHCP_E_CONFIG, "there is no metric 77");
+    expect_refusal(&ack, 3, 0x05, QHCP_E_CONFIG, "there is no metric nonesuch");
     assert_int_equal(ack.push, 1);
     assert_int_equal(ack.metrics.count, 2);
 }
