@@ -12,8 +12,13 @@ struct unit {
 
 /* Greatest first: value_duration_text takes the first that gives a short number. */
 static const struct unit units[] = {
-    {"h", 3600 * NSEC_PER_SEC}, {"m", 60 * NSEC_PER_SEC}, {"s", NSEC_PER_SEC},
-    {"ms", NSEC_PER_MSEC},      {"us", NSEC_PER_USEC},    {"ns", 1},
+    {"d", 24 * 3600 * NSEC_PER_SEC},
+    {"h", 3600 * NSEC_PER_SEC},
+    {"m", 60 * NSEC_PER_SEC},
+    {"s", NSEC_PER_SEC},
+    {"ms", NSEC_PER_MSEC},
+    {"us", NSEC_PER_USEC},
+    {"ns", 1},
 };
 
 const char *value_quote(const char *text, char ret[VALUE_QUOTE + 8])

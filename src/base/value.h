@@ -14,7 +14,7 @@
 
 #define VALUE_QUOTE 80 /* bytes of a bad value that are repeated in a message */
 
-/* A duration: a decimal number and a unit out of ns, us, ms, s, m, h; without unit seconds.
+/* A duration: a decimal number and a unit out of ns, us, ms, s, m, h, d; without unit seconds.
  * "10", "1.5s", "250ms".  QHCP_E_PARSE (not a duration) or QHCP_E_ARG (not within min and max),
  * with words of words_cap bytes. */
 int value_duration(const char *text, qhcp_nsec min, qhcp_nsec max, qhcp_nsec *ret, char *words,

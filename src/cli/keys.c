@@ -55,23 +55,11 @@ struct action {
     int (*run)(const struct request *r, const struct state *s, char *words, size_t cap);
 };
 
-/* A duration as everywhere, or in days, which suit a rotation. */
 static int parse_grace(const char *text, int64_t *ret, char *words, size_t cap)
 {
-    size_t n = strlen(text);
-    char number[VALUE_QUOTE];
-    uint64_t days;
     qhcp_nsec ns;
-    int error;
+    int error = value_duration(text, 0, KEYS_GRACE_MAX * NSEC_PER_SEC, &ns, words, cap);
 
-    if (n > 1 && n < sizeof number && text[n - 1] == 'd') {
-        slice_to_cstr(slice_of(text, n - 1), number, sizeof number);
-        error = value_count(number, "days", 0, KEYS_GRACE_MAX / 86400, &days, words, cap);
-        if (!error)
-            *ret = (int64_t)days * 86400;
-        return error;
-    }
-    error = value_duration(text, 0, KEYS_GRACE_MAX * NSEC_PER_SEC, &ns, words, cap);
     if (!error)
         *ret = (int64_t)(ns / NSEC_PER_SEC);
     return error;

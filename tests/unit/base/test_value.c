@@ -32,8 +32,8 @@ static void every_unit_means_what_it_says(void **state)
         {"1000000ns", NSEC_PER_MSEC},   {"2500us", 2500 * NSEC_PER_USEC},
         {"250ms", 250 * NSEC_PER_MSEC}, {"1.5s", 1500 * NSEC_PER_MSEC},
         {"2m", 120 * SECOND},           {"1h", 3600 * SECOND},
-        {"0.5h", 1800 * SECOND},        {"1.000000001s", SECOND + 1},
-        {"007s", 7 * SECOND},
+        {"0.03125d", 2700 * SECOND},    {"0.5h", 1800 * SECOND},
+        {"1.000000001s", SECOND + 1},   {"007s", 7 * SECOND},
     };
     qhcp_nsec d;
 
@@ -49,7 +49,7 @@ static void what_is_no_duration_is_refused_and_nothing_is_set(void **state)
 {
     static const char *const bad[] = {"",    " ",     "s",     "-1",  "+1",   "1e3", "nan",  "inf",
                                       "1 s", "1s ",   " 1s",   ".5",  "5.",   "1,5", "0x10", "1S",
-                                      "1d",  "1.2.3", "1.5ss", "ten", "\xff", "1\n"};
+                                      "1w",  "1.2.3", "1.5ss", "ten", "\xff", "1\n"};
     qhcp_nsec d;
 
     (void)state;
@@ -153,7 +153,8 @@ static void switches_know_their_words_alone(void **state)
 
 static void durations_are_written_as_they_are_read(void **state)
 {
-    static const char *const texts[] = {"1h", "2m", "90s", "1.5s", "250ms", "1ms", "2.5ms", "7ns"};
+    static const char *const texts[] = {"14d",   "1h",  "2m",    "90s", "1.5s",
+                                        "250ms", "1ms", "2.5ms", "7ns"};
     char text[32], words[300];
     qhcp_nsec d;
 

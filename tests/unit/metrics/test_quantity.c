@@ -43,7 +43,7 @@ static void another_unit_s_words_are_refused(void **state)
         unsigned unit;
     } rows[] = {
         {"", WIRE_UNIT_NONE},      {"12%", WIRE_UNIT_NONE},    {"12ms", WIRE_UNIT_PERCENT},
-        {"12MB", WIRE_UNIT_BYTES}, {"12MiB", WIRE_UNIT_USEC},  {"1d", WIRE_UNIT_USEC},
+        {"12MB", WIRE_UNIT_BYTES}, {"12MiB", WIRE_UNIT_USEC},  {"1w", WIRE_UNIT_USEC},
         {"-1", WIRE_UNIT_NONE},    {"1.2.3", WIRE_UNIT_MILLI}, {"5.", WIRE_UNIT_PERCENT},
     };
     uint64_t value = 77;

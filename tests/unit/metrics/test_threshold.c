@@ -83,7 +83,7 @@ static void what_is_wrong_is_named_with_its_place(void **state)
         {"cpu_usage_percent>9 clear", "only \"clear VALUE\"", QHCP_E_PARSE},
         {"cpu_usage_percent>9 for", "only \"clear VALUE\"", QHCP_E_PARSE},
         {"cpu_usage_percent>9 for 1s for 1s", "at character 28", QHCP_E_PARSE},
-        {"cpu_usage_percent>9 for 25h", "at character 25, \"25h\" is out of range: 0s to 24h",
+        {"cpu_usage_percent>9 for 25h", "at character 25, \"25h\" is out of range: 0s to 1d",
          QHCP_E_ARG},
         {"cpu_usage_percent>9 for x", "at character 25, \"x\" is not a duration", QHCP_E_PARSE},
         {"cpu_usage_percent>9 or so", "at character 21, \"or so\"", QHCP_E_PARSE},
