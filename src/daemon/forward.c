@@ -212,9 +212,8 @@ static void init(struct forward *ret, const struct lb_options *o, struct qhcp_lb
     ret->targets.own = ret->bind;
 }
 
-int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb *core,
-                 struct feed *feed, struct loop *loop, const struct handover_gift *gift,
-                 char *words, size_t words_cap)
+int forward_init(struct forward *ret, const struct lb_options *o, const struct forward_host *host,
+                 const struct handover_gift *gift, char *words, size_t words_cap)
 {
     const struct ports_config ports = {.every = NSEC_PER_SEC,
                                        .timeout = o->connect_timeout,
@@ -226,7 +225,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb
     struct proxy_config proxy;
     int r;
 
-    init(ret, o, core, feed);
+    init(ret, o, host->core, host->feed);
     if (o->no_forward)
         return 0;
     proxy = lb_options_proxy(o);
@@ -235,7 +234,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb
     proxy.nobody = on_nobody;
     proxy.ended = o->log_connections ? conn_log_say : NULL;
     memcpy(ret->bind, proxy.bind, sizeof ret->bind);
-    known_init(&ret->known, proxy.port);
+    known_init(&ret->known, host->serve, proxy.port);
     inherit(ret, gift, &proxy);
     r = proxy_new(&proxy, &ret->proxy, words, words_cap);
     if (r < 0)
@@ -244,7 +243,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb
     if (r < 0)
         snprintf(words, words_cap, "cannot start to forward: %s", qhcp_strerror(r));
     else
-        watch(ret, loop);
+        watch(ret, host->loop);
     return r;
 }
 

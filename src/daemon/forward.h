@@ -38,12 +38,19 @@ struct forward {
     struct loop_watch watch_ports, watch_reports, watch_ended;
 };
 
+/* What the forwarder lives with. */
+struct forward_host {
+    struct qhcp_lb *core;
+    struct feed *feed;
+    struct loop *loop;
+    struct serve *serve;
+};
+
 /* Opens the port, or takes over the gift's sockets, which are ours then, also on failure (NULL:
  * there is none).  On failure words names what and why.  *ret and *o must stay where they are; end
- * it with forward_deinit, before the loop, also after a failure. */
-int forward_init(struct forward *ret, const struct lb_options *o, struct qhcp_lb *core,
-                 struct feed *feed, struct loop *loop, const struct handover_gift *gift,
-                 char *words, size_t words_cap);
+ * it with forward_deinit, after serve_stop and before the loop, also after a failure. */
+int forward_init(struct forward *ret, const struct lb_options *o, const struct forward_host *host,
+                 const struct handover_gift *gift, char *words, size_t words_cap);
 /* Serves clients, from now on; the servers are listed. */
 int forward_start(struct forward *f, char *words, size_t words_cap);
 void forward_deinit(struct forward *f);

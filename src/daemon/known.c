@@ -1,6 +1,5 @@
 #include "daemon/known.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +14,12 @@
 #define KNOWN_RENEW NSEC_PER_SEC
 #define KNOWN_MAX (16 << 20) /* bytes: 50,000 servers have a quarter of it */
 
-void known_init(struct known *ret, uint16_t port)
+void known_init(struct known *ret, struct serve *serve, uint16_t port)
 {
     struct state state;
     char words[300];
 
-    *ret = (struct known){.at = 0};
+    *ret = (struct known){.serve = serve};
     if (state_find(&state, words, sizeof words) < 0)
         return;
     snprintf(ret->path, sizeof ret->path, "%s/known-%u", state.dir, port);
@@ -29,6 +28,7 @@ void known_init(struct known *ret, uint16_t port)
 
 void known_deinit(struct known *k)
 {
+    free(k->text);
     *k = (struct known){.at = 0};
 }
 
@@ -79,33 +79,61 @@ void known_news(struct known *k, bool at_once)
         k->at = 0;
 }
 
-static bool write_anew(const struct known *k, const struct proxy_server *servers, size_t n,
-                       char *why, size_t why_cap)
+static void work(struct serve_job *job, qhcp_nsec now)
 {
-    char *text = describe(servers, n);
-    bool done;
+    struct known *k = (struct known *)job;
 
-    snprintf(why, why_cap, "out of memory");
-    done = text && left_write(k->path, text, why, why_cap) == 0;
+    (void)now;
+    if (k->text)
+        k->done = left_write(k->path, k->text, k->why, sizeof k->why) == 0;
+    else
+        k->done = utimensat(AT_FDCWD, k->path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
+    serve_answer(job);
+}
 
-    free(text);
-    return done;
+/* A file whose time could not be renewed is written anew; one that could not be written says
+ * something else, and must grow old. */
+static void note(struct known *k, bool anew, bool done)
+{
+    if (anew && !done && !k->told)
+        log_say(QHCP_LOG_WARNING, "cannot keep the list of servers that are up for a restart: %s",
+                k->why);
+    if (anew || done)
+        k->told = !done;
+    k->written = k->written && done;
+    if (!anew && !done)
+        k->at = 0;
+}
+
+static void on_done(struct serve_job *job, qhcp_nsec now)
+{
+    struct known *k = (struct known *)job;
+    bool anew = k->text != NULL;
+
+    (void)now;
+    free(k->text);
+    k->text = NULL;
+    k->busy = false;
+    note(k, anew, k->done);
 }
 
 void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *servers, size_t n)
 {
-    char why[300];
-    bool done;
-
-    if (k->path[0] == '\0' || k->at > now)
+    if (k->path[0] == '\0' || k->at > now || k->busy)
         return;
     k->at = nsec_add(now, KNOWN_RENEW);
-    done = k->written && utimensat(AT_FDCWD, k->path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!done)
-        done = write_anew(k, servers, n, why, sizeof why);
-    if (!done && !k->told)
-        log_say(QHCP_LOG_WARNING, "cannot keep the list of servers that are up for a restart: %s",
-                why);
-    k->told = !done;
-    k->written = done; /* else the file says something else, and must grow old */
+    if (!k->written && !(k->text = describe(servers, n))) {
+        snprintf(k->why, sizeof k->why, "out of memory");
+        note(k, true, false);
+        return;
+    }
+    k->written = true;
+    k->job.work = work;
+    k->job.done = on_done;
+    k->busy = serve_give(k->serve, &k->job) == 0;
+    if (!k->busy) { /* others have all its room: next time */
+        free(k->text);
+        k->text = NULL;
+        k->written = false;
+    }
 }

@@ -191,7 +191,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0)
         r = probes_init(&lb->probes, &lb->options, lb->core, lb->loop, words, words_cap);
     if (r == 0)
-        r = forward_init(&lb->forward, &lb->options, lb->core, lb->publisher.feed, lb->loop,
+        r = forward_init(&lb->forward, &lb->options,
+                         &(struct forward_host){lb->core, lb->publisher.feed, lb->loop, lb->serve},
                          to >= 0 ? &gift : NULL, words, words_cap);
     if (r == 0)
         r = watch_add(lb->core, &lb->options.servers, words, words_cap);
@@ -225,13 +226,14 @@ static void end(struct lb *lb, int status)
 {
     service_deinit(&lb->service);
     handover_end(&lb->handover);
+    if (!serve_stop(lb->serve)) { /* nothing here is worth waiting for it */
+        log_say(QHCP_LOG_WARNING,
+                "a name server or the disk does not answer: leaving without an answer");
+        _exit(status);
+    }
     forward_deinit(&lb->forward);
     probes_deinit(&lb->probes);
     route_unwatch(&lb->route);
-    if (!serve_stop(lb->serve)) { /* nothing here is worth waiting for it */
-        log_say(QHCP_LOG_WARNING, "a name could not be looked up for long: leaving without it");
-        _exit(status);
-    }
     hosts_free(lb->hosts);
     display_end(&lb->display);
     loop_remove(&lb->leaving);

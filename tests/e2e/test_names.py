@@ -48,7 +48,7 @@ class Names(Case):
         finally:
             run(*there, "umount", "-l", "/etc/hosts")
         self.assert_stops(lb)
-        self.assertIn("leaving without it", lb.story())
+        self.assertIn("leaving without an answer", lb.story())
 
     def test_the_same_place_twice_is_refused(self):
         for twice in ("localhost:4243,localhost:4243", "LOCALHOST:4243,localhost:4243"):

@@ -10,11 +10,26 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../loop/actor.h"
 #include "daemon/known.h"
 
 #define SEC NSEC_PER_SEC
 
-static void keep(struct known *k, qhcp_nsec now, const char *name)
+/* Stops the loop when what was kept has been written. */
+struct waiting {
+    struct actor actor;
+    const struct known *known;
+};
+
+static void look(struct actor *a)
+{
+    if (!((const struct waiting *)a)->known->busy)
+        loop_stop(a->loop);
+}
+
+static struct loop *loop;
+
+static void give(struct known *k, qhcp_nsec now, const char *name)
 {
     struct proxy_server s = {.name = name, .share = 1};
 
@@ -22,6 +37,21 @@ static void keep(struct known *k, qhcp_nsec now, const char *name)
     if (strcmp(name, "a:1") != 0)
         known_news(k, false);
     known_keep(k, now, &s, 1);
+}
+
+static void wait_for(const struct known *k)
+{
+    struct waiting w = {.actor.act = look, .known = k};
+
+    actor_add(loop, &w.actor, 'w', true);
+    loop_run(loop);
+    loop_remove(&w.actor.part);
+}
+
+static void keep(struct known *k, qhcp_nsec now, const char *name)
+{
+    give(k, now, name);
+    wait_for(k);
 }
 
 static void make_old(const char *path)
@@ -43,12 +73,16 @@ static bool left(const struct known *k, const char *name)
 static void a_list_that_could_not_be_written_does_not_make_the_one_before_it_new(void **state)
 {
     char dir[] = "/tmp/qhcp-known-XXXXXX", beside[STATE_PATH + 8];
+    struct serve *serve;
     struct known k;
 
     (void)state;
+    loop = actor_begin();
+    assert_int_equal(serve_new(loop, &serve), 0);
+    assert_int_equal(serve_start(serve), 0);
     assert_non_null(mkdtemp(dir));
     setenv("QHCP_STATE_DIR", dir, 1);
-    known_init(&k, 80);
+    known_init(&k, serve, 80);
     keep(&k, 1 * SEC, "a:1");
     assert_true(left(&k, "a:1 "));
     make_old(k.path);
@@ -71,7 +105,42 @@ static void a_list_that_could_not_be_written_does_not_make_the_one_before_it_new
     keep(&k, 7 * SEC, "b:1");
     assert_true(left(&k, "b:1 "));
     unlink(k.path);
+    assert_true(serve_stop(serve));
     known_deinit(&k);
+    serve_free(serve);
+    actor_end(loop);
+    rmdir(dir);
+    unsetenv("QHCP_STATE_DIR");
+}
+
+/* Which is not there yet, as if it were slow. */
+static void the_thread_that_watches_waits_for_no_disk(void **state)
+{
+    char dir[] = "/tmp/qhcp-known-XXXXXX";
+    struct serve *serve;
+    struct known k;
+
+    (void)state;
+    loop = actor_begin();
+    assert_int_equal(serve_new(loop, &serve), 0);
+    assert_non_null(mkdtemp(dir));
+    setenv("QHCP_STATE_DIR", dir, 1);
+    known_init(&k, serve, 80);
+    give(&k, 1 * SEC, "a:1");
+    assert_false(left(&k, "a:1 "));
+    give(&k, 3 * SEC, "b:1"); /* the first is still under way: it comes too early */
+    assert_int_equal(serve_start(serve), 0);
+    wait_for(&k);
+    assert_true(left(&k, "a:1 "));
+    keep(&k, 4 * SEC, "b:1");
+    assert_true(left(&k, "b:1 "));
+    give(&k, 5 * SEC, "c:1");
+    assert_true(serve_stop(serve)); /* what was given before is written */
+    assert_true(left(&k, "c:1 "));
+    unlink(k.path);
+    known_deinit(&k);
+    serve_free(serve);
+    actor_end(loop);
     rmdir(dir);
     unsetenv("QHCP_STATE_DIR");
 }
@@ -79,6 +148,7 @@ static void a_list_that_could_not_be_written_does_not_make_the_one_before_it_new
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_thread_that_watches_waits_for_no_disk),
         cmocka_unit_test(a_list_that_could_not_be_written_does_not_make_the_one_before_it_new),
     };
 
