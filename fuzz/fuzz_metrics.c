@@ -7,7 +7,7 @@
  *
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Isrc \
  *   fuzz/fuzz_metrics.c src/metrics/[a-z]*.c src/wire/registry.c src/base/cursor.c \
- *   -lm -o fuzz_metrics
+ *   src/base/text.c src/base/utf8.c src/base/value.c src/base/os/procfs.c -o fuzz_metrics
  * ./fuzz_metrics /tmp/found fuzz/corpus/metrics
  *
  * Besides memory and undefined behaviour: no value is beyond what the registry allows; two samples
@@ -96,8 +96,9 @@ static const struct provider *const providers[] = {&cpu_provider, &memory_provid
 static char base[64], proc[80], cgroup[80];
 static int base_fd = -1;
 static bool written[FILES];
-static void *opened[PROVIDERS];
-static unsigned samples;
+static struct cgroup_site site;
+static void *remembers[PROVIDERS];
+static bool begun;
 static qhcp_nsec now;
 
 static void must(bool ok)
@@ -158,43 +159,42 @@ static int lowest_free(void)
     return fd;
 }
 
-static void open_all(void)
+static void begin(void)
 {
-    static struct metrics_root root;
-
-    root = (struct metrics_root){.proc = proc, .cgroup = cgroup};
+    begun = true;
+    site = (struct cgroup_site){.root = {.proc = proc, .cgroup = cgroup}};
     for (size_t i = 0; i < PROVIDERS; i++) {
-        opened[i] = providers[i]->open(&root);
-        must(opened[i] != NULL);
+        remembers[i] = providers[i]->size > 0 ? calloc(1, providers[i]->size) : NULL;
+        must(providers[i]->size == 0 || remembers[i] != NULL);
     }
 }
 
 static void sample_all(void)
 {
-    if (opened[0] == NULL)
-        open_all();
+    if (!begun)
+        begin();
     now += NSEC_PER_SEC;
-    samples++;
+    cgroup_look(&site, now);
     for (size_t i = 0; i < PROVIDERS; i++) {
         const struct wire_metric_row *row = wire_metric_by_number(providers[i]->number);
         uint64_t value = UINT64_MAX, again = UINT64_MAX;
-        bool known = providers[i]->sample(opened[i], now, &value);
+        bool known = providers[i]->sample(remembers[i], &site, now, &value);
 
         must(row != NULL);
         if (known)
             must(value <= CURSOR_VARINT_MAX && (row->max == 0 || value <= row->max));
-        if (samples < CGROUP_LOOKS / 2) /* until groups are looked for anew, moved or not */
-            must(providers[i]->sample(opened[i], now, &again) == known &&
-                 (!known || again == value));
+        must(providers[i]->sample(remembers[i], &site, now, &again) == known &&
+             (!known || again == value));
     }
 }
 
-static void close_all(void)
+static void end(void)
 {
     for (size_t i = 0; i < PROVIDERS; i++) {
-        providers[i]->close(opened[i]);
-        opened[i] = NULL;
+        free(remembers[i]);
+        remembers[i] = NULL;
     }
+    begun = false;
     for (size_t i = 0; i < FILES; i++)
         remove_file(i);
 }
@@ -241,7 +241,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_tree();
     before = lowest_free();
     now = 1000 * NSEC_PER_SEC;
-    samples = 0;
     while (size > 0) {
         const uint8_t *bar = memchr(data, '|', size);
         size_t n = bar != NULL ? (size_t)(bar - data) : size;
@@ -253,7 +252,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     sample_all();
     sample_all();
-    close_all();
+    end();
     must(lowest_free() == before);
     return 0;
 }

@@ -33,6 +33,11 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
                     struct qhcp_server **ret, char *words, size_t words_cap);
 void qhcp_server_free(struct qhcp_server *s);
 
+/* Does it have its first figures?  CPU use is a difference of two readings, so that it comes 50 ms
+ * after qhcp_server_new (at a deadline); answers before that leave it out.  A program that would
+ * rather answer late than without it does not receive before this is true. */
+bool qhcp_server_measured(const struct qhcp_server *s);
+
 /* For sockets that keep strangers' datagrams apart; it does not change. */
 struct qhcp_steering qhcp_server_steering(const struct qhcp_server *s);
 void qhcp_server_receive(struct qhcp_server *s, qhcp_nsec now, const struct qhcp_packet *packets,

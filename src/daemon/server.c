@@ -46,7 +46,7 @@ struct server {
     struct service service;
     struct checks checks;
     struct control_socket control;
-    bool silent; /* first results of checks are awaited: the first answer is to be true */
+    bool silent; /* the first answer is to be true and whole: first results are awaited */
     bool stopping;
     qhcp_nsec unsent_told; /* the next line about answers that do not leave: not before */
 };
@@ -104,11 +104,17 @@ static void core_expire(void *ctx, qhcp_nsec now)
     qhcp_server_expire(((struct server *)ctx)->core, now);
 }
 
+/* The first results of checks, and the first figures. */
+static bool awaited(struct server *s, qhcp_nsec now)
+{
+    return checks_awaited(&s->checks, now) || !qhcp_server_measured(s->core);
+}
+
 static void core_turn(void *ctx, qhcp_nsec now)
 {
     struct server *s = ctx;
 
-    if (s->silent && !checks_awaited(&s->checks, now)) {
+    if (s->silent && !awaited(s, now)) {
         s->silent = false;
         loop_hold(s->loop, false);
     }
@@ -276,7 +282,7 @@ static int start(struct server *s, char *words, size_t words_cap)
         r = checks_init(&s->checks, &s->options, s->core, s->loop, words, words_cap);
     if (r == 0)
         r = start_control(s, words, words_cap);
-    s->silent = r == 0 && checks_awaited(&s->checks, loop_now());
+    s->silent = r == 0 && awaited(s, loop_now());
     if (s->silent)
         loop_hold(s->loop, true);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)

@@ -3,32 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/os/procfs.h"
 
-void cgroup_membership_init(struct cgroup_membership *m, const struct metrics_root *root)
+void cgroup_look(struct cgroup_site *s, qhcp_nsec now)
 {
-    m->looks = 0;
-    m->fd = procfs_open(root->proc, "self/cgroup");
-    if (!procfs_text(m->fd, m->text, sizeof m->text))
-        m->text[0] = '\0';
-}
+    char text[CGROUP_MEMBERSHIP];
 
-void cgroup_membership_deinit(struct cgroup_membership *m)
-{
-    procfs_close(&m->fd);
-}
-
-bool cgroup_stale(struct cgroup_membership *m)
-{
-    char now[CGROUP_MEMBERSHIP];
-
-    if (procfs_text(m->fd, now, sizeof now) && strcmp(now, m->text) != 0)
-        memcpy(m->text, now, strlen(now) + 1);
-    else if (++m->looks < CGROUP_LOOKS)
-        return false;
-    m->looks = 0;
-    return true;
+    if (s->epoch > 0 && now < nsec_add(s->looked_at, CGROUP_AGE))
+        return;
+    if (procfs_text(s->root.proc, "self/cgroup", text, sizeof text))
+        memcpy(s->membership, text, strlen(text) + 1);
+    s->looked_at = now;
+    s->epoch++;
 }
 
 /* Is `word` one of those between commas in list[0..n)? */
@@ -96,10 +84,10 @@ static bool is_dir(const char *path)
 static bool has_file(const char *dir, const char *name)
 {
     int fd = procfs_open(dir, name);
-    bool there = fd >= 0;
 
-    procfs_close(&fd);
-    return there;
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 /* v1 hierarchies are mounted under the controller's name, or the names of those that share one. */
@@ -145,16 +133,16 @@ static void enter(struct cgroup *g, const struct line *line)
         g->dir[g->mount] = '\0';
 }
 
-bool cgroup_find(const struct cgroup_membership *m, const struct metrics_root *root,
-                 const char *controller, struct cgroup *ret)
+bool cgroup_find(const struct cgroup_site *s, const char *controller, struct cgroup *ret)
 {
     struct cgroup g;
     struct line line;
 
     g.unified = false;
-    if (!find_line(m->text, controller, &line) || !mount_v1(root, controller, &line, &g)) {
+    if (!find_line(s->membership, controller, &line) ||
+        !mount_v1(&s->root, controller, &line, &g)) {
         g.unified = true;
-        if (!find_line(m->text, NULL, &line) || !mount_v2(root, &g))
+        if (!find_line(s->membership, NULL, &line) || !mount_v2(&s->root, &g))
             return false;
     }
     enter(&g, &line);
@@ -170,4 +158,9 @@ bool cgroup_up(struct cgroup *g)
         return false;
     *slash = '\0';
     return true;
+}
+
+bool cgroup_same(const struct cgroup *a, const struct cgroup *b)
+{
+    return a->unified == b->unified && a->mount == b->mount && strcmp(a->dir, b->dir) == 0;
 }

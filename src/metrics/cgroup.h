@@ -8,21 +8,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "metrics/provider.h"
+#include "metrics/metrics.h"
 
 enum {
     CGROUP_LEVELS = 16,       /* levels that are looked at; deeper trees are not seen in practice */
     CGROUP_DIR = 2048,        /* longest directory */
     CGROUP_MEMBERSHIP = 4096, /* bytes of /proc/self/cgroup that are looked at */
-    CGROUP_LOOKS = 64 /* samples after which files are looked for again, moved or not: a controller
-                         may be switched off and on above us */
 };
 
-/* /proc/self/cgroup, kept open: it tells when the process was moved. */
-struct cgroup_membership {
-    int fd;
-    unsigned looks; /* since the groups' files were looked for */
-    char text[CGROUP_MEMBERSHIP];
+/* Groups and their limits are looked for anew this often: a process is moved, a limit is set, a
+ * controller is switched off and on above us, all seldom. */
+#define CGROUP_AGE (5 * NSEC_PER_SEC)
+
+/* Where a sample looks, shared by its providers.  Zeroed but for root: never looked. */
+struct cgroup_site {
+    struct metrics_root root;
+    unsigned epoch;      /* grows whenever groups and limits are to be looked for (again) */
+    qhcp_nsec looked_at; /* when it last grew */
+    char membership[CGROUP_MEMBERSHIP]; /* /proc/self/cgroup then */
 };
 
 /* One group as one controller sees it. */
@@ -32,18 +35,18 @@ struct cgroup {
     char dir[CGROUP_DIR];
 };
 
-void cgroup_membership_init(struct cgroup_membership *m, const struct metrics_root *root);
-void cgroup_membership_deinit(struct cgroup_membership *m);
-/* Are the groups' files to be looked for again: was the process moved, or is it time? */
-bool cgroup_stale(struct cgroup_membership *m);
+/* Before each sample: is it time to look again? */
+void cgroup_look(struct cgroup_site *s, qhcp_nsec now);
 
 /* The process's own group for a controller ("cpu", "memory"): v1 where one of its hierarchies has
  * it, else v2.  In a container the path that the kernel reports may be seen from outside; then the
  * mount point is the container's own group.  False: no cgroups here. */
-bool cgroup_find(const struct cgroup_membership *m, const struct metrics_root *root,
-                 const char *controller, struct cgroup *ret);
+bool cgroup_find(const struct cgroup_site *s, const char *controller, struct cgroup *ret);
 
 /* Moves up one level; false at the mount point. */
 bool cgroup_up(struct cgroup *g);
+
+/* The same level of two hierarchies. */
+bool cgroup_same(const struct cgroup *a, const struct cgroup *b);
 
 #endif

@@ -4,7 +4,8 @@
  * Every level with a quota counts, its own and its ancestors', each with the time used by all in
  * it, and the busiest decides: that one throttles first.  Without a limit below the machine's CPUs:
  * the machine's, from /proc/stat. */
-#include <stdlib.h>
+#include <math.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/os/procfs.h"
@@ -24,13 +25,10 @@ struct ticks {
 };
 
 struct cpu {
-    const struct metrics_root *root;
-    struct cgroup_membership membership;
-    struct cpu_limit limits[CPU_LIMITS];
-    size_t n_limits;
-    int stat;
-    uint64_t machine_cpus;
-    struct ticks ticks; /* of the last reading */
+    unsigned epoch; /* of the site, that the limits were looked for in; 0: never */
+    struct cpu_limits limits;
+    double machine_cpus; /* 0: not counted yet */
+    struct ticks ticks;  /* of the last reading */
     bool begun, known;
     qhcp_nsec at; /* of the last reading */
     uint64_t value;
@@ -38,14 +36,14 @@ struct cpu {
 
 /* "cpu  user nice system idle iowait irq softirq steal guest guest_nice"; guest time is in user
  * already.  Time stolen by the hypervisor is not idle: it was wanted. */
-static struct ticks read_ticks(int fd)
+static struct ticks read_ticks(const char *proc)
 {
     enum { FIELDS = 8, IDLE = 3, IOWAIT = 4 };
     struct ticks t = {.known = true};
     char text[256];
     const char *p = text + 3;
 
-    if (!procfs_text(fd, text, sizeof text) || strncmp(text, "cpu ", 4) != 0)
+    if (!procfs_text(proc, "stat", text, sizeof text) || strncmp(text, "cpu ", 4) != 0)
         return (struct ticks){0};
     for (int i = 0; i < FIELDS; i++) {
         uint64_t v;
@@ -59,58 +57,47 @@ static struct ticks read_ticks(int fd)
     return t;
 }
 
-/* Lines "cpuN" of /proc/stat: CPUs online.  The file is as long as the machine is wide. */
-static uint64_t count_cpus(int fd)
+/* The part of this text's lines that begin with "cpu" and a digit. */
+struct cpu_lines {
+    size_t matched; /* of "cpu", in this line; SIZE_MAX: the line is another */
+    unsigned count;
+};
+
+static void count_lines(struct cpu_lines *c, const char *text, size_t n)
 {
     static const char start[] = "cpu";
+
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '\n') {
+            c->matched = 0;
+        } else if (c->matched < sizeof start - 1 && text[i] == start[c->matched]) {
+            c->matched++;
+        } else {
+            c->count += c->matched == sizeof start - 1 && text[i] >= '0' && text[i] <= '9';
+            c->matched = SIZE_MAX;
+        }
+    }
+}
+
+/* CPUs online: lines "cpuN" of /proc/stat, which is as long as the machine is wide.  Infinity: not
+ * known, so that every limit is one. */
+static double count_cpus(const char *proc)
+{
+    struct cpu_lines lines = {0};
+    int fd = procfs_open(proc, "stat");
     char text[4096];
-    uint64_t count = 0;
-    off_t at = 0;
-    size_t matched = 0; /* of `start`, in this line; SIZE_MAX: the line is another */
     ssize_t n;
 
-    while (fd >= 0 && (n = pread(fd, text, sizeof text, at)) > 0) {
-        for (ssize_t i = 0; i < n; i++) {
-            if (text[i] == '\n') {
-                matched = 0;
-            } else if (matched < sizeof start - 1 && text[i] == start[matched]) {
-                matched++;
-            } else {
-                count += matched == sizeof start - 1 && text[i] >= '0' && text[i] <= '9';
-                matched = SIZE_MAX;
-            }
-        }
-        at += n;
-    }
-    return count;
+    while (fd >= 0 && (n = read(fd, text, sizeof text)) > 0)
+        count_lines(&lines, text, (size_t)n);
+    if (fd >= 0)
+        close(fd);
+    return lines.count > 0 ? lines.count : INFINITY;
 }
 
 static uint64_t clamp(double share)
 {
     return share <= 0 ? 0 : share >= 1 ? WHOLE : (uint64_t)(share * WHOLE + 0.5);
-}
-
-/* The busiest limit of `elapsed`; one that cannot be read (any more) is passed over.  False: none
- * is in force. */
-static bool busiest(struct cpu *c, qhcp_nsec elapsed, uint64_t *ret)
-{
-    bool limited = false;
-    uint64_t most = 0;
-
-    for (size_t i = 0; i < c->n_limits; i++) {
-        uint64_t used, here;
-        double cpus;
-
-        if (cpu_limit_read(&c->limits[i], &used, &cpus) && cpus < (double)c->machine_cpus &&
-            elapsed > 0) {
-            here = clamp((double)used / ((double)elapsed * cpus));
-            most = here > most ? here : most;
-            limited = true;
-        }
-    }
-    if (limited)
-        *ret = most;
-    return limited;
 }
 
 static bool whole_machine(const struct ticks *before, const struct ticks *now, uint64_t *ret)
@@ -125,67 +112,45 @@ static bool whole_machine(const struct ticks *before, const struct ticks *now, u
     return true;
 }
 
-static void limits_open(struct cpu *c)
+static void look(struct cpu *c, const struct cgroup_site *site)
 {
-    cpu_limit_close(c->limits, c->n_limits);
-    c->n_limits = cpu_limit_open(&c->membership, c->root, c->limits);
+    if (c->machine_cpus == 0)
+        c->machine_cpus = count_cpus(site->root.proc);
+    if (c->epoch != site->epoch)
+        cpu_limits_find(&c->limits, site);
+    c->epoch = site->epoch;
 }
 
-static bool cpu_sample(void *self, qhcp_nsec now, uint64_t *ret)
+static bool cpu_sample(void *self, const struct cgroup_site *site, qhcp_nsec now, uint64_t *ret)
 {
     struct cpu *c = self;
     struct ticks ticks;
+    double share;
 
     if (c->begun && now < nsec_add(c->at, APART_MIN)) {
         *ret = c->value;
         return c->known;
     }
-    ticks = read_ticks(c->stat);
-    if (c->begun)
-        c->known =
-            busiest(c, now - c->at, &c->value) || whole_machine(&c->ticks, &ticks, &c->value);
-    else
-        busiest(c, 0, &c->value);
+    look(c, site);
+    ticks = read_ticks(site->root.proc);
+    c->known = false;
+    if (cpu_limits_busiest(&c->limits, c->machine_cpus, c->begun ? now - c->at : 0, &share)) {
+        c->value = clamp(share);
+        c->known = true;
+    } else if (c->begun) {
+        c->known = whole_machine(&c->ticks, &ticks, &c->value);
+    }
     c->begun = true;
     c->at = now;
     c->ticks = ticks;
-    if (cgroup_stale(&c->membership))
-        limits_open(c);
     *ret = c->value;
     return c->known;
-}
-
-static void *cpu_open(const struct metrics_root *root)
-{
-    struct cpu *c = calloc(1, sizeof *c);
-
-    if (c == NULL)
-        return NULL;
-    c->root = root;
-    c->stat = procfs_open(root->proc, "stat");
-    c->machine_cpus = count_cpus(c->stat);
-    if (c->machine_cpus == 0)
-        c->machine_cpus = UINT32_MAX; /* not known: every limit is one */
-    cgroup_membership_init(&c->membership, root);
-    limits_open(c);
-    return c;
-}
-
-static void cpu_close(void *self)
-{
-    struct cpu *c = self;
-
-    cpu_limit_close(c->limits, c->n_limits);
-    cgroup_membership_deinit(&c->membership);
-    procfs_close(&c->stat);
-    free(c);
 }
 
 const struct provider cpu_provider = {
     .number = WIRE_METRIC_CPU,
     .difference = true,
     .from = "the line \"cpu\" in /proc/stat",
-    .open = cpu_open,
+    .size = sizeof(struct cpu),
     .sample = cpu_sample,
-    .close = cpu_close,
 };

@@ -5,13 +5,14 @@
 
 #include "base/os/procfs.h"
 
-static bool read_max(int fd, double *ret)
+/* How many CPUs' worth of time: "QUOTA PERIOD" in microseconds, or "max PERIOD". */
+static bool read_max(const struct cgroup *g, double *ret)
 {
     char text[64];
     const char *p = text;
     uint64_t quota, period;
 
-    if (!procfs_text(fd, text, sizeof text))
+    if (!procfs_text(g->dir, "cpu.max", text, sizeof text))
         return false;
     if (strncmp(text, "max ", 4) == 0) {
         *ret = INFINITY;
@@ -25,18 +26,19 @@ static bool read_max(int fd, double *ret)
     return true;
 }
 
-static bool read_quota(const struct cpu_limit *l, double *ret)
+/* The same of v1, in two files; a quota of -1 is none. */
+static bool read_quota(const struct cgroup *g, double *ret)
 {
     char text[32];
     uint64_t quota, period;
 
-    if (!procfs_text(l->limit, text, sizeof text))
+    if (!procfs_text(g->dir, "cpu.cfs_quota_us", text, sizeof text))
         return false;
     if (strcmp(text, "-1\n") == 0) {
         *ret = INFINITY;
         return true;
     }
-    if (!procfs_number(l->limit, &quota) || !procfs_number(l->period, &period))
+    if (!procfs_number_of(text, &quota) || !procfs_number(g->dir, "cpu.cfs_period_us", &period))
         return false;
     if (quota == 0 || period == 0)
         return false;
@@ -64,14 +66,10 @@ static bool read_range(const char **p, uint64_t *ret_count)
 }
 
 /* CPUs in "0-3,8,10-11". */
-static bool read_cpuset(int fd, double *ret)
+static bool count_list(const char *p, double *ret)
 {
-    char text[4096];
-    const char *p = text;
     uint64_t count = 0, range;
 
-    if (!procfs_text(fd, text, sizeof text))
-        return false;
     for (;; p++) {
         if (!read_range(&p, &range))
             return false;
@@ -85,126 +83,120 @@ static bool read_cpuset(int fd, double *ret)
     return true;
 }
 
-static bool read_cpus(const struct cpu_limit *l, double *ret)
+static bool read_cpuset(const struct cgroup *g, double *ret)
 {
-    switch (l->kind) {
-    case CPU_LIMIT_MAX:
-        return read_max(l->limit, ret);
-    case CPU_LIMIT_QUOTA:
-        return read_quota(l, ret);
-    case CPU_LIMIT_CPUSET:
-        return read_cpuset(l->limit, ret);
-    }
-    return false;
+    const char *name = g->unified ? "cpuset.cpus.effective" : "cpuset.effective_cpus";
+    char text[4096];
+
+    if (!procfs_text(g->dir, name, text, sizeof text) &&
+        (g->unified || !procfs_text(g->dir, "cpuset.cpus", text, sizeof text)))
+        return false;
+    return count_list(text, ret);
 }
 
-static bool read_used(const struct cpu_limit *l, uint64_t *ret)
+static bool read_used(const struct cgroup *g, uint64_t *ret)
 {
     char text[1024];
     uint64_t usec;
 
-    if (!l->unified)
-        return procfs_number(l->usage, ret);
-    if (!procfs_text(l->usage, text, sizeof text) || !procfs_field(text, "usage_usec", &usec) ||
-        usec > UINT64_MAX / 1000)
+    if (!g->unified)
+        return procfs_number(g->dir, "cpuacct.usage", ret);
+    if (!procfs_text(g->dir, "cpu.stat", text, sizeof text) ||
+        !procfs_field(text, "usage_usec", &usec) || usec > UINT64_MAX / 1000)
         return false;
     *ret = usec * 1000;
     return true;
 }
 
-bool cpu_limit_read(struct cpu_limit *l, uint64_t *ret_used, double *ret_cpus)
+/* The level of another v1 hierarchy that g is: cpu and cpuacct are often mounted apart. */
+static bool twin(const struct cgroup *g, const struct cgroup *accounting, struct cgroup *ret)
 {
-    uint64_t used;
-    double cpus;
+    size_t n = strlen(g->dir + g->mount);
 
-    if (!read_used(l, &used) || !read_cpus(l, &cpus))
+    if (accounting->mount + n >= CGROUP_DIR)
         return false;
-    *ret_used = used > l->used ? used - l->used : 0;
-    *ret_cpus = cpus;
-    l->used = used;
+    *ret = (struct cgroup){.mount = accounting->mount};
+    memcpy(ret->dir, accounting->dir, accounting->mount);
+    memcpy(ret->dir + accounting->mount, g->dir + g->mount, n + 1);
     return true;
 }
 
-void cpu_limit_close(struct cpu_limit *limits, size_t n)
+/* The part of what the limit allows that was used since the last reading, if it is more than *ret
+ * or the first to be found.  used: in all; read: it could be. */
+static void compare(struct cpu_limit *l, bool read, uint64_t used, qhcp_nsec elapsed, bool *found,
+                    double *ret)
 {
-    for (size_t i = 0; i < n; i++) {
-        procfs_close(&limits[i].limit);
-        procfs_close(&limits[i].period);
-        procfs_close(&limits[i].usage);
+    uint64_t before = l->used;
+    bool known = l->known && read && elapsed > 0;
+    double part;
+
+    l->known = read;
+    l->used = used;
+    if (!known)
+        return;
+    part = used > before ? (double)(used - before) / ((double)elapsed * l->cpus) : 0;
+    if (!*found || part > *ret)
+        *ret = part;
+    *found = true;
+}
+
+bool cpu_limits_busiest(struct cpu_limits *l, double machine_cpus, qhcp_nsec elapsed, double *ret)
+{
+    struct cgroup g = l->quota, time;
+    bool found = false, read;
+    uint64_t used = 0;
+
+    for (size_t i = 0; i < l->n_quotas; i++) {
+        read = l->quotas[i].cpus < machine_cpus &&
+               (g.unified ? read_used(&g, &used)
+                          : l->accounting && twin(&g, &l->time, &time) && read_used(&time, &used));
+        compare(&l->quotas[i], read, used, elapsed, &found, ret);
+        cgroup_up(&g);
     }
+    read = l->cpuset.cpus > 0 && l->cpuset.cpus < machine_cpus && read_used(&l->member, &used);
+    compare(&l->cpuset, read, used, elapsed, &found, ret);
+    return found;
 }
 
-/* Keeps a limit whose files can be read. */
-static size_t keep(struct cpu_limit *l)
+static void find_quotas(struct cpu_limits *l, const struct cgroup_site *site)
 {
-    uint64_t used;
-    double cpus;
+    const struct cgroup before = l->quota;
+    struct cgroup g;
 
-    if (cpu_limit_read(l, &used, &cpus))
-        return 1;
-    cpu_limit_close(l, 1);
-    return 0;
-}
+    l->n_quotas = 0;
+    if (!cgroup_find(site, "cpu", &l->quota))
+        return;
+    if (!cgroup_same(&before, &l->quota))
+        memset(l->quotas, 0, sizeof l->quotas);
+    g = l->quota;
+    do {
+        struct cpu_limit *limit = &l->quotas[l->n_quotas++];
 
-/* The time used at this level of another v1 hierarchy: cpu and cpuacct are often mounted apart. */
-static int open_usage(const struct cgroup *g, const struct cgroup *accounting)
-{
-    struct cgroup twin;
-
-    if (g->unified)
-        return procfs_open(g->dir, "cpu.stat");
-    if (accounting == NULL || accounting->mount + strlen(g->dir + g->mount) >= CGROUP_DIR)
-        return -1;
-    memcpy(twin.dir, accounting->dir, accounting->mount);
-    memcpy(twin.dir + accounting->mount, g->dir + g->mount, strlen(g->dir + g->mount) + 1);
-    return procfs_open(twin.dir, "cpuacct.usage");
-}
-
-static size_t open_quota(const struct cgroup *g, const struct cgroup *accounting,
-                         struct cpu_limit *ret)
-{
-    *ret = (struct cpu_limit){
-        .kind = g->unified ? CPU_LIMIT_MAX : CPU_LIMIT_QUOTA,
-        .limit = procfs_open(g->dir, g->unified ? "cpu.max" : "cpu.cfs_quota_us"),
-        .period = g->unified ? -1 : procfs_open(g->dir, "cpu.cfs_period_us"),
-        .usage = open_usage(g, accounting),
-        .unified = g->unified,
-    };
-    return keep(ret);
+        if (!(g.unified ? read_max(&g, &limit->cpus) : read_quota(&g, &limit->cpus)))
+            limit->cpus = INFINITY;
+    } while (l->n_quotas < CGROUP_LEVELS && cgroup_up(&g));
 }
 
 /* What is in effect includes every ancestor's cpuset; v2 shows it where the controller is on, so
  * from the group upwards the first that has it.  The time is the group's own all the same. */
-static size_t open_cpuset(struct cgroup g, const struct cgroup *accounting, struct cpu_limit *ret)
+static void find_cpuset(struct cpu_limits *l, const struct cgroup_site *site)
 {
-    *ret = (struct cpu_limit){.kind = CPU_LIMIT_CPUSET,
-                              .limit = -1,
-                              .period = -1,
-                              .usage = open_usage(accounting != NULL ? accounting : &g, accounting),
-                              .unified = accounting == NULL};
-    do {
-        ret->limit =
-            procfs_open(g.dir, g.unified ? "cpuset.cpus.effective" : "cpuset.effective_cpus");
-        if (ret->limit < 0 && !g.unified)
-            ret->limit = procfs_open(g.dir, "cpuset.cpus");
-    } while (ret->limit < 0 && cgroup_up(&g));
-    return keep(ret);
+    const struct cgroup before = l->member;
+    struct cgroup g;
+
+    l->cpuset.cpus = INFINITY;
+    if (!cgroup_find(site, "cpuset", &g))
+        return;
+    l->member = l->accounting ? l->time : g;
+    if (!cgroup_same(&before, &l->member))
+        l->cpuset.known = false;
+    while (!read_cpuset(&g, &l->cpuset.cpus) && cgroup_up(&g))
+        ;
 }
 
-size_t cpu_limit_open(const struct cgroup_membership *m, const struct metrics_root *root,
-                      struct cpu_limit ret[CPU_LIMITS])
+void cpu_limits_find(struct cpu_limits *l, const struct cgroup_site *site)
 {
-    struct cgroup quota, set, time;
-    const struct cgroup *accounting =
-        cgroup_find(m, root, "cpuacct", &time) && !time.unified ? &time : NULL;
-    size_t n = 0;
-
-    if (cgroup_find(m, root, "cpuset", &set))
-        n += open_cpuset(set, accounting, &ret[n]);
-    if (!cgroup_find(m, root, "cpu", &quota))
-        return n;
-    do {
-        n += open_quota(&quota, accounting, &ret[n]);
-    } while (n < CPU_LIMITS && cgroup_up(&quota));
-    return n;
+    l->accounting = cgroup_find(site, "cpuacct", &l->time) && !l->time.unified;
+    find_quotas(l, site);
+    find_cpuset(l, site);
 }

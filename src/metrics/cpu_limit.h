@@ -1,32 +1,34 @@
-/* Limits of CPU time that cgroups set, each with the time used under it.  For cpu.c alone. */
+/* The limits of CPU time that cgroups set, each with the time used under it.  For cpu.c alone. */
 #ifndef QHCP_METRICS_CPU_LIMIT_H
 #define QHCP_METRICS_CPU_LIMIT_H
 
 #include "metrics/cgroup.h"
 
-enum { CPU_LIMITS = CGROUP_LEVELS + 1 }; /* a quota at every level, and one cpuset */
-
-enum cpu_limit_kind {
-    CPU_LIMIT_MAX,    /* v2, cpu.max: "QUOTA PERIOD" or "max PERIOD", microseconds */
-    CPU_LIMIT_QUOTA,  /* v1, cpu.cfs_quota_us (-1: none) of cpu.cfs_period_us */
-    CPU_LIMIT_CPUSET, /* a list of CPUs: "0-3,8" */
-};
-
+/* One limit, and the time used under it. */
 struct cpu_limit {
-    enum cpu_limit_kind kind;
-    int limit, period; /* files; period of v1 alone */
-    int usage;         /* v2: cpu.stat; v1: cpuacct.usage */
-    bool unified;
-    uint64_t used; /* nanoseconds at the last reading */
+    double cpus;   /* how many CPUs' worth of time there may be; infinity: no limit */
+    bool known;    /* `used` is: it was read at the last reading */
+    uint64_t used; /* ns */
 };
 
-/* Opens those of the process's group and its ancestors that can be read; returns how many. */
-size_t cpu_limit_open(const struct cgroup_membership *m, const struct metrics_root *root,
-                      struct cpu_limit ret[CPU_LIMITS]);
-void cpu_limit_close(struct cpu_limit *limits, size_t n);
+/* Zeroed: nothing was looked for. */
+struct cpu_limits {
+    bool accounting;     /* v1: time is counted in a hierarchy of its own, */
+    struct cgroup time;  /* in this group */
+    struct cgroup quota; /* the process's own group where quotas are */
+    size_t n_quotas;
+    struct cpu_limit quotas[CGROUP_LEVELS]; /* of that group, of its parent, ... */
+    struct cgroup member;                   /* the group whose time counts against the cpuset */
+    struct cpu_limit cpuset;
+};
 
-/* Nanoseconds of CPU time since the last reading, and how many CPUs' worth there may be (infinity:
- * no limit now).  False: it cannot be read any more. */
-bool cpu_limit_read(struct cpu_limit *l, uint64_t *ret_used, double *ret_cpus);
+/* Looks for the groups and their limits.  The time used is kept where they are the same as before.
+ */
+void cpu_limits_find(struct cpu_limits *l, const struct cgroup_site *site);
+
+/* The greatest part of what one of the limits below `machine_cpus` allows within `elapsed` ns that
+ * was used since the last reading (1: all of it).  A limit that cannot be read, now or at the last
+ * reading, is passed over.  False: there is none. */
+bool cpu_limits_busiest(struct cpu_limits *l, double machine_cpus, qhcp_nsec elapsed, double *ret);
 
 #endif

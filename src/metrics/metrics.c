@@ -1,10 +1,8 @@
 #include "metrics/metrics.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/cursor.h"
-#include "base/os/clock.h"
 #include "metrics/providers.h"
 #include "wire/registry.h"
 #include <qhcp/error.h>
@@ -13,8 +11,6 @@
  * after metrics_new but the rows of that table, so names stay where they are. */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PAIR_APART (50 * NSEC_PER_MSEC) /* /proc/stat counts in ticks of up to 10 ms */
-#define SIGNALS_MAX 100                 /* that may cut the pause short before it is given up */
 
 /* Adding a metric: its file, a line in providers.h, and a row here. */
 static const struct provider *const providers[] = {
@@ -31,11 +27,11 @@ struct row {
 
 struct metrics {
     char *proc, *cgroup;
-    struct metrics_root root;
-    void *provider[COUNT(providers)];
-    bool sampled;
-    bool missing[COUNT(providers)]; /* at the last sample, told */
-    qhcp_nsec at;                   /* of the last sample */
+    struct cgroup_site site;
+    void *provider[COUNT(providers)]; /* what each remembers; NULL: nothing */
+    unsigned samples;                 /* up to 2 */
+    bool missing[COUNT(providers)];   /* at the last sample, told */
+    qhcp_nsec at;                     /* of the last sample */
     size_t count;
     struct row rows[LIMIT_METRICS]; /* ascending numbers; those with a value alone */
     size_t n_names;
@@ -50,11 +46,13 @@ int metrics_new(const struct metrics_root *root, struct metrics **ret)
         return QHCP_E_NOMEM;
     m->proc = strdup(root != NULL && root->proc != NULL ? root->proc : "/proc");
     m->cgroup = strdup(root != NULL && root->cgroup != NULL ? root->cgroup : "/sys/fs/cgroup");
-    m->root = (struct metrics_root){.proc = m->proc, .cgroup = m->cgroup};
+    m->site.root = (struct metrics_root){.proc = m->proc, .cgroup = m->cgroup};
     if (m->proc == NULL || m->cgroup == NULL)
         goto free_all;
     for (size_t i = 0; i < COUNT(providers); i++) {
-        m->provider[i] = providers[i]->open(&m->root);
+        if (providers[i]->size == 0)
+            continue;
+        m->provider[i] = calloc(1, providers[i]->size);
         if (m->provider[i] == NULL)
             goto free_all;
     }
@@ -70,8 +68,7 @@ void metrics_free(struct metrics *m)
     if (m == NULL)
         return;
     for (size_t i = 0; i < COUNT(providers); i++)
-        if (m->provider[i] != NULL)
-            providers[i]->close(m->provider[i]);
+        free(m->provider[i]);
     free(m->proc);
     free(m->cgroup);
     free(m);
@@ -121,7 +118,7 @@ static void sample_one(struct metrics *m, size_t i, qhcp_nsec now)
     const struct wire_metric_row *registered = wire_metric_by_number(providers[i]->number);
     struct row row = {.number = providers[i]->number};
 
-    if (registered == NULL || !providers[i]->sample(m->provider[i], now, &row.value)) {
+    if (registered == NULL || !providers[i]->sample(m->provider[i], &m->site, now, &row.value)) {
         drop(m, row.number);
         return;
     }
@@ -130,31 +127,26 @@ static void sample_one(struct metrics *m, size_t i, qhcp_nsec now)
     put(m, &row);
 }
 
-/* The one place that waits and looks at a clock: the very first sample takes differences over a
- * pause of its own.  Returns `now` as it is after it. */
-static qhcp_nsec first_pair(struct metrics *m, qhcp_nsec now)
+qhcp_nsec metrics_due(const struct metrics *m, qhcp_nsec min_age)
 {
-    struct timespec left = {.tv_nsec = (long)PAIR_APART};
-    qhcp_nsec begun = clock_monotonic();
-
-    for (size_t i = 0; i < COUNT(providers); i++)
-        if (providers[i]->difference)
-            sample_one(m, i, now);
-    for (int signals = 0; signals < SIGNALS_MAX && nanosleep(&left, &left) != 0;)
-        signals++;
-    return nsec_add(now, clock_monotonic() - begun);
+    return nsec_add(m->at, metrics_paired(m) ? min_age : nsec_min(min_age, METRICS_PAIR));
 }
 
-void metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)
+bool metrics_paired(const struct metrics *m)
 {
-    if (m->sampled && now < nsec_add(m->at, min_age))
-        return;
-    if (!m->sampled)
-        now = first_pair(m, now);
+    return m->samples == 2;
+}
+
+bool metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)
+{
+    if (m->samples > 0 && now < metrics_due(m, min_age))
+        return false;
+    cgroup_look(&m->site, now);
     for (size_t i = 0; i < COUNT(providers); i++)
         sample_one(m, i, now);
-    m->sampled = true;
+    m->samples += m->samples < 2;
     m->at = now;
+    return true;
 }
 
 void metrics_changes(struct metrics *m,
@@ -164,6 +156,8 @@ void metrics_changes(struct metrics *m,
         uint64_t number = providers[i]->number;
         bool missing = !stands(m, place(m, number), number);
 
+        if (providers[i]->difference && !metrics_paired(m))
+            continue;
         if (missing != m->missing[i])
             fn(ctx, wire_metric_by_number(number)->name, missing ? providers[i]->from : NULL);
         m->missing[i] = missing;

@@ -5,6 +5,8 @@
 #ifndef QHCP_METRICS_METRICS_H
 #define QHCP_METRICS_METRICS_H
 
+#include <stdbool.h>
+
 #include "base/time.h"
 #include "wire/message.h"
 
@@ -19,10 +21,17 @@ struct metrics_root {
 /* QHCP_E_NOMEM alone: files that are missing are metrics that are missing. */
 int metrics_new(const struct metrics_root *root, struct metrics **ret);
 
-/* Measures all; cheap to call often: a call sooner than `min_age` after the last changes nothing.
- * CPU is a difference of two readings; the first call takes a short pair of its own (at most 50 ms
- * apart), so that the first answer has a figure. */
-void metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age);
+/* Measures all, unless the last sample is younger than `min_age`; false: nothing has changed.  CPU
+ * use is a difference of two readings: the first sample has no figure for it, and the second one
+ * may come METRICS_PAIR later, whatever min_age is. */
+#define METRICS_PAIR (50 * NSEC_PER_MSEC) /* /proc/stat counts in ticks of up to 10 ms */
+bool metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age);
+
+/* When such a call measures again.  There was a sample before. */
+qhcp_nsec metrics_due(const struct metrics *m, qhcp_nsec min_age);
+
+/* Were there two samples? */
+bool metrics_paired(const struct metrics *m);
 
 /* The newest values, ascending numbers, and the metrics' names and units, in the same order.  What
  * cannot be read now is in neither.  The names point into m or into the registry and stay. */
@@ -31,7 +40,7 @@ void metrics_names(const struct metrics *m, struct wire_metrics *ret);
 
 /* Calls fn for each metric of our own that could be read at the last sample and not at the one
  * before, or the other way round (before the first all could).  missing: what could not be read, or
- * NULL when it can again. */
+ * NULL when it can again.  Differences are not missed at the first sample. */
 void metrics_changes(struct metrics *m,
                      void (*fn)(void *ctx, const char *name, const char *missing), void *ctx);
 

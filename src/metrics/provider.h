@@ -1,25 +1,23 @@
 /* A provider measures one registered metric (wire/registry.h).  A new one is a file with a
  * `struct provider`, and a row in metrics.c.
  *
- * It opens what it reads once, allocates only there, and never fails for good: what cannot be read
- * now has no value now. */
+ * It keeps no descriptor: a kernel's file is opened for each reading.  It never fails for good:
+ * what cannot be read now has no value now. */
 #ifndef QHCP_METRICS_PROVIDER_H
 #define QHCP_METRICS_PROVIDER_H
 
 #include <stdbool.h>
 
-#include "metrics/metrics.h"
+#include "metrics/cgroup.h"
 
 struct provider {
     uint64_t number;  /* of the metric, enum wire_metric_number */
     bool difference;  /* a value takes two readings some time apart */
     const char *from; /* where it comes from on every machine, for words */
+    size_t size;      /* of what it remembers between readings, zeroed at first; 0: nothing */
 
-    /* The members of root are set and outlive the provider.  NULL: out of memory. */
-    void *(*open)(const struct metrics_root *root);
-    /* Measures, in the registry's unit.  False: no value (this time). */
-    bool (*sample)(void *self, qhcp_nsec now, uint64_t *ret);
-    void (*close)(void *self);
+    /* Measures, in the registry's unit.  self: what it remembers.  False: no value (this time). */
+    bool (*sample)(void *self, const struct cgroup_site *site, qhcp_nsec now, uint64_t *ret);
 };
 
 #endif

@@ -214,11 +214,11 @@ void condition_measured(struct qhcp_server *s, qhcp_nsec now)
 qhcp_nsec condition_deadline(const struct qhcp_server *s)
 {
     const struct condition *st = &s->condition;
-    qhcp_nsec at = NSEC_NEVER;
+    qhcp_nsec at;
 
-    if (st->n_thresholds == 0)
-        return at;
-    at = nsec_add(s->measured_at, SERVER_METRICS_AGE);
+    if (st->n_thresholds == 0 && qhcp_server_measured(s))
+        return NSEC_NEVER;
+    at = metrics_due(s->metrics, SERVER_METRICS_AGE);
     for (size_t i = 0; i < st->n_thresholds; i++)
         at = nsec_min(at, threshold_deadline(&st->thresholds[i]));
     return at;

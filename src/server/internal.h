@@ -103,8 +103,6 @@ struct qhcp_server {
     struct auth_keys *keys;
     struct quic_endpoint *quic;
     struct metrics *metrics;
-    bool measured;
-    qhcp_nsec measured_at;
     struct session_server_self self;
     struct condition condition;
     char id[LIMIT_ID + 1];
@@ -158,7 +156,7 @@ qhcp_nsec trust_expiry(const struct qhcp_server *s, qhcp_nsec now, const struct 
 /* condition.c */
 /* New values are there: the thresholds look at them. */
 void condition_measured(struct qhcp_server *s, qhcp_nsec now);
-/* When values are wanted for the thresholds, asked for or not. */
+/* When values are wanted, asked for or not: for the thresholds, and for the first differences. */
 qhcp_nsec condition_deadline(const struct qhcp_server *s);
 
 /* server.c */

@@ -47,7 +47,7 @@ static int take_config(struct qhcp_server *s, const struct qhcp_server_config *c
     return 0;
 }
 
-static int take_self(struct qhcp_server *s, qhcp_nsec now)
+static int take_self(struct qhcp_server *s)
 {
     char host[LIMIT_ID - 8] = "server";
 
@@ -67,7 +67,6 @@ static int take_self(struct qhcp_server *s, qhcp_nsec now)
     s->self.services.count = s->config.n_services;
     if (entropy_fill(s->self.boot_id, sizeof s->self.boot_id) != 0)
         return QHCP_E_INTERNAL;
-    server_measure(s, now);
     return 0;
 }
 
@@ -105,14 +104,17 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
     snprintf(words, words_cap, "out of memory");
     err = take_config(s, config);
     if (err == 0)
+        err = metrics_new(NULL, &s->metrics);
+    if (err == 0)
+        server_measure(s,
+                       now); /* first of all: what follows takes some of the time to the second */
+    if (err == 0)
         err = state_open(&s->state, words, words_cap);
     s->state_open = err == 0;
     if (err == 0)
         err = trust_load(s, words, words_cap);
     if (err == 0)
-        err = metrics_new(NULL, &s->metrics);
-    if (err == 0)
-        err = take_self(s, now);
+        err = take_self(s);
     if (err == 0)
         err = open_quic(s);
     if (err != 0) {
@@ -168,17 +170,24 @@ static void on_metric(void *ctx, const char *name, const char *missing)
         server_log(s, QHCP_LOG_INFO, "%s can be measured again", name);
 }
 
-void server_measure(struct qhcp_server *s, qhcp_nsec now)
+static void take_metrics(struct qhcp_server *s)
 {
-    if (s->measured && now - s->measured_at < SERVER_METRICS_AGE)
-        return;
-    s->measured = true;
-    s->measured_at = now;
-    metrics_sample(s->metrics, now, SERVER_METRICS_AGE);
     metrics_values(s->metrics, &s->self.values);
     metrics_names(s->metrics, &s->self.metrics);
+}
+
+void server_measure(struct qhcp_server *s, qhcp_nsec now)
+{
+    if (!metrics_sample(s->metrics, now, SERVER_METRICS_AGE))
+        return;
+    take_metrics(s);
     metrics_changes(s->metrics, on_metric, s);
     condition_measured(s, now);
+}
+
+bool qhcp_server_measured(const struct qhcp_server *s)
+{
+    return metrics_paired(s->metrics);
 }
 
 static void close_all(struct roster *r)
@@ -271,8 +280,7 @@ int qhcp_server_set_metric(struct qhcp_server *s, const char *name, unsigned uni
 
     if (err != 0)
         return err;
-    metrics_values(s->metrics, &s->self.values);
-    metrics_names(s->metrics, &s->self.metrics);
+    take_metrics(s);
     condition_measured(s, s->now);
     return 0;
 }

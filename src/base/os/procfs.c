@@ -16,24 +16,20 @@ int procfs_open(const char *dir, const char *name)
     return n > 0 && n < PATH ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 }
 
-void procfs_close(int *fd)
+bool procfs_text(const char *dir, const char *name, char *buf, size_t cap)
 {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-bool procfs_text(int fd, char *buf, size_t cap)
-{
+    int fd = procfs_open(dir, name);
     size_t used = 0;
     ssize_t n = 1;
 
     /* The kernel may hand a long file out in pieces. */
     while (fd >= 0 && n > 0 && used < cap - 1) {
-        n = pread(fd, buf + used, cap - 1 - used, (off_t)used);
+        n = read(fd, buf + used, cap - 1 - used);
         if (n > 0)
             used += (size_t)n;
     }
+    if (fd >= 0)
+        close(fd);
     buf[used] = '\0';
     return used > 0 && n >= 0;
 }
@@ -57,18 +53,21 @@ bool procfs_digits(const char **p, uint64_t *ret)
     return true;
 }
 
-bool procfs_number(int fd, uint64_t *ret)
+bool procfs_number_of(const char *text, uint64_t *ret)
 {
-    char text[32];
-    const char *p = text;
     uint64_t v;
 
-    if (!procfs_text(fd, text, sizeof text) || !procfs_digits(&p, &v))
-        return false;
-    if (p[0] != '\0' && (p[0] != '\n' || p[1] != '\0'))
+    if (!procfs_digits(&text, &v) || (text[0] != '\0' && (text[0] != '\n' || text[1] != '\0')))
         return false;
     *ret = v;
     return true;
+}
+
+bool procfs_number(const char *dir, const char *name, uint64_t *ret)
+{
+    char text[32];
+
+    return procfs_text(dir, name, text, sizeof text) && procfs_number_of(text, ret);
 }
 
 bool procfs_field(const char *text, const char *name, uint64_t *ret)

@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include "metrics/cgroup.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +39,7 @@ void fixture_start(struct fixture *f)
     assert_int_equal(metrics_new(&f->tree.root, &f->m), 0);
     f->now = 1000 * SEC;
     metrics_sample(f->m, f->now, SEC);
-    f->now += 10 * SEC; /* well past the pause that the first sample took, on a busy machine too */
+    f->now += 10 * SEC;
     metrics_sample(f->m, f->now, 0);
 }
 
@@ -45,6 +47,12 @@ void fixture_start(struct fixture *f)
 void fixture_second(struct fixture *f)
 {
     f->now += SEC;
+    metrics_sample(f->m, f->now, 0);
+}
+
+void fixture_look(struct fixture *f)
+{
+    f->now += CGROUP_AGE;
     metrics_sample(f->m, f->now, 0);
 }
 

@@ -31,6 +31,9 @@ void fixture_start(struct fixture *f);
 /* Samples a second after the last time: what was used within that second counts. */
 void fixture_second(struct fixture *f);
 
+/* Samples once groups and limits are looked for anew. */
+void fixture_look(struct fixture *f);
+
 /* A v2 group's files: cpu.max, usage_usec, memory.max, memory.current, and what of that can be
  * reclaimed, spread over the fields that say so. */
 void fixture_v2(const struct tree *t, const char *path, const char *cpu_max, uint64_t usec,

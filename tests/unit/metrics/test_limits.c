@@ -122,13 +122,16 @@ static void a_limit_that_is_set_or_lifted_live_is_seen(void **state)
     fixture_v2(&f->tree, "", "max 100000", 0, "max", GIB, 0);
     fixture_start(f);
     fixture_machine(&f->tree, 300, 100);
-    fixture_v2(&f->tree, "", "200000 100000", 200000, "2147483648", GIB, 0);
+    fixture_v2(&f->tree, "", "200000 100000", 100000, "2147483648", GIB, 0);
+    fixture_look(f);
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 7500); /* time under it: from now on */
+    fixture_v2(&f->tree, "", "200000 100000", 300000, "2147483648", GIB, 0);
     fixture_second(f);
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 1000);
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_MEMORY), 5000);
     fixture_machine(&f->tree, 600, 200);
     fixture_v2(&f->tree, "", "max 100000", 400000, "max", GIB, 0);
-    fixture_second(f);
+    fixture_look(f);
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 7500);
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_MEMORY), 2500);
 }
@@ -281,7 +284,7 @@ static void a_process_that_is_moved_is_followed(void **state)
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_MEMORY), 5000);
     fixture_v2_here(&f->tree, "/new");
     tree_remove(&f->tree, "cgroup/old");
-    fixture_second(f);
+    fixture_look(f);
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_MEMORY), 2500);
     fixture_v2(&f->tree, "/new", "200000 100000", 5500000, "2147483648", GIB / 2, 0);
     fixture_second(f);
@@ -316,8 +319,7 @@ static void a_group_that_vanishes_leaves_the_machines_figures_until_it_is_back(v
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 10000);
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_MEMORY), 2500);
     fixture_v2(&f->tree, "/g", "100000 100000", 0, "1073741824", GIB / 2, 0);
-    for (int i = 0; i < 64; i++)
-        fixture_second(f);
+    fixture_look(f);
     fixture_v2(&f->tree, "/g", "100000 100000", 500000, "1073741824", GIB / 2, 0);
     fixture_second(f);
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 5000);
