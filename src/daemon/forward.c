@@ -86,21 +86,38 @@ static void on_ports(void *ctx, qhcp_nsec now, unsigned ready)
     ports_ready(((struct forward *)ctx)->ports, now);
 }
 
-/* --on-down reset. */
-static void reset_fallen(struct forward *f)
+/* --on-down reset: those that went down. */
+static void collect_fallen(struct forward *f)
 {
     const struct target *t;
-    size_t n;
 
     while ((t = targets_fell(&f->targets))) {
-        if (!f->options->on_down)
-            continue;
-        n = proxy_in_flight(f->proxy, t->id);
-        if (n > 0)
+        size_t cap = f->cap_fell ? 2 * f->cap_fell : 16, *grown = f->fell;
+
+        if (f->n_fell == f->cap_fell && (grown = realloc(f->fell, cap * sizeof *grown))) {
+            f->fell = grown;
+            f->cap_fell = cap;
+        }
+        if (grown && f->options->on_down)
+            f->fell[f->n_fell++] = t->id;
+    }
+}
+
+/* Their clients come again, and are not sent there any more. */
+static void on_in_force(void *ctx)
+{
+    struct forward *f = ctx;
+
+    for (size_t i = 0; i < f->n_fell; i++) {
+        const struct target *t = targets_of_id(&f->targets, f->fell[i]);
+        size_t n = proxy_in_flight(f->proxy, f->fell[i]);
+
+        if (t && n > 0)
             log_say(QHCP_LOG_INFO, "%s is down: %zu %s reset (--on-down)", t->name, n,
                     n == 1 ? "connection to it is" : "connections to it are");
-        proxy_evict(f->proxy, t->id, PROXY_DOWN);
+        proxy_evict(f->proxy, f->fell[i], PROXY_DOWN);
     }
+    f->n_fell = 0;
 }
 
 /* A new table for the forwarding threads. */
@@ -111,7 +128,7 @@ static void publish(struct forward *f, qhcp_nsec now)
 
     if (t->inherited && now >= f->inherited_until)
         targets_disinherit(t, now);
-    reset_fallen(f);
+    collect_fallen(f);
     if (proxy_publish(f->proxy, now, t->rows, t->n, targets_undecided(t)) != 0)
         log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
     if (t->news || t->shares)
@@ -232,6 +249,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, const struct f
     proxy.ctx = ret;
     proxy.server = on_server;
     proxy.nobody = on_nobody;
+    proxy.in_force = on_in_force;
     proxy.ended = o->log_connections ? conn_log_say : NULL;
     memcpy(ret->bind, proxy.bind, sizeof ret->bind);
     known_init(&ret->known, host->serve, proxy.port);
@@ -258,6 +276,7 @@ void forward_deinit(struct forward *f)
     targets_deinit(&f->targets);
     known_deinit(&f->known);
     removed_free(&f->removed);
+    free(f->fell);
     *f = (struct forward){.proxy = NULL};
 }
 

@@ -33,6 +33,8 @@ struct forward {
     qhcp_nsec not_before;    /* no table earlier, whatever happens */
     qhcp_nsec publish_at;    /* the next table */
     struct removed *removed;
+    size_t *fell; /* ids: down, to be reset once no table leads to them (--on-down) */
+    size_t n_fell, cap_fell;
     struct turned_away turned_away;
     struct loop_part part;
     struct loop_watch watch_ports, watch_reports, watch_ended;

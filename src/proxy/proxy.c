@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "proxy/listen.h"
+#include "proxy/planner.h"
 #include "proxy/worker.h"
 
 #define REPORTS 64
@@ -16,6 +17,7 @@
 struct proxy {
     struct proxy_config config;
     struct table table;
+    struct planner planner;
     struct places places;
     struct clients clients;
     _Atomic int64_t pipes; /* that may still be opened */
@@ -97,9 +99,23 @@ int proxy_new(const struct proxy_config *config, struct proxy **ret, char *words
     return 0;
 }
 
+/* The planner's.  Whoever holds clients looks at the new table.  A thread that is about to say so
+ * looks at the table after that (both in one order: memory_order_seq_cst), so that one of the two
+ * sees the other. */
+static void on_in_force(void *ctx)
+{
+    struct report r = {.id = WORKER_IN_FORCE};
+    struct proxy *p = ctx;
+
+    for (unsigned i = 0; i < p->n; i++)
+        if (atomic_load(&p->workers[i].holding))
+            wake(p, i);
+    (void)!write(p->reports[1], &r, sizeof r);
+}
+
 int proxy_start(struct proxy *p)
 {
-    int r = 0;
+    int r = planner_start(&p->planner, &p->table, p, on_in_force);
 
     for (unsigned i = 0; i < p->n && r == 0; i++)
         r = worker_start(&p->workers[i]);
@@ -120,6 +136,7 @@ void proxy_free(struct proxy *p)
 {
     if (!p)
         return;
+    planner_end(&p->planner);
     for (unsigned i = 0; p->workers && i < p->n; i++)
         worker_end(&p->workers[i]);
     for (unsigned i = 0; p->workers && i < p->n; i++)
@@ -137,16 +154,6 @@ void proxy_free(struct proxy *p)
     free(p);
 }
 
-/* Whoever holds clients looks at the new table.  A thread that is about to say so looks at the
- * table after that (both in one order: memory_order_seq_cst), so that one of the two sees the
- * other. */
-static void wake_holders(struct proxy *p)
-{
-    for (unsigned i = 0; i < p->n; i++)
-        if (atomic_load(&p->workers[i].holding))
-            wake(p, i);
-}
-
 int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *servers, size_t n,
                   bool undecided)
 {
@@ -155,7 +162,7 @@ int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *ser
     rcu_thread_online();
     r = table_publish(&p->table, now, p->config.algorithm, servers, n, undecided);
     rcu_thread_offline();
-    wake_holders(p);
+    planner_wake(&p->planner);
     return r;
 }
 
@@ -173,18 +180,23 @@ void proxy_ready(struct proxy *p)
 {
     struct report reports[REPORTS];
     uint64_t nobody = 0;
+    bool in_force = false;
     ssize_t n;
 
     while ((n = read(p->reports[0], reports, sizeof reports)) > 0) {
         for (size_t i = 0; i < (size_t)n / sizeof reports[0]; i++) {
             if (reports[i].id == WORKER_NOBODY)
                 nobody++;
+            else if (reports[i].id == WORKER_IN_FORCE)
+                in_force = true;
             else
                 p->config.server(p->config.ctx, reports[i].id, reports[i].error);
         }
     }
     if (nobody > 0)
         p->config.nobody(p->config.ctx, nobody);
+    if (in_force && atomic_load(&p->table.in_force) == p->table.version)
+        p->config.in_force(p->config.ctx);
 }
 
 int proxy_ended_fd(const struct proxy *p)

@@ -84,6 +84,8 @@ struct proxy_config {
     void *ctx;
     /* A connection to this server failed (error: errno) or, after failures, succeeded (error 0). */
     void (*server)(void *ctx, size_t id, int error);
+    /* The newest table that was published is in force: nobody is sent where it does not say. */
+    void (*in_force)(void *ctx);
     /* So many clients more were closed, since there was no server to give them to. */
     void (*nobody)(void *ctx, uint64_t clients);
     /* NULL, or: a connection has ended. */
@@ -124,7 +126,8 @@ unsigned proxy_listeners(const struct proxy *p, int *ret, unsigned n);
 /* Ends every connection and every thread. */
 void proxy_free(struct proxy *p);
 
-/* The fleet is this one from now on; connections that there are stay.  undecided: nothing is known
+/* The fleet is this one as soon as its plan is made, by a thread of the proxy's own once that was
+ * started (config.in_force); connections that there are stay.  undecided: nothing is known
  * of some of the servers yet.  QHCP_E_NOMEM: the fleet before stays. */
 int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *servers, size_t n,
                   bool undecided);

@@ -41,21 +41,37 @@ static struct snapshot *make_snapshot(size_t n, const struct balance_algorithm *
                            .balance = (struct balance *)(mem + balance)};
     s->fleet.servers = (struct fleet_server *)(mem + servers);
     s->fleet.n = n;
+    s->algorithm = a;
     return s;
 }
 
-static void put_in_force(struct table *t, struct snapshot *s, const struct balance_algorithm *a)
+/* Its plan is made, and threads see it. */
+static void put_in_force(struct table *t, struct snapshot *s)
 {
-    struct snapshot *old = t->current;
+    struct snapshot *old = atomic_load(&t->current);
 
+    s->balance = balance_init(s->balance, s->algorithm, &s->fleet);
+    atomic_store(&t->current, s);
+    atomic_store(&t->in_force, s->version);
+    if (old)
+        call_rcu(&old->rcu, free_snapshot);
+}
+
+bool table_plan(struct table *t)
+{
+    struct snapshot *s = atomic_exchange(&t->waiting, NULL);
+
+    if (s)
+        put_in_force(t, s);
+    return s != NULL;
+}
+
+static void number(struct table *t, struct snapshot *s)
+{
     s->fleet.slots = (uint32_t)t->slots;
     s->fleet.all = &t->all;
     s->version = ++t->version;
     s->freed = &t->freed;
-    s->balance = balance_init(s->balance, a, &s->fleet);
-    atomic_store(&t->current, s);
-    if (old)
-        call_rcu(&old->rcu, free_snapshot);
 }
 
 int table_init(struct table *t, const struct balance_algorithm *a)
@@ -65,7 +81,8 @@ int table_init(struct table *t, const struct balance_algorithm *a)
     *t = (struct table){.at = NULL};
     if (!s)
         return QHCP_E_NOMEM;
-    put_in_force(t, s, a);
+    number(t, s);
+    put_in_force(t, s);
     return 0;
 }
 
@@ -81,6 +98,7 @@ void table_deinit(struct table *t)
         free(e);
     }
     free(t->at);
+    free(t->waiting);
     free(t->current);
 }
 
@@ -250,7 +268,11 @@ int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm
     t->looked = now;
     s->fleet.made = now;
     s->undecided = undecided;
-    put_in_force(t, s, a);
+    number(t, s);
+    if (t->planned) /* one that still waits is of no use any more */
+        free(atomic_exchange(&t->waiting, s));
+    else
+        put_in_force(t, s);
     retire_others(t, n);
     let_go(t);
     return 0;

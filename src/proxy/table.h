@@ -2,8 +2,8 @@
  * reads the newest (liburcu, quiescent-state based: reading costs nothing, a thread says between
  * two waits that it holds none), and entries, one for each server, that outlive them.
  *
- * The main thread makes snapshots and lets entries go; a connection's hold on its entry is what it
- * counts there (load.in_flight). */
+ * The main thread makes snapshots and lets entries go, the planner (planner.h) puts them in force;
+ * a connection's hold on its entry is what it counts there (load.in_flight). */
 #ifndef QHCP_PROXY_TABLE_H
 #define QHCP_PROXY_TABLE_H
 
@@ -41,6 +41,7 @@ struct snapshot {
     struct fleet fleet;
     struct entry **entries;         /* by the fleet's index */
     const union qhcp_addr *targets; /* the same */
+    const struct balance_algorithm *algorithm;
     struct balance *balance;
     bool undecided; /* nothing is known of some servers yet */
     uint64_t version;
@@ -55,6 +56,9 @@ struct table {
         *gone; /* those that no new snapshot names; they stay while anybody looks at them */
     struct load all;
     _Atomic(struct snapshot *) current; /* released when it is whole; freed by call_rcu */
+    _Atomic(struct snapshot *) waiting; /* for its plan; else NULL */
+    _Atomic uint64_t in_force;          /* current's version */
+    bool planned;                       /* another thread makes plans: table_plan */
     uint64_t version;                   /* of the newest snapshot */
     _Atomic uint64_t freed; /* of the newest one that no thread holds any more, nor any before it */
     qhcp_nsec looked;       /* at the counters of failures */
@@ -65,9 +69,12 @@ int table_init(struct table *t, const struct balance_algorithm *a);
 /* No thread may read it any more. */
 void table_deinit(struct table *t);
 
-/* A new snapshot.  QHCP_E_NOMEM: the old one stays. */
+/* A new snapshot, in force at once, or, where t->planned, by table_plan.  QHCP_E_NOMEM: the old one
+ * stays. */
 int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm *a,
                   const struct proxy_server *servers, size_t n, bool undecided);
+/* The planner's: puts the snapshot in force that waits for its plan; false: there is none. */
+bool table_plan(struct table *t);
 /* The entry of that server; NULL: there is none. */
 struct entry *table_find(const struct table *t, size_t id);
 

@@ -20,10 +20,11 @@ struct queue {
 
 /* What a thread tells the owner, through a pipe. */
 struct report {
-    size_t id; /* of a server; WORKER_NOBODY: a client found none */
+    size_t id; /* of a server; WORKER_NOBODY: a client found none; WORKER_IN_FORCE: a table is */
     int error;
 };
 #define WORKER_NOBODY SIZE_MAX
+#define WORKER_IN_FORCE (SIZE_MAX - 1)
 
 struct worker {
     unsigned index; /* among the threads */
