@@ -163,7 +163,8 @@ struct qhcp_lb_config {
     void (*changed)(void *ctx, const struct qhcp_changed *changed);
     void (*panic)(void *ctx, const struct qhcp_panic *panic);
     /* A session with this server was established: where it is, and what it stands for, may be
-     * others than before.  Do not call into the qhcp_lb here but for views of this server. */
+     * others than before.  Do not call into the qhcp_lb here but for views of this server, and
+     * qhcp_lb_data_port. */
     void (*session)(void *ctx, size_t index);
     /* This server leaves: how many connections of ours go to it still?  Asked until there are none,
      * for TERMINATE_ACK waits for that; over: the time for it is over, end those that are left.

@@ -70,9 +70,7 @@ void attempt_start(struct backend *b, qhcp_nsec now)
         return;
     }
     b->attempt.resolving = true;
-    b->lb->resolving++;
     b->lb->config->resolve(b->lb->config->ctx, b->id, b->address.host, b->address.port);
-    b->lb->resolving--;
 }
 
 void attempt_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *addrs, size_t n,

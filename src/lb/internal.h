@@ -110,7 +110,7 @@ struct qhcp_lb {
     size_t count, cap, next_id;
     struct heap heap;        /* of their timers */
     struct backend *touched; /* settle.c's list */
-    unsigned resolving;      /* calls of config.resolve under way, which may answer at once */
+    unsigned depth;          /* public calls under way: above 1 in a callback that calls in */
 
     struct local local;             /* our own illness, which every backend's health looks at */
     struct crowd crowd;             /* who is silent */

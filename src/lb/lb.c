@@ -61,15 +61,22 @@ void lb_judge_panic(struct qhcp_lb *lb)
         lb->config->panic(lb->config->ctx, &p);
 }
 
-/* Every public call begins here.  What was due before it, while nobody called, tells how late our
- * owner is: busy, starved, or stopped altogether. */
-static void advance(struct qhcp_lb *lb, qhcp_nsec now)
+/* Every public call that may change something begins here.  What was due before it, while nobody
+ * called, tells how late our owner is: busy, starved, or stopped altogether. */
+static void begin(struct qhcp_lb *lb, qhcp_nsec now)
 {
     qhcp_nsec due = nsec_max(heap_deadline(&lb->heap), lb->now);
 
-    if (now > due)
+    if (lb->depth++ == 0 && now > due)
         local_late(&lb->local, now, now - due);
     lb->now = now;
+}
+
+/* ... and ends here. */
+static void end(struct qhcp_lb *lb)
+{
+    settle_touched(lb);
+    lb->depth--;
 }
 
 static void use_config(struct qhcp_lb *lb, struct lb_config *owned)
@@ -157,6 +164,15 @@ static struct backend *find(const struct qhcp_lb *lb, const struct address *a)
     return b;
 }
 
+/* Of the server listed under this text's address; NULL: none is. */
+static struct backend *find_text(const struct qhcp_lb *lb, const char *text)
+{
+    char ignored[QHCP_TEXT];
+    struct address a;
+
+    return address_parse(text, &a, ignored, sizeof ignored) == 0 ? find(lb, &a) : NULL;
+}
+
 static int reserve(struct qhcp_lb *lb)
 {
     size_t cap = lb->cap ? lb->cap * 2 : 16;
@@ -195,14 +211,12 @@ static int list(struct qhcp_lb *lb, const char *text, const struct address *a, s
     return 0;
 }
 
-int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
-                size_t words_cap)
+static int add(struct qhcp_lb *lb, const char *address, char *words, size_t words_cap)
 {
     struct address a;
     struct backend *b;
     int err = address_parse(address, &a, words, words_cap);
 
-    advance(lb, now);
     if (err != 0)
         return err;
     if (find(lb, &a)) {
@@ -210,38 +224,47 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
         return QHCP_E_EXISTS;
     }
     err = list(lb, address, &a, &b);
-    if (err != 0) {
+    if (err == 0)
+        publish_added(b);
+    else
         snprintf(words, words_cap, "%s", qhcp_strerror(err));
-        return err;
-    }
-    publish_added(b);
-    settle_touched(lb);
-    return 0;
+    return err;
+}
+
+int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
+                size_t words_cap)
+{
+    int err;
+
+    begin(lb, now);
+    err = add(lb, address, words, words_cap);
+    end(lb);
+    return err;
+}
+
+static void unlist(struct qhcp_lb *lb, struct backend *b)
+{
+    size_t i = lb_index(lb, b->id);
+
+    HASH_DEL(lb->by_key, b);
+    memmove(&lb->backends[i], &lb->backends[i + 1], (lb->count - i - 1) * sizeof *lb->backends);
+    lb->count--;
 }
 
 int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
 {
-    char words[QHCP_TEXT];
-    struct address a;
-    struct backend *b;
-    size_t i;
+    struct backend *b = find_text(lb, address);
 
-    advance(lb, now);
-    if (address_parse(address, &a, words, sizeof words) != 0)
-        return QHCP_E_NOT_FOUND;
-    b = find(lb, &a);
     if (!b)
         return QHCP_E_NOT_FOUND;
+    begin(lb, now);
     publish_removed(b);
-    HASH_DEL(lb->by_key, b);
-    i = lb_index(lb, b->id);
-    memmove(&lb->backends[i], &lb->backends[i + 1], (lb->count - i - 1) * sizeof *lb->backends);
-    lb->count--;
+    unlist(lb, b);
     backend_stop(b, now);
     ticket_save(b);
     backend_free(b);
     lb_judge_panic(lb);
-    settle_touched(lb);
+    end(lb);
     return 0;
 }
 
@@ -269,7 +292,6 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
     struct credentials credentials;
     int err = config_new(config, &fresh, words, words_cap);
 
-    advance(lb, now);
     if (err != 0)
         return err;
     err = credentials_read(lb, &fresh->c, &credentials, words, words_cap);
@@ -277,13 +299,14 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
         config_free(fresh);
         return err;
     }
-    use_config(lb, fresh); /* from here on nothing fails */
+    begin(lb, now); /* from here on nothing fails */
+    use_config(lb, fresh);
     credentials_take(lb, now, &credentials);
     revoked_changed(lb, now);
     spread(lb, now, old);
     config_free(old);
     lb_judge_panic(lb);
-    settle_touched(lb);
+    end(lb);
     return 0;
 }
 
@@ -292,11 +315,10 @@ void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union 
 {
     size_t i = lb_index(lb, id);
 
-    advance(lb, now);
+    begin(lb, now);
     if (i < lb->count && !lb->stopping)
         attempt_resolved(lb->backends[i], now, addrs, n, words);
-    if (lb->resolving == 0) /* else the call that has asked settles, at its own end */
-        settle_touched(lb);
+    end(lb);
 }
 
 struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb)
@@ -306,29 +328,29 @@ struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb)
 
 void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
 {
-    advance(lb, now);
+    begin(lb, now);
     quic_receive(lb->quic, now, packets, n);
-    settle_touched(lb);
+    end(lb);
 }
 
 size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
 {
     size_t used;
 
-    advance(lb, now);
+    begin(lb, now);
     used = quic_send(lb->quic, now, packets, n);
-    settle_touched(lb);
+    end(lb);
     return used;
 }
 
 void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote,
                          int error, const uint8_t *quoted, size_t quoted_len)
 {
-    advance(lb, now);
+    begin(lb, now);
     lb->icmp_error = error;
     lb->icmp_own = quoted == NULL;
     quic_unreachable(lb->quic, now, remote, quoted, quoted_len, link_icmp);
-    settle_touched(lb);
+    end(lb);
 }
 
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
@@ -344,7 +366,7 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
     /* Each backend at most once a call: one that stays due must not starve the sockets. */
     size_t most = lb->heap.count;
 
-    advance(lb, now);
+    begin(lb, now);
     quic_expire(lb->quic, now);
     settle_touched(lb);
     for (size_t i = 0; i < most && heap_deadline(&lb->heap) <= now; i++) {
@@ -353,41 +375,41 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
     }
     if (lb->paths.look_at <= now)
         paths_look(lb, now);
-    settle_touched(lb);
+    end(lb);
 }
 
 void qhcp_lb_moved(struct qhcp_lb *lb, qhcp_nsec now)
 {
-    advance(lb, now);
+    begin(lb, now);
     if (!lb->stopping)
         paths_moved(lb, now);
+    end(lb);
 }
 
 void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n)
 {
-    advance(lb, now);
+    begin(lb, now);
     local_dropped(&lb->local, now, n);
+    end(lb);
 }
 
 void qhcp_lb_blocked(struct qhcp_lb *lb, qhcp_nsec now)
 {
-    advance(lb, now);
+    begin(lb, now);
     local_blocked(&lb->local, now);
+    end(lb);
 }
 
 int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bool open,
                       const char *words)
 {
-    char ignored[QHCP_TEXT];
-    struct address a;
-    struct backend *b;
+    struct backend *b = find_text(lb, address);
 
-    advance(lb, now);
-    b = address_parse(address, &a, ignored, sizeof ignored) == 0 ? find(lb, &a) : NULL;
     if (!b)
         return QHCP_E_NOT_FOUND;
+    begin(lb, now);
     act_data_port(b, now, open, words);
-    settle_touched(lb);
+    end(lb);
     return 0;
 }
 
@@ -400,15 +422,15 @@ void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret
 
 void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)
 {
-    advance(lb, now);
     if (lb->stopping)
         return;
+    begin(lb, now);
     lb->stopping = true;
     paths_idle(lb);
     lb->stop_at = nsec_add(now, LB_STOP_MAX);
     for (size_t i = 0; i < lb->count; i++)
         backend_stop(lb->backends[i], now);
-    settle_touched(lb);
+    end(lb);
 }
 
 bool qhcp_lb_stopped(const struct qhcp_lb *lb)

@@ -27,6 +27,8 @@ void settle_touched(struct qhcp_lb *lb)
 {
     struct backend *b;
 
+    if (lb->depth > 1)
+        return;
     while ((b = lb->touched)) {
         settle_forget(b);
         cross_look(b);

@@ -21,7 +21,8 @@ void settle_later(struct backend *b);
 void settle_later_all(struct qhcp_lb *lb);
 /* b is being freed. */
 void settle_forget(struct backend *b);
-/* Settles what was touched: the end of every public call. */
+/* Settles what was touched: the end of every public call, but of one from within another's callback
+ * (config.resolve may answer at once): what that is still at is not settled. */
 void settle_touched(struct qhcp_lb *lb);
 
 #endif

@@ -33,7 +33,7 @@ static void on_changed(void *ctx, const struct qhcp_changed *changed)
     size_t i = changed->index;
 
     assert_true(i < PAIR_SERVERS && changed->what != 0);
-    assert_int_equal(p->lb->resolving, 0); /* not in the middle of a call */
+    assert_int_equal(p->lb->depth, 1); /* not in the middle of a call */
     assert_int_equal(qhcp_lb_view(p->lb, i, &picture.views[i]), 0);
     assert_string_equal(picture.views[i].address, changed->address);
     (void)qhcp_lb_checks(p->lb, i, picture.checks[i], QHCP_CHECKS);
@@ -41,6 +41,16 @@ static void on_changed(void *ctx, const struct qhcp_changed *changed)
     picture.ids[i] = changed->id;
     picture.announced++;
     picture.states += (changed->what & QHCP_CHANGE_STATE) != 0;
+}
+
+/* Calls in from within a call, as an owner may that probes data ports. */
+static void on_session(void *ctx, size_t index)
+{
+    struct pair *p = ctx;
+    struct qhcp_view v;
+
+    assert_int_equal(qhcp_lb_view(p->lb, index, &v), 0);
+    assert_int_equal(qhcp_lb_data_port(p->lb, p->now, v.address, true, ""), 0);
 }
 
 static void assert_same(const struct qhcp_view *mine, const struct qhcp_view *v)
@@ -77,6 +87,7 @@ static bool differs(struct pair *p)
 static const struct qhcp_lb_config quick = {.liveness_interval = 100 * MSEC,
                                             .reconnect_interval = SEC,
                                             .slow_start = 5 * SEC,
+                                            .session = on_session,
                                             .changed = on_changed};
 
 static void watch(struct pair *p, int n)
