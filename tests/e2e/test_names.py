@@ -37,7 +37,7 @@ class Names(Case):
         self.addCleanup(lb.close)
         lb.wait_event("up", within=10)
         lb.wait_event("down", within=20, address="slow.invalid:4243")
-        there = ("nsenter", "-t", str(lb.pid), "-m")
+        there = ("nsenter", "-t", str(lb.pid), "-m", "--root")
         run(*there, "mount", "--bind", str(pipe), "/etc/hosts")
         try:
             at = len(lb.lines)

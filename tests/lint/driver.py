@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import json
 import os
 import subprocess
 import sys
@@ -61,6 +62,14 @@ class Counting(unittest.TestCase):
 
     def test_a_binary_that_runs_over_its_time_is_a_failure(self):
         self.assertEqual(self.judge("1..2\nok 1 - a\n", -15, "TIMEOUT"), (1, 1, 0))
+
+
+class Names(unittest.TestCase):
+    def test_no_two_tests_have_one_name(self):
+        """meson takes a name for all tests that have it, whatever their suite."""
+        tests = Path(os.environ["BUILD_DIR"]) / "meson-info/intro-tests.json"
+        names = [test["name"] for test in json.loads(tests.read_text(encoding="utf-8"))]
+        self.assertEqual([name for name in set(names) if names.count(name) > 1], [])
 
 
 class Tap(unittest.TestCase):
