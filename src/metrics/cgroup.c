@@ -13,8 +13,9 @@ void cgroup_look(struct cgroup_site *s, qhcp_nsec now)
 
     if (s->epoch > 0 && now < nsec_add(s->looked_at, CGROUP_AGE))
         return;
-    if (procfs_text(s->root.proc, "self/cgroup", text, sizeof text))
-        memcpy(s->membership, text, strlen(text) + 1);
+    if (!procfs_text(s->root.proc, "self/cgroup", text, sizeof text))
+        return; /* no descriptor is free, say: what was found stays, and the next sample looks */
+    memcpy(s->membership, text, strlen(text) + 1);
     s->looked_at = now;
     s->epoch++;
 }

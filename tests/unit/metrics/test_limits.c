@@ -291,6 +291,23 @@ static void a_process_that_is_moved_is_followed(void **state)
     assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 2500);
 }
 
+/* The twin: a process that may have been moved, which cannot be seen just now. */
+static void a_membership_that_cannot_be_read_leaves_the_limits_as_they_were(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_machine(&f->tree, 0, 0);
+    fixture_v2_here(&f->tree, "/old");
+    fixture_v2(&f->tree, "/old", "100000 100000", 0, "1073741824", GIB / 2, 0);
+    fixture_start(f);
+    tree_remove(&f->tree, "proc/self");
+    fixture_look(f);
+    fixture_v2(&f->tree, "/old", "100000 100000", 250000, "1073741824", GIB / 2, 0);
+    fixture_second(f);
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 2500);
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_MEMORY), 5000);
+}
+
 static void empty_group(const struct tree *t)
 {
     static const char *const files[] = {"cpu.max", "cpu.stat", "memory.max", "memory.current"};
@@ -411,6 +428,7 @@ int main(void)
         TEST(a_cpuset_is_found_from_outside_the_container_too),
         TEST(a_hybrid_machine_reads_each_controller_where_it_is),
         TEST(a_process_that_is_moved_is_followed),
+        TEST(a_membership_that_cannot_be_read_leaves_the_limits_as_they_were),
         TEST(a_group_that_vanishes_leaves_the_machines_figures_until_it_is_back),
         TEST(malformed_limits_fall_back_to_the_machine),
         TEST(hostile_membership_lines_are_survived),
