@@ -20,11 +20,10 @@
 #define LOSS_CEILING (2 * NSEC_PER_SEC) /* ... and over this long at most */
 /* Checks within a silence: an unanswered connection's congestion window ends near 30 of them. */
 #define LOSS_CHECKS 24
-#define LOSS_MEMORY                                                                                \
-    (1200 * NSEC_PER_SEC) /* the longest silence counts this long, twice at most                   \
-                           */
-
-#define LOSS_FALSE_MEMORY (86400 * NSEC_PER_SEC) /* the same of one that a false verdict ended */
+/* How long the longest silence counts, and as long again until a newer one takes its place: of
+ * those that ended in time, and of those that a false verdict ended. */
+#define LOSS_MEMORY (1200 * NSEC_PER_SEC)
+#define LOSS_FALSE_MEMORY (86400 * NSEC_PER_SEC)
 
 /* The longest silence since `since`, and in the memory's time before that. */
 struct loss_longest {
@@ -40,9 +39,8 @@ struct loss {
     double head;     /* mean first time-out, ns */
     unsigned checks; /* fed so far, of each measure; they saturate */
     unsigned regular, silences, long_ones;
-    struct loss_longest survived; /* of silences that ended in time, within LOSS_MEMORY */
-    struct loss_longest
-        convicted; /* of those that false verdicts ended, within LOSS_FALSE_MEMORY */
+    struct loss_longest survived;  /* silences that ended in time; LOSS_MEMORY */
+    struct loss_longest convicted; /* those that false verdicts ended; LOSS_FALSE_MEMORY */
 };
 
 /* What is asked before silence convicts. */

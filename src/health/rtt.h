@@ -6,13 +6,15 @@
 
 #include "base/time.h"
 
-#define RTT_TIMEOUT_MIN (10 * NSEC_PER_MSEC) /* of a probe */
-#define RTT_TIMEOUT_FIRST                                                                          \
-    NSEC_PER_SEC                             /* no sample yet (RFC 6298, 2.1); also the least      \
-                                              * upper bound of a probe's timeout */
-#define RTT_FAST_MIN (5 * NSEC_PER_MSEC)     /* a probe that follows a miss */
-#define RTT_FAST_FIRST (333 * NSEC_PER_MSEC) /* the same, no sample yet (RFC 9002, 6.2.2) */
-#define RTT_BURST_MIN (1500 * NSEC_PER_USEC) /* for answers to a burst, after its last probe */
+/* The time-out of a probe: the least, and without a sample (RFC 6298, 2.1), which is also the least
+ * upper bound. */
+#define RTT_TIMEOUT_MIN (10 * NSEC_PER_MSEC)
+#define RTT_TIMEOUT_FIRST NSEC_PER_SEC
+/* Of a probe that follows a miss; without a sample (RFC 9002, 6.2.2). */
+#define RTT_FAST_MIN (5 * NSEC_PER_MSEC)
+#define RTT_FAST_FIRST (333 * NSEC_PER_MSEC)
+/* For answers to a burst, after its last probe. */
+#define RTT_BURST_MIN (1500 * NSEC_PER_USEC)
 
 /* The probes that were unanswered when a silence ended: of their answers only the fastest is a
  * sample. */

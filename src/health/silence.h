@@ -13,8 +13,8 @@
 #include "health/loss.h"
 
 #define SILENCE_LATE (50 * NSEC_PER_MSEC) /* the owner's own lateness that is still judged by */
-#define SILENCE_BLOCKED                                                                            \
-    20                  /* so many unanswered probes may fill the congestion window by themselves */
+/* Unanswered probes that may fill the congestion window by themselves. */
+#define SILENCE_BLOCKED 20
 #define SILENCE_OPEN 32 /* unanswered probes that are timed; more are sent, but not counted */
 
 struct silence_probe {

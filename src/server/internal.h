@@ -40,10 +40,9 @@
 /* Of them without an accepted HELLO, some 70 kB each; the oldest makes room.  More than handshakes
  * can be under way (SERVER_RETRY_ABOVE, quic's 256 and 64). */
 #define SERVER_MAX_STRANGERS 512
-#define SERVER_GIVE_BACK                                                                           \
-    32                     /* connections fewer than there were: memory goes back to the system    \
-                            */
-#define SERVER_WARNINGS 10 /* log lines a second about peers */
+/* Connections fewer than there were, for memory to go back to the system. */
+#define SERVER_GIVE_BACK 32
+#define SERVER_WARNINGS 10         /* log lines a second about peers */
 #define SERVER_UPDATES_PER_SEC 10  /* CONFIG_UPDATEs of one peer: each costs a signature's check */
 #define SERVER_FRAMES_PER_SEC 4000 /* of one peer; its checks come 1 ms apart at most */
 

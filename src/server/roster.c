@@ -1,6 +1,6 @@
 /* Who is connected: strangers, whose HELLO was not accepted yet, and members.
  *
- * Strangers have few places, and the one that has been silent longest makes room for the next:
+ * Strangers have few places, and the one that came first makes room for the next:
  * nobody who has no token can keep those out who have one.  Members have more places, shared among
  * the keys that their tokens are signed with: when all are taken, the oldest session of the key
  * that has the most makes room.  So whoever has a key can crowd out himself, and nobody else.  What
