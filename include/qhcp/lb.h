@@ -1,6 +1,6 @@
-/* The load balancer's core: it dials servers, checks them and says what it finds.  Receive, send,
- * next deadline: no socket, no loop, no thread of its own; embed it in yours (examples/probe.c) or
- * run `qhcp lb`.  Not thread-safe: one thread calls into one qhcp_lb. */
+/* The load balancer's core: it connects to servers, checks them and reports their states.  Receive,
+ * send, next deadline: it has no socket, loop or thread of its own; embed it in your program
+ * (examples/probe.c) or run `qhcp lb`.  Not thread-safe: one thread calls into one qhcp_lb. */
 #ifndef QHCP_LB_H
 #define QHCP_LB_H
 
@@ -41,11 +41,11 @@ struct qhcp_view {
     enum qhcp_status status; /* what it says of itself, in its last session */
     bool leaving;            /* it has said that it stops, in this session */
     bool refused;            /* down for trust or protocol: waiting will not help */
-    bool spare;              /* panic may use it (struct qhcp_panic says whom it never uses) */
+    bool spare;              /* it may get traffic in a panic (see struct qhcp_panic) */
     char reason[QHCP_TEXT];  /* why it is in that state; "" for up */
     char notice[QHCP_TEXT];  /* what the operator should do (certificate runs out ...); or "" */
     unsigned fails;          /* misses or failed dials in a row */
-    unsigned false_verdicts; /* of silence: the same session answered again, so it had not failed */
+    unsigned false_verdicts; /* verdicts for silence after which the same session answered again */
     unsigned own_share;      /* permille of its weight that its own health deserves: 0 unless up or
                               * degraded, less than 1000 for a while after it was down */
     unsigned share; /* permille of its weight that new traffic is to give it now: own_share, unless
@@ -54,7 +54,7 @@ struct qhcp_view {
     int64_t certificate_expires;  /* unix seconds of the server's verified one; 0: unknown */
     uint64_t rtt_us;              /* smoothed; 0: unknown */
     uint64_t checks_sent, checks_ok;
-    uint64_t reports; /* answers with values, ever: these are of the last one */
+    uint64_t reports; /* answers with values since the start: these are from the last one */
     size_t n_values;
     struct qhcp_value values[QHCP_VALUES];
 };
@@ -67,12 +67,11 @@ struct qhcp_check_view {
     qhcp_nsec duration;      /* of the check; on the wire in microseconds */
 };
 
-/* Panic began or ended, or its mode was changed during it: too few servers are healthy for the
- * health checks to be believed, or for those that are left to bear the load.  Servers that drain,
- * are in maintenance or not yet known do not count.  `use` says what follows, each server's share
- * what that means for it.  Never used in panic: a server that drains, is in maintenance or took its
- * leave, until it has served again; one that never had a session; one that was refused for trust or
- * protocol since. */
+/* Panic began or ended, or its mode was changed during it: too few servers are healthy to believe
+ * the health checks, or to carry the load.  Servers that are connecting, draining or in maintenance
+ * do not count.  `use` says which servers get traffic, and each server's share says how much.
+ * These get none in a panic: a server that drained, was in maintenance or stopped, until it serves
+ * again; one that never had a session; one that was refused since then for trust or protocol. */
 struct qhcp_panic {
     bool on;
     enum qhcp_use use; /* QHCP_USE_HEALTHY unless on; then config.panic_mode */
@@ -81,8 +80,8 @@ struct qhcp_panic {
 
 /* The load balancer itself. */
 struct qhcp_self {
-    unsigned local_score; /* 0: well .. 7; above 0 it is late, deaf or cut off itself, waits longer
-                           * for answers, and calls nobody down for silence */
+    unsigned local_score; /* 0 to 7; above 0 it is late, loses datagrams or is cut off itself: then
+                           * it waits longer for answers, and calls no server down for silence */
     size_t suspects;      /* servers that miss checks now */
     struct qhcp_panic panic;
 };
@@ -121,23 +120,24 @@ struct qhcp_lb_config {
     const char *id;             /* NULL: the host's name */
     unsigned max_fail_attempts; /* the least; more where checks get lost.  0: 3 */
     unsigned rise;              /* answers before a server that was down is up again; 0: 2 */
-    qhcp_nsec flap_hold; /* a second fault within ten minutes keeps it down at least this long, each
-                          * further one twice as long; 0: 5 s; QHCP_OFF: never */
+    qhcp_nsec flap_hold;  /* a second failure within ten minutes keeps it down for at least this
+                           * long, each further one twice as long; 0: 5 s; QHCP_OFF: never */
     qhcp_nsec slow_start; /* until a server that was down has its whole weight; 0: 10 s; QHCP_OFF:
                            * at once */
-    unsigned panic_threshold;    /* percent of the servers; with fewer healthy it is panic, until 5
-                                  * percent more are; 0: 50; above 100: never */
+    unsigned panic_threshold;    /* percent: panic while fewer servers are healthy, until 5 percent
+                                  * more are; 0: 50; above 100: never */
     enum qhcp_use panic_mode;    /* what panic leads to: QHCP_USE_NONE; or QHCP_USE_ALL, which 0
                                   * means too */
     qhcp_nsec liveness_interval; /* between probes; 0: the smaller of check_interval and 1 s */
     qhcp_nsec min_silence; /* the least silence that makes a server down; 0: by liveness_interval,
                             * three quarters of what it exceeds 200 ms, from 54 ms to 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */
-    qhcp_nsec reconnect_interval; /* between dials of a server that is down; 0: 30 s */
+    qhcp_nsec reconnect_interval; /* between connection attempts to a server that is down; 0: 30 s
+                                   */
     qhcp_nsec max_drain; /* how long connections to a server that leaves may go on, at most; the
                           * server's own deadline may be shorter.  0: 60 s */
-    /* Metrics wanted beside cpu_usage_percent and memory_usage_percent, by name: registered ones,
-     * or a server's own.  What a server does not have is not in its view. */
+    /* Metrics wanted besides cpu_usage_percent and memory_usage_percent, by name: registered ones,
+     * or a server's own.  A view has only metrics that its server has. */
     const char *const *metrics;
     size_t n_metrics;
     const char *cert_file; /* trusted CA or server certificate; NULL: the state directory's */
@@ -166,9 +166,9 @@ struct qhcp_lb_config {
      * others than before.  Do not call into the qhcp_lb here but for views of this server, and
      * qhcp_lb_data_port. */
     void (*session)(void *ctx, size_t index);
-    /* This server leaves: how many connections of ours go to it still?  Asked until there are none,
-     * for TERMINATE_ACK waits for that; over: the time for it is over, end those that are left.
-     * May be NULL: none ever. */
+    /* This server leaves: how many of our connections to it are left? Called until there are none,
+     * since TERMINATE_ACK waits for that. over: time is up, end those that are left. NULL: there
+     * are never any. */
     size_t (*leaving)(void *ctx, const char *address, bool over);
     void (*log)(void *ctx, enum qhcp_log_level level, const char *text);
 };
@@ -180,7 +180,7 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
 void qhcp_lb_free(struct qhcp_lb *lb);
 
 /* Adds a server, "host:port", "[v6]:port" or "v4:port"; dialled from now on.  QHCP_E_PARSE with
- * words, QHCP_E_EXISTS for the same host:port twice. */
+ * words, QHCP_E_EXISTS if it has the same host:port already. */
 int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
                 size_t words_cap);
 
@@ -203,9 +203,9 @@ void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet
 /* Fills up to n packets; call again until 0, after every other call of this header. */
 size_t qhcp_lb_send(struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_packet *packets, size_t n);
 /* A packet to `remote` failed: ICMP (error is ECONNREFUSED, EHOSTUNREACH ...), or no route. quoted:
- * the start of our UDP payload as the ICMP message has it; NULL when it is this machine's own word.
- * ICMP can be forged: one that quotes too little to be matched ends no attempt and is mere
- * suspicion. */
+ * the start of our UDP payload in the ICMP message; NULL if this machine itself reports the error.
+ * ICMP can be forged: a message that quotes too little to be matched ends no attempt, and only
+ * makes the core check sooner. */
 void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_addr *remote,
                          int error, const uint8_t *quoted, size_t quoted_len);
 /* For sockets that keep strangers' datagrams apart; it does not change. */
@@ -214,20 +214,20 @@ qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb);
 /* Call when the deadline has come, after what waits in the sockets was received. */
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now);
 
-/* Addresses or routes of this machine have changed (rtnetlink says so): servers that it reaches
- * from another address now are dialled anew, a few at a time. */
+/* Addresses or routes of this machine have changed (rtnetlink says so): it connects again, a few at
+ * a time, to the servers that it now reaches from another address. */
 void qhcp_lb_moved(struct qhcp_lb *lb, qhcp_nsec now);
 
-/* The sockets have dropped n datagrams more for want of room (SO_RXQ_OVFL). */
+/* The sockets have dropped n more datagrams for lack of room (SO_RXQ_OVFL). */
 void qhcp_lb_dropped(struct qhcp_lb *lb, qhcp_nsec now, uint64_t n);
 
 /* Datagrams that qhcp_lb_send gave could not leave yet: the socket has no room, or the kernel no
  * memory.  Call it while that lasts. */
 void qhcp_lb_blocked(struct qhcp_lb *lb, qhcp_nsec now);
 
-/* The verdict on the data port of the server listed under this address, by whoever uses it: a
- * forwarder, or a probe.  A server that says it serves while that port is dead is down, and why is
- * what words say; taken back by open true.  QHCP_E_NOT_FOUND. */
+/* The verdict on the data port of the server with this address in the list, from a forwarder or a
+ * probe.  A server that says it serves while that port is dead is down, for the reason in words;
+ * open true takes that back.  QHCP_E_NOT_FOUND. */
 int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bool open,
                       const char *words);
 
@@ -241,19 +241,19 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret);
 int qhcp_lb_figures(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret);
 
 /* The outcomes of its application checks, in the server's order: fills up to cap, and returns how
- * many there are, QHCP_CHECKS at most.  0 for a server that has none, or that does not answer now,
- * and for an index that is none.  A server leaves out what does not fit its answer: first all
+ * many there are, QHCP_CHECKS at most. 0 for a server that has none or does not answer now, and for
+ * an index that does not exist.  A server leaves out what does not fit its answer: first all
  * reasons, then the checks that pass, then the others. */
 size_t qhcp_lb_checks(const struct qhcp_lb *lb, size_t index, struct qhcp_check_view *ret,
                       size_t cap);
 
-/* The services that the server stands for, as its last session named them ("tcp:8080",
- * "tcp:HOST:PORT"; without a host the server's own), whatever its state: fills up to cap, and
- * returns how many there are, QHCP_SERVICES at most.  0 for an index that is none. */
+/* The services that the server offers, as its last session named them ("tcp:8080", "tcp:HOST:PORT";
+ * without a host the server's own), whatever its state: fills up to cap, and returns how many there
+ * are, QHCP_SERVICES at most. 0 for an index that does not exist. */
 size_t qhcp_lb_services(const struct qhcp_lb *lb, size_t index, char ret[][QHCP_SERVICE],
                         size_t cap);
 
-/* TERMINATE to every server; done when qhcp_lb_stopped, at the latest a second later. */
+/* Sends TERMINATE to every server; qhcp_lb_stopped says when it is done, at most a second later. */
 void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now);
 bool qhcp_lb_stopped(const struct qhcp_lb *lb);
 

@@ -1,6 +1,6 @@
 /* The server's core: it answers load balancers and pushes its status.  Receive, send, next
- * deadline: no socket, no loop, no thread of its own; embed it in your server (examples/server.c)
- * or run `qhcp server`.  Not thread-safe. */
+ * deadline: it has no socket, loop or thread of its own; embed it in your server
+ * (examples/server.c) or run `qhcp server`.  Not thread-safe. */
 #ifndef QHCP_SERVER_H
 #define QHCP_SERVER_H
 
@@ -48,8 +48,8 @@ size_t qhcp_server_send(struct qhcp_server *s, qhcp_nsec now, struct qhcp_packet
 qhcp_nsec qhcp_server_deadline(const struct qhcp_server *s);
 void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now);
 
-/* What the server says of itself is the worst of three: the status set here (by its operator, or by
- * the program it is part of), its application checks, and its thresholds (degraded).  From best to
+/* The status of the server is the worst of three: the status set here (by its operator, or by the
+ * program it is part of), its application checks, and its thresholds (degraded).  From best to
  * worst: serving, degraded, draining, not serving, maintenance.  A change is pushed to every load
  * balancer at once. */
 
@@ -57,10 +57,10 @@ void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now);
 void qhcp_server_set_status(struct qhcp_server *s, qhcp_nsec now, enum qhcp_status status,
                             const char *reason);
 
-/* The newest outcome of an application check, made at its first use: serving, degraded or not
+/* The newest outcome of an application check, added at its first use: serving, degraded or not
  * serving, with words where there is something to say ("" otherwise), and how long the check took.
- * It stands in every answer; a change of its status may change the server's.  QHCP_E_FULL (16
- * checks), QHCP_E_ARG (name: 1 to 64 bytes of printable UTF-8; status). */
+ * Every answer has it; a change of its status may change the server's.  QHCP_E_FULL (16 checks),
+ * QHCP_E_ARG (name: 1 to 64 bytes of printable UTF-8; status). */
 int qhcp_server_set_check(struct qhcp_server *s, qhcp_nsec now, const char *name,
                           enum qhcp_status status, const char *reason, qhcp_nsec duration);
 
@@ -70,7 +70,7 @@ int qhcp_server_set_check(struct qhcp_server *s, qhcp_nsec now, const char *name
 int qhcp_server_add_threshold(struct qhcp_server *s, qhcp_nsec now, const char *rule, char *words,
                               size_t words_cap);
 
-/* What the server says of itself, and what that comes from; a copy. */
+/* The status of the server, and what it comes from; a copy. */
 struct qhcp_server_view {
     enum qhcp_status status;
     char reason[QHCP_TEXT];

@@ -31,10 +31,10 @@ struct qhcp_packet {
     uint8_t ecn;            /* the two ECN bits of the IP header */
 };
 
-/* How datagrams for the connections that there are can be told from those of strangers without a
- * look at the connections: their destination connection ID has this size in a long header, and
- * begins so.  Strangers can learn it, so it sorts and proves nothing.  With two sockets on one
- * address a flood then fills only the strangers' receive buffer (docs/decisions/0022-floods.md). */
+/* How to tell datagrams for existing connections from those of strangers without a look at the
+ * connections: their destination connection ID has this size in a long header, and this prefix.
+ * Strangers can learn it, so it sorts and proves nothing.  With two sockets on one address, a flood
+ * then fills only the strangers' receive buffer (docs/decisions/0022-floods.md). */
 struct qhcp_steering {
     uint8_t prefix[4];
     uint8_t id_size;
@@ -65,7 +65,7 @@ enum qhcp_cause {
     QHCP_CAUSE_CLOSED,       /* it closed the connection, and did not take another */
     QHCP_CAUSE_METRICS,      /* it is up, but does not report the required metrics */
     QHCP_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
-    QHCP_CAUSE_HELD,         /* it serves again, but failed too often of late */
+    QHCP_CAUSE_HELD,         /* it serves again, but failed too often recently */
     QHCP_CAUSE_OPERATOR,     /* its operator wants it so: never of the library's own verdicts */
 };
 

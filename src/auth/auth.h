@@ -56,8 +56,8 @@ void auth_key_free(struct auth_key *key);
 
 /* A set from a JWK Set's JSON text ({"keys":[...]}, at most LIMIT_KEYS; none is possible).  Private
  * members (`d`) in an ES256/RS256 key are refused: a server holds public keys only.  RSA from 2,048
- * bits, secrets from 256.  A kid stands once.  QHCP_E_PARSE with words that say which key and what:
- * `keys[2] (kid "a"): member "iss" is missing`. */
+ * bits, secrets from 256.  A kid is there once.  QHCP_E_PARSE with words that say which key and
+ * what:  `keys[2] (kid "a"): member "iss" is missing`. */
 int auth_keys_parse(struct slice json, struct auth_keys **ret, char *words, size_t words_cap);
 size_t auth_keys_count(const struct auth_keys *keys);
 /* A key of that kid is in the set. */

@@ -73,8 +73,7 @@ static int read_audience(const json_t *object, json_t **ret, char *words, size_t
     return 0;
 }
 
-/* `use` and `key_ops` (RFC 7517, 4.2 and 4.3) may be absent; where they stand they must allow us.
- */
+/* `use` and `key_ops` (RFC 7517, 4.2 and 4.3) may be absent; if present they must allow us. */
 static bool use_allowed(const json_t *object, enum jwk_use use)
 {
     const json_t *v = json_object_get(object, "use"), *ops = json_object_get(object, "key_ops");

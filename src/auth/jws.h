@@ -1,5 +1,5 @@
-/* Signatures: JWS compact serialisation (RFC 7515, 7.1) by cjose.  cjose stands on OpenSSL; nothing
- * of either shows outside jwk*.c, jws.c and auth_key.c.  Inside src/auth alone. */
+/* Signatures:  JWS compact serialisation (RFC 7515, 7.1) by cjose. cjose uses OpenSSL; nothing of
+ * either shows outside jwk*.c, jws.c and auth_key.c.  Inside src/auth alone. */
 #ifndef QHCP_AUTH_JWS_H
 #define QHCP_AUTH_JWS_H
 

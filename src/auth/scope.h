@@ -8,7 +8,7 @@
 
 #define SCOPE_TEXT sizeof AUTH_SCOPES
 
-/* The bits of a scope text.  *ret_strange (may be NULL) tells whether a word is none of ours. */
+/* The bits of a scope text. *ret_strange (may be NULL) tells whether a word is unknown. */
 unsigned scope_parse(const char *text, bool *ret_strange);
 
 /* The text of these bits; unknown bits are left out. */

@@ -1,7 +1,7 @@
 /* Which server gets the next connection.
  *
- * In flow a fleet (fleet/fleet.h), an algorithm's name and what there is to know of the connection;
- * out flows a server's index.  Three things are made of that, each of which makes the next cheap.
+ * In: a fleet (fleet/fleet.h), an algorithm's name and what there is to know of the connection;
+ * out: a server's index.  Three things are made of that, each of which makes the next cheap.
  *
  * The plan: what part of the traffic each server is to get, by state, weight, slow start, panic,
  * tier, degradation and errors (plan.h).  The same for every algorithm, so that none can forget it.

@@ -24,7 +24,7 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
 int address_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
                      size_t words_cap);
 
-/* Looks again for the interface that a literal names (fe80::1%eth0): one that was made anew has
+/* Looks again for the interface that a literal names (fe80::1%eth0): one that was made again has
  * another number.  QHCP_E_NOT_FOUND: there is none. */
 int address_find_zone(struct address *a);
 

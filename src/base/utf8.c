@@ -1,6 +1,6 @@
 #include "base/utf8.h"
 
-/* Characters that show as nothing and change how what stands around them is read: the marks of
+/* Characters that show as nothing and change how the text around them is read: the marks of
  * bidirectional text (Boucher and Anderson 2021), and separators of lines. */
 static bool misleads(uint32_t c)
 {
@@ -37,7 +37,7 @@ bool utf8_control(uint32_t c)
     return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
-/* The size of the printable character at p, of which n bytes are left; 0 where there is none. */
+/* The size of the printable character at p, of which n bytes are left; 0 if there is none. */
 static size_t character(const uint8_t *p, size_t n)
 {
     uint32_t c;

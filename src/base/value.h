@@ -20,9 +20,9 @@
 int value_duration(const char *text, qhcp_nsec min, qhcp_nsec max, qhcp_nsec *ret, char *words,
                    size_t words_cap);
 
-/* A decimal number: digits, perhaps a point and more digits.  ret_billionths is what stands behind
- * the point, cut after 9 digits; a whole part that is too large is UINT64_MAX.  Returns the first
- * byte after the number, NULL where there is no number. */
+/* A decimal number: digits, perhaps a point and more digits. ret_billionths is the digits after the
+ * point, cut after 9 digits; a whole part that is too large is UINT64_MAX.  Returns the first byte
+ * after the number, NULL where there is no number. */
 const char *value_decimal(const char *text, uint64_t *ret_whole, uint64_t *ret_billionths);
 
 /* What value_decimal read, times factor, rounded down; UINT64_MAX where it is too large. */

@@ -1,9 +1,9 @@
 /* Application checks: does the service beside this agent serve?
  *
- * What flows in: specs once, then the passing of time and the readiness of ONE descriptor.  What
- * flows out: a result after every run of a check, with its verdict.  The kinds are a registry, one
- * file each (kind.h); all their descriptors sit in one epoll set, so that any event loop drives
- * them as one descriptor and one deadline.
+ * In: specs once, then the passing of time and the readiness of ONE descriptor.  Out: a result
+ * after every run of a check, with its verdict.  The kinds are a registry, one file each (kind.h);
+ * all their descriptors sit in one epoll set, so that any event loop drives them as one descriptor
+ * and one deadline.
  *
  * It must never wait, and never do more than a bounded piece of work at a time: a check that hangs,
  * floods or fails must not delay a health answer, which leaves from the same thread. */

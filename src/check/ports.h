@@ -1,12 +1,12 @@
 /* Data ports of a fleet: does somebody accept connections there?
  *
- * For: a load balancer that does not take an agent's word for it.  In flow addresses under the
- * caller's numbers; out flow verdicts: shut after `fall` failures in a row, open again after `rise`
- * connections.  A probe is one TCP handshake, which is ended by a reset before its last packet, so
- * that the application never sees it; or, where the port expects the PROXY protocol, one connection
- * that says in its header that it is the proxy's own (LOCAL), and is ended after it.  As with
- * check.h, everything hangs on one descriptor and one deadline; nothing waits, and a fleet of any
- * size has PORTS_AT_ONCE connections under way at most.
+ * For: a load balancer that does not take an agent's word for it.  In: addresses under the caller's
+ * numbers; out: verdicts: shut after `fall` failures in a row, open again after `rise` connections.
+ * A probe is one TCP handshake, which is ended by a reset before its last packet, so that the
+ * application never sees it; or, where the port expects the PROXY protocol, one connection that
+ * says in its header that it is the proxy's own (LOCAL), and is ended after it.  As with check.h,
+ * everything hangs on one descriptor and one deadline; nothing waits, and a fleet of any size has
+ * PORTS_AT_ONCE connections under way at most.
  *
  * What only we ourselves could not do (no descriptor left, no route from here at this moment) is no
  * failure of the port's. */

@@ -8,7 +8,7 @@
 /* A descriptor that is readable when the process has ended; -1 with errno (ESRCH: none such). */
 int process_open(int pid);
 
-/* Its name (comm), printable; "?" where there is none. */
+/* Its name (comm), printable; "?" if there is none. */
 void process_name(int pid, char ret[PROCESS_NAME]);
 
 #endif

@@ -4,7 +4,7 @@
  *     [KEY=VALUE ...] http://HOST[:PORT][/PATH]                [KEY=VALUE ...]
  *     [KEY=VALUE ...] exec:/PATH [ARGUMENT ...]
  *
- * Words stand between blanks; "..." and '...' hold blanks together.  Text in, a struct or words for
+ * Blanks separate words; "..." and '...' keep blanks within a word.  Text in, a struct or words for
  * the user out; only a command's file is looked at. */
 #ifndef QHCP_CHECK_SPEC_H
 #define QHCP_CHECK_SPEC_H
@@ -33,7 +33,7 @@ struct spec {
     bool outlasts;            /* a timeout that was given is longer than every */
     unsigned fall, rise;      /* results in a row before it is worse, or better */
 
-    struct address address; /* TCP, HTTP; host "" stands for this machine: 127.0.0.1, then ::1 */
+    struct address address; /* TCP, HTTP; host "" is this machine: 127.0.0.1, then ::1 */
     char text[SPEC_TEXT];   /* HTTP: the URL.  EXEC: the words of the command, each with its NUL */
     char *argv[SPEC_ARGUMENTS + 2];  /* EXEC: into text */
     unsigned expect_from, expect_to; /* HTTP: statuses that are good */
@@ -47,8 +47,7 @@ struct spec {
 int spec_parse(const char *text, bool no_files, struct spec *ret, char *words, size_t words_cap);
 
 /* A load balancer's probe of data ports: "tcp" (the port of each server's own service) or
- * "tcp:PORT", with every=, timeout=, fall= and rise=.  ret->address.port 0 stands for the former.
- */
+ * "tcp:PORT", with every=, timeout=, fall= and rise=. ret->address.port 0 means the former. */
 int spec_probe(const char *text, struct spec *ret, char *words, size_t words_cap);
 
 /* A process by its number (1 to 2^22, the kernel's own limit), and a unit of systemd by its name

@@ -16,7 +16,7 @@ enum check_line_status {
 
 struct check_rules;
 
-/* The verdict on a server: down for want of trust is UNKNOWN, since nothing was learnt about it. */
+/* The verdict on a server: down for lack of trust is UNKNOWN, since nothing was learnt about it. */
 enum check_line_status check_line_verdict(const struct qhcp_view *view, bool alive);
 
 /* "QHCP OK - localhost:4243 is up: cpu 3.1 %, ... | cpu=3.10%;80;90;0;100 ..." and a newline. said:

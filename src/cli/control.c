@@ -112,7 +112,7 @@ static int converse(int fd, const char *line, size_t n, char *words, size_t word
     size_t have = 0;
     ssize_t r = 1;
 
-    (void)!send(fd, line, n, MSG_NOSIGNAL); /* who is refused unheard is told why all the same */
+    (void)!send(fd, line, n, MSG_NOSIGNAL); /* who is refused unheard is told why anyway */
     while (r > 0 && have < sizeof answer - 1) {
         r = recv(fd, answer + have, sizeof answer - 1 - have, 0);
         have += r > 0 ? (size_t)r : 0;

@@ -51,7 +51,7 @@ struct action {
     const char *name;
     const char *may, *must; /* names of options */
     bool file;              /* wants an operand */
-    bool makes;             /* works on a directory that it makes where there is none */
+    bool makes;             /* works on a directory that it makes if there is none */
     int (*run)(const struct request *r, const struct state *s, char *words, size_t cap);
 };
 

@@ -1,7 +1,7 @@
 /* Options of a running process change: after SIGHUP, or because somebody asks for it.
  *
- * What flows in: the options in force, and others of the same command, which were checked.  What
- * flows out: calls of what the rows that differ name as `live`.  It is whole or not at all. */
+ * In: the options in force, and others of the same command, which were checked.  Out: calls of what
+ * the rows that differ name as `live`.  It is whole or not at all. */
 #ifndef QHCP_CONF_CHANGE_H
 #define QHCP_CONF_CHANGE_H
 

@@ -93,7 +93,7 @@ static void on_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
         note_place(c, text);
 }
 
-/* The line on which `key:` stands for the last time; 0: nowhere. */
+/* The line of the last `key:`; 0: nowhere. */
 static unsigned line_of(const char *text, size_t n, const char *key)
 {
     unsigned line = 1, found = 0;

@@ -6,7 +6,7 @@
  *     check-interval: 5s
  *
  * libcyaml holds the file to the schema that is made from the table of options; an unknown key, a
- * key that stands twice, an alias, a second document are refused with file and line. */
+ * key that is there twice, an alias, a second document are refused with file and line. */
 #ifndef QHCP_CONF_CONFIG_H
 #define QHCP_CONF_CONFIG_H
 

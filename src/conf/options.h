@@ -95,7 +95,7 @@ struct options_table {
     int (*check)(const struct options *o, char *words, size_t words_cap);
 };
 
-/* Of the array `rows` that stands before it. */
+/* Of the array `rows` before it. */
 /* clang-format off */
 #define OPTIONS_TABLE(type, check_) \
     {.rows = rows, .n = sizeof rows / sizeof rows[0], .size = sizeof(type), .check = (check_)}

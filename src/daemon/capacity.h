@@ -6,7 +6,7 @@
 
 struct capacity {
     size_t connections; /* at once */
-    size_t pipes;       /* for bulk, which goes without where there is none */
+    size_t pipes;       /* for bulk, which goes without if there is none */
 };
 
 /* What so many descriptors are enough for, at most so many connections.  All of it at once leaves

@@ -5,7 +5,8 @@
 #include "daemon/server_options.h"
 #include "loop/loop.h"
 
-/* So long a starting server is silent, rather than not serving, for want of first results. */
+/* How long a starting server is silent, instead of not serving, while it waits for first results.
+ */
 #define CHECKS_PATIENCE (250 * NSEC_PER_MSEC)
 
 struct check_set;

@@ -69,8 +69,7 @@ size_t forward_leaving(struct forward *f, const char *address, bool over);
 /* False: none were counted. */
 bool forward_counts(const struct forward *f, const char *address, struct proxy_counts *ret);
 
-/* Accepts nothing more; the connections that there are go on.  handed_over: another process does.
- */
+/* Accepts nothing more; existing connections go on. handed_over: another process does. */
 void forward_stop(struct forward *f, bool handed_over);
 /* Connections that go on, and after forward_stop one more while somebody may still come. */
 size_t forward_connections(const struct forward *f);

@@ -50,14 +50,14 @@ struct handover {
     bool taken;
 };
 
-/* Offers what the owner has.  Where that cannot be, it only says so in the log: all else goes on.
+/* Offers what the owner has.  If that is impossible, the log says so and everything else goes on.
  * *ret must stay where it is. */
 void handover_offer(struct handover *ret, uint16_t port, const struct handover_owner *owner,
                     struct loop *loop);
 /* Somebody may still ask. */
 bool handover_open(const struct handover *h);
-/* Nobody is offered anything any more; who has taken it is told that all is his.
- * Also one that is zeroed or has ended. */
+/* Ends the offer; a process that has taken over is told that everything is its own now. Also one
+ * that is zeroed or has ended. */
 void handover_end(struct handover *h);
 
 /* Asks for the place of the load balancer that has this port.  QHCP_E_NOT_FOUND: there is none.  On

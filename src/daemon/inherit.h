@@ -1,6 +1,6 @@
-/* What one load balancer tells the next of its servers at a hand-over: lines of text, a server
- * each, "KEY SHARE DEGRADED TARGET" as "10.0.0.1:4243 1000 0 10.0.0.1:8080".  It counts until the
- * new one has a verdict of its own, so that its first second is no blackout. */
+/* What one load balancer tells the next one about its servers at a hand-over: lines of text, a
+ * server each, "KEY SHARE DEGRADED TARGET" as "10.0.0.1:4243 1000 0 10.0.0.1:8080".  It counts
+ * until the new one has a verdict of its own, so that its first second is no blackout. */
 #ifndef QHCP_DAEMON_INHERIT_H
 #define QHCP_DAEMON_INHERIT_H
 

@@ -1,11 +1,11 @@
-/* What a load balancer knows of its servers' health, in a file of the state directory: whatever
- * ends the process, the next one begins with it, as after a hand-over (inherit.h has the text).
+/* What a load balancer knows of its servers' health, in a file of the state directory: however the
+ * process ends, the next one begins with it, as after a hand-over (inherit.h has the text).
  *
  * In: the table that the forwarder uses.  Out: the text (inherit.h) that another process left,
  * while it is fresh.  The file is replaced whole, and not forced onto the disk: it is to survive
- * the process, not the machine.  While the process lives the file's time is renewed every second;
- * one that is older than KNOWN_FRESH is nobody's knowledge any more.  The thread that serves
- * writes, so that a slow disk delays no check. */
+ * the process, not the machine.  While the process lives the file's time is renewed every second; a
+ * file older than KNOWN_FRESH does not count.  The thread that serves writes, so that a slow disk
+ * delays no check. */
 #ifndef QHCP_DAEMON_KNOWN_H
 #define QHCP_DAEMON_KNOWN_H
 
@@ -37,8 +37,8 @@ void known_deinit(struct known *k);
 char *known_take(const struct known *k);
 /* The truth has changed; at once: the next known_keep writes it, else one within a second. */
 void known_news(struct known *k, bool at_once);
-/* The truth now: it is going to be written where it has changed, else only its time is.  While the
- * last one is still being written, nothing happens: it is the next one's turn. */
+/* What is known now: it is written if it has changed, otherwise only its time is renewed.  While
+ * the last one is still being written, nothing happens: the next call does it. */
 void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *servers, size_t n);
 
 #endif

@@ -124,8 +124,8 @@ static int listen_udp(struct lb *lb, char *words, size_t words_cap)
     return listen_any(lb->loop, lb->options.port, words, words_cap);
 }
 
-/* The load balancer before us gives its UDP port up last, when its clients are ours already: to end
- * for want of the port would leave them with nobody. */
+/* The load balancer before us gives its UDP port up last, when its clients are ours already: ending
+ * for lack of the port would leave them without a load balancer. */
 static void take_udp(struct lb *lb, int to, char *words, size_t words_cap)
 {
     handover_done(to);

@@ -138,19 +138,19 @@ int lb_live_forward(void *ctx, const struct options *before, char *words, size_t
 int lb_live_status(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_log(void *ctx, const struct options *before, char *words, size_t words_cap);
 
-/* What follows from others where the user says nothing. */
+/* Values that follow from other options if the user gives none. */
 qhcp_nsec lb_options_liveness(const struct lb_options *o);
 qhcp_nsec lb_options_status_interval(const struct lb_options *o);
 
-/* What the core is told of them; callbacks are the caller's to add. *o must outlive its use. */
+/* Their part of the core's configuration; the caller adds callbacks. *o must outlive its use. */
 struct qhcp_lb_config lb_options_config(const struct lb_options *o);
 
-/* What the forwarder is told of them; callbacks are the caller's to add.  The log says where this
+/* Their part of the forwarder's configuration; the caller adds callbacks.  The log says where this
  * machine allows fewer connections than --max-connections. */
 struct proxy_config lb_options_proxy(const struct lb_options *o);
 
-/* The addresses of --bind, one of each family at most; AF_UNSPEC where there is none.
- * QHCP_E_PARSE, QHCP_E_EXISTS, with words that name the option. */
+/* The addresses of --bind, one of each family at most; AF_UNSPEC if there is none. QHCP_E_PARSE,
+ * QHCP_E_EXISTS, with words that name the option. */
 int lb_options_bind(const struct lb_options *o, union qhcp_addr ret[2], char *words,
                     size_t words_cap);
 

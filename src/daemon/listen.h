@@ -13,11 +13,11 @@ int listen_one(struct loop *l, const union qhcp_addr *addr, union qhcp_addr *ret
                size_t words_cap);
 
 /* All of IPv4 and, where the machine has it, all of IPv6, on the same port (0: any, each its own).
- * A machine without one of the two is told on the log; without both it is QHCP_E_IO. */
+ * If the machine lacks one of the two, the log says so; if it lacks both: QHCP_E_IO. */
 int listen_any(struct loop *l, uint16_t port, char *words, size_t words_cap);
 
-/* Strangers get sockets of their own; a kernel that will not is told on the log, and all goes on.
- */
+/* Strangers get their own sockets; if the kernel refuses that, the log says so, and everything goes
+ * on. */
 void listen_steer(struct loop *l, struct qhcp_steering steering);
 
 /* A struct loop_client's `flooded`: says so on the log, at most once a minute. */

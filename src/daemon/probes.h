@@ -1,5 +1,4 @@
-/* The load balancer's own look at data ports (--probe): src/check/ports.h on the loop, its verdicts
- * told to the core. */
+/* Probes of data ports (--probe): src/check/ports.h on the loop; the core gets the verdicts. */
 #ifndef QHCP_DAEMON_PROBES_H
 #define QHCP_DAEMON_PROBES_H
 

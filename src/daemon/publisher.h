@@ -1,9 +1,9 @@
-/* The core's picture of the servers becomes the fleet's (fleet/feed.h), for everybody in the
+/* Copies the core's picture of the servers to the fleet (fleet/feed.h), for every part of the
  * process.
  *
- * In flow what the core announces, and what the operator's list says; out flows one publication a
- * turn of the loop, where something has changed.  What the core does not announce, and what changes
- * all the time (figures), is looked at once a second while somebody wants it. */
+ * In: what the core announces, and what the operator's list says; out: one publication a turn of
+ * the loop, where something has changed.  What the core does not announce, and what changes all the
+ * time (figures), is looked at once a second while somebody wants it. */
 #ifndef QHCP_DAEMON_PUBLISHER_H
 #define QHCP_DAEMON_PUBLISHER_H
 

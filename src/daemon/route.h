@@ -1,6 +1,7 @@
 /* Where the connections for one server go: to the service of the load balancer's own list, which
  * wins, or to one that the server offers, at the address at which the server was verified or in a
- * network that --allow-service names.  A server's word alone sends nobody's traffic elsewhere. */
+ * network that --allow-service names.  A server's word alone never sends traffic to another
+ * address. */
 #ifndef QHCP_DAEMON_ROUTE_H
 #define QHCP_DAEMON_ROUTE_H
 
@@ -26,9 +27,9 @@ bool route_is_local(const union qhcp_addr *address);
  * addresses (AF_UNSPEC: at every one of this machine's). */
 bool route_is_own(const union qhcp_addr bind[2], uint16_t port, const union qhcp_addr *address);
 
-/* remote: where the server was verified; AF_UNSPEC: it was not yet.  services: the n that it
- * offers.  allowed: texts that route_net_parse takes.  *ret is AF_UNSPEC where there is none; then
- * refused says what was refused and why, or is "". */
+/* remote: where the server was verified; AF_UNSPEC: it was not yet. services: the n that it offers.
+ * allowed: texts that route_net_parse takes. *ret is AF_UNSPEC if there is none; then refused says
+ * what was refused and why, or is "". */
 void route_find(const struct listed *l, const union qhcp_addr *remote,
                 const char services[][QHCP_SERVICE], size_t n, const struct list *allowed,
                 union qhcp_addr *ret, char *refused, size_t refused_cap);

@@ -1,4 +1,5 @@
-/* The thread that serves: what may be slow, so that the thread that watches waits for nobody.
+/* The thread that serves does the work that may be slow, so that the thread that watches never
+ * waits.
  *
  * It has a loop of its own.  Work goes there as jobs and comes back answered; nothing else is
  * shared (the log is the watching thread's).  As many jobs as there is room for may be on their

@@ -1,8 +1,8 @@
 /* `qhcp server`: the server's core on the event loop.
  *
- * What flows in: options, datagrams, signals, the results of checks, the operator's word.  What
- * flows out: answers and the log.  SIGTERM says
- * "draining" to every load balancer and waits for them, at most --drain-timeout. */
+ * In: options, datagrams, signals, the results of checks, the operator's word.  Out: answers and
+ * the log.  SIGTERM says "draining" to every load balancer and waits for them, at most
+ * --drain-timeout. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -77,8 +77,8 @@ static const char *unsent_words(int error)
     }
 }
 
-/* What the network says of a load balancer is no matter; what this machine itself does not send is:
- * from outside it looks like a server that is silent. */
+/* What the network says of a load balancer does not matter. What this machine itself does not send
+ * does: from outside the server looks silent. */
 static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remote, int error,
                            const uint8_t *quoted, size_t quoted_len)
 {

@@ -7,7 +7,7 @@
 
 #define SHARED_LEVELS "error|warning|info|debug" /* enum qhcp_log_level */
 
-/* Whom a load balancer trusts, and who it says it is: lb, check. */
+/* What a load balancer trusts, and its own identity: lb, check. */
 #define SHARED_TRUST(X, live_files)                                                                \
     X(cert_file, "cert-file", FILE, .live = live_files,                                            \
       .doc = "The certificate (PEM) to trust: of a CA, or of the server itself. By default the "   \

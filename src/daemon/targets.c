@@ -190,7 +190,7 @@ static bool differs(const struct proxy_server *a, const struct proxy_server *b)
            (a->share == 0) != (b->share == 0) || !address_equal(&a->target, &b->target);
 }
 
-/* In panic it may get connections all the same. */
+/* In panic it may get connections anyway. */
 static void notice_down(struct targets *t, struct target *one, const struct fleet_entry *e)
 {
     bool was = one->down;

@@ -1,8 +1,8 @@
 /* The servers as the forwarder uses them: each has a target, found by its slot in the fleet, which
  * says where its connections go, and a row of the forwarder's table.
  *
- * In flow snapshots of the fleet, of which only what has changed is looked at, and what the
- * operator's list says of services; out flow rows (proxy.h), and addresses back to the fleet. */
+ * In: snapshots of the fleet, of which only what has changed is looked at, and what the operator's
+ * list says of services; out: rows (proxy.h), and addresses back to the fleet. */
 #ifndef QHCP_DAEMON_TARGETS_H
 #define QHCP_DAEMON_TARGETS_H
 

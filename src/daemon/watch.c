@@ -21,11 +21,11 @@
 struct entry {
     UT_hash_handle hh;
     char key[ADDRESS_KEY];
-    bool left_out; /* of the table, for want of memory */
+    bool left_out; /* of the table, for lack of memory */
     bool added;    /* to what is watched, just now */
 };
 
-/* All of a list; `all` is one array, NULL for want of memory. */
+/* All of a list; `all` is one array, NULL for lack of memory. */
 struct table {
     struct entry *all, *by_key;
     size_t n;

@@ -2,8 +2,7 @@
 
 #include "fleet/panic.h"
 
-/* A drain takes traffic from a server that has some; one that does not answer is down all the same.
- */
+/* A drain takes traffic from a server that has some; one that does not answer is down anyway. */
 static enum qhcp_state state_of(const struct fleet_entry *e, bool *ret_operator)
 {
     *ret_operator = e->intent.use == FLEET_MAINTENANCE ||

@@ -1,14 +1,13 @@
-/* One server as everybody in the process sees it.
+/* One server, as every part of the process sees it.
  *
  * Three truths are kept apart: what its operator wants (intent), what it says of itself (report),
  * and what we found (verdict).  What follows from them is decided here and nowhere else: its state
  * and since when, the reason code beside the words, and its share of new traffic.
  *
  * Three words that are used everywhere:
- *   healthy  up or degraded: fleet_healthy
- *   weight   what the operator gives it relative to others, 1 to FLEET_WEIGHT_MAX: intent.weight
- *   share    permille of its weight that new traffic is to give it now: fleet_share
- */
+ * healthy  up or degraded: fleet_healthy
+ * weight   what the operator gives it relative to others, 1 to FLEET_WEIGHT_MAX: intent.weight
+ * share    permille of its weight that new traffic is to give it now: fleet_share */
 #ifndef QHCP_FLEET_ENTRY_H
 #define QHCP_FLEET_ENTRY_H
 
@@ -68,7 +67,7 @@ enum fleet_text {
     FLEET_NOTICE,    /* what the operator should do */
     FLEET_METRICS,   /* names of its values: for each its unit's digit, the name and a NUL */
     FLEET_VALUES,    /* of its newest report, in that order: uint64_t */
-    FLEET_SERVICES,  /* what it stands for: each with a NUL */
+    FLEET_SERVICES,  /* the services it offers: each with a NUL */
     FLEET_CHECKS,    /* of its application: struct qhcp_check_view, one after the other */
     FLEET_TEXTS
 };

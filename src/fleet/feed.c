@@ -18,7 +18,7 @@
 
 struct named {
     UT_hash_handle hh;
-    bool left_out; /* of the table, for want of memory */
+    bool left_out; /* of the table, for lack of memory */
     uint32_t slot;
     char name[];
 };

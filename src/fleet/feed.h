@@ -1,7 +1,7 @@
-/* The fleet, for everybody in the process: one thread writes it, any thread reads it.
+/* The fleet, for every part of the process: one thread writes it, any thread reads it.
  *
- * In flow servers by name and what is known of each; out flow immutable snapshots (snapshot.h), a
- * log of changes (ring.h) and wake-ups (reader.h); wishes come back the other way (wish.h).
+ * In: servers by name and what is known of each; out: immutable snapshots (snapshot.h), a log of
+ * changes (ring.h) and wake-ups (reader.h); wishes come back the other way (wish.h).
  *
  * The writer changes entries as often as it likes and publishes once, at the end of its turn: a
  * turn is one snapshot, whatever happened in it.  It waits for nobody: no lock, and what readers

@@ -1,9 +1,8 @@
-/* What is counted of one server while traffic goes to it: by the threads that forward, for whoever
- * chooses next.  Shared between threads without a lock, so it stays while anybody may still look at
- * a fleet that names it.
+/* What is counted of one server: the threads that forward count, and the next pick uses it.
+ * Threads share it without a lock, so it stays as long as a thread may look at a fleet that names
+ * it.
  *
- * A count may be a moment old; no decision needs more.  What must be exact is that each
- * load_begin has its load_end. */
+ * A count may be a moment old.  But each load_begin must have its load_end. */
 #ifndef QHCP_FLEET_LOAD_H
 #define QHCP_FLEET_LOAD_H
 
@@ -15,12 +14,12 @@
 
 #define LOAD_LINE 64                   /* bytes of a cache line: no two servers share one */
 #define LOAD_DECAY (10 * NSEC_PER_SEC) /* a latency counts this long (Finagle's default) */
-#define LOAD_FIRST_LATENCY_US 30000.0f /* assumed of one that was never seen to answer */
+#define LOAD_FIRST_LATENCY_US 30000.0f /* assumed until an answer was seen */
 
 struct load {
     _Alignas(LOAD_LINE) _Atomic uint32_t in_flight; /* connections or requests now */
     _Atomic uint64_t latency;       /* float us << 32 | time in ms, modulo 2^32; 0: none was seen */
-    _Atomic uint64_t ended, failed; /* ever; failed are among those that ended */
+    _Atomic uint64_t ended, failed; /* since the start; failed is a part of ended */
 };
 
 /* Both are counted: the server, and all servers together. */
@@ -46,25 +45,24 @@ static inline uint32_t load_in_flight(const struct load *l)
     return atomic_load_explicit(&l->in_flight, memory_order_relaxed);
 }
 
-/* Nothing is in flight, and whoever ended something has done with it. */
+/* Nothing is in flight, and no thread uses it any more. */
 static inline bool load_idle(const struct load *l)
 {
     return atomic_load_explicit(&l->in_flight, memory_order_acquire) == 0;
 }
 
-/* A server took so long to answer: the peak counts at once, what is better only by and by, so that
- * one slow answer is not outweighed by many that were fast because they were nothing (Finagle's
- * peak EWMA). */
+/* The server took so long to answer: a slow answer counts at once and a fast one only gradually, so
+ * that many fast answers to trivial requests do not outweigh a slow one (Finagle's peak EWMA). */
 void load_latency(struct load *l, qhcp_nsec now, float us);
 
-/* It was seen to answer. */
+/* An answer was seen. */
 static inline bool load_latency_known(const struct load *l)
 {
     return atomic_load_explicit(&l->latency, memory_order_relaxed) != 0;
 }
 
-/* Its latency in microseconds, as far as it is still remembered: it fades towards 0 so that a
- * server that was slow is tried again.  LOAD_FIRST_LATENCY_US where none was ever seen. */
+/* Its latency in microseconds.  It fades to 0, so that a server that was slow is tried again.
+ * LOAD_FIRST_LATENCY_US if none was ever seen. */
 float load_latency_us(const struct load *l, qhcp_nsec now);
 
 #endif

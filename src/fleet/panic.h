@@ -1,10 +1,10 @@
 /* Panic: when so few servers are healthy that the health checks themselves are doubtful, or those
- * that are left would be run over.
+ * that are left would be overloaded.
  *
- * In flow counts, what the operator wants of panic, and what befell a server; out flows whether it
- * is panic, and what share of its weight new traffic is to give a server.  Pure.  Two things panic
+ * In: counts, what the operator wants of panic, and what happened to a server; out: whether it is
+ * panic, and what share of its weight new traffic is to give a server.  Pure.  Two things panic
  * must never do: undo what somebody did on purpose (a server that drains or is in maintenance, also
- * when it was switched off after that), and lead traffic to whom nobody has identified. */
+ * when it was switched off after that), and send traffic to a server that was never identified. */
 #ifndef QHCP_FLEET_PANIC_H
 #define QHCP_FLEET_PANIC_H
 

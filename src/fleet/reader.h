@@ -1,4 +1,4 @@
-/* Somebody who follows the fleet, on a thread of its own or the writer's.
+/* A reader that follows the fleet, on its own thread or the writer's.
  *
  *     s = reader_hold(r);
  *     while ((news = reader_next(r, &change)) == READER_CHANGE)

@@ -21,7 +21,7 @@ enum fleet_kind {
     FLEET_REMOVED,
     FLEET_STATE,   /* from, to: enum qhcp_state, as we found it; equal: it has restarted */
     FLEET_INTENT,  /* from, to: enum fleet_intent_use */
-    FLEET_SESSION, /* it has a session: where it is, what it stands for */
+    FLEET_SESSION, /* it has a session: its address, the services it offers */
     FLEET_NOTICED, /* words: what the operator should do */
     FLEET_PANIC,   /* from, to: enum qhcp_use; of no server */
     FLEET_KINDS

@@ -1,8 +1,8 @@
 /* An immutable picture of the fleet.
  *
- * Servers stand in chunks by their slot.  A publication copies the chunks that have changed and
- * shares the others with the picture before, so it costs by what changed; what it costs besides is
- * a copy of the list of chunks (16 bytes for 64 servers).
+ * Servers are in chunks by their slot.  A publication copies the chunks that have changed and
+ * shares the others with the picture before, so its cost follows what has changed; in addition it
+ * copies the list of chunks (16 bytes for 64 servers).
  *
  * Whoever holds one (reader.h) may read it from any thread as long as it likes. */
 #ifndef QHCP_FLEET_SNAPSHOT_H

@@ -1,7 +1,8 @@
-/* Wishes: what other threads want of the one that watches.  It takes them at its turn, does them or
- * not, and answers; the answer comes to who asked after the publication that has what was done.
+/* Wishes: what other threads ask of the thread that watches.  At its turn it takes them, does them
+ * or not, and answers.  The answer reaches the asker after the publication that contains the
+ * result.
  *
- * Bounded both ways: who asks too much is told so, and nobody waits. */
+ * Both directions are bounded: an asker that asks too much gets an error, and nobody waits. */
 #ifndef QHCP_FLEET_WISH_H
 #define QHCP_FLEET_WISH_H
 

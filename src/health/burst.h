@@ -1,7 +1,7 @@
-/* The burst of probes that an ICMP error provokes: anybody can forge ICMP, so that it convicts
- * nobody, but the question that it raises is asked at once.
+/* The burst of probes after an ICMP error: anybody can forge ICMP, so it convicts nobody, but it
+ * makes us check at once.
  *
- * In flow ICMP errors and what left; out flows, once the burst's last probe has had its time to be
+ * In:  ICMP errors and what left; out comes, once the burst's last probe has had its time to be
  * answered, a conviction.  Any answer ends it. */
 #ifndef QHCP_HEALTH_BURST_H
 #define QHCP_HEALTH_BURST_H
@@ -38,9 +38,9 @@ void burst_init(struct burst *b);
 /* ICMP came.  True: a burst of so many probes begins; false: one is active, or was too lately. */
 bool burst_begin(struct burst *b, qhcp_nsec now, unsigned size);
 
-/* Certain ICMP came while the burst is active.  If the burst itself can have provoked that, it is
- * no forgery: nobody listens there, so that there is no processing to be waited for.  srtt: the
- * round trip; wait: for answers after the last probe, in that case. */
+/* Certain ICMP came while the burst is active.  If the burst itself can have provoked it, it is no
+ * forgery: nobody listens there, so there is no processing time to wait for. srtt: the round trip;
+ * wait: for answers after the last probe, in that case. */
 void burst_provoked(struct burst *b, qhcp_nsec now, qhcp_nsec srtt, qhcp_nsec wait);
 
 /* A probe left.  True: it is the burst's.  wait: for answers, should it be the last one. */
@@ -52,7 +52,7 @@ void burst_take_back(struct burst *b);
 /* An answer came, or the connection is gone. */
 void burst_end(struct burst *b);
 
-/* What is to be said now.  excuse: that nobody answers may be our own fault (BURST_ONCE_MORE). */
+/* What follows now. excuse: the silence may be our own fault (BURST_ONCE_MORE). */
 enum burst_verdict burst_judge(struct burst *b, qhcp_nsec now, bool excuse);
 
 #endif

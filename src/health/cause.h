@@ -1,4 +1,4 @@
-/* Why the verdict on a server is what it is; the owner makes words of it. */
+/* The cause of a verdict; the owner makes words of it. */
 #ifndef QHCP_HEALTH_CAUSE_H
 #define QHCP_HEALTH_CAUSE_H
 
@@ -13,7 +13,8 @@ enum health_cause {
     HEALTH_CAUSE_CLOSED,       /* connection closed by the peer, redials failed */
     HEALTH_CAUSE_METRICS,      /* none: it is up, but without the required metrics */
     HEALTH_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
-    HEALTH_CAUSE_HELD,         /* it serves again, but failed too often of late: until flap.until */
+    HEALTH_CAUSE_HELD,         /* it serves again, but failed too often recently: until flap.until
+                                */
 };
 
 #endif

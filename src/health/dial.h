@@ -6,8 +6,8 @@
 
 #include "base/time.h"
 
-/* How long an attempt may take before the owner must have said how it went.  The owner times the
- * addresses of a name itself; this only guards against an attempt that is forgotten. */
+/* How long an attempt may take until the owner must report its result.  The owner times the
+ * addresses of a name itself; this only guards against a forgotten attempt. */
 #define DIAL_TIMEOUT (60 * NSEC_PER_SEC)
 #define DIAL_RETRY                                                                                 \
     (50 * NSEC_PER_MSEC)         /* after the first failure; doubled after each further one */

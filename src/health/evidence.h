@@ -1,5 +1,5 @@
-/* What a verdict rests on: the newest checks and how each went, the last signal, and what was asked
- * and seen.  Kept so that "why was it down" has an answer afterwards; no allocation. */
+/* The evidence of a verdict: the newest checks and their results, the last signal, and what was
+ * needed and seen.  Kept so that "why was it down" has an answer afterwards; no allocation. */
 #ifndef QHCP_HEALTH_EVIDENCE_H
 #define QHCP_HEALTH_EVIDENCE_H
 

@@ -1,7 +1,9 @@
-/* Damping: how long a server that keeps failing stays down, and how gently it comes back.
+/* Damping: how long a server that keeps failing stays down, and how slowly it gets its traffic
+ * back.
  *
- * The first fault in FLAP_MEMORY never holds; each further one within that time holds twice as long
- * as the one before, up to 64 times the base; each FLAP_MEMORY without a fault forgives one. */
+ * The first failure in FLAP_MEMORY holds nothing. Each further one within that time keeps the
+ * server down for twice as long as the one before, up to 64 times the base. Each FLAP_MEMORY
+ * without a failure forgives one. */
 #ifndef QHCP_HEALTH_FLAP_H
 #define QHCP_HEALTH_FLAP_H
 

@@ -1,8 +1,8 @@
 /* When the regular probes of one session are due: a multiple of the interval after the first.
  *
- * They keep their rhythm whatever is sent beside them, and those that a stall made impossible are
- * left out.  A session's first probe goes at once; the second comes early by the server's phase, so
- * that servers met together are not probed together for ever. */
+ * They keep their rhythm whatever else is sent, and those that a stall made impossible are left
+ * out.  A session's first probe goes at once; the second comes early by the server's phase, so that
+ * servers that were added together are not probed together for ever. */
 #ifndef QHCP_HEALTH_GRID_H
 #define QHCP_HEALTH_GRID_H
 

@@ -1,10 +1,10 @@
 /* Failure detection for one server.
  *
- * For: a verdict that is fast when the server is gone and calm when it is not.  In flow what the
- * owner saw (answers, signals, that a probe left or could not); out flow steps: probe, dial, drop,
- * verdict.  Three rules carry it: any answer acquits; what did not leave, or what only we were too
- * late to see, is not held against the server; and nothing that can be forged (ICMP) convicts by
- * itself, it only hastens the question.
+ * For: a fast verdict if the server is gone, and none if it is not.  In: what the owner saw
+ * (answers, signals, that a probe left or could not); out: steps: probe, dial, drop, verdict.
+ * Three rules: any answer acquits; what did not leave, or what we were too late to see, does not
+ * count against the server; what can be forged (ICMP) convicts nobody, it only makes us check
+ * sooner.
  *
  * It must never send or dial by itself, or more than one probe a step: what is due stays due until
  * the owner reports that it was done. */

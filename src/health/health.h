@@ -5,7 +5,7 @@
  * signal); health says when to probe and when to dial, and what the verdict is.  A verdict comes
  * from a definitive signal, or from silence: misses with fast re-probes, as many and over as long
  * as the path's measured loss and a budget of false verdicts ask for (loss.h), and never while the
- * owner itself is ill (local.h). */
+ * owner itself is in trouble (local.h). */
 #ifndef QHCP_HEALTH_HEALTH_H
 #define QHCP_HEALTH_HEALTH_H
 
@@ -35,7 +35,7 @@ struct health_config {
     qhcp_nsec flap_hold;          /* down at least this long after the second fault (flap.h) */
     qhcp_nsec slow_start;         /* until a server that was down has its whole weight */
     uint32_t phase; /* where in the interval it is probed, in parts of 2^32: random per server */
-    const struct local *local; /* its owner's illness, shared; NULL: always well */
+    const struct local *local; /* its owner's trouble (local.h), shared; NULL: never any */
 };
 
 /* Two answers, a round trip and 5 ms apart: one could be the last gasp of a server that restarts
@@ -119,15 +119,15 @@ enum health_signal {
     HEALTH_SIGNAL_CLOSED,           /* the connection ended without TERMINATE: dial again now */
     HEALTH_SIGNAL_REFUSED,          /* refused for trust or protocol: down at once */
     HEALTH_SIGNAL_TERMINATE,        /* the server leaves: draining now, down when it closes */
-    HEALTH_SIGNAL_DIAL_FAILED,      /* this attempt failed for want of an answer */
+    HEALTH_SIGNAL_DIAL_FAILED,      /* this attempt failed for lack of an answer */
     HEALTH_SIGNAL_DIAL_UNREACHABLE, /* this attempt failed by ICMP */
     HEALTH_SIGNAL_RETURNED, /* it is there again, but has forgotten the connection that was lost:
                              * dial now, and give up an attempt that began before */
 };
 
-/* The least window where the site does not say: three quarters of what the interval is beyond
- * 200 ms (600 ms at 1 s), HEALTH_WINDOW at least and HEALTH_WINDOW_MOST at most.  Machines stand
- * still for moments, and who asks once a second does not need a verdict on that. */
+/* The least window where the site does not say: three quarters of what the interval is beyond 200
+ * ms (600 ms at 1 s), HEALTH_WINDOW at least and HEALTH_WINDOW_MOST at most.  Machines stand still
+ * for moments; a load balancer that checks once a second needs no verdict on that. */
 qhcp_nsec health_window(qhcp_nsec interval);
 
 /* config->fall at least 1, intervals above 0.  The first dial is due at `start` (spread by the
@@ -166,9 +166,8 @@ void health_status(struct health *h, qhcp_nsec now, unsigned status, struct heal
 void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
                    struct health_step *ret);
 
-/* The verdict on its data port, by whoever uses it: a forwarder, or a probe of our own.  One that
- * says "serving" (or degraded) while its port is dead is down; while its owner is ill this waits.
- */
+/* The verdict on its data port, from the forwarder or a probe.  A server that says "serving" (or
+ * degraded) while its port is dead is down; while its owner is in trouble this waits. */
 void health_data_port(struct health *h, qhcp_nsec now, bool open, struct health_step *ret);
 
 /* The share of its weight that new traffic gives it now, in permille: 0 unless up or degraded, and
@@ -194,7 +193,7 @@ static inline bool health_pressed(const struct health *h, qhcp_nsec now)
     return silence_pressed(&h->silence, now);
 }
 
-/* Asks for a probe now, of a server that answers; false where there is none to ask. */
+/* Asks for a probe now, of a server that answers; false if there is none to ask. */
 bool health_ask(struct health *h, qhcp_nsec now);
 
 /* What it was asked is not answered yet. */

@@ -206,7 +206,7 @@ void judge_status(struct health *h, qhcp_nsec now, struct health_step *ret)
     judge_state(h, now, v.state, v.cause, ret);
 }
 
-/* Our own lateness is forgiven once, our illness while it lasts. */
+/* Our own lateness is forgiven once, our trouble while it lasts. */
 void judge_burst(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     struct burst *b = &h->burst;

@@ -4,7 +4,7 @@
 
 #include "health/health.h"
 
-/* The owner is ill: its doubts do not count. */
+/* The owner is in trouble: its doubts do not count. */
 bool judge_ill(const struct health *h, qhcp_nsec now);
 
 /* The distances of probes now. */

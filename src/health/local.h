@@ -1,10 +1,10 @@
-/* The load balancer's own illness: a score that its servers share.
+/* The load balancer's own trouble: a score that its servers share.
  *
- * For: a checker that is late, deaf or cut off itself must not call others dead.  In flow signs of
- * that (a late loop, datagrams that could not leave or that the receive buffer dropped, many
- * suspects at once); out flows a score from 0 (well) to LOCAL_MAX, which falls by one each
- * LOCAL_DECAY.  Time-outs are multiplied by score + 1, and nobody is voted down by silence while it
- * is above 0 (the idea is Lifeguard's: arXiv 1707.00788, 3.1).
+ * For: a load balancer that is late, loses datagrams or is cut off itself must not call servers
+ * dead.  In: signs of that (a late loop, datagrams that could not leave or that the receive buffer
+ * dropped, many suspects at once); out: a score from 0 (well) to LOCAL_MAX, which falls by one each
+ * LOCAL_DECAY.  Time-outs are multiplied by score + 1, and silence makes no server down while it is
+ * above 0 (the idea is Lifeguard's: arXiv 1707.00788, 3.1).
  *
  * The same crowd of suspects is a sign once in LOCAL_CROWD_PAUSE only: when a quarter of the fleet
  * really died, its verdict is put off by the second that the score takes to fall, and no longer;
@@ -43,11 +43,11 @@ unsigned local_score(const struct local *l, qhcp_nsec now);
 /* The loop came `late` after it was due. */
 void local_late(struct local *l, qhcp_nsec now, qhcp_nsec late);
 
-/* Datagrams could not leave just now, for want of room in the socket or of memory.  Whatever was
- * sent before may not have left: no silence since then is held against anybody. */
+/* Datagrams could not leave just now, for lack of room in the socket or of memory.  What was sent
+ * before may not have left: no silence since then counts against a server. */
 void local_blocked(struct local *l, qhcp_nsec now);
 
-/* Datagrams were dropped for want of room since the last call. */
+/* Datagrams were dropped for lack of room since the last call. */
 void local_dropped(struct local *l, qhcp_nsec now, uint64_t n);
 
 /* So many (above 0) of the servers that are watched, or of a sample of them, are suspects now, and

@@ -2,11 +2,11 @@
  * anything.
  *
  * For: false verdicts within a budget whatever the path is like, without asking more of a good one.
- * In flow checks that were answered and silences that an answer ended; out flows a demand: so many
- * misses, spread over so long.  Three measures carry it, for losses come alone or in bursts:
- * the share of checks that fail (f), which says how many misses in a row are chance; how long
- * silences last once they have begun, which says how quickly their number falls off; and the
- * longest of late, which has been survived before and so proves nothing.
+ * In: checks that were answered and silences that an answer ended; out: a demand: so many misses,
+ * spread over so long.  Three measures carry it, for losses come alone or in bursts: the share of
+ * checks that fail (f), which says how many misses in a row are chance; how long silences last once
+ * they have begun, which says how quickly their number falls off; and the longest of late, which
+ * has been survived before and so proves nothing.
  *
  * A silence that ended in a verdict is not fed: a dead server says nothing of the path.  Only when
  * the server answers again on the same session was it a stall, and the verdict false: then
@@ -81,7 +81,7 @@ void loss_false(struct loss *l, qhcp_nsec now, qhcp_nsec length);
 /* f, in tenths of a permille (0 .. 10000). */
 unsigned loss_share(const struct loss *l);
 
-/* The longest silence of late that ended in time. */
+/* The longest recent silence that ended in time. */
 qhcp_nsec loss_longest(const struct loss *l, qhcp_nsec now);
 
 void loss_ask(const struct loss *l, qhcp_nsec now, const struct loss_terms *t,

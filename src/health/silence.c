@@ -191,8 +191,9 @@ void silence_judge(struct silence *s, qhcp_nsec now, const struct silence_terms 
         s->misses = 0;
         s->excused = true;
     }
-    /* An owner that was late asks again at once; one that is ill waits for the next regular probe.
-     * After the first miss the next probe is sent at once, and the others at silence_pace. */
+    /* An owner that was late asks again at once; one that is in trouble waits for the next regular
+     * probe. After the first miss the next probe is sent at once, and the others at silence_pace.
+     */
     ret->hurry = excuse ? !t->ill : before == 0 && s->misses > 0;
 }
 

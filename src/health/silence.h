@@ -1,9 +1,9 @@
 /* The probes of one session that wait for an answer, and what their silence amounts to.
  *
- * In flow probes that left, answers and the time; out flow misses, and a conviction once they are
- * as many, over as long, as is demanded (loss.h).  A miss needs a probe that left and an owner that
- * was in time and well to see the answer: what falls into the owner's own lateness or illness is
- * not held against the server. */
+ * In: probes that left, answers and the time; out: misses, and a conviction once they are as many,
+ * over as long, as is demanded (loss.h).  A miss needs a probe that left and an owner that was in
+ * time and well to see the answer: what falls into the owner's own lateness or trouble does not
+ * count against the server. */
 #ifndef QHCP_HEALTH_SILENCE_H
 #define QHCP_HEALTH_SILENCE_H
 
@@ -39,7 +39,7 @@ struct silence_waits {
     qhcp_nsec timeout;  /* of a regular probe (rtt_timeout) */
     qhcp_nsec fast;     /* of one that follows a miss (rtt_fast) */
     qhcp_nsec interval; /* between regular probes */
-    unsigned patience;  /* times as long, since the owner is ill; 1: it is well */
+    unsigned patience;  /* times as long, since the owner is in trouble; 1: it is not */
 };
 
 /* What a silence is judged by. */

@@ -7,12 +7,12 @@
 
 struct backend;
 
-/* Does what health asks for, and tells of a verdict. */
+/* Does what health asks for, and announces a verdict. */
 void act_on(struct backend *b, qhcp_nsec now, const struct health_step *step);
 void act_signal(struct backend *b, qhcp_nsec now, enum health_signal signal);
 /* Health is due. */
 void act_poll(struct backend *b, qhcp_nsec now);
-/* A session was established: who it is, is known. */
+/* A session was established: the server's identity is known. */
 void act_established(struct backend *b);
 /* The first good answer after a restart that was never a verdict: an event from up to up. */
 void act_restarted(struct backend *b);

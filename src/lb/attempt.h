@@ -1,8 +1,7 @@
-/* Attempts at a connection to a server: its name's addresses are tried in turn, each once a round,
- * and where nobody answers once more from another port of ours (paths.c).
+/* Attempts to connect to a server: the addresses of its name are tried in turn, each once a round.
+ * If none answers, they are tried once more from another port of ours (paths.c).
  *
- * Health says when to dial; what comes of it is a link with a connection, or a signal for health.
- */
+ * Health says when to try. The result is a link with a connection, or a signal for health. */
 #ifndef QHCP_LB_ATTEMPT_H
 #define QHCP_LB_ATTEMPT_H
 
@@ -39,13 +38,13 @@ void attempt_again(struct backend *b, qhcp_nsec now);
 /* The answer to config.resolve. */
 void attempt_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *addrs, size_t n,
                       const char *words);
-/* This attempt failed; the next address is tried, or health told. */
+/* This attempt failed: tries the next address, or tells health. */
 void attempt_failed(struct backend *b, qhcp_nsec now, enum health_signal signal, const char *words);
 /* The handshake is done, from this port of ours. */
 void attempt_connected(struct backend *b, uint16_t port);
 /* The session is established: the round is over. */
 void attempt_established(struct backend *b);
-/* No address is waited for any more. */
+/* Stops waiting for addresses. */
 void attempt_cancel(struct backend *b);
 /* The address that is dialled, or would be next; false: none is known. */
 bool attempt_remote(const struct backend *b, union qhcp_addr *ret);

@@ -1,5 +1,5 @@
-/* The configuration as the core keeps it: copies of the caller's strings, defaults for what is 0,
- * and what HELLO says of it.  Made whole or not at all. */
+/* The configuration as the core keeps it: copies of the caller's strings, defaults for zeros, and
+ * its part of HELLO.  It is made as a whole or not at all. */
 #ifndef QHCP_LB_CONFIG_H
 #define QHCP_LB_CONFIG_H
 

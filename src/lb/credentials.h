@@ -15,7 +15,7 @@
 #include <qhcp/lb.h>
 
 #define CREDENTIALS_FILES 6                   /* what of them is watched */
-#define CREDENTIALS_CHECK NSEC_PER_SEC        /* they are looked at no more often ... */
+#define CREDENTIALS_CHECK NSEC_PER_SEC        /* the least time between two looks at them ... */
 #define CREDENTIALS_LOOK (2 * NSEC_PER_SEC)   /* ... and at least this often, with a check */
 #define CREDENTIALS_AGAIN (10 * NSEC_PER_SEC) /* where they changed and could not be read */
 
@@ -25,7 +25,7 @@ struct credentials {
     struct stamp marks[CREDENTIALS_FILES]; /* of the files as they were read */
     struct quic_tls *tls;
     struct auth_key *key; /* NULL with token_file */
-    /* Those before rotations, the newest first, for servers that know no newer one. */
+    /* The keys before rotations, newest first, for servers that do not know a newer one. */
     struct auth_key *old_keys[STATE_OLD_KEYS];
     size_t n_old_keys;
     struct revoked revoked;  /* what is trusted no more */

@@ -1,10 +1,11 @@
-/* Who else is silent?  The crowd of suspects, and the cross-check of others.
+/* Which other servers are silent?  The crowd of suspects, and the cross-check of others.
  *
- * For: before one server is called dead for its silence, to know whether it is alone.  In flow the
- * servers' healths as they change; out flow the signs of a common cause (health/local.h).  Without
- * asking only a fleet whose probes are close together would be seen to fall silent as a whole
- * before the first verdict.  Nobody is convicted before those that were asked have answered or are
- * doubted themselves: their time-outs may be longer than what was left to the verdict. */
+ * Before one server is called down for its silence, this finds out whether others are silent too.
+ * In: the servers' healths as they change; out: the signs of a common cause (health/local.h).
+ * Without the cross-check, the silence of a whole fleet would be seen before the first verdict only
+ * if its probes are close together.  No server is convicted before the servers that were asked have
+ * answered or are suspects themselves: their time-outs may be longer than the time left to the
+ * verdict. */
 #ifndef QHCP_LB_CROSS_H
 #define QHCP_LB_CROSS_H
 
@@ -36,8 +37,8 @@ struct crowd {
     size_t next; /* who is asked next */
 };
 
-/* b is settled: what does its health say of ourselves?  Are others to be asked?  Those are touched,
- * CROSS_SAMPLE at most in a CROSS_PAUSE. */
+/* b is settled: counts it among suspects, and decides whether to check others. Those are touched,
+ * at most CROSS_SAMPLE in a CROSS_PAUSE. */
 void cross_look(struct backend *b);
 void cross_forget(struct backend *b);
 

@@ -1,7 +1,7 @@
-/* A connection has ended: what that says of the server.
+/* A connection has ended: what this means for the server.
  *
- * In flows how it ended, as quic says (link.c) or as we found out ourselves (talk.c); out flow a
- * signal for health, another attempt, or another key. */
+ * In flows how it ended, as quic says (link.c) or as we found out ourselves (talk.c); out: a signal
+ * for health, another attempt, or another key. */
 #ifndef QHCP_LB_ENDED_H
 #define QHCP_LB_ENDED_H
 
@@ -10,8 +10,8 @@
 
 struct backend;
 
-/* b's connection, or attempt, has ended or is to end: why.  One that is open still is closed with
- * this code (0 or QHCP_E_*) and these words. */
+/* b's connection or attempt has ended, or must end, for this reason.  If it is still open, it is
+ * closed with this code (0 or QHCP_E_*) and these words. */
 void ended(struct backend *b, qhcp_nsec now, const struct quic_close *why, int code,
            const char *farewell);
 

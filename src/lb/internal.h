@@ -1,20 +1,20 @@
 /* The load balancer's core, inside: one server, and all of them.
  *
- * A backend is one listed host:port.  It is made of parts, each in the file of its name, which says
- * in its header what it is for and is the one that changes it.  Calls go down this list, and a file
- * calls none above it, but that whoever finds something out hands it to act.c:
+ * A backend is one host:port of the list.  It consists of parts.  Each part has a file of its name;
+ * the header says what the part is for, and only that file changes it.  Calls go down this list; a
+ * file calls none above it, except that every file hands its findings to act.c:
  *
- *   lb.c          the public functions; view.c: those that look
- *   backend.c     one server: its parts put together, and what is due of it
- *   link.c        quic's events; a connection with its session, from its begin to its one end
- *   lost.c        a connection that was given up, and may live
- *   talk.c        messages: what a frame says goes to report.c, update.c, leave.c, health
- *   ended.c       what the end of a connection says
- *   act.c     health's steps put into effect; reason.c: its words
- *   attempt.c        attempts at a connection; paths.c: ports and addresses of our own
- *   update.c      CONFIG_UPDATE: token.c, revoked.c (a list of revocations), config.c
- *   credentials.c files; ticket.c: TLS tickets and certificates
- *   settle.c      the end of every public call: timers, cross.c (who else is silent?), publish.c
+ * lb.c          the public functions; view.c: those that look
+ * backend.c     one server: its parts put together, and what is due of it
+ * link.c        quic's events; a connection with its session, from its begin to its one end
+ * lost.c        a connection that was given up, and may live
+ * talk.c        messages: what a frame says goes to report.c, update.c, leave.c, health
+ * ended.c       what the end of a connection says
+ * act.c     health's steps put into effect; reason.c: its words
+ * attempt.c        attempts at a connection; paths.c: ports and addresses of our own
+ * update.c      CONFIG_UPDATE: token.c, revoked.c (a list of revocations), config.c
+ * credentials.c files; ticket.c: TLS tickets and certificates
+ * settle.c      the end of every public call: timers, cross.c (who else is silent?), publish.c
  *
  * A check: health's deadline -> backend.c -> act.c -> talk.c -> quic; its answer: quic ->
  * link.c
@@ -112,7 +112,7 @@ struct qhcp_lb {
     struct backend *touched; /* settle.c's list */
     unsigned depth;          /* public calls under way: above 1 in a callback that calls in */
 
-    struct local local;             /* our own illness, which every backend's health looks at */
+    struct local local;             /* our own trouble, which every backend's health looks at */
     struct crowd crowd;             /* who is silent */
     struct paths_all paths;         /* our own ports and addresses */
     size_t lost;                    /* backends with a struct lost */
@@ -143,8 +143,8 @@ void backend_stop(struct backend *b, qhcp_nsec now);
 size_t lb_index(const struct qhcp_lb *lb, size_t id);
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Backends have moved between states, come or gone, or panic is to be something else: is it panic
- * now, and what follows? */
+/* Backends have changed state, were added or removed, or the panic options have changed: decides
+ * whether there is a panic. */
 void lb_judge_panic(struct qhcp_lb *lb);
 
 #endif

@@ -1,8 +1,7 @@
-/* A connection to a server with the session on it: what begins and ends together.
+/* A connection to a server with the session on it: they begin and end together.
  *
- * In flow quic's events; they go down to talk.c (bytes, datagrams) and ended.c (the end), or to
- * lost.c where the connection is one that was given up.  A link has one end, link_end, whoever
- * finds that it is over. */
+ * In: quic's events; they go down to talk.c (bytes, datagrams) and ended.c (the end), or to lost.c
+ * if the connection was given up.  A link has one end, link_end, whoever notices it. */
 #ifndef QHCP_LB_LINK_H
 #define QHCP_LB_LINK_H
 
@@ -11,8 +10,8 @@
 #include "quic/quic.h"
 #include "session/lb.h"
 
-/* Embedded in struct backend, and in struct lost: a link that is lost moves there whole.  Only
- * link.c changes it, but for the session's own state, and for what talk.c reads of a frame. */
+/* Embedded in struct backend, and in struct lost: a lost link moves there as a whole.  Only link.c
+ * changes it, except the session's own state, and what talk.c has read of a frame. */
 struct link {
     struct quic_conn *conn; /* NULL: none */
     struct session_lb session;
@@ -26,9 +25,9 @@ extern const struct quic_handlers link_handlers;
 
 void link_init(struct link *l, const struct session_lb_config *config);
 
-/* Closes the connection, if it is open still, with this code (0 or QHCP_E_*) and words, which may
- * be the session's own.  Nothing more is heard of it, and nothing is due any more; l is as
- * link_init leaves it. */
+/* Closes the connection, if it is still open, with this code (0 or QHCP_E_*) and words, which may
+ * be the session's own.  No event of it follows, and nothing is due any more; l is as after
+ * link_init. */
 void link_end(struct link *l, int code, const char *words);
 
 /* *from moves to *to, which has none; *from has none then. */

@@ -1,19 +1,18 @@
-/* A server that was lost: what is kept of it for a minute, so that it is up again at once.
+/* A server that was lost: for a minute its connection is kept, so that it is up again at once.
  *
- * For: a server that restarts, or a network that comes back, must not wait for the next reconnect
- * interval.  In flows a connection that fell silent or was closed by its server; out flow knocks
- * (the connection's last packet again, quic_conn_trace) and, where the connection may still be
- * alive at the other end, new checks at a falling pace, and so handshakes beside it: the server may
- * be elsewhere now, or we.  Three things end it.  A packet on the old connection: it is taken up
+ * A server that restarts, or a network that comes back, must not wait for the next reconnect
+ * interval.  In: a connection that fell silent or was closed by its server; out: knocks (the
+ * connection's last packet again, quic_conn_trace) and, where the connection may still be alive at
+ * the other end, new checks at a falling pace, and so handshakes beside it: the server may be
+ * elsewhere now, or we.  Three things end it.  A packet on the old connection: it is taken up
  * again, session and all, without a handshake.  A stateless reset: the server is there and has
  * forgotten us, so it is dialled now.  Or time, or a new session by other ways.
  *
- * A knock is for a connection that fell silent, or for one that is no more: while it is closing or
- * draining, nothing is sent on it.
+ * A knock is for a connection that fell silent, or for one that no longer exists: while it is
+ * closing or draining, nothing is sent on it.
  *
- * A verdict stays what it was until the server has answered checks again (health's `rise`).  All
- * knocks of a fleet share one budget.  It must never dial by itself: it asks health to
- * (health_redial). */
+ * The verdict stays until the server has answered checks again (health's `rise`).  All knocks of a
+ * fleet share one budget.  This file never connects by itself: it asks health (health_redial). */
 #ifndef QHCP_LB_LOST_H
 #define QHCP_LB_LOST_H
 
@@ -40,13 +39,12 @@ struct lost {
     qhcp_nsec knock_at; /* the next knock ... */
     qhcp_nsec pace;     /* ... and between two, should the budget allow */
     unsigned resets;    /* that were the answer */
-    qhcp_nsec heed_at;  /* the next reset counts from then on: anybody can repeat one */
+    qhcp_nsec heed_at;  /* the next reset counts from then on, since anybody can repeat one */
     qhcp_nsec ask_at, ask_pace;
     qhcp_nsec dial_at, dial_pace; /* a handshake beside the connection that fell silent */
 };
 
-/* Keeps a connection that fell silent: b->link has none then.  False where there is none to keep.
- */
+/* Keeps a connection that fell silent: b->link has none then.  False if there is none to keep. */
 bool lost_keep(struct backend *b, qhcp_nsec now);
 /* The connection is ending; its server may come back. */
 void lost_remember(struct backend *b, qhcp_nsec now);

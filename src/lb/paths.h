@@ -1,13 +1,13 @@
 /* Networks that change between us and the servers.
  *
- * Our own address: after a notice of the kernel's every backend is looked at, a few at a time.  One
- * that we would reach from another address now than when it was dialled is dialled anew, without a
- * verdict: its session's packets leave from where the server does not know us.
+ * Our own address: after a notice of the kernel every backend is looked at, a few at a time.  If we
+ * would now reach it from another address than before, we connect to it again, without a verdict:
+ * the server does not know the address from which its session's packets leave.
  *
  * NATs: connection tracking keeps a flow on its old target for as long as packets of the same
  * addresses and ports keep coming, and ours come from one port, often.  So a server that is down
- * and does not answer is tried from another port too, each time from a fresh one, as long as there
- * are any that no connection lives on. */
+ * and does not answer is also tried from another port, each time a fresh one, while there is a port
+ * without a live connection. */
 #ifndef QHCP_LB_PATHS_H
 #define QHCP_LB_PATHS_H
 
@@ -57,7 +57,7 @@ struct paths_all {
 
 /* b is being dialled at `remote`. */
 void paths_dialled(struct backend *b, const union qhcp_addr *remote);
-/* Another port of ours to dial from; 0: not now, it would be one too many. */
+/* Another port of ours to connect from; 0: not now, there are enough. */
 uint16_t paths_port(struct qhcp_lb *lb, qhcp_nsec now);
 void paths_moved(struct qhcp_lb *lb, qhcp_nsec now);
 /* ICMP, or this machine's own word, on b: errno. */

@@ -1,9 +1,9 @@
-/* What outsiders see of a server: every change of it passes through here.
+/* What others see of a server: every change of it passes through here.
  *
- * For: whoever keeps a picture of the servers learns what is new from us, and need not look at all
- * of them.  In flow marks from the files that change something, and each backend after it was
- * touched; out flow the configuration's callbacks: `event` at once for each step from state to
- * state, and `changed` once a server at the end of the public call, when every view is settled.
+ * So a reader that keeps a picture of the servers learns what is new, and need not look at all of
+ * them.  In: marks from the files that change something, and each backend after it was touched;
+ * out: the configuration's callbacks:  `event` at once for each step from state to state, and
+ * `changed` once a server at the end of the public call, when every view is settled.
  *
  * Not announced: counts of checks and round trips, which change with every check, and words that
  * only time changes.  A callback may look at views, and must not call into the core. */
@@ -14,8 +14,8 @@
 
 struct backend;
 
-/* A server as it was announced last, and what of it is to be announced at the end of this call.
- * Zeroed: nothing was.  Embedded in struct backend; only publish.c changes it. */
+/* A server as it was last announced, and what will be announced at the end of this call.  Zeroed:
+ * nothing was.  Embedded in struct backend; only publish.c changes it. */
 struct publish {
     unsigned what; /* enum qhcp_change */
     enum qhcp_state state;
@@ -26,8 +26,7 @@ struct publish {
 
 /* `what` (enum qhcp_change) of b has changed: announced when it is settled. */
 void publish_mark(struct backend *b, unsigned what);
-/* b is settled: announces what was marked, and whether its state, cause, weight or share are
- * others than they were. */
+/* b is settled: announces what was marked, and a changed state, cause or share. */
 void publish_look(struct backend *b, qhcp_nsec now);
 
 /* b is listed now. */
@@ -36,7 +35,7 @@ void publish_added(struct backend *b);
 void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
 /* A session was established. */
 void publish_session(struct backend *b);
-/* b is still listed, and will not be any more: announced at once. */
+/* b is about to leave the list: announced at once. */
 void publish_removed(struct backend *b);
 
 #endif

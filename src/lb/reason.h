@@ -24,7 +24,7 @@ struct reason {
 void reason_find(struct backend *b, const struct health_step *step);
 /* Something failed, and these words say what; "": nothing has yet. */
 void reason_because(struct backend *b, const char *words);
-/* Whoever uses its data port says this of it. */
+/* The verdict on its data port, from a probe or the forwarder. */
 void reason_port(struct backend *b, const char *words);
 /* The last verdict was false, for a session that was silent for so long; 0: it is another. */
 void reason_stalled(struct backend *b, qhcp_nsec silence);

@@ -1,8 +1,8 @@
-/* What a server says of itself: who it is, its metrics, its words, its application checks, its
- * services; and how many checks it has answered.
+/* What a server reports: its identity, metrics, reason, application checks and services; and how
+ * many checks it has answered.
  *
- * Kept for who asks (qhcp_lb_view and its kin); no verdict comes of it, but that both required
- * metrics are there.  Bounded by the wire's limits, and of memory only as far as a server has
+ * Kept for readers (qhcp_lb_view and similar).  No verdict depends on it, except that both required
+ * metrics must be there.  Bounded by the wire's limits, and of memory only as far as a server has
  * something to say: its checks allocate once, at most for as many as it ever reported. */
 #ifndef QHCP_LB_REPORT_H
 #define QHCP_LB_REPORT_H

@@ -1,4 +1,4 @@
-/* What the CA has revoked: refused here, and brought to every server that is watched.
+/* Revocations of the CA: refused here, and brought to every server that is watched.
  *
  * The list comes from the state directory (src/state/revoked.h).  A server says in ACK and
  * CONFIG_ACK which list it has; one that has an older gets ours in a CONFIG_UPDATE of its own.  A
@@ -17,7 +17,7 @@ struct qhcp_lb;
 struct revoked;
 struct wire_refusal;
 
-#define REVOKED_WAIT (10 * NSEC_PER_SEC) /* from a new list to the names of who has it not */
+#define REVOKED_WAIT (10 * NSEC_PER_SEC) /* from a new list to the names of those that lack it */
 
 /* Embedded in struct backend; only revoked.c changes it. */
 struct revocation {
@@ -28,7 +28,7 @@ struct revocation {
 
 /* The SHA-256s of the certificates, one after the other; free() them.  QHCP_E_NOMEM. */
 int revoked_prints(const struct revoked *list, uint8_t **ret, size_t *ret_n);
-/* Sends the list to a server that has it not, where its session takes it now. */
+/* Sends the list to a server that lacks it, if its session can take it now. */
 void revoked_tell(struct backend *b, qhcp_nsec now);
 /* The number in an ACK, and in a CONFIG_ACK. */
 void revoked_established(struct backend *b, qhcp_nsec now, uint64_t number);
@@ -38,7 +38,7 @@ void revoked_refused(struct backend *b, const struct wire_refusal *refusal);
 void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now);
 /* Some time after a new list: names those that have it not. */
 void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now);
-/* Words where the server has it not; false where there is nothing to say. */
+/* Words if the server lacks it; false if there is nothing to say. */
 bool revoked_notice(const struct backend *b, char *ret, size_t cap);
 
 #endif

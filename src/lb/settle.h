@@ -1,10 +1,10 @@
 /* Backends that were touched in this public call, settled once at its end.
  *
- * For: whatever happens to a backend (a packet, a signal, a deadline) may change when it is due,
- * what it says of ourselves, and what outsiders see of it.  Who touches a backend puts it on the
- * list; at the end its timer is set, it is counted among suspects (cross.c) and announced
- * (publish.c), once however much happened to it.  Settling one may touch others: they follow in the
- * same list. */
+ * An event of a backend (a packet, a signal, a deadline) may change when it is due, what it means
+ * for ourselves, and what others see of it.  The code that touches a backend puts it on the list.
+ * At the end of the call its timer is set, it is counted among suspects (cross.c) and announced
+ * (publish.c), once, however much happened to it.  Settling one may touch others: they follow in
+ * the same list. */
 #ifndef QHCP_LB_SETTLE_H
 #define QHCP_LB_SETTLE_H
 

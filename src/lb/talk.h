@@ -1,7 +1,7 @@
 /* Messages to and from one server: between its connection (link.c) and its session (src/session).
  *
- * In flow bytes and datagrams; what they say goes down to report.c, update.c, leave.c and health,
- * and a breach of the protocol ends the link. */
+ * In: bytes and datagrams; what they say goes down to report.c, update.c, leave.c and health, and a
+ * breach of the protocol ends the link. */
 #ifndef QHCP_LB_TALK_H
 #define QHCP_LB_TALK_H
 
@@ -12,12 +12,12 @@
 
 struct backend;
 
-#define TALK_UNASKED 64                         /* frames nobody asked for in an interval ... */
+#define TALK_UNASKED 64                         /* unasked frames in an interval ... */
 #define TALK_UNASKED_EVERY (20 * NSEC_PER_MSEC) /* ... and one so often, before EXCESSIVE */
 
 /* Embedded in struct backend; only talk.c changes it. */
 struct talk {
-    unsigned unasked; /* frames nobody asked for since unasked_since */
+    unsigned unasked; /* unasked frames since unasked_since */
     qhcp_nsec unasked_since;
 };
 

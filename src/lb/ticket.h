@@ -45,7 +45,7 @@ void ticket_deinit(struct ticket *t);
 void ticket_certificate(struct backend *b, int64_t expires);
 /* When a new handshake is to look at the certificate again. */
 qhcp_nsec ticket_reverify(const struct backend *b, qhcp_nsec now);
-/* Words for the operator of a certificate that ends soon; false where there is nothing to say. */
+/* Words for the operator if a certificate ends soon; false if there is nothing to say. */
 bool ticket_notice(const struct backend *b, char *ret, size_t cap);
 
 #endif

@@ -1,7 +1,7 @@
 /* The token that we show a server, and which of our keys it is made with.
  *
- * After a rotation servers on other machines know an older key only, until their next import: one
- * that refuses the newest is shown tokens of those before, one after the other. */
+ * After a rotation, servers on other machines know only an older key until their next import. A
+ * server that refuses the newest key gets tokens of the older keys, one after the other. */
 #ifndef QHCP_LB_TOKEN_H
 #define QHCP_LB_TOKEN_H
 
@@ -46,8 +46,7 @@ void token_renew_all(struct qhcp_lb *lb, qhcp_nsec now);
 void token_accepted(struct backend *b);
 /* A session begins with it. */
 void token_established(struct backend *b);
-/* Words for the operator of a server that knows an old key only; false where there is nothing to
- * say. */
+/* Words for the operator if the server knows only an old key; false if there is nothing to say. */
 bool token_notice(const struct backend *b, char *ret, size_t cap);
 
 #endif

@@ -1,6 +1,6 @@
 /* What a live session is owed of our configuration and tokens: CONFIG_UPDATE, and its answer.
  *
- * One update is on its way at a time; what becomes owed meanwhile follows its answer. */
+ * One update is on its way at a time; the next one follows its answer. */
 #ifndef QHCP_LB_UPDATE_H
 #define QHCP_LB_UPDATE_H
 
@@ -10,7 +10,7 @@
 
 struct backend;
 
-#define UPDATE_AGAIN (5 * NSEC_PER_SEC) /* a renewal that has come to nothing */
+#define UPDATE_AGAIN (5 * NSEC_PER_SEC) /* a renewal that has failed */
 #define UPDATE_KEY_REVOCATIONS 0x07     /* of CONFIG_UPDATE, in a refusal */
 
 /* Embedded in struct backend; only update.c changes it. */

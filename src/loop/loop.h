@@ -1,11 +1,11 @@
 /* The event loop of one thread: the parts of the process that live on it, descriptors, signals, and
  * around a core its UDP sockets.
  *
- * What flows in: datagrams and ICMP errors from at most one UDP port per address family, which has
- * a socket for sessions and one for strangers (strangers.c), and from ports that the core asks for
- * by a packet's `local`; the passing of deadlines; descriptors that are ready; signals.  What flows
- * out: whatever the core has to send, before every wait.  The loop knows no message and no server;
- * it must never wait anywhere but in epoll.
+ * In: datagrams and ICMP errors from at most one UDP port per address family, which has a socket
+ * for sessions and one for strangers (strangers.c), and from ports that the core asks for by a
+ * packet's `local`; the passing of deadlines; descriptors that are ready; signals.  Out: whatever
+ * the core has to send, before every wait.  The loop knows no message and no server, and must never
+ * wait anywhere but in epoll.
  *
  * Order: sessions' datagrams and deadlines come before watched descriptors, and strangers come
  * last.  After a stall what waits in the UDP sockets is received before any deadline is judged, so

@@ -1,7 +1,7 @@
 /* Our own addresses: which one leads to a peer, and that they may have changed.
  *
  * For: a machine whose address changes (DHCP, a VPN) must not wait until its servers' silence has
- * convicted them.  In flow rtnetlink's notices, whose contents are not looked at: what matters to a
+ * convicted them.  In: rtnetlink's notices, whose contents are not looked at: what matters to a
  * peer is the source address that the kernel would choose now, and connect(2) on a UDP socket tells
  * that without a packet. */
 #include "loop/route.h"

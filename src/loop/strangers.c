@@ -1,11 +1,11 @@
 /* What comes for no connection of ours: first packets of connections to be, stateless resets,
  * garbage.
  *
- * For: however much of it comes, connections that live are answered first, deadlines are kept, and
- * what the kernel drops for want of room was a stranger's.  So it has a socket of its own
- * (udp_split), which is read after all else, a bounded time in a turn and a bounded part of one
- * CPU; what has to wait longer than its receive buffer is large the kernel drops, at no cost of
- * ours.  An honest client sends its first packet again. */
+ * For: in any flood, live connections are answered first, deadlines are kept, and what the kernel
+ * drops for lack of room is a stranger's.  So it has a socket of its own (udp_split), which is read
+ * after all else, a bounded time in a turn and a bounded part of one CPU; what has to wait longer
+ * than its receive buffer is large the kernel drops, at no cost of ours.  An honest client sends
+ * its first packet again. */
 #include "loop/internal.h"
 
 static int64_t allowed(struct loop *l, qhcp_nsec now)

@@ -46,7 +46,7 @@ struct udp {
     struct mmsghdr in_headers[UDP_BATCH], out_headers[UDP_BATCH];
     struct slot in_slots[UDP_BATCH], out_slots[UDP_BATCH];
     uint8_t quote[QUOTE_CAP];
-    uint32_t dropped, dropped_told; /* by the kernel, for want of room in the receive buffer */
+    uint32_t dropped, dropped_told; /* by the kernel, for lack of room in the receive buffer */
     /* An error that a send reported without an entry in the queue (no route, for one). */
     struct udp_error own[UDP_BATCH];
     size_t n_own;

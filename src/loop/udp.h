@@ -40,7 +40,7 @@ struct qhcp_packet *udp_room(struct udp *u);
  * udp_pending says how many wait for the socket to be writable, udp_flush tries them again. */
 int udp_send(struct udp *u, size_t n);
 size_t udp_pending(const struct udp *u);
-/* Has a packet not left for want of room or memory since the last call? */
+/* Has a packet not left for lack of room or memory since the last call? */
 bool udp_take_blocked(struct udp *u);
 int udp_flush(struct udp *u);
 

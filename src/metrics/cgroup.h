@@ -1,4 +1,4 @@
-/* Where this process stands among the control groups (cgroups(7)), v1, v2 or both at once.
+/* The place of this process among the control groups (cgroups(7)), v1, v2 or both at once.
  *
  * A limit may sit on any ancestor, and a limit there is shared by all below it; so providers look
  * at every level from the process's own group up to the mount point. */

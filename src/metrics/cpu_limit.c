@@ -178,7 +178,7 @@ static void find_quotas(struct cpu_limits *l, const struct cgroup_site *site)
 }
 
 /* What is in effect includes every ancestor's cpuset; v2 shows it where the controller is on, so
- * from the group upwards the first that has it.  The time is the group's own all the same. */
+ * from the group upwards the first that has it.  The time is the group's own anyway. */
 static void find_cpuset(struct cpu_limits *l, const struct cgroup_site *site)
 {
     const struct cgroup before = l->member;

@@ -1,4 +1,5 @@
-/* load_average_1m: the machine's, from /proc/loadavg, in thousandths.  There is none per cgroup. */
+/* load_average_1m: the machine's, from /proc/loadavg, in thousandths.  There is no such figure for
+ * a cgroup. */
 #include "base/os/procfs.h"
 #include "metrics/providers.h"
 

@@ -13,7 +13,7 @@
 #define HOLD_MAX (24 * 3600 * NSEC_PER_SEC)
 #define WORD 64 /* bytes of a value, with the NUL */
 
-/* One parse: where it stands, and where words go. */
+/* One parse: its position, and where words go. */
 struct reader {
     const char *text, *p;
     char *words;
@@ -39,7 +39,7 @@ static int refuse(const struct reader *r, int error, const char *what)
     return error;
 }
 
-/* The word at r->p, which ends at a blank: "" where there is none, or one that is too long for any
+/* The word at r->p, which ends at a blank: "" if there is none, or one that is too long for any
  * value.  Returns where it ends. */
 static const char *next_word(const struct reader *r, char ret[WORD])
 {

@@ -1,7 +1,7 @@
 /* A rule on a metric: "cpu_usage_percent>90 for 5s" makes a server degraded.
  *
- * What flows in: the rule's text once, then values with their times.  What flows out: whether the
- * rule holds, and when to look again although no value came.  Pure: no clock, no heap.
+ * In: the rule's text once, then values with their times.  Out: whether the rule holds, and when to
+ * look again although no value came.  Pure: no clock, no heap.
  *
  *     METRIC > VALUE [clear VALUE] [for DURATION]        (or <)
  *

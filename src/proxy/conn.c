@@ -240,7 +240,7 @@ static void find_nobody(struct conn *c, const struct snapshot *s)
     conn_close(c, PROXY_NOBODY);
 }
 
-/* The next server; holds or closes where there is none. */
+/* The next server; holds or closes if there is none. */
 static void choose(struct conn *c)
 {
     const struct snapshot *s = worker_snapshot(c->worker);

@@ -1,14 +1,14 @@
 /* One client's connection and the server's that belongs to it.
  *
- *   CONNECTING --server connects--> RELAYING --both directions have ended--> closed
+ * CONNECTING --server connects--> RELAYING --both directions have ended--> closed
  *     ^  |  ^                           |
  *     |  |  +- another server -+        +-- broken, or a deadline is over --> reset
  *     |  +--refused, timed out-+--none left--> closed
- *   HELD, where nothing is known of the servers yet --for too long--> closed
+ * HELD, where nothing is known of the servers yet --for too long--> closed
  *
  * Nothing is read from the client before a server is connected, so that trying another costs the
- * client no byte.  What ends before both sides have ended it is ended by a reset: an answer that
- * was cut must not look whole. */
+ * client no byte.  A connection that ends before both sides have ended it is reset: a cut answer
+ * must not look complete. */
 #ifndef QHCP_PROXY_CONN_H
 #define QHCP_PROXY_CONN_H
 

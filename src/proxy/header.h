@@ -1,5 +1,5 @@
-/* The PROXY protocol's header, version 2 (HAProxy's doc/proxy-protocol.txt, 2.2): who the client
- * is, before its first byte, for servers that would see the load balancer's address otherwise. */
+/* The PROXY protocol's header, version 2 (HAProxy's doc/proxy-protocol.txt, 2.2): the client's
+ * address, before its first byte, for servers that would otherwise see the load balancer's. */
 #ifndef QHCP_PROXY_HEADER_H
 #define QHCP_PROXY_HEADER_H
 

@@ -1,7 +1,7 @@
 /* Places for connections: as many as there are at once, among all threads, and not one more.
  *
- * A thread that finds none stops to accept; whoever gives one back wakes every thread that waits,
- * since the client that waits longest may be at any of their listening sockets. */
+ * A thread that finds no place stops accepting. A thread that gives one back wakes every thread
+ * that waits, since the client that waits longest may be at any of their listening sockets. */
 #ifndef QHCP_PROXY_PLACES_H
 #define QHCP_PROXY_PLACES_H
 

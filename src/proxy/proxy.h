@@ -1,10 +1,10 @@
 /* The TCP forwarder: connections accepted on one port go to the server that the fleet's newest
  * table and an algorithm pick.
  *
- * In flow tables of servers (proxy_publish), from the thread that watches them; out flow what
- * happened (proxy_ready) and counts.  Inside, threads of its own, each with a listening socket of
- * its own on the same port (SO_REUSEPORT), an edge-triggered epoll, and no lock.  All functions
- * here belong to one thread, the owner's. */
+ * In: tables of servers (proxy_publish), from the thread that watches them; out: what happened
+ * (proxy_ready) and counts.  Inside are its own threads, each with its own listening socket on the
+ * same port (SO_REUSEPORT) and an edge-triggered epoll, without a lock.  All functions here belong
+ * to one thread, the owner's. */
 #ifndef QHCP_PROXY_PROXY_H
 #define QHCP_PROXY_PROXY_H
 
@@ -77,8 +77,8 @@ struct proxy_config {
     qhcp_nsec connect_timeout; /* to one server */
     qhcp_nsec idle_timeout;    /* nothing in either direction */
     qhcp_nsec half_close_timeout; /* the same, once one side has ended */
-    qhcp_nsec hold; /* so long a client waits where nothing is known of some servers, and no other
-                       is there */
+    qhcp_nsec hold; /* how long a client waits while some servers are connecting, and no other
+                     *                        is there */
     qhcp_nsec client_keep_alive, server_keep_alive; /* TCP's, after so much silence; 0: none */
     const struct balance_algorithm *algorithm;
     void *ctx;
@@ -113,7 +113,7 @@ struct proxy_counts {
     uint64_t connects, failures[PROXY_FAILURES], bytes_in, bytes_out; /* in: from clients */
     uint64_t ends[PROXY_ENDS];
     uint64_t connect_time[PROXY_BUCKETS];
-    unsigned latency_us; /* of requests, of late; 0: none was seen */
+    unsigned latency_us; /* of recent requests; 0: none was seen */
     unsigned errors;     /* permille of the newest connections that failed */
 };
 
@@ -127,8 +127,8 @@ unsigned proxy_listeners(const struct proxy *p, int *ret, unsigned n);
 void proxy_free(struct proxy *p);
 
 /* The fleet is this one as soon as its plan is made, by a thread of the proxy's own once that was
- * started (config.in_force); connections that there are stay.  undecided: nothing is known
- * of some of the servers yet.  QHCP_E_NOMEM: the fleet before stays. */
+ * started (config.in_force); existing connections stay. undecided: nothing is known of some of the
+ * servers yet.  QHCP_E_NOMEM: the fleet before stays. */
 int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *servers, size_t n,
                   bool undecided);
 /* Another algorithm, from the next proxy_publish on. */
@@ -140,19 +140,19 @@ void proxy_ready(struct proxy *p);
 /* The same for connections that have ended; -1: config.ended is NULL, and there are none. */
 int proxy_ended_fd(const struct proxy *p);
 void proxy_ended_ready(struct proxy *p);
-/* Connections ever that config.ended was not told of: it did not keep up. */
+/* Connections since the start that config.ended did not get: it did not keep up. */
 uint64_t proxy_ended_lost(const struct proxy *p);
 
 /* Resets the connections that go to this server now, for this reason. */
 void proxy_evict(struct proxy *p, size_t id, enum proxy_end how);
 
-/* Accepts nothing more; connections that there are go on.  handed_over: another process has the
- * listening sockets; else those who wait in them are taken first. */
+/* Accepts nothing more; existing connections go on. handed_over: another process has the listening
+ * sockets; else those who wait in them are taken first. */
 void proxy_stop(struct proxy *p, bool handed_over);
-/* After proxy_stop: some thread has not heard of it yet. */
+/* After proxy_stop: some thread does not know it yet. */
 bool proxy_accepting(const struct proxy *p);
 size_t proxy_connections(const struct proxy *p);
-/* Clients ever that were closed at once because their source had max_per_source. */
+/* Clients since the start that were closed at once because their source had max_per_source. */
 uint64_t proxy_crowded(const struct proxy *p);
 /* Connections that go to this server now. */
 uint32_t proxy_in_flight(const struct proxy *p, size_t id);

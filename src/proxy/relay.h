@@ -1,11 +1,11 @@
 /* One direction of a connection: bytes from one socket to the other.
  *
  * Both sockets are watched edge-triggered, so what is known of them is kept here: readable and
- * writable stay true until the kernel says EAGAIN.  Small things are received into the thread's
- * scratch and sent on at once; what the other side does not take waits in a buffer of the
- * connection's, and nothing more is read meanwhile (backpressure).  Where much flows it goes
- * through a pipe by splice, and is not copied.  The end of one side's data is handed on as the end
- * of ours (half-close), after everything before it. */
+ * writable stay true until the kernel says EAGAIN.  Small data is received into the thread's
+ * scratch buffer and sent on at once.  What the other side does not take waits in a buffer of the
+ * connection, and nothing more is read meanwhile (backpressure).  Bulk data goes through a pipe by
+ * splice, and is not copied.  The end of one side's data is passed on (half-close), after
+ * everything before it. */
 #ifndef QHCP_PROXY_RELAY_H
 #define QHCP_PROXY_RELAY_H
 

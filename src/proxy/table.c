@@ -5,7 +5,7 @@
 
 #define FADE (10 * NSEC_PER_SEC) /* failures count this long */
 #define FIRST_SLOTS 16
-#define ENOUGH 5.0f /* connections of late, before their failures say anything */
+#define ENOUGH 5.0f /* recent connections, before their failures count */
 
 static void free_snapshot(struct rcu_head *head)
 {
@@ -188,8 +188,7 @@ static void let_go(struct table *t)
     }
 }
 
-/* Failures of late, in permille: the counts fade, so that what happened a while ago says little.
- */
+/* Recent failures in permille: the counts fade, so that old failures count little. */
 static uint32_t look_at_counts(struct entry *e, float kept)
 {
     uint64_t ended = atomic_load_explicit(&e->load.ended, memory_order_relaxed);

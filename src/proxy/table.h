@@ -53,7 +53,7 @@ struct table {
     size_t slots;      /* how many there are in it ... */
     size_t n;          /* ... and how many entries */
     struct entry
-        *gone; /* those that no new snapshot names; they stay while anybody looks at them */
+        *gone; /* those that no new snapshot names; they stay while a thread looks at them */
     struct load all;
     _Atomic(struct snapshot *) current; /* released when it is whole; freed by call_rcu */
     _Atomic(struct snapshot *) waiting; /* for its plan; else NULL */
@@ -64,7 +64,7 @@ struct table {
     qhcp_nsec looked;       /* at the counters of failures */
 };
 
-/* Nothing is in it: every pick finds nobody.  QHCP_E_NOMEM. */
+/* It is empty: every pick finds no server.  QHCP_E_NOMEM. */
 int table_init(struct table *t, const struct balance_algorithm *a);
 /* No thread may read it any more. */
 void table_deinit(struct table *t);

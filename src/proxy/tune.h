@@ -8,8 +8,8 @@
  * of that without an answer the connection is broken.  0: it does not ask. */
 void tune_keep_alive(int fd, qhcp_nsec idle);
 
-/* Bounds what waits in this socket to be sent: more is not taken, and whoever writes waits.  A peer
- * that does not read holds no more memory than that and what is on its way. */
+/* Limits what waits in this socket to be sent: the writer must wait.  A peer that does not read
+ * takes no more memory than that and what is on its way. */
 void tune_unsent(int fd);
 
 #endif

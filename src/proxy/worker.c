@@ -41,7 +41,7 @@ void queue_remove(struct queue *q, struct conn *c)
     c->queue = NULL;
 }
 
-/* Lost where the owner does not keep up: the counts have it all the same. */
+/* Lost where the owner does not keep up: the counts have it anyway. */
 void worker_report(struct worker *w, size_t id, int error)
 {
     struct report r = {.id = id, .error = error};

@@ -18,7 +18,7 @@ struct queue {
     struct conn *first, *last;
 };
 
-/* What a thread tells the owner, through a pipe. */
+/* What a thread reports to the owner, through a pipe. */
 struct report {
     size_t id; /* of a server; WORKER_NOBODY: a client found none; WORKER_IN_FORCE: a table is */
     int error;
@@ -53,10 +53,10 @@ struct worker {
     struct pipes pipes;
     char *scratch;
     _Atomic bool holding;     /* some are held: a new table is news */
-    _Atomic uint64_t crowded; /* clients ever whose source had its most */
+    _Atomic uint64_t crowded; /* clients since the start whose source had its maximum */
     _Atomic bool deaf;        /* it has let go of its listening sockets */
     _Atomic int order;        /* enum worker_order: the owner's word */
-    _Atomic bool evict;       /* some entries are evicted: their connections are to be ended */
+    _Atomic bool evict;       /* some entries are evicted: end their connections */
 };
 
 /* An order is never taken back. */

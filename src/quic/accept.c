@@ -140,9 +140,9 @@ static void begin(struct quic_endpoint *e, const struct quic_conn_open *open,
     c->announced = true;
 }
 
-/* IDs that look like one of ours are for connections that there are: a client draws its first one,
- * and Retry's are drawn anew.  Else a stranger's handshakes could come by the socket of those that
- * live (udp_split), where nothing bounds what they cost. */
+/* IDs that look like one of ours belong to existing connections: a client's first one is random,
+ * and Retry's are new.  Otherwise a stranger's handshakes could come by the sessions' socket
+ * (udp_split), where nothing limits their cost. */
 static bool is_ours(const struct quic_endpoint *e, const ngtcp2_cid *id)
 {
     return id->datalen == QUIC_SERVER_CID && memcmp(id->data, e->ids.prefix, QUIC_PREFIX) == 0;

@@ -1,9 +1,9 @@
 /* What a peer may say before ngtcp2 and GnuTLS hear it.  Both stop the process by an assertion
  * where a peer breaks TLS or QUIC in ways that they do not check: a TLS message after the handshake
- * that makes GnuTLS change keys, a handshake without transport parameters.  So the rules stand
- * here, as two tables: which TLS message may follow which, at which encryption level; which
- * transport parameters may stand in a handshake, and with which values.  What no row allows ends
- * the connection with the code that RFC 9000 or 9001 asks for.
+ * that makes GnuTLS change keys, a handshake without transport parameters.  So the rules are here,
+ * as two tables: which TLS message may follow which, at which encryption level; which transport
+ * parameters a handshake may have, and with which values.  What no row allows ends the connection
+ * with the code that RFC 9000 or 9001 asks for.
  *
  * In: bytes of CRYPTO frames in order, the transport parameters extension.  Out: how much of them
  * is allowed, or the error.  Pure: it holds no message, and reads only their headers. */

@@ -82,9 +82,9 @@ static void set_settings(ngtcp2_settings *settings, qhcp_nsec now, qhcp_nsec tim
     settings->initial_ts = now;
     settings->initial_rtt = INITIAL_RTT;
     settings->handshake_timeout = timeout;
-    /* Not no_pmtud: ngtcp2 1.11 starts it all the same when a peer returns to its path, and stops
-     * the process for it (ngtcp2#1593).  With packets of 1,200 bytes at most there is nothing to
-     * try, and it ends where it begins. */
+    /* Not no_pmtud: ngtcp2 1.11 starts it anyway when a peer returns to its path, and stops the
+     * process for it (ngtcp2#1593).  With packets of 1,200 bytes at most there is nothing to try,
+     * and it ends where it begins. */
     settings->max_tx_udp_payload_size = QUIC_PACKET_MIN_CAP;
     settings->ack_thresh = 1; /* acknowledge at once, whenever we write at all */
 }

@@ -1,9 +1,9 @@
 /* What the server says of itself: the worst of what its operator set, what its application checks
  * found and what its thresholds say.
  *
- * In flow outcomes and values; out flows one status with the words of what decided it, pushed when
- * it changes.  Words of a check that change while its status stays (a command's output, say) go
- * along with the next answer; as news of their own they are pushed once a second at most. */
+ * In: outcomes and values; out: one status with the words of what decided it, pushed when it
+ * changes.  Words of a check that change while its status stays (a command's output, say) go along
+ * with the next answer; as news of their own they are pushed once a second at most. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,7 +95,7 @@ void qhcp_server_set_status(struct qhcp_server *s, qhcp_nsec now, enum qhcp_stat
     settle(s, now, true);
 }
 
-/* The check of this name, made where there is none; NULL: too many. */
+/* The check of this name, made if there is none; NULL: too many. */
 static struct qhcp_check_view *find_check(struct qhcp_server *s, const char *name)
 {
     struct condition *st = &s->condition;

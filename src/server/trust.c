@@ -1,4 +1,4 @@
-/* What the server shows and whom it believes: certificate, token keys, tokens. */
+/* What the server presents and whom it trusts: certificate, token keys, tokens. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -22,7 +22,7 @@ enum {
     SESSION_LB_ANSWER = 1 << 1,      /* an answer to our request: rtt, response */
     SESSION_LB_STATUS = 1 << 2, /* status of a newer epoch (in an answer or pushed): response */
     SESSION_LB_STALE = 1 << 3,  /* response.status is not news: an answer of an older epoch (with
-                                 * ANSWER: alive all the same), a repeated push, an unknown seq */
+                                 * ANSWER: alive anyway), a repeated push, an unknown seq */
     SESSION_LB_CONFIGURED = 1 << 4,  /* CONFIG_ACK, nothing refused: config_ack */
     SESSION_LB_REFUSED = 1 << 5,     /* CONFIG_ACK with refusals: config_ack */
     SESSION_LB_PEER_LEAVES = 1 << 6, /* TERMINATE: terminate; answer with session_lb_leave */
@@ -109,8 +109,8 @@ void session_lb_not_sent(struct session_lb *s, uint64_t seq);
  * or what wire_encode says of it; then nothing has changed. */
 int session_lb_config(struct session_lb *s, qhcp_nsec now, struct wire_config_update *update);
 
-/* We leave: TERMINATE becomes due, TERMINATE_ACK is awaited for `wait`.  Before ACK there is
- * nothing to take leave of: nothing is sent and session_lb_expire gives TERMINATED at once.
+/* We leave:  TERMINATE becomes due, TERMINATE_ACK is awaited for `wait`.  Before ACK there is no
+ * session to end: nothing is sent and session_lb_expire gives TERMINATED at once.
  * QHCP_E_UNEXPECTED when TERMINATING or CLOSED. */
 int session_lb_terminate(struct session_lb *s, qhcp_nsec now, qhcp_nsec wait, const char *reason);
 

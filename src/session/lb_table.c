@@ -1,4 +1,4 @@
-/* The load balancer's machine as data.  The two rows of a steady session stand first: the search is
+/* The load balancer's machine as data.  The two rows of a steady session come first: the search is
  * linear, and they are nearly all that ever happens.
  *
  * Datagrams may overtake the stream and each other, so a push may come before ACK, and answers may

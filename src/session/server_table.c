@@ -1,4 +1,4 @@
-/* The server's machine as data; the steady session's rows stand first, as in lb_table.c.
+/* The server's machine as data; the steady session's rows come first, as in lb_table.c.
  *
  * While TERMINATING everything that the load balancer may have sent before it read TERMINATE is
  * still served: checks, a CONFIG_UPDATE, its own TERMINATE.  A CLOSED session reads nothing more.

@@ -52,7 +52,7 @@ struct session_row {
     uint8_t state, event, action, next;
 };
 
-/* The row of that pair; NULL where there is none. */
+/* The row of that pair; NULL if there is none. */
 const struct session_row *session_find(const struct session_row *table, size_t n, unsigned state,
                                        unsigned event);
 

@@ -45,7 +45,7 @@ enum session_server_action {
     SESSION_SERVER_TIME_OUT,       /* ERROR becomes due */
     SESSION_SERVER_EXPIRE_TOKEN,   /* ERROR becomes due */
     SESSION_SERVER_TAKE_CLOSE,     /* nothing becomes due any more */
-    SESSION_SERVER_TAKE_END,       /* the same: with NO_ERROR it stands for TERMINATE_ACK */
+    SESSION_SERVER_TAKE_END,       /* the same: with NO_ERROR it counts as TERMINATE_ACK */
     SESSION_SERVER_ACTIONS,
 };
 

@@ -15,8 +15,8 @@ struct listed {
     union qhcp_addr service;   /* where that is; AF_UNSPEC: at the server's verified address */
 };
 
-/* QHCP_E_PARSE, QHCP_E_ARG or QHCP_E_EXISTS (a setting stands twice), with words that quote what is
- * wrong.  Whether the address is one is address_parse's to say. */
+/* QHCP_E_PARSE, QHCP_E_ARG or QHCP_E_EXISTS (a setting is there twice), with words that quote what
+ * is wrong.  Whether the address is one is address_parse's to say. */
 int listed_parse(const char *text, struct listed *ret, char *words, size_t words_cap);
 
 /* "tcp:PORT", "tcp:ADDRESS:PORT": *ret is AF_UNSPEC for the first.  QHCP_E_PARSE. */

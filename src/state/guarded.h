@@ -8,7 +8,7 @@
 #include "base/words.h"
 
 enum guarded_kind {
-    GUARDED_TRUSTED, /* refused when group or others may write it: it decides whom we believe */
+    GUARDED_TRUSTED, /* refused when group or others may write it: it decides whom we trust */
     GUARDED_PRIVATE, /* refused when group or others may do anything with it, or another user owns
                         it */
 };

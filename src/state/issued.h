@@ -26,13 +26,13 @@ int issued_load(const char *dir, json_t **ret, const struct words *w);
  * are among the new row's, whose certificate it remembers; drops those long over. */
 int issued_add(json_t *list, json_t *row, int64_t now, const struct words *w);
 
-/* A member that is a string; "" where there is none. */
+/* A member that is a string; "" if there is none. */
 const char *issued_text(const json_t *row, const char *name);
 /* A server's row whose certificate still serves: neither over nor revoked. */
 bool issued_in_force(const json_t *row, int64_t now);
 /* Does a server's row have this name (in its normal form)? */
 bool issued_has_name(const json_t *row, const char *name);
-/* The only row in force that has all of these names; NULL where there is none, or several. */
+/* The only row in force that has all of these names; NULL if there is none, or several. */
 const json_t *issued_find(const json_t *list, const struct names *names, int64_t now);
 /* A server's names.  False: none, or more than fit. */
 bool issued_names(const json_t *row, struct names *ret);

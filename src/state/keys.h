@@ -26,8 +26,8 @@ struct keys_export {
     /* Of one server: "b.example,10.0.0.2".  Names that are among those of an earlier bundle mean
      * that server, with all its names.  NULL: a bundle for each server that has one in force. */
     const char *names;
-    /* The file; "-": standard output.  For all: the directory, made where there is none, whose
-     * files have the servers' first names. */
+    /* The file; "-": standard output.  For all: the directory, made if there is none, whose files
+     * have the servers' first names. */
     const char *out;
     bool force; /* replace a file that exists */
 };
@@ -73,7 +73,7 @@ int keys_export_revoked(const struct state *s, const char *out, bool force, int6
                         char *words, size_t words_cap);
 
 /* What there is, as JSON without secrets (docs/keys.md lists the members); a piece that cannot be
- * read stands under "problems" with its reason.  json_decref it. */
+ * read is under "problems" with its reason. json_decref it. */
 int keys_show(const struct state *s, int64_t now, json_t **ret, char *words, size_t words_cap);
 
 #endif

@@ -102,7 +102,7 @@ static bool lost(const struct rotation *r, const json_t *row)
     return true;
 }
 
-/* The servers that would be lost, named; 0 where there is none. */
+/* The servers that would be lost, named; 0 if there is none. */
 static int check_lost(const struct rotation *r)
 {
     char list[400] = "";

@@ -1,7 +1,7 @@
 /* The first start makes a private CA, a server certificate, a token key and a secret, as one
- * change: two machines' trust hangs on them, so a directory has all of them or none.  Later starts
- * check and renew.  Never: replace what is damaged, or make anew what other machines know (CA,
- * token key, the set of accepted keys). */
+ * change: the trust between machines depends on them, so a directory has all of them or none.
+ * Later starts check and renew.  Never: replace what is damaged, or make again what other machines
+ * know (CA, token key, the set of accepted keys). */
 #include "state/make.h"
 
 #include <stdio.h>
@@ -181,7 +181,7 @@ static bool nothing_yet(const char *dir)
            !stored_have(dir, STATE_IMPORTED);
 }
 
-/* What cannot be made anew must be there. */
+/* What cannot be made again must be there. */
 static int check_complete(const struct make *m, const struct stored_origin *origin)
 {
     const struct {
@@ -247,7 +247,7 @@ static void renew_ca(struct transaction *c, const struct make *m, struct stored_
     ca->pem = pem;
 }
 
-/* The server's pair; both are made anew where one is missing: no other machine holds them. */
+/* The server's pair; both are made again if one is missing: no other machine has them. */
 static int load_server(const struct make *m, struct stored_pair *ret)
 {
     struct stored_pair pair = {0};

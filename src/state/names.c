@@ -79,7 +79,7 @@ static bool address_of(const char *text, char ret[NAMES_TEXT])
     return inet_pton(AF_INET6, bare, a) == 1 && inet_ntop(AF_INET6, a, ret, NAMES_TEXT);
 }
 
-/* One label of a DNS name, up to the dot or the end: its length, 0 when it is none. */
+/* One label of a DNS name, up to the dot or the end: its length, 0 if it is not one. */
 static size_t label_of(const char *p)
 {
     size_t n = strcspn(p, ".");
@@ -192,7 +192,7 @@ void names_list(const struct names *names, char *ret, size_t cap)
     }
 }
 
-/* Takes from the old list what is young enough; tells whether the text must be written anew. */
+/* Takes from the old list what is young enough; tells whether the text must be written again. */
 static bool recall(const json_t *old, json_t *seen, int64_t now, struct names *names)
 {
     bool stale = false;

@@ -1,6 +1,6 @@
-/* Names a certificate stands for: DNS names in lower case and address literals as inet_ntop writes
- * them.  Where they come from (this host, a user's list), what is a valid one, and for how long a
- * name of this host that is no longer seen is remembered. */
+/* Names in a certificate:  DNS names in lower case and address literals as inet_ntop writes them.
+ * Where they come from (this host, a user's list), what is a valid one, and for how long a name of
+ * this host that is no longer seen is remembered. */
 #ifndef QHCP_STATE_NAMES_H
 #define QHCP_STATE_NAMES_H
 
@@ -50,8 +50,8 @@ size_t names_of_host(struct names *ret);
 void names_list(const struct names *names, char *ret, size_t cap);
 
 /* What this host's certificate should cover: the names of now, and those of `seen` (JSON text that
- * an earlier call made; may be empty) younger than NAMES_MEMORY.  *ret_seen is the new text, or
- * NULL when the old one still says it; free() it.  QHCP_E_PARSE for a text that is none. */
+ * an earlier call made; may be empty) younger than NAMES_MEMORY. *ret_seen is the new text, or NULL
+ * when the old one still says it; free() it.  QHCP_E_PARSE if the text is not valid. */
 int names_remember(struct slice seen, const struct names *host, int64_t now, struct names *ret,
                    char **ret_seen, const struct words *w);
 

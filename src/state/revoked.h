@@ -5,9 +5,9 @@
  * [base64url of the SHA-256 of the DER ..]}.  docs/protocol.md, "Revocations", says the same.
  *
  * It only grows: whatever a signed list names is added to what the file names already, so that an
- * old list, sent again by whom it names, takes nothing back.  The number says which list is the
- * newest, no more.  The file holds the union, and the newest signed text for those who have less:
- *   {"number": N, "keys": [..], "certificates": [..], "list": JWS} */
+ * old list takes nothing back, whoever sends it again.  The number says which list is the newest,
+ * no more.  The file holds the union, and the newest signed text for those who have less:
+ * {"number":  N, "keys": [..], "certificates": [..], "list":  JWS} */
 #ifndef QHCP_STATE_REVOKED_H
 #define QHCP_STATE_REVOKED_H
 
@@ -28,8 +28,8 @@ struct revoked {
     json_t *doc;
 };
 
-/* The file of a directory; an empty list (number 0) where there is none.  A damaged file is an
- * error: to go on without it would trust what is not to be trusted.  QHCP_E_PARSE and the like. */
+/* The file of a directory; an empty list (number 0) if there is none.  A damaged file is an error:
+ * without it, revoked keys would be trusted.  QHCP_E_PARSE and the like. */
 int revoked_load(const char *dir, struct revoked *ret, const struct words *w);
 int revoked_init(struct revoked *ret, const struct words *w); /* an empty list */
 void revoked_deinit(struct revoked *r);
@@ -38,7 +38,7 @@ uint64_t revoked_number(const struct revoked *r);  /* 0: nothing was ever revoke
 const char *revoked_list(const struct revoked *r); /* the JWS; NULL: there is none */
 bool revoked_has_key(const struct revoked *r, const char *kid);
 bool revoked_has_cert(const struct revoked *r, const uint8_t print[REVOKED_CERT]);
-/* The same for the first certificate of a PEM text; false for a text that is none. */
+/* The same for the first certificate of a PEM text; false if it is not one. */
 bool revoked_has_pem(const struct revoked *r, const char *pem);
 /* The keys and certificates, in the order in which they came; NULL at the end. */
 const char *revoked_key_at(const struct revoked *r, size_t i);
@@ -52,8 +52,8 @@ bool revoked_add_cert(struct revoked *r, const uint8_t print[REVOKED_CERT]);
 int revoked_sign(struct revoked *r, gnutls_x509_privkey_t ca_key, int64_t now,
                  const struct words *w);
 
-/* Adds what a signed text names.  *ret_news: there was something new.  QHCP_E_TOKEN_MALFORMED,
- * QHCP_E_TOKEN_SIGNATURE: it is none, or not of this CA. */
+/* Adds what a signed text names. *ret_news: there was something new.  QHCP_E_TOKEN_MALFORMED,
+ * QHCP_E_TOKEN_SIGNATURE: it is not a list, or not of this CA. */
 int revoked_merge(struct revoked *r, struct slice list, gnutls_x509_crt_t ca, bool *ret_news,
                   const struct words *w);
 void revoked_put(struct transaction *c, const struct revoked *r);

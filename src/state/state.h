@@ -1,29 +1,29 @@
 /* The state directory: what a machine's components share.  Private (0700), made whole under a lock
  * (several processes may start at once on an empty one), files written beside and renamed.
  *
- *   lock                 flock(2): held while anything is made or changed
- *   ca/ca.pem            certificate of the CA (automatic, or imported)
- *   ca/ca-key.pem        its key, 0600; absent on a machine that imported its CA
- *   ca/issued.json       what this CA's machine has exported, and until when it is valid
- *   server/cert.pem      this machine's server certificate, and the CA's behind it
- *   server/key.pem       its key, 0600
- *   server/names.json    this host's names and addresses, and when each was last seen
- *   lb/token-key.json    the private ES256 JWK of this machine's load balancers, 0600
- *   lb/token-key-old.json the keys before it (`keys rotate`), each with `exp`: for servers that do
+ * lock                 flock(2): held while anything is made or changed
+ * ca/ca.pem            certificate of the CA (automatic, or imported)
+ * ca/ca-key.pem        its key, 0600; absent on a machine that imported its CA
+ * ca/issued.json       what this CA's machine has exported, and until when it is valid
+ * server/cert.pem      this machine's server certificate, and the CA's behind it
+ * server/key.pem       its key, 0600
+ * server/names.json    this host's names and addresses, and when each was last seen
+ * lb/token-key.json    the private ES256 JWK of this machine's load balancers, 0600
+ * lb/token-key-old.json the keys before it (`keys rotate`), each with `exp`: for servers that do
  *                        not know a newer one yet, 0600
- *   check/token-key.json imported: a private JWK for `qhcp check` of this server only, 0600
- *   trust/keys.json      JWK Set: the token keys that this machine's servers accept; 0600, since an
+ * check/token-key.json imported: a private JWK for `qhcp check` of this server only, 0600
+ * trust/keys.json      JWK Set: the token keys that this machine's servers accept; 0600, since an
  *                        owner may add a shared secret (HS256)
- *   trust/revoked.json   keys and certificates that are trusted no more (revoked.h), 0600
- *   imported.json        what was imported here: {"server": bool, "lb": bool, "at": T,
+ * trust/revoked.json   keys and certificates that are trusted no more (revoked.h), 0600
+ * imported.json        what was imported here: {"server": bool, "lb": bool, "at": T,
  *                        "server_created": T, "lb_created": T}, the bundles' own times
- *   secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
- *   known-PORT           what a load balancer knows of its servers, for the next one (cli/known.h)
- *   tickets/             TLS session tickets, 0600 each, at most 24 h old
- *   pending, pending.new a change that is being made (change.h)
+ * secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
+ * known-PORT           what a load balancer knows of its servers, for the next one (cli/known.h)
+ * tickets/             TLS session tickets, 0600 each, at most 24 h old
+ * pending, pending.new a change that is being made (change.h)
  *
- * A piece that is missing where it cannot be made anew without breaking other machines' trust, and
- * any piece that is damaged, is named and never replaced: a backup may exist. */
+ * A piece that is missing that cannot be made again without breaking other machines' trust, and any
+ * piece that is damaged, is named and never replaced: a backup may exist. */
 #ifndef QHCP_STATE_STATE_H
 #define QHCP_STATE_STATE_H
 

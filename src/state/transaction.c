@@ -109,7 +109,7 @@ static int write_list(const struct transaction *c)
     return file_create(path, slice_of(list, n), 0600, c->w);
 }
 
-/* The folder a file goes to, made before the commit, since afterwards nothing may fail for want of
+/* The folder a file goes to, made before the commit, since nothing may fail afterwards for lack of
  * space. */
 static int make_folder(const char *dir, const char *name, const struct words *w)
 {
@@ -131,7 +131,7 @@ static int make_folder(const char *dir, const char *name, const struct words *w)
     return 0;
 }
 
-/* What stands in a file's place must be a file, or the rename after the commit would fail. */
+/* What is in a file's place must be a file, or the rename after the commit would fail. */
 static int check_place(const char *dir, const char *name, const struct words *w)
 {
     char path[STATE_PATH];

@@ -51,7 +51,7 @@ void status_set_interval(struct status *s, qhcp_nsec interval, qhcp_nsec now)
     s->next = nsec_min(s->next, nsec_add(now, interval));
 }
 
-/* Says once that nobody reads any more; the servers are watched all the same. */
+/* Says once that nobody reads any more; the servers are watched anyway. */
 static void tell_error(struct status *s)
 {
     if (s->out.error == 0 || s->told_error)
@@ -165,7 +165,7 @@ static void tell(struct status *s, const struct text *t, qhcp_nsec now)
         s->soon = nsec_add(now, STATUS_SOON);
 }
 
-/* What stands before a line in words: the time; in the journal, which has one, the priority. */
+/* The prefix of a line: the time; in the journal, which has the time, the priority. */
 static const char *before(const struct status *s, enum qhcp_log_level level,
                           char ret[CLOCK_TEXT + 2])
 {

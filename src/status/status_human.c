@@ -213,7 +213,7 @@ static void add_row(struct text *t, const struct status_fleet *fleet, const stru
     text_printf(t, "%6s", since);
     if (fresh || c->figures)
         add_figures(t, fleet, v, fresh, c);
-    text_add(t, "  "); /* on a narrow line the reason stands where there are no figures */
+    text_add(t, "  "); /* on a narrow line the reason takes the place of missing figures */
     text_plain(t, v->reason);
     if (v->false_verdicts > 0)
         text_printf(t, "%s%u false verdict%s", v->reason[0] != '\0' ? "; " : "", v->false_verdicts,

@@ -31,7 +31,7 @@ void status_human_panic(struct text *t, const struct qhcp_panic *panic, const ch
 /* How long ago, in five characters at most: "12s", "90m", "47h", "365d". */
 void status_human_age(qhcp_nsec since, qhcp_nsec now, char *ret, size_t cap);
 
-/* A percentage for people ("3.1 %") of the metric with this name; "-" where there is none. */
+/* A percentage for people ("3.1 %") of the metric with this name; "-" if there is none. */
 void status_human_percent(const struct qhcp_view *v, const char *metric, char *ret, size_t cap);
 
 #endif

@@ -135,10 +135,10 @@ struct wire_config_update {
     uint64_t id;                    /* 0x00 required: from 1, ascending in a session */
     uint64_t interval_us;           /* 0x02 */
     struct slice token;             /* 0x03 */
-    struct wire_numbers metrics;    /* 0x04 repeated; METRICS is set when 0x04 or 0x05 stands */
+    struct wire_numbers metrics;    /* 0x04 repeated; METRICS is set if 0x04 or 0x05 is there */
     struct wire_texts metric_names; /* 0x05 repeated text */
     uint64_t push;                  /* 0x06 */
-    struct slice revocations;       /* 0x07 a signed list; then nothing else stands beside it */
+    struct slice revocations;       /* 0x07 a signed list; then nothing else is there */
 };
 
 struct wire_config_ack {

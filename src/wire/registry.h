@@ -27,14 +27,14 @@ struct wire_metric_row {
     const char *doc;
 };
 
-/* The registered metric of that number or name; NULL where there is none. */
+/* The registered metric of that number or name; NULL if there is none. */
 const struct wire_metric_row *wire_metric_by_number(uint64_t number);
 const struct wire_metric_row *wire_metric_by_name(struct slice name);
 
 /* "percent", "bytes", ...; "number" for an unknown unit. */
 const char *wire_unit_name(uint64_t unit);
 
-/* The registered unit or status of that number; NULL where there is none. */
+/* The registered unit or status of that number; NULL if there is none. */
 struct wire_word {
     const char *name, *doc;
 };

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* dir/name for reading; -1 where there is none.  The caller closes it. */
+/* dir/name for reading; -1 if there is none.  The caller closes it. */
 int procfs_open(const char *dir, const char *name);
 
 /* The start of dir/name as a C string, up to cap - 1 bytes.  False: not readable, or empty. */
