@@ -24,6 +24,15 @@ struct qhcp_server_config {
     const char *const *services; /* "tcp:8080", ...; n_services of them */
     size_t n_services;
 
+    /* Nothing is measured: the caller tells cpu_usage_percent, memory_usage_percent and whatever
+     * else there is with qhcp_server_set_metric.  For a program that stands for other machines. */
+    bool metrics_given;
+    /* Another server of this process, which outlives this one.  What both would read from the same
+     * files (the state directory, certificate and key, token keys, revocations) this one takes from
+     * it, also when they have changed.  Session tickets of one are then good for the other.  NULL:
+     * it reads them itself. */
+    const struct qhcp_server *share;
+
     void *ctx;
     int64_t (*wall_clock)(void *ctx); /* unix seconds; required */
     void (*log)(void *ctx, enum qhcp_log_level level, const char *text);

@@ -68,6 +68,8 @@ void auth_keys_revoke(struct auth_keys *keys, const char *kid);
 bool auth_keys_revoked(const struct auth_keys *keys, const char *kid);
 /* The set holds a shared secret (HS256): its file must be private. */
 bool auth_keys_secret(const struct auth_keys *keys);
+/* Who else holds the set calls auth_keys_free too: the last one frees it. */
+struct auth_keys *auth_keys_ref(struct auth_keys *keys);
 void auth_keys_free(struct auth_keys *keys);
 
 struct auth_claims {

@@ -51,6 +51,7 @@ static int read_all(const json_t *list, struct auth_keys **ret, char *words, siz
         snprintf(words, words_cap, "%s", qhcp_strerror(QHCP_E_NOMEM));
         return QHCP_E_NOMEM;
     }
+    set->refs = 1;
     for (size_t i = 0; error == 0 && i < n; i++)
         error = read_one(set, json_array_get(list, i), words, words_cap);
     if (error != 0) {
@@ -129,9 +130,15 @@ bool auth_keys_secret(const struct auth_keys *keys)
     return false;
 }
 
+struct auth_keys *auth_keys_ref(struct auth_keys *keys)
+{
+    keys->refs++;
+    return keys;
+}
+
 void auth_keys_free(struct auth_keys *keys)
 {
-    if (keys == NULL)
+    if (keys == NULL || --keys->refs > 0)
         return;
     for (size_t i = 0; i < keys->count; i++)
         jwk_deinit(&keys->at[i]);

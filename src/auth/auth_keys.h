@@ -5,6 +5,7 @@
 #include "auth/jwk.h"
 
 struct auth_keys {
+    unsigned refs;
     size_t count;
     struct jwk at[]; /* no kid twice */
 };

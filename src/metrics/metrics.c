@@ -28,6 +28,7 @@ struct row {
 struct metrics {
     char *proc, *cgroup;
     struct cgroup_site site;
+    size_t n_providers;               /* 0: nothing is measured */
     void *provider[COUNT(providers)]; /* what each remembers; NULL: nothing */
     unsigned samples;                 /* up to 2 */
     bool missing[COUNT(providers)];   /* at the last sample, told */
@@ -49,7 +50,8 @@ int metrics_new(const struct metrics_root *root, struct metrics **ret)
     m->site.root = (struct metrics_root){.proc = m->proc, .cgroup = m->cgroup};
     if (m->proc == NULL || m->cgroup == NULL)
         goto free_all;
-    for (size_t i = 0; i < COUNT(providers); i++) {
+    m->n_providers = COUNT(providers);
+    for (size_t i = 0; i < m->n_providers; i++) {
         if (providers[i]->size == 0)
             continue;
         m->provider[i] = calloc(1, providers[i]->size);
@@ -61,6 +63,16 @@ int metrics_new(const struct metrics_root *root, struct metrics **ret)
 free_all:
     metrics_free(m);
     return QHCP_E_NOMEM;
+}
+
+int metrics_new_given(struct metrics **ret)
+{
+    struct metrics *m = calloc(1, sizeof *m);
+
+    if (m == NULL)
+        return QHCP_E_NOMEM;
+    *ret = m;
+    return 0;
 }
 
 void metrics_free(struct metrics *m)
@@ -134,15 +146,16 @@ qhcp_nsec metrics_due(const struct metrics *m, qhcp_nsec min_age)
 
 bool metrics_paired(const struct metrics *m)
 {
-    return m->samples == 2;
+    return m->n_providers == 0 || m->samples == 2;
 }
 
 bool metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)
 {
     if (m->samples > 0 && now < metrics_due(m, min_age))
         return false;
-    cgroup_look(&m->site, now);
-    for (size_t i = 0; i < COUNT(providers); i++)
+    if (m->n_providers > 0)
+        cgroup_look(&m->site, now);
+    for (size_t i = 0; i < m->n_providers; i++)
         sample_one(m, i, now);
     m->samples += m->samples < 2;
     m->at = now;
@@ -152,7 +165,7 @@ bool metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)
 void metrics_changes(struct metrics *m,
                      void (*fn)(void *ctx, const char *name, const char *missing), void *ctx)
 {
-    for (size_t i = 0; i < COUNT(providers); i++) {
+    for (size_t i = 0; i < m->n_providers; i++) {
         uint64_t number = providers[i]->number;
         bool missing = !stands(m, place(m, number), number);
 
@@ -186,9 +199,9 @@ static bool name_possible(const char *name)
     return n > 0 && n <= LIMIT_NAME && name[n] == '\0';
 }
 
-static bool measured_here(uint64_t number)
+static bool measured_here(const struct metrics *m, uint64_t number)
 {
-    for (size_t i = 0; i < COUNT(providers); i++)
+    for (size_t i = 0; i < m->n_providers; i++)
         if (providers[i]->number == number)
             return true;
     return false;
@@ -200,8 +213,8 @@ static int put_application(struct metrics *m, const struct row *row)
     size_t taken = 0;
 
     for (size_t i = 0; i < m->count; i++)
-        taken += !measured_here(m->rows[i].number);
-    if (!stands(m, place(m, row->number), row->number) && taken >= LIMIT_METRICS - COUNT(providers))
+        taken += !measured_here(m, m->rows[i].number);
+    if (!stands(m, place(m, row->number), row->number) && taken >= LIMIT_METRICS - m->n_providers)
         return QHCP_E_FULL;
     return put(m, row);
 }
@@ -212,7 +225,7 @@ static int set_registered(struct metrics *m, const struct wire_metric_row *regis
 {
     const struct row row = {registered->number, value, registered->name, unit};
 
-    if (measured_here(registered->number) || unit != (unsigned)registered->unit ||
+    if (measured_here(m, registered->number) || unit != (unsigned)registered->unit ||
         (registered->max > 0 && value > registered->max))
         return QHCP_E_ARG;
     return put_application(m, &row);

@@ -20,6 +20,8 @@ struct metrics_root {
 
 /* QHCP_E_NOMEM alone: files that are missing are metrics that are missing. */
 int metrics_new(const struct metrics_root *root, struct metrics **ret);
+/* Nothing is measured: every value is metrics_set's.  QHCP_E_NOMEM. */
+int metrics_new_given(struct metrics **ret);
 
 /* Measures all, unless the last sample is younger than `min_age`; false: nothing has changed.  CPU
  * use is a difference of two readings: the first sample has no figure for it, and the second one

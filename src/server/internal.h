@@ -139,6 +139,8 @@ void roster_remove(struct peer *p);
 void roster_warn(struct peer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* trust.c */
+/* Opens the state directory, or takes what config.share has of it. */
+int trust_open(struct qhcp_server *s, char *words, size_t words_cap);
 int trust_load(struct qhcp_server *s, char *words, size_t words_cap);
 /* Looks at the files and the state directory when it is time. */
 void trust_refresh(struct qhcp_server *s, qhcp_nsec now);

@@ -104,13 +104,13 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
     snprintf(words, words_cap, "out of memory");
     err = take_config(s, config);
     if (err == 0)
-        err = metrics_new(NULL, &s->metrics);
+        err =
+            config->metrics_given ? metrics_new_given(&s->metrics) : metrics_new(NULL, &s->metrics);
     if (err == 0)
         server_measure(s,
                        now); /* first of all: what follows takes some of the time to the second */
     if (err == 0)
-        err = state_open(&s->state, words, words_cap);
-    s->state_open = err == 0;
+        err = trust_open(s, words, words_cap);
     if (err == 0)
         err = trust_load(s, words, words_cap);
     if (err == 0)
@@ -121,7 +121,7 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
         qhcp_server_free(s);
         return err;
     }
-    s->renew_at = nsec_add(now, SERVER_STATE_CHECK);
+    s->renew_at = config->share ? NSEC_NEVER : nsec_add(now, SERVER_STATE_CHECK);
     s->files_at = now; /* at once: notices of what runs out */
     *ret = s;
     return 0;

@@ -32,6 +32,41 @@ static void ticket_key(struct qhcp_server *s, const char *cert, uint8_t ret[32])
     state_derive(&s->state, purpose, s->config.address, s->config.port, ret);
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Would this server and the one that it shares with read the same certificate, or the same keys? */
+static bool shares_tls(const struct qhcp_server *s)
+{
+    const struct qhcp_server_config *ours = &s->config;
+    const struct qhcp_server_config *theirs = ours->share ? &ours->share->config : NULL;
+
+    return theirs && same(ours->cert_file, theirs->cert_file) &&
+           same(ours->key_file, theirs->key_file) &&
+           same(ours->client_ca_file, theirs->client_ca_file);
+}
+
+static bool shares_keys(const struct qhcp_server *s)
+{
+    const struct qhcp_server *share = s->config.share;
+
+    return share && same(s->config.keys_file, share->config.keys_file);
+}
+
+int trust_open(struct qhcp_server *s, char *words, size_t words_cap)
+{
+    int err = 0;
+
+    if (s->config.share)
+        s->state = s->config.share->state;
+    else
+        err = state_open(&s->state, words, words_cap);
+    s->state_open = err == 0;
+    return err;
+}
+
 /* Certificate and key; the state directory's are read as a pair, under its lock. */
 static int load_pair(struct qhcp_server *s, char **ret_cert, char **ret_key, char *words,
                      size_t cap)
@@ -52,7 +87,13 @@ static int load_tls(struct qhcp_server *s, struct quic_tls **ret, char *words, s
                                   .require_client_cert = s->config.client_ca_file != NULL};
     char *cert = NULL, *key = NULL, *ca = NULL, why[QHCP_TEXT * 2];
     uint8_t tickets[32];
-    int err = load_pair(s, &cert, &key, words, cap);
+    int err;
+
+    if (shares_tls(s)) {
+        *ret = quic_tls_ref(s->config.share->tls);
+        return 0;
+    }
+    err = load_pair(s, &cert, &key, words, cap);
 
     if (err == 0 && s->config.client_ca_file)
         err = state_read_file(s->config.client_ca_file, false, PEM_MAX, &ca, NULL, words, cap);
@@ -81,8 +122,13 @@ static int load_keys(struct qhcp_server *s, struct auth_keys **ret, char *words,
     char *json, *again = NULL, why[QHCP_TEXT];
     struct auth_keys *keys = NULL;
     size_t len;
-    int err = state_read_file(s->keys_path, false, PEM_MAX, &json, &len, words, cap);
+    int err;
 
+    if (shares_keys(s)) {
+        *ret = auth_keys_ref(s->config.share->keys);
+        return 0;
+    }
+    err = state_read_file(s->keys_path, false, PEM_MAX, &json, &len, words, cap);
     if (err != 0)
         return err;
     err = auth_keys_parse(slice_of(json, len), &keys, why, sizeof why);
@@ -111,6 +157,8 @@ static void tell_own(struct qhcp_server *s)
 {
     char ignored[QHCP_TEXT * 2], *cert = NULL;
 
+    if (shares_tls(s)) /* the other one says it */
+        return;
     if (state_read_file(s->cert_path, false, PEM_MAX, &cert, NULL, ignored, sizeof ignored) == 0 &&
         revoked_has_pem(&s->revoked, cert))
         server_log(s, QHCP_LOG_ERROR,
@@ -133,8 +181,10 @@ static int load_revoked(struct qhcp_server *s, char *words, size_t cap)
     const struct words w = {words, cap};
     struct revoked list;
     bool news;
-    int err = revoked_load(s->state.dir, &list, &w);
+    int err = s->config.share ? revoked_init(&list, &w) : revoked_load(s->state.dir, &list, &w);
 
+    if (err == 0 && s->config.share)
+        revoked_join(&list, &s->config.share->revoked, &news);
     if (err == 0 && !s->revoked.doc)
         err = revoked_init(&s->revoked, &w);
     if (err != 0)
@@ -214,16 +264,28 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
     return 0;
 }
 
+/* The other one's files have changed, and it has read them. */
+static bool share_changed(const struct qhcp_server *s)
+{
+    const struct qhcp_server *share = s->config.share;
+
+    return (shares_tls(s) && s->tls != share->tls) || (shares_keys(s) && s->keys != share->keys) ||
+           s->self.revoked < share->self.revoked;
+}
+
 static bool files_changed(const struct qhcp_server *s)
 {
     struct stamp cert, key, keys, revoked;
 
+    if (shares_tls(s) && shares_keys(s))
+        return share_changed(s);
     stamp_take(s->cert_path, &cert);
     stamp_take(s->key_path, &key);
     stamp_take(s->keys_path, &keys);
     stamp_take(s->revoked_path, &revoked);
-    return !stamp_equal(&cert, &s->cert_mark) || !stamp_equal(&key, &s->key_mark) ||
-           !stamp_equal(&keys, &s->keys_mark) || !stamp_equal(&revoked, &s->revoked_mark);
+    return (s->config.share && share_changed(s)) || !stamp_equal(&cert, &s->cert_mark) ||
+           !stamp_equal(&key, &s->key_mark) || !stamp_equal(&keys, &s->keys_mark) ||
+           !stamp_equal(&revoked, &s->revoked_mark);
 }
 
 static void renew_state(struct qhcp_server *s)
@@ -240,7 +302,7 @@ static void tell_notices(struct qhcp_server *s, qhcp_nsec now)
 {
     char words[QHCP_TEXT * 2], *cert = NULL;
 
-    if (now < s->notice_at)
+    if (now < s->notice_at || shares_tls(s))
         return;
     s->notice_at = nsec_add(now, SERVER_NOTICE);
     if (s->state.notice[0] != '\0')

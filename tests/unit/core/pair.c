@@ -137,6 +137,8 @@ void pair_start(struct pair *p, int i)
                                         .port = (uint16_t)(PORT + i),
                                         .services = p->services,
                                         .n_services = p->n_services,
+                                        .share = p->share,
+                                        .metrics_given = p->metrics_given,
                                         .ctx = p,
                                         .wall_clock = server_clock,
                                         .log = on_log};

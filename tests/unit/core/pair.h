@@ -41,6 +41,8 @@ struct pair {
     struct prng random;
     const char *const *services; /* of servers started from now on */
     size_t n_services;
+    const struct qhcp_server *share; /* the same, */
+    bool metrics_given;
     uint64_t packets;  /* that were put on the link, both ways */
     unsigned dials;    /* packets by which the load balancer began or repeated a handshake */
     unsigned sessions; /* that servers granted */
