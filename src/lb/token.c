@@ -84,7 +84,7 @@ void token_renew_all(struct qhcp_lb *lb, qhcp_nsec now)
 }
 
 /* The key of the token in force, which is good for a renewal too. */
-static bool settle(struct backend *b)
+static bool settle_on_key(struct backend *b)
 {
     for (size_t i = 0; i < b->lb->credentials.n_old_keys; i++)
         if (strcmp(b->token.kid, auth_key_kid(b->lb->credentials.old_keys[i])) == 0 &&
@@ -99,7 +99,7 @@ bool token_fall_back(struct backend *b, uint64_t code)
 {
     const struct qhcp_lb *lb = b->lb;
 
-    if (token_key_changed(b, code) || (code == (uint64_t)-QHCP_E_TOKEN_KEY && settle(b)))
+    if (token_key_changed(b, code) || (code == (uint64_t)-QHCP_E_TOKEN_KEY && settle_on_key(b)))
         return true;
     if (code != (uint64_t)-QHCP_E_TOKEN_KEY || lb->credentials.n_old_keys == 0)
         return false;
