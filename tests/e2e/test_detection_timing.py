@@ -68,3 +68,12 @@ class Timing(FleetCase):
             self.assertEqual((living["state"], living["fails"]), ("up", 0), status)
         self.assertGreater(living["checks_ok"], 100)
         self.assertLessEqual(living["checks_sent"] - living["checks_ok"], 2)
+
+    def test_a_fleet_that_falls_silent_at_once_for_two_seconds_is_not_called_dead(self):
+        server_ns, lb, at = self.fleet()
+        with server_ns.drop("udp dport 4301-4306"):
+            at, _ = lb.wait_status(lambda s: s["local_score"] > 0, within=5, since=at)
+            time.sleep(1)
+        lb.wait_status(lambda s: s["local_score"] == 0 and s["up"] == len(PORTS), within=15,
+                       since=at)
+        self.assertEqual(self.downs(lb), [])

@@ -194,7 +194,7 @@ class Hostile(RawCase):
         lb = self.watch([*ports.values(), bare, reboots])
         lb.wait_status(lambda s: s["up"] == 2 + len(ports), 10)
         self.assert_told(lb, reboots, ("down",), "")
-        lb.wait_status(lambda s: any("does not report cpu_usage_percent and memory" in e["notice"]
+        lb.wait_status(lambda s: any("does not report cpu_usage_percent and memory" in e.get("notice", "")
                                      for e in s["servers"] if e["address"] == f"localhost:{bare}"), 5)
         for fake in list(ports):
             count = self.fakes[fake].checks
@@ -292,11 +292,11 @@ class Lists(RawCase):
         self.assertLess(time.monotonic() - began, 3 * SLOW)
         # In the log, which is a file: ten thousand servers at once are more than a pipe takes.
         wait_log(lb, f"localhost:{GOOD}: connecting -> up", 60 * SLOW)
-        self.assertEqual(udp_sockets(lb), sockets, "as many as for one server")
+        self.assertLessEqual(udp_sockets(lb), sockets + 1, "as many as for one server, and one on trial")
         for i in (0, MANY // 3, MANY - 2):
             address = lines[2 + i] if i < MANY // 2 - 2 else lines[3 + i]
             wait_log(lb, rf" {re.escape(address)}: \S+ -> down", 40 * SLOW)
-        self.assertEqual(udp_sockets(lb), sockets, "as many as for one server")
+        self.assertLessEqual(udp_sockets(lb), sockets + 1, "as many as for one server, and one on trial")
         if SLOW == 1:
             self.assertLess(peak_kb(lb), 100_000 + MANY * 45)  # a handshake's state is 40 kB
         self.assertNotIn(f"localhost:{GOOD}: up ->", lb.errors())
