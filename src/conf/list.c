@@ -84,39 +84,48 @@ int list_parse_lines(struct list *l, const char *name, const char *content, size
     return r;
 }
 
+/* On the command line a pipe may be meant, @<(command); a file that is read while a load balancer
+ * runs must make it wait for nobody. */
+static int open_file(const char *path, enum list_source allowed, const struct words *w)
+{
+    int fd = -1, r;
+
+    if (allowed != LIST_STDIN) {
+        r = file_open(path, true, &fd, w);
+        return r < 0 ? r : fd;
+    }
+    if (strcmp(path, "-") == 0)
+        return STDIN_FILENO;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? words_errno(w, errno, "open", path) : fd;
+}
+
 static int parse_file(struct list *l, const char *path, enum list_source allowed, char *words,
                       size_t words_cap)
 {
+    const struct words w = {words, words_cap};
     bool is_stdin = strcmp(path, "-") == 0;
     const char *name = is_stdin ? "standard input" : path;
+    size_t before = l->n, n;
     char *content;
-    size_t n;
 
-    if (is_stdin && allowed != LIST_STDIN) {
-        snprintf(words, words_cap, "@- (standard input) cannot be read here");
-        return QHCP_E_ARG;
-    }
-    if (path[0] == '\0') {
-        snprintf(words, words_cap, "\"@\" needs a file: use @FILE, or @- for standard input");
-        return QHCP_E_ARG;
-    }
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        snprintf(words, words_cap, "cannot open %s: %s", name, strerror(errno));
-        return QHCP_E_IO;
-    }
-    int r = file_read_fd(fd, name, LIST_FILE_MAX, &content, &n, &(struct words){words, words_cap});
+    if (is_stdin && allowed != LIST_STDIN)
+        return words_fail(&w, QHCP_E_ARG, "@- (standard input) cannot be read here");
+    if (path[0] == '\0')
+        return words_fail(&w, QHCP_E_ARG,
+                          "\"@\" needs a file: use @FILE, or @- for standard input");
+    int fd = open_file(path, allowed, &w);
+    if (fd < 0)
+        return fd;
+    int r = file_read_fd(fd, name, LIST_FILE_MAX, &content, &n, &w);
     if (!is_stdin)
         close(fd);
     if (r < 0)
         return r;
-    size_t before = l->n;
     r = list_parse_lines(l, name, content, n, words, words_cap);
     free(content);
-    if (r == 0 && l->n == before) {
-        snprintf(words, words_cap, "%s has no entries", name);
-        r = QHCP_E_PARSE;
-    }
+    if (r == 0 && l->n == before)
+        r = words_fail(&w, QHCP_E_PARSE, "%s has no entries", name);
     return r;
 }
 

@@ -30,7 +30,7 @@ enum list_source {
 };
 
 /* Appends what text lists.  On failure the list may have grown, and words say why: QHCP_E_PARSE (an
- * empty entry, a NUL in a file), QHCP_E_IO, QHCP_E_FULL, QHCP_E_NOMEM. */
+ * empty entry, a NUL in a file), QHCP_E_FULL, QHCP_E_NOMEM, and those of file_read. */
 int list_parse(struct list *l, const char *text, enum list_source allowed, char *words,
                size_t words_cap);
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "base/value.h"
 
 static void *value_of(const struct options *o, const struct options_row *row)
@@ -128,12 +129,10 @@ static int set_text(const struct options_row *row, const char *text, char **ret,
                  (unsigned long long)row->max);
         return QHCP_E_ARG;
     }
-    for (size_t i = 0; i < n; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-            snprintf(words, words_cap, "%s has a control character in it",
-                     value_quote(text, quote));
-            return QHCP_E_ARG;
-        }
+    if (!utf8_printable(slice_of(text, n))) {
+        snprintf(words, words_cap, "%s has a control character in it, or is not UTF-8",
+                 value_quote(text, quote));
+        return QHCP_E_ARG;
     }
     int r = row->check ? row->check(text, words, words_cap) : 0;
     if (r < 0)

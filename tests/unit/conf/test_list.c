@@ -1,6 +1,9 @@
 /* Lists: commas, and files. */
 #include "../words.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "conf/list.h"
@@ -51,6 +54,31 @@ static void an_empty_entry_is_refused(void **state)
     }
 }
 
+static void a_pipe_is_read_on_the_command_line_alone(void **state)
+{
+    char path[32], arg[40];
+    struct list l = {0};
+    pid_t writer;
+
+    (void)state;
+    make_file(path, "", 0);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(arg, sizeof arg, "@%s", path);
+    assert_int_equal(parse(&l, arg, LIST_FILES), QHCP_E_IO); /* at once: nobody writes */
+    assert_says(words, "is not a regular file");
+    writer = fork();
+    if (writer == 0) {
+        int fd = open(path, O_WRONLY);
+        _exit(write(fd, "a:1\n", 4) == 4 ? 0 : 1);
+    }
+    assert_int_equal(parse(&l, arg, LIST_STDIN), 0);
+    assert_int_equal(l.n, 1);
+    waitpid(writer, NULL, 0);
+    list_deinit(&l);
+    unlink(path);
+}
+
 static void a_file_lists_one_a_line_with_comments(void **state)
 {
     static const char content[] = "# the fleet\na:1\r\n\n  b:2  # second\n#c:3\nd:4";
@@ -75,9 +103,9 @@ static void files_that_cannot_be_lists_are_refused(void **state)
     char path[32], arg[40];
 
     (void)state;
-    assert_int_equal(parse(&l, "@/nowhere/at/all", LIST_FILES), QHCP_E_IO);
+    assert_int_equal(parse(&l, "@/nowhere/at/all", LIST_FILES), QHCP_E_NOT_FOUND);
     assert_says(words, "/nowhere/at/all");
-    assert_says(words, "No such file");
+    assert_says(words, "no such file");
     assert_int_equal(parse(&l, "@/", LIST_FILES), QHCP_E_IO);
     make_file(path, "# nothing\n\n", 11);
     snprintf(arg, sizeof arg, "@%s", path);
@@ -146,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_stand_between_commas),
         cmocka_unit_test(an_empty_entry_is_refused),
+        cmocka_unit_test(a_pipe_is_read_on_the_command_line_alone),
         cmocka_unit_test(a_file_lists_one_a_line_with_comments),
         cmocka_unit_test(files_that_cannot_be_lists_are_refused),
         cmocka_unit_test(standard_input_is_read_only_where_allowed),
