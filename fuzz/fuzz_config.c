@@ -8,7 +8,7 @@
 
 #include "base/value.h"
 #include "cli/check_options.h"
-#include "conf/config.h"
+#include "conf/yaml.h"
 #include "daemon/lb_options.h"
 #include "daemon/server_options.h"
 #include "sources/servers.h"
@@ -56,7 +56,7 @@ static void try_config(const struct options_table *table, const char *text, size
 
     options_init(&o.head, table);
     o.head.no_files = true;
-    if (config_parse("fuzz.yaml", text, n, &o.head, words, sizeof words) < 0)
+    if (yaml_parse("fuzz.yaml", text, n, &o.head, words, sizeof words) < 0)
         must(words[0] != '\0');
     else
         check_limits(&o);

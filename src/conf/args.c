@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/value.h"
-#include "conf/config.h"
+#include "conf/yaml.h"
 
 #define ARGS_KEY 0x1000 /* first key of our options without a letter */
 #define ARGS_DOC 700    /* longest text of one option in --help, defaults included */
@@ -181,7 +181,7 @@ static int add_config(struct options *o, const char *path, char *words, size_t w
     if (!file)
         return QHCP_E_NOMEM;
     options_init(file, o->table);
-    int r = config_load(path, file, words, words_cap);
+    int r = yaml_load(path, file, words, words_cap);
     if (r == 0)
         options_merge(o, file);
     options_deinit(file);

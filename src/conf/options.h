@@ -14,7 +14,7 @@
  *     const struct options_table lb_options_table = OPTIONS_TABLE(struct lb_options, check);
  *
  * So a new option is one row: its value is o->port, of its kind's type.  The command line (args.c),
- * the YAML configuration (config.c, same names), --help and the manual pages (cli/options_doc.c)
+ * the YAML configuration (yaml.c, same names), --help and the manual pages (cli/options_doc.c)
  * are made from the rows.  A row may name two functions of its owner: `check` for the value, and
  * `live` for what a running process does when the value changes. */
 #ifndef QHCP_CONF_OPTIONS_H

@@ -6,7 +6,7 @@
 #include "cli/options_doc.h"
 #include "conf/args.h"
 #include "conf/change.h"
-#include "conf/config.h"
+#include "conf/yaml.h"
 
 static int check_color(const char *text, char *words, size_t words_cap)
 {
@@ -100,7 +100,7 @@ static int yaml(struct made_options *ret, const char *text)
 {
     options_init(&ret->head, &table);
     words[0] = '\0';
-    return config_parse("t.yaml", text, strlen(text), &ret->head, words, sizeof words);
+    return yaml_parse("t.yaml", text, strlen(text), &ret->head, words, sizeof words);
 }
 
 static void the_command_line_fills_the_members(void **state)

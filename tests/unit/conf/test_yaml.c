@@ -7,7 +7,7 @@
 
 #include "cli/check_options.h"
 #include "conf/args.h"
-#include "conf/config.h"
+#include "conf/yaml.h"
 #include "daemon/lb_options.h"
 #include "daemon/server_options.h"
 
@@ -29,7 +29,7 @@ static int config(const struct options_table *command, const char *yaml)
     options_deinit(&o.head);
     options_init(&o.head, command);
     words[0] = '\0';
-    return config_parse("t.yaml", yaml, strlen(yaml), &o.head, words, sizeof words);
+    return yaml_parse("t.yaml", yaml, strlen(yaml), &o.head, words, sizeof words);
 }
 
 static int set(const char *name, const char *text)
@@ -252,9 +252,9 @@ static void a_nul_byte_is_no_yaml(void **state)
 {
     (void)state;
     fresh(OPTIONS_LB);
-    assert_int_equal(config_parse("t.yaml", "port: 1\n\0", 9, &o.head, words, sizeof words),
+    assert_int_equal(yaml_parse("t.yaml", "port: 1\n\0", 9, &o.head, words, sizeof words),
                      QHCP_E_PARSE);
-    assert_int_equal(config_parse("t.yaml", "port: 1\n", 8, &o.head, words, sizeof words), 0);
+    assert_int_equal(yaml_parse("t.yaml", "port: 1\n", 8, &o.head, words, sizeof words), 0);
 }
 
 static void make_config(char path[32], const char *yaml)

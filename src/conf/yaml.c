@@ -1,4 +1,4 @@
-#include "conf/config.h"
+#include "conf/yaml.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,8 +184,8 @@ static int apply(const char *name, const char *text, size_t n, const struct raw 
     return 0;
 }
 
-int config_parse(const char *name, const char *text, size_t n, struct options *ret, char *words,
-                 size_t words_cap)
+int yaml_parse(const char *name, const char *text, size_t n, struct options *ret, char *words,
+               size_t words_cap)
 {
     cyaml_schema_field_t fields[OPTIONS_MAX + 1];
     struct complaint c = {0};
@@ -219,7 +219,7 @@ int config_parse(const char *name, const char *text, size_t n, struct options *r
     return r;
 }
 
-int config_load(const char *path, struct options *ret, char *words, size_t words_cap)
+int yaml_load(const char *path, struct options *ret, char *words, size_t words_cap)
 {
     char *text;
     size_t n;
@@ -227,7 +227,7 @@ int config_load(const char *path, struct options *ret, char *words, size_t words
 
     if (r < 0)
         return r;
-    r = config_parse(path, text, n, ret, words, words_cap);
+    r = yaml_parse(path, text, n, ret, words, words_cap);
     free(text);
     return r;
 }
