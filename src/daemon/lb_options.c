@@ -7,7 +7,7 @@
 #include "base/value.h"
 #include "check/spec.h"
 #include "daemon/capacity.h"
-#include "daemon/route.h"
+#include "daemon/destination.h"
 #include "sources/servers.h"
 
 #define WHY 600
@@ -22,9 +22,9 @@ static int check_probe(const char *text, char *words, size_t words_cap)
 
 static int check_network(const char *text, char *words, size_t words_cap)
 {
-    struct route_net ignored;
+    struct destination_net ignored;
 
-    return route_net_parse(text, &ignored, words, words_cap);
+    return destination_net_parse(text, &ignored, words, words_cap);
 }
 
 static int check_ip(const char *text, char *words, size_t words_cap)

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/os/log.h"
+#include "daemon/destination.h"
 #include "daemon/publisher.h"
-#include "daemon/route.h"
 #include "sources/servers.h"
 
 #define WORDS 400
@@ -124,9 +124,10 @@ static void find_address(struct targets *t, qhcp_nsec now, struct target *one,
 
     one->sessions = e->sessions;
     one->lists = t->lists;
-    route_find(&listed, &e->remote, services, publisher_services(e, services, QHCP_SERVICES),
-               t->allowed, &address, refused, sizeof refused);
-    if (!address_equal(&address, &one->address) && route_is_own(t->own, t->own_port, &address)) {
+    destination_find(&listed, &e->remote, services, publisher_services(e, services, QHCP_SERVICES),
+                     t->allowed, &address, refused, sizeof refused);
+    if (!address_equal(&address, &one->address) &&
+        destination_is_own(t->own, t->own_port, &address)) {
         snprintf(refused, sizeof refused,
                  "port %u is this load balancer's own, which would be a loop", t->own_port);
         address = (union qhcp_addr){0};

@@ -7,20 +7,20 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "daemon/route.h"
+#include "daemon/destination.h"
 
 static char words[600];
 
 static bool has(const char *network, const char *host)
 {
-    struct route_net net;
+    struct destination_net net;
     struct address a;
     char text[80];
 
-    assert_int_equal(route_net_parse(network, &net, words, sizeof words), 0);
+    assert_int_equal(destination_net_parse(network, &net, words, sizeof words), 0);
     snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:1" : "%s:1", host);
     assert_int_equal(address_parse(text, &a, words, sizeof words), 0);
-    return route_net_has(&net, &a.addr);
+    return destination_net_has(&net, &a.addr);
 }
 
 static void a_network_has_what_shares_its_prefix(void **state)
@@ -43,11 +43,11 @@ static void what_is_no_network_is_refused(void **state)
     static const char *const bad[] = {
         "",  "192.0.2.0/33", "192.0.2.0/", "192.0.2.1/24", "2001:db8::1/64",
         "a", "192.0.2/24",   "::/129",     "192.0.2.0/-1", "/8"};
-    struct route_net net;
+    struct destination_net net;
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        if (route_net_parse(bad[i], &net, words, sizeof words) == 0)
+        if (destination_net_parse(bad[i], &net, words, sizeof words) == 0)
             fail_msg("%s was taken", bad[i]);
 }
 
@@ -65,7 +65,7 @@ static const char *route(const char *entry, const char *offer, const char *netwo
     assert_int_equal(listed_parse(entry, &l, words, sizeof words), 0);
     if (offer)
         strcpy(services[0], offer);
-    route_find(&l, &remote.addr, services, offer ? 1 : 0, &allowed, &to, words, sizeof words);
+    destination_find(&l, &remote.addr, services, offer ? 1 : 0, &allowed, &to, words, sizeof words);
     address_format(&to, ret, sizeof ret);
     return ret;
 }

@@ -1,4 +1,4 @@
-#include "daemon/route.h"
+#include "daemon/destination.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -25,11 +25,12 @@ static bool bit(const union qhcp_addr *a, unsigned i)
     return bytes_of(a)[i / 8] & (0x80 >> i % 8);
 }
 
-int route_net_parse(const char *text, struct route_net *ret, char *words, size_t words_cap)
+int destination_net_parse(const char *text, struct destination_net *ret, char *words,
+                          size_t words_cap)
 {
     char host[INET6_ADDRSTRLEN + 1] = "", quote[VALUE_QUOTE + 8], ignored[WORDS];
     size_t n = strcspn(text, "/");
-    struct route_net net = {.bits = 0};
+    struct destination_net net = {.bits = 0};
     uint64_t bits;
 
     if (n < sizeof host)
@@ -59,7 +60,7 @@ int route_net_parse(const char *text, struct route_net *ret, char *words, size_t
     return 0;
 }
 
-bool route_net_has(const struct route_net *net, const union qhcp_addr *address)
+bool destination_net_has(const struct destination_net *net, const union qhcp_addr *address)
 {
     if (net->address.sa.sa_family != address->sa.sa_family)
         return false;
@@ -72,11 +73,11 @@ bool route_net_has(const struct route_net *net, const union qhcp_addr *address)
 static bool is_allowed(const struct list *allowed, const union qhcp_addr *address)
 {
     char ignored[WORDS];
-    struct route_net net;
+    struct destination_net net;
 
     for (size_t i = 0; i < allowed->n; i++)
-        if (route_net_parse(allowed->at[i], &net, ignored, sizeof ignored) == 0 &&
-            route_net_has(&net, address))
+        if (destination_net_parse(allowed->at[i], &net, ignored, sizeof ignored) == 0 &&
+            destination_net_has(&net, address))
             return true;
     return false;
 }
@@ -114,9 +115,9 @@ static bool take_offer(const char *text, const union qhcp_addr *remote, const st
     return false;
 }
 
-void route_find(const struct listed *l, const union qhcp_addr *remote,
-                const char services[][QHCP_SERVICE], size_t n, const struct list *allowed,
-                union qhcp_addr *ret, char *refused, size_t refused_cap)
+void destination_find(const struct listed *l, const union qhcp_addr *remote,
+                      const char services[][QHCP_SERVICE], size_t n, const struct list *allowed,
+                      union qhcp_addr *ret, char *refused, size_t refused_cap)
 {
     bool found = false;
 
@@ -134,7 +135,7 @@ void route_find(const struct listed *l, const union qhcp_addr *remote,
         *ret = (union qhcp_addr){0};
 }
 
-bool route_is_local(const union qhcp_addr *address)
+bool destination_is_local(const union qhcp_addr *address)
 {
     union qhcp_addr a = *address;
     int fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -147,7 +148,8 @@ bool route_is_local(const union qhcp_addr *address)
     return local;
 }
 
-bool route_is_own(const union qhcp_addr bind[2], uint16_t port, const union qhcp_addr *address)
+bool destination_is_own(const union qhcp_addr bind[2], uint16_t port,
+                        const union qhcp_addr *address)
 {
     bool own = false;
 
@@ -160,5 +162,5 @@ bool route_is_own(const union qhcp_addr bind[2], uint16_t port, const union qhcp
         own = own || address_equal(&a, address) || (i == 0 && bind[0].sa.sa_family == AF_UNSPEC) ||
               address_equal(&a, &any);
     }
-    return own && route_is_local(address);
+    return own && destination_is_local(address);
 }
