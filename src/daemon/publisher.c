@@ -10,8 +10,8 @@
 #include "sources/listed.h"
 #include "sources/servers.h"
 
-#define LOOK NSEC_PER_SEC /* from look to look at figures */
-#define LOOK_PART 20      /* parts of our time, of which looking takes one at most */
+#define LOOK NSEC_PER_SEC /* from look to look at a server's figures */
+#define SLICE 1000        /* servers that are looked at in a turn: a millisecond */
 #define NAMES (QHCP_VALUES * (sizeof((struct qhcp_value *)0)->name + 1))
 #define WORDS 400
 #define RING_MOST 65536    /* 70 MB, once so much has changed */
@@ -29,19 +29,41 @@ static void turn(void *ctx, qhcp_nsec now)
     (void)feed_publish(p->feed, now, clock_wall_ms()); /* where there is no memory, the next time */
 }
 
-static void put_values(struct feed *feed, struct fleet_entry *e, const struct qhcp_view *v)
+/* The names of its values are those that it had; they are others after a new session at most. */
+static bool same_names(const struct fleet_entry *e, const struct qhcp_view *v)
 {
-    uint64_t values[QHCP_VALUES];
+    const struct fleet_bytes *names = e->text[FLEET_METRICS];
+    size_t at = 0, size = names ? names->n : 0;
+
+    for (size_t i = 0; i < v->n_values; i++) {
+        if (at >= size || names->at[at] != (char)('0' + v->values[i].unit) ||
+            strcmp(names->at + at + 1, v->values[i].name) != 0)
+            return false;
+        at += strlen(names->at + at) + 1;
+    }
+    return at == size;
+}
+
+static void put_names(struct feed *feed, struct fleet_entry *e, const struct qhcp_view *v)
+{
     char names[NAMES];
     size_t n = 0;
 
-    for (size_t i = 0; i < v->n_values; i++) {
-        values[i] = v->values[i].value;
+    for (size_t i = 0; i < v->n_values; i++)
         n += (size_t)snprintf(names + n, sizeof names - n, "%u%s", v->values[i].unit,
                               v->values[i].name) +
              1;
-    }
     (void)feed_bytes(feed, e, FLEET_METRICS, names, n);
+}
+
+static void put_values(struct feed *feed, struct fleet_entry *e, const struct qhcp_view *v)
+{
+    uint64_t values[QHCP_VALUES];
+
+    for (size_t i = 0; i < v->n_values; i++)
+        values[i] = v->values[i].value;
+    if (!same_names(e, v))
+        put_names(feed, e, v);
     (void)feed_bytes(feed, e, FLEET_VALUES, values, v->n_values * sizeof values[0]);
 }
 
@@ -127,17 +149,24 @@ static void look_at_self(struct publisher *p, qhcp_nsec now)
     self->suspects = (uint32_t)view.suspects;
 }
 
+/* A slice of all servers, so that nobody waits for a large fleet: within LOOK each had its turn. */
 static void expire(void *ctx, qhcp_nsec now)
 {
     struct publisher *p = ctx;
-    qhcp_nsec begun = loop_now(), took;
+    size_t n = p->n < SLICE ? p->n : SLICE;
 
-    for (size_t i = 0; i < p->n; i++)
-        if (p->at[i].stale || p->figures)
-            look(p, i, now);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = p->look_next++ % p->n;
+
+        if (p->at[at].stale || p->figures)
+            look(p, at, now);
+    }
     look_at_self(p, now);
-    took = loop_now() - begun;
-    p->look_at = p->figures ? nsec_max(nsec_add(now, LOOK), begun + took * LOOK_PART) : NSEC_NEVER;
+    p->to_look = p->to_look > n ? p->to_look - n : 0;
+    if (p->figures || p->to_look > 0)
+        p->look_at = nsec_add(now, p->n > SLICE ? LOOK * SLICE / p->n : LOOK);
+    else
+        p->look_at = NSEC_NEVER;
 }
 
 /* Changes that are kept: all servers may go down in one turn. */
@@ -230,6 +259,7 @@ void publisher_changed(struct publisher *p, const struct qhcp_changed *changed)
             tell(p, FLEET_SESSION, p->at[changed->index].slot, now);
     } else {
         p->at[changed->index].stale = true;
+        p->to_look = p->n; /* it may be the last of a round */
         p->look_at = nsec_min(p->look_at, nsec_add(now, LOOK));
     }
 }

@@ -24,7 +24,9 @@ struct publisher {
     bool figures;               /* somebody wants them of all servers, once a second */
     struct published *at;       /* by the core's index */
     size_t n, cap;
-    size_t words_next; /* whose words are looked at next */
+    size_t look_next;  /* whose figures are looked at next, */
+    size_t to_look;    /* of how many at least, */
+    size_t words_next; /* and whose words */
     qhcp_nsec look_at; /* at figures; NSEC_NEVER: none is stale */
     struct loop_part part;
 };
