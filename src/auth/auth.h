@@ -1,13 +1,13 @@
 /* Tokens: JWTs (RFC 7519) as JWS compact serialisation (RFC 7515), minted by load balancers and
  * verified by servers.
  *
- * A key (JWK, RFC 7517) carries, beside its material, what it may be used for: `alg` (ES256, RS256
+ * A key (JWK, RFC 7517) carries, beside its material, what it may be used for:  `alg` (ES256, RS256
  * or HS256, pinned), `kid`, `iss` (the only issuer it may sign for), `scope` (the greatest rights
  * it can give), optional `nbf`/`exp` (unix seconds, for rotation), `aud` (a name or a list of
  * names: the only servers it may ask) and `unbound` (true: tokens without the session binding are
  * accepted; policy of the server's owner, for outside issuers).  A shared secret (HS256) needs no
- * binding either: that it stands in the set is the policy.  A binding that is there must match
- * always. Secrets and tokens never reach words or logs. */
+ * binding either: its presence in the set is the policy.  A binding that is there must match
+ * always.  Secrets and tokens never reach words or logs. */
 #ifndef QHCP_AUTH_AUTH_H
 #define QHCP_AUTH_AUTH_H
 
@@ -62,8 +62,8 @@ int auth_keys_parse(struct slice json, struct auth_keys **ret, char *words, size
 size_t auth_keys_count(const struct auth_keys *keys);
 /* A key of that kid is in the set. */
 bool auth_keys_know(const struct auth_keys *keys, const char *kid);
-/* The key of that kid is accepted no more: auth_keys_know is false of it, and a token of it is
- * QHCP_E_TOKEN_KEY with words that say so.  Nothing where the set has no such key. */
+/* The key with that kid is no longer accepted: auth_keys_know is false for it, and its tokens are
+ * QHCP_E_TOKEN_KEY with words that say so.  No effect if the set has no such key. */
 void auth_keys_revoke(struct auth_keys *keys, const char *kid);
 bool auth_keys_revoked(const struct auth_keys *keys, const char *kid);
 /* The set holds a shared secret (HS256): its file must be private. */
@@ -85,8 +85,8 @@ struct auth_claims {
 int auth_mint(const struct auth_key *key, const struct auth_claims *claims, char **ret);
 void auth_token_free(char *token);
 
-/* What a token says that it grants (AUTH_SCOPE_*), with nothing verified: for who sends it.  0
- * where it cannot be read. */
+/* What a token claims to grant (AUTH_SCOPE_*), without verification: for its sender. 0 if it cannot
+ * be read. */
 unsigned auth_token_scopes(struct slice token);
 
 /* What a verified token grants. */

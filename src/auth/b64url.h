@@ -14,8 +14,8 @@ void b64url_encode(struct slice in, char *ret);
 
 #define B64URL_RANDOM (B64URL_SIZE(16) + 1)
 
-/* A name that nobody else has and nobody can guess: 128 random bits.  0, or QHCP_E_INTERNAL where
- * the kernel gives none. */
+/* A unique name that nobody can guess: 128 random bits. 0, or QHCP_E_INTERNAL if the kernel gives
+ * none. */
 int b64url_random(char ret[B64URL_RANDOM]);
 
 /* Decodes all of `in`.  Returns 0, or QHCP_E_PARSE: a character outside the alphabet (padding

@@ -1,5 +1,5 @@
-/* Random numbers that are fast and that anybody can guess: splitmix64, whose state is one word and
- * whose period is 2^64.  For what nobody may guess: base/os/entropy.h. */
+/* Fast random numbers that can be guessed: splitmix64, whose state is one word and whose period is
+ * 2^64.  For numbers that nobody may guess: base/os/entropy.h. */
 #ifndef QHCP_BASE_PRNG_H
 #define QHCP_BASE_PRNG_H
 

@@ -24,7 +24,7 @@ void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(pri
  * (RFC 8259, 7; the latter becomes U+FFFD). */
 void text_json(struct text *t, const char *s);
 
-/* s for a terminal or a log, where it may be another's: control characters as '?', what is not
+/* s for a terminal or a log, if others may have written it: control characters as '?', what is not
  * UTF-8 and what does not show too, and a run of blanks as one, so that a long text cannot put a
  * line of its own at the margin where the terminal breaks it. */
 void text_plain(struct text *t, const char *s);

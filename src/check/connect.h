@@ -1,6 +1,6 @@
-/* A TCP connection that is only to find out whether somebody would accept it.  It is ended by a
- * reset in the place of the handshake's last packet, which the kernel holds back for that: the
- * application behind the port sees nothing, as with HAProxy's checks. */
+/* A TCP connection that only finds out whether a program would accept it.  A reset ends it instead
+ * of the handshake's last packet, which the kernel holds back for that: the application behind the
+ * port sees nothing, as with HAProxy's checks. */
 #ifndef QHCP_CHECK_CONNECT_H
 #define QHCP_CHECK_CONNECT_H
 

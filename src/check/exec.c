@@ -2,10 +2,9 @@
  * other not serving; the first line it writes is the reason.
  *
  * No shell, nothing on standard input, a process group of its own.  When its time is up, when it
- * writes too much, and when it has ended itself, all that is left of the group is killed.  A
- * process that does not even die of that (it waits in the kernel) is not joined by a second one.
- * Should we be killed ourselves, the kernel kills the command (spawn.h), but not what it has
- * started. */
+ * writes too much, and when it has ended itself, all that is left of the group is killed.  If a
+ * process does not even die of that (it waits in the kernel), no second one is started.  If we are
+ * killed ourselves, the kernel kills the command (spawn.h), but not what it has started. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

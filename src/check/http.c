@@ -2,9 +2,9 @@
  * with certain bytes in its first 64 KiB.
  *
  * libcurl's multi_socket API on the set's descriptors and deadline.  Each run makes a new
- * connection: a connection that is kept would hide that nobody accepts.  No name is left to
- * libcurl, which would ask for it on a thread and wait for that; no proxy, no redirect, no https,
- * whose handshakes and bundles of certificates cost this thread milliseconds. */
+ * connection: a kept connection would hide that nobody accepts. libcurl gets no names, since it
+ * would resolve them on a thread and wait for that; no proxy, no redirect, no https, whose
+ * handshakes and bundles of certificates cost this thread milliseconds. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* --watch-pid: not serving from the moment this process ends.  Which process comes after it, nobody
- * can know: that needs --watch-unit. */
+/* --watch-pid: not serving from the moment when this process ends.  Its successor is unknown: that
+ * needs --watch-unit. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

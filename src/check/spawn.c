@@ -10,15 +10,15 @@
  * borrows our memory while the calling thread stands still, until it execs or exits: microseconds,
  * as posix_spawn does it itself.  What makes that safe:
  *
- *  - All signals are blocked before and until the child has made their actions the default: no
+ * - All signals are blocked before and until the child has made their actions the default: no
  *    handler of ours runs in it, on our memory.  (vfork shares memory, but not the table of
  * actions.)
- *  - The child does nothing but system calls that are async-signal-safe: no allocation, no lock, no
+ * - The child does nothing but system calls that are async-signal-safe: no allocation, no lock, no
  *    stdio.  It writes one variable, the errno that stopped it, and leaves by exec or _exit.
- *  - It never returns from the function that called vfork.
+ * - It never returns from the function that called vfork.
  *
- * The parent may die between vfork and prctl: then the signal would never come.  So the child looks
- * who its parent is after it has asked; if that is no longer we, it was too late, and it exits.
+ * The parent may die between vfork and prctl: then the signal would never come.  So the child
+ * checks its parent after it has asked; if that is no longer us, it was too late, and it exits.
  *
  * What this cannot reach: processes that the command itself has started (the kernel asks the dying
  * parent's children only, and the request is not inherited), and a command that is set-user-ID or

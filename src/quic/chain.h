@@ -1,10 +1,9 @@
-/* Is a chain of certificates small enough to be looked at?  What it costs to read one grows with
- * the square of the elements in it: a certificate of 60 kB keeps GnuTLS for more than a second,
- * whoever made it, and all servers' checks wait meanwhile.  So this is asked before GnuTLS reads
- * any.
+/* Is a chain of certificates small enough to read?  The cost of reading one grows with the square
+ * of its elements: a certificate of 60 kB keeps GnuTLS busy for more than a second, and all
+ * servers' checks wait meanwhile.  So this is checked before GnuTLS reads any.
  *
- * In: the body of a Certificate message.  Out: yes, or what there is too much of.  Pure: it walks
- * over the DER's headers, and reads nothing but lengths. */
+ * In: the body of a Certificate message.  Out: yes, or what is too large.  Pure: it walks over the
+ * DER's headers, and reads nothing but lengths. */
 #ifndef QHCP_QUIC_CHAIN_H
 #define QHCP_QUIC_CHAIN_H
 

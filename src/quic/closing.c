@@ -1,11 +1,10 @@
 /* What is left of a connection that has ended, for three probe timeouts (RFC 9000, 10.2): its
- * connection IDs, so that late packets are not taken for those of a connection that never was and
- * answered with a reset; and, where we closed it, the packet that said so, which answers them again
- * (to the first, second, fourth, ... of them: 10.2.1).  Where the peer closed it, nothing answers
- * (10.2.2).
+ * connection IDs, so that late packets are not answered with a reset as for an unknown connection;
+ * and, if we closed it, the packet with the close, which answers them again (to the first, second,
+ * fourth, ... of them: 10.2.1).  Where the peer closed it, nothing answers (10.2.2).
  *
- * The number is bounded: the oldest makes room.  Time is looked at when a packet comes, so no
- * deadline wakes anybody for it. */
+ * The number is bounded: the oldest makes room.  Time is checked when a packet comes, so it needs
+ * no deadline. */
 #include <stdlib.h>
 #include <string.h>
 

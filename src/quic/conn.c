@@ -2,20 +2,19 @@
  * owner's handlers are called (events.c), and the connection is put on the endpoint's list of those
  * that may want to write (send.c).
  *
- * Two packets a check (trap 1): while the last thing heard was a solicited answer, nothing is
- * written for the sake of its acknowledgement alone; it leaves with the next request.  So the
- * connection is not put on that list, and the acknowledgement's timer is not even looked at for
- * QUIC_HOLD: in that state nothing else is urgent, since all control data is acknowledged.
+ * Two packets a check (trap 1): while the last packet was a solicited answer, nothing is written
+ * only for its acknowledgement, which leaves with the next request.  So the connection is not put
+ * on that list, and the acknowledgement's timer is not even looked at for QUIC_HOLD: in that state
+ * nothing else is urgent, since all control data is acknowledged.
  *
  * Trap 2: a client advertises a max_ack_delay of 16 s, so a server's own probes come far too late.
  * While control data is unacknowledged the connection sends a PING every max(2 srtt, 20 ms); its
  * acknowledgement shows ngtcp2 what was lost.
  *
- * A new path (server): a packet from another address waits QUIC_STRAY, and is dropped where one
- * from the known address comes meanwhile.  A NAT that gave the peer another port costs that much,
- * once; a packet that somebody on the way copied and sent faster, from an address of his own,
- * nothing: the answer to it would have gone astray.  What is heard then is for ngtcp2 to validate
- * (RFC 9000, 9.3). */
+ * A new path (server): a packet from another address waits QUIC_STRAY, and is dropped if one from
+ * the known address comes meanwhile.  A NAT that gave the peer another port costs that much, once.
+ * An attacker who copies a packet on the path and sends it faster, from his own address, does not
+ * get the answer.  A packet that is accepted then is validated by ngtcp2 (RFC 9000, 9.3). */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>

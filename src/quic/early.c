@@ -1,7 +1,7 @@
-/* What a server sends in 1-RTT packets before it has heard the client's Finished: honest servers,
- * their tickets.  It waits here until the Finished was written.  A server that sends HANDSHAKE_DONE
- * so early (which it cannot honestly: RFC 9001, 4.1.2) would have ngtcp2 1.11 free the handshake's
- * state while it still writes with it. */
+/* What a server sends in 1-RTT packets before it has received the client's Finished: from honest
+ * servers, their tickets.  It waits here until the Finished was written.  A server that sends
+ * HANDSHAKE_DONE so early (which it cannot honestly:  RFC 9001, 4.1.2) would have ngtcp2 1.11 free
+ * the handshake's state while it still writes with it. */
 #include <stdlib.h>
 #include <string.h>
 

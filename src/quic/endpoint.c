@@ -4,7 +4,7 @@
  * heap, connections that may have something to write in a list; nothing here walks all connections.
  *
  * Connections end in quic_send only, after their CONNECTION_CLOSE is written and their owner was
- * told: everywhere else they are merely marked, so that no handler finds one freed. */
+ * told: everywhere else they are only marked, so that no handler finds one freed. */
 #include <arpa/inet.h>
 #include <gnutls/crypto.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
-/* What a peer may say before ngtcp2 and GnuTLS hear it.  Both stop the process by an assertion
- * where a peer breaks TLS or QUIC in ways that they do not check: a TLS message after the handshake
- * that makes GnuTLS change keys, a handshake without transport parameters.  So the rules are here,
- * as two tables: which TLS message may follow which, at which encryption level; which transport
- * parameters a handshake may have, and with which values.  What no row allows ends the connection
- * with the code that RFC 9000 or 9001 asks for.
+/* What a peer may send, checked before ngtcp2 and GnuTLS read it.  Both stop the process by an
+ * assertion if a peer breaks TLS or QUIC in ways that they do not check: a TLS message after the
+ * handshake that makes GnuTLS change keys, a handshake without transport parameters.  So the rules
+ * are here, as two tables: which TLS message may follow which, at which encryption level; which
+ * transport parameters a handshake may have, and with which values.  What no row allows ends the
+ * connection with the code that RFC 9000 or 9001 asks for.
  *
  * In: bytes of CRYPTO frames in order, the transport parameters extension.  Out: how much of them
  * is allowed, or the error.  Pure: it holds no message, and reads only their headers. */
@@ -46,13 +46,13 @@ struct guard {
     uint32_t left;     /* bytes of its body still to come */
 };
 
-/* n > 0 bytes of CRYPTO at this level, that follow what was heard.  0, and how many of them belong
- * to messages that TLS may hear now, at least 1 and at most up to the end of one message: call
- * again for the rest after TLS has heard these, since they may change has_keys.  Or a TLS alert, by
+/* n > 0 bytes of CRYPTO at this level, that follow the bytes before. 0, and how many of them belong
+ * to messages that TLS may read now, at least 1 and at most up to the end of one message: call
+ * again for the rest after TLS has read these, since they may change has_keys.  Or a TLS alert, by
  * which the connection is to end (RFC 9001, 4.8), or GUARD_VIOLATION (4.4). */
 int guard_crypto(struct guard *g, enum guard_level level, const uint8_t *p, size_t n, size_t *ret);
 
-/* May a message of this type come at this level after what was heard?  The table itself, for
+/* May a message of this type come at this level after the ones before? The table itself, for
  * guard_crypto and its test. */
 bool guard_allows(const struct guard *g, enum guard_level level, uint8_t type,
                   enum guard_state *ret_next);

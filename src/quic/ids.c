@@ -1,14 +1,14 @@
 /* The connection IDs that we choose, which say by themselves whose they are.
  *
- *   server  prefix 4 | random 8 | mac 8      client  prefix 4 | random 4
+ * server  prefix 4 | random 8 | mac 8      client  prefix 4 | random 4
  *
  * The prefix lets a socket filter of the kernel tell the packets of our connections from those of
  * strangers, before they compete for one receive buffer (udp_split).  A server's follows from its
  * reset key, so that it is the same after a restart; a client's is random for each process.
  *
  * The mac (SipHash-2-4, keyed by the reset key) binds a server's ID to the host it was made for.
- * A server that has restarted knows by it which packets are of a connection that there was: they
- * are worth a stateless reset, whatever others send who forge that host's address. */
+ * By it a restarted server knows which packets belong to a connection that existed: these get a
+ * stateless reset, whatever others send who forge that host's address. */
 #include <gnutls/crypto.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* Is a datagram really the Initial that it looks like?  Its keys follow from the connection ID that
- * it bears (RFC 9001, 5.2), so anyone can make one, but garbage is no such thing: it is told apart
- * here for some 3 us, before a connection is set up for it, which costs ten times as much. */
+/* Is a datagram really the Initial that it looks like? Its keys follow from its connection ID (RFC
+ * 9001, 5.2), so anyone can make one, but garbage is not one: this is found here in some 3 us,
+ * before a connection is set up for it, which costs ten times as much. */
 #include <gnutls/crypto.h>
 #include <string.h>
 

@@ -76,9 +76,8 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
 #define QUIC_PROBES_MAX 50
 /* Server: how long a packet from a new address waits for one from the known address. */
 #define QUIC_STRAY (10 * NSEC_PER_MSEC)
-/* Of one connection.  Each can raise the packet number by 2^31 at most, and close to 2^62
- * ngtcp2 1.11 stops the process (ngtcp2_pkt_adjust_pkt_num): some hours of packets, for one
- * who tries. */
+/* Of one connection.  Each can raise the packet number by 2^31 at most, and close to 2^62 ngtcp2
+ * 1.11 stops the process (ngtcp2_pkt_adjust_pkt_num): an attacker needs some hours of packets. */
 #define QUIC_PACKETS_MAX (UINT32_C(1) << 30)
 #define QUIC_EARLY_MAX 4 /* 1-RTT packets that wait for the end of a client's handshake */
 
@@ -273,9 +272,9 @@ bool quic_id_is_for(const struct quic_ids *ids, const union qhcp_addr *peer, con
 
 /* closing.c */
 
-/* This packet (NULL: none) is to answer what comes after the end.  QHCP_E_NOMEM. */
+/* This packet (NULL: none) will answer what comes after the end.  QHCP_E_NOMEM. */
 int quic_closing_keep(struct quic_conn *c, const struct qhcp_packet *packet);
-/* The connection, which was told of its end, is about to be discarded: its IDs are remembered. */
+/* The connection has ended and is about to be discarded: its IDs are remembered. */
 void quic_closing_begin(struct quic_conn *c);
 /* A packet for one of the IDs; false: their time is over, it is as any other. */
 bool quic_closing_receive(struct quic_closing *k, qhcp_nsec now, const struct qhcp_packet *packet);
@@ -325,7 +324,7 @@ void quic_events_release_chunks(struct quic_conn *c, uint64_t acked);
 
 /* early.c */
 
-/* How many bytes of the packet may be heard now; the rest is kept, as long as there is room. */
+/* How many bytes of the packet may be read now; the rest is kept while there is room. */
 size_t quic_early_take(struct quic_conn *c, const struct qhcp_packet *packet);
 void quic_early_hear(struct quic_conn *c, qhcp_nsec now);
 void quic_early_drop(struct quic_conn *c);

@@ -1,6 +1,7 @@
-/* The peer's TLS messages, before GnuTLS acts on them and after: what guard.c lets pass as a kind
- * is read here.  Transport parameters must be there and within bounds, chains of certificates cheap
- * to read, tickets without early data; a ticket that was accepted goes to its owner. */
+/* The peer's TLS messages, before and after GnuTLS acts on them: messages of a kind that guard.c
+ * lets pass are read here.  Transport parameters must be there and within bounds, chains of
+ * certificates cheap to read, tickets without early data; a ticket that was accepted goes to its
+ * owner. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -129,7 +129,7 @@ void quic_receive(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_pack
 size_t quic_send(struct quic_endpoint *e, qhcp_nsec now, struct qhcp_packet *packets, size_t n);
 
 qhcp_nsec quic_deadline(const struct quic_endpoint *e);
-/* Read what the sockets hold first: after a stall, packets that wait must win over timers. */
+/* First read what the sockets hold: after a stall, packets that wait must win over timers. */
 void quic_expire(struct quic_endpoint *e, qhcp_nsec now);
 
 /* ICMP unreachable for `remote`: calls `fn` for each connection to it, and ends those whose
@@ -189,8 +189,8 @@ void quic_conn_hold_ack(struct quic_conn *c);
  * max_ack_delay is long, by sending a PING-bearing packet now. (trap 2) */
 void quic_conn_probe(struct quic_conn *c);
 
-/* Client: keeps what it takes to notice that the peer of this connection is back: by knocking at
- * its address with the connection's last packet, sent again as it was.  Also in `closed`, where it
+/* Client: keeps what is needed to notice that the peer of this connection is back: by knocking at
+ * its address with the connection's last packet, sent again unchanged.  Also in `closed`, where it
  * outlives the connection.  Free it before the endpoint.  QHCP_E_NOMEM, QHCP_E_TLS,
  * QHCP_E_UNEXPECTED (was never connected). */
 int quic_conn_trace(struct quic_conn *c, void *user, struct quic_trace **ret);

@@ -1,13 +1,13 @@
-/* Answers that need no connection: version negotiation, Retry, refusal, stateless reset.  Each
- * costs whoever provokes it at least as many bytes as it sends; all but Retry (which is how a flood
- * is met) leave only while their bucket holds.  They wait in a ring for quic_send; what does not
- * fit is not sent.
+/* Answers that need no connection: version negotiation, Retry, refusal, stateless reset.  To
+ * provoke one costs at least as many bytes as it sends; all but Retry (which is how a flood is met)
+ * leave only while their bucket holds.  They wait in a ring for quic_send; what does not fit is not
+ * sent.
  *
- * A reset is how a load balancer learns at once that its server has restarted, so strangers must
- * not use up what it may be sent.  A connection ID that was made for the host that a packet comes
- * from has a bucket of its own, but for chance meetings under a secret hash: who forges that host's
- * address knows no such ID.  All other IDs of a host share one; refusals and versions have another.
- */
+ * By a reset a load balancer learns at once that its server has restarted, so strangers must not
+ * use up the budget of its resets.  A connection ID that was made for the host that a packet comes
+ * from has a bucket of its own, but for chance meetings under a secret hash: an attacker who forges
+ * that host's address knows no such ID.  All other IDs of a host share one; refusals and versions
+ * have another. */
 #include <gnutls/crypto.h>
 #include <string.h>
 

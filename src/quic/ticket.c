@@ -1,11 +1,11 @@
 /* The wrapper of a session ticket (see ticket.h).  Resumption skips the certificate, so a ticket
- * must not outlive what the certificate was judged by.  The file it lies in is private; what is
- * checked here is that the world is still the same, and that not a bit of it has changed: GnuTLS
- * 3.7 crashes in the handshake on session data that is damaged.  tls.c judges the stored chain once
- * more.
+ * must not outlive the facts by which the certificate was judged.  The file it lies in is private;
+ * what is checked here is that the world is still the same, and that not a bit of it has changed:
+ * GnuTLS 3.7 crashes in the handshake on session data that is damaged. tls.c judges the stored
+ * chain once more.
  *
- *   "QHT1"  SHA-256 of all that follows (32)
- *   fingerprint of trust (32)  SHA-256 of the name (32)  expiry, big-endian (8)  session */
+ * "QHT1"  SHA-256 of all that follows (32)
+ * fingerprint of trust (32)  SHA-256 of the name (32)  expiry, big-endian (8)  session */
 #include "quic/ticket.h"
 
 #include <gnutls/crypto.h>

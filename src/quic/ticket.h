@@ -1,6 +1,6 @@
-/* Session tickets as their owner keeps them: what TLS needs to resume, behind what must still be
- * true for it: the trust it was made under, the name, and the end of the certificate that was
- * verified then. */
+/* Session tickets as their owner keeps them: the data that TLS needs to resume, after the facts
+ * that must still be true: the trust under which it was made, the name, and the end of the
+ * certificate that was verified then. */
 #ifndef QHCP_QUIC_TICKET_H
 #define QHCP_QUIC_TICKET_H
 

@@ -1,6 +1,6 @@
-/* Credentials and the TLS side of a connection, on GnuTLS.  In: PEM texts; a connection that needs
- * a session.  Out: handshakes that ended only if the peer is who it must be.  TLS 1.3 alone, ALPN
- * qhcp/1 alone, no early data, ever.
+/* Credentials and the TLS side of a connection, on GnuTLS.  In:  PEM texts; a connection that needs
+ * a session.  Out: handshakes that complete only with the right peer.  Only TLS 1.3, only ALPN
+ * qhcp/1, never early data.
  *
  * Trust and resumption: TLS looks at no certificate when it resumes.  So a ticket is offered only
  * under the trust and name it was made with (ticket.c), the chain that GnuTLS keeps in it is judged

@@ -1,12 +1,12 @@
 /* What is kept of a connection whose peer may be gone: its last small packet and the peer's reset
  * tokens.
  *
- * For: noticing within milliseconds that the peer is back.  The packet is sent again as it was,
- * which the network may do as well, so a peer must bear it (RFC 9000, 12.3 has duplicates dropped).
+ * It notices within milliseconds that the peer is back.  The packet is sent again unchanged, which
+ * the network may do as well, so a peer must tolerate it (RFC 9000, 12.3 has duplicates dropped).
  * Three things can come of it.  A peer that has restarted does not know the connection and answers
  * with a stateless reset, whose token is recognised here though the connection itself is long
- * closed.  A peer that was merely cut off, and never had this packet, answers what is in it, on the
- * connection, if we still have that.  Else nothing.  Nothing is sealed, counted or put into the
+ * closed.  A peer that was only cut off, and never got this packet, answers the request in it, on
+ * the connection, if we still have that.  Else nothing.  Nothing is sealed, counted or put into the
  * congestion window for it; the owner keeps a budget. */
 #include <arpa/inet.h>
 #include <gnutls/crypto.h>

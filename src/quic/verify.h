@@ -39,8 +39,8 @@ int quic_verify_chain(const struct quic_trust *t, const gnutls_datum_t *chain, u
                       const char *name, time_t now, int64_t *ret_expires,
                       struct quic_judgement *ret_why);
 
-/* May one compute with these keys at all?  To be asked before a signature of the peer's is
- * verified: what that costs is the peer's choice.  0, or QHCP_E_CERT with *ret_why set. */
+/* Are these keys small enough to compute with?  Call it before a signature of the peer is verified:
+ * the peer chooses what that costs. 0, or QHCP_E_CERT with *ret_why set. */
 int quic_verify_cost(const gnutls_datum_t *chain, unsigned n, struct quic_judgement *ret_why);
 
 /* Does the certificate name this DNS name or address literal?  Subject alternative names only

@@ -1,6 +1,6 @@
-/* Why a connection ended, in words that a user can act on.  In: an error of ngtcp2's, what the peer
- * said, what TLS refused.  Out: one struct quic_close, and what to tell the peer.  The peer's words
- * are hostile: printable text is what is left of them. */
+/* Why a connection ended, in words that a user can act on.  In: an error of ngtcp2, the peer's
+ * words, what TLS refused.  Out: one struct quic_close, and what to tell the peer.  The peer's
+ * words are hostile: only printable text of them is kept. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* The server's hot path: one HEALTH_RESPONSE, encoded where it will be sent from.
  *
  * The message on the stack is filled field by field and read only as far as its counts say.  An
- * answer must fit a datagram, and must not fail because an application has much to say: what is
- * least needed is left out until it fits. */
+ * answer must fit a datagram, and must not fail because an application reports much: the least
+ * important parts are left out until it fits. */
 #include <qhcp/types.h>
 
 #include "session/tables.h"

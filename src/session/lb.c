@@ -1,9 +1,9 @@
 /* The load balancer's side of a session.
  *
- * For: knowing, frame by frame, whether the server keeps to the protocol, and telling the owner
- * what each frame means for it.  In: whole frames, calls and time; out: reports and, by pull, the
- * frames to send.  Every event is looked up in session_lb_table; an action here carries it out and
- * may still refuse (a CONFIG_ACK nobody waits for), the row alone says which state follows.
+ * It checks, frame by frame, that the server keeps to the protocol, and tells the owner what each
+ * frame means.  In: whole frames, calls and time; out: reports and, by pull, the frames to send.
+ * Every event is looked up in session_lb_table; an action here carries it out and may still refuse
+ * (a CONFIG_ACK nobody waits for), the row alone says which state follows.
  *
  * It must never act on a datagram's order: a late answer counts as a sign of life but never undoes
  * a newer status.  It must never copy or clear a whole wire_message on the path of a check. */

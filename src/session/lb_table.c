@@ -1,5 +1,5 @@
 /* The load balancer's machine as data.  The two rows of a steady session come first: the search is
- * linear, and they are nearly all that ever happens.
+ * linear, and nearly all events are theirs.
  *
  * Datagrams may overtake the stream and each other, so a push may come before ACK, and answers may
  * come in every state after it.  A CLOSED session reads nothing more. */

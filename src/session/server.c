@@ -1,9 +1,9 @@
 /* The server's side of a session.
  *
- * For: answering only a load balancer whose token was verified, saying what it may know, pushing
- * what changed and leaving in good order.  In: whole frames, calls and time; out: reports and
- * frames: the control stream's by pull, answers and pushes at once by session_server_answer.  Every
- * event is looked up in session_server_table; an action here carries it out and may still refuse.
+ * It answers only a load balancer whose token was verified, tells what that may know, pushes
+ * changes and ends in good order.  In: whole frames, calls and time; out: reports and frames: the
+ * control stream's by pull, answers and pushes at once by session_server_answer.  Every event is
+ * looked up in session_server_table; an action here carries it out and may still refuse.
  *
  * It must never answer before session_server_accept, serve a message that the token's scopes do not
  * allow, or apply half a CONFIG_UPDATE.  It must never copy or clear a whole wire_message on the

@@ -1,8 +1,8 @@
 /* What both protocol machines share: channels, the table's row, time-outs.
  *
  * A session is what follows a finished QUIC handshake: frames in, frames out, time as a parameter.
- * Pure: no I/O, no clock, no heap.  The states, events and rows of both machines are data
- * (STYLE.md's rule 11): docs/protocol.md prints them and a test walks every pair. */
+ * Pure: no I/O, no clock, no heap.  The states, events and rows of both machines are data:
+ * docs/protocol.md prints them and a test walks every pair. */
 #ifndef QHCP_SESSION_SESSION_H
 #define QHCP_SESSION_SESSION_H
 
@@ -20,7 +20,7 @@ enum session_channel {
 /* What can happen to a machine: the peer's frame (numbered as its wire type), a call, a time-out.
  */
 enum session_event {
-    SESSION_ON_UNKNOWN = 0, /* a frame of a type nobody knows: greasing, or a later version's */
+    SESSION_ON_UNKNOWN = 0, /* a frame of an unknown type: greasing, or a later version's */
     SESSION_ON_HELLO = WIRE_HELLO,
     SESSION_ON_ACK = WIRE_ACK,
     SESSION_ON_HEALTH_REQUEST = WIRE_HEALTH_REQUEST,

@@ -1,5 +1,5 @@
-/* Files that others must not change, or not even read.  They are refused as long as anybody else
- * could, for root too, since root's mode bits say what others may do. */
+/* Files that others must not change, or not even read.  They are refused while others could do
+ * that, for root too, since root's mode bits say what others may do. */
 #ifndef QHCP_STATE_GUARDED_H
 #define QHCP_STATE_GUARDED_H
 

@@ -14,7 +14,7 @@
 
 #include "state/state.h"
 
-/* For how long a token key is accepted after another took its place, unless told otherwise. */
+/* The default time for which a token key is accepted after another took its place. */
 #define KEYS_GRACE (7 * 86400)
 #define KEYS_GRACE_MAX (366 * 86400)
 /* A request that was made longer ago, in seconds, is refused. */
@@ -31,8 +31,8 @@ struct keys_export {
     const char *out;
     bool force; /* replace a file that exists */
 };
-/* Makes bundles, mode 0600.  QHCP_E_NOT_FOUND when the CA's key is not on this machine, or there is
- * nobody to export to; QHCP_E_PARSE for the names; QHCP_E_EXISTS for a file that exists: with
+/* Makes bundles, mode 0600.  QHCP_E_NOT_FOUND when the CA's key is not on this machine, or no
+ * server has a bundle; QHCP_E_PARSE for the names; QHCP_E_EXISTS for a file that exists: with
  * `force` only one that is no bundle. */
 int keys_export(const struct state *s, const struct keys_export *what, int64_t now, char *words,
                 size_t words_cap);

@@ -1,4 +1,4 @@
-/* Revocation: what was lost, stolen or given away is trusted no more.
+/* Revocation: the end of the trust in what was lost, stolen or given away.
  *
  * Only the CA's key can do it.  The list that it signs (revoked.h) works on this machine at once,
  * load balancers bring it to the servers that they watch, and every bundle has it. */

@@ -20,8 +20,8 @@ int lock_check_dir(const char *dir, const struct words *w);
 /* Makes the directory (0700) and its parents where missing, checks it, and takes the lock; a change
  * that another process left half-way is finished.  Give *ret_fd to lock_drop. */
 int lock_take(const char *dir, int *ret_fd, const struct words *w);
-/* The same without waiting, and without mending what another process left: QHCP_E_AGAIN while
- * somebody else has it. */
+/* The same without waiting, and without finishing what another process left: QHCP_E_AGAIN while
+ * another process has it. */
 int lock_try(const char *dir, int *ret_fd, const struct words *w);
 void lock_drop(int fd);
 

@@ -1,4 +1,4 @@
-/* trust/revoked.json: what is trusted no more, on every machine of one CA.
+/* trust/revoked.json: the revoked keys and certificates, on every machine of one CA.
  *
  * The list travels as a JWS (RFC 7515, compact, ES256) that the CA's key signs: header {"alg":
  * "ES256", "typ": "qhcp-revoked"}, payload {"number": N, "keys": [kid ..], "certificates":

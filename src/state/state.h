@@ -78,7 +78,7 @@ int state_renew(struct state *s, char *words, size_t words_cap);
  * for live reload. */
 uint64_t state_stamp(const struct state *s);
 
-/* Does another process change the directory now?  Who must not wait for it comes back later. */
+/* Does another process change the directory now? A caller that must not wait tries again later. */
 bool state_busy(const struct state *s);
 
 /* The server's certificate chain and key, as a pair that belongs together (under the lock); free()
@@ -100,10 +100,10 @@ bool state_expiry_words(const char *name, bool ours, int64_t expires, int64_t no
 /* The path of a file in the directory, by its name above. */
 void state_path(const struct state *s, const char *name, char *ret, size_t cap);
 
-/* Reads a whole file (at most max bytes) into a fresh NUL-terminated buffer: free() it.
- * private: refuse one that other users can read or that another user owns (QHCP_E_PERMISSION);
- * otherwise one that group or others can write, since what it holds is believed.  Works for any
- * path, not only in the directory; links are followed.  ret_len may be NULL. */
+/* Reads a whole file (at most max bytes) into a fresh NUL-terminated buffer: free() it. private:
+ * refuse one that other users can read or that another user owns (QHCP_E_PERMISSION); otherwise one
+ * that group or others can write, since its contents are trusted.  Works for any path, not only in
+ * the directory; links are followed. ret_len may be NULL. */
 int state_read_file(const char *path, bool private, size_t max, char **ret, size_t *ret_len,
                     char *words, size_t words_cap);
 

@@ -1,5 +1,5 @@
-/* TLS session tickets, a file each.  A ticket is worth one handshake, no more: it is not synced to
- * the disk, and one that cannot be read, or that others could have read, is dropped. */
+/* TLS session tickets, a file each.  A ticket saves one handshake, no more: it is not synced to the
+ * disk, and one that cannot be read, or that others could have read, is dropped. */
 #include "state/ticket.h"
 
 #include <dirent.h>

@@ -11,7 +11,7 @@
 
 /* Drops tickets that are too old or from the future (the clock was set back), what a killed process
  * left half-written, and what is more than TICKET_FILES: a ticket that is gone costs one full
- * handshake.  Failures are not worth a word. */
+ * handshake.  Failures are not reported. */
 void ticket_prune(const char *dir, int64_t now);
 
 #endif

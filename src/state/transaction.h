@@ -2,8 +2,8 @@
  *
  * The new files are written in DIR/pending.new with a list of what goes where, made durable, and
  * the directory is renamed to DIR/pending: from that moment the change is made.  Then each file is
- * renamed to its place.  Whoever takes the lock next finishes what was interrupted.  A reader that
- * needs two files that belong together (a certificate and its key) takes the lock. */
+ * renamed to its place.  The next process that takes the lock finishes an interrupted change.  A
+ * reader that needs two files that belong together (a certificate and its key) takes the lock. */
 #ifndef QHCP_STATE_TRANSACTION_H
 #define QHCP_STATE_TRANSACTION_H
 

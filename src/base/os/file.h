@@ -1,5 +1,6 @@
-/* Whole files, read and written.  A file that is read is bounded, may shrink or grow meanwhile, and
- * never makes anybody wait.  A file that is written appears whole under its name or not at all. */
+/* Whole files, read and written.  A file that is read has a size limit, may shrink or grow
+ * meanwhile, and never blocks the reader.  A file that is written appears whole under its name or
+ * not at all. */
 #ifndef QHCP_BASE_OS_FILE_H
 #define QHCP_BASE_OS_FILE_H
 

@@ -1,8 +1,8 @@
 /* Messages for the operator, on standard error: "time level text", one line each.
  *
- * Never waits: a line that standard error does not take at once is dropped, and the count is told
- * with the next line that gets through.  Under the journal (JOURNAL_STREAM names our standard
- * error) lines get its priority prefix and no time.  Process-wide, like standard error itself. */
+ * Never waits: a line that standard error does not take at once is dropped, and the next line that
+ * gets through says how many were.  Under the journal (JOURNAL_STREAM names our standard error)
+ * lines get its priority prefix and no time.  Process-wide, like standard error itself. */
 #ifndef QHCP_BASE_OS_LOG_H
 #define QHCP_BASE_OS_LOG_H
 
