@@ -18,8 +18,9 @@ The tests print TAP and this counts its lines, so that N is cases, not binaries.
 crashes, runs over its time, prints no plan or fewer results than planned is a failed case of its
 own.  A NAME runs only the tests whose suite/name contains it (`unit/wire`, `fuzz`, `up_down`).
 
-Before the end stands where the time went.  The last line is `N passed, N failed, N skipped`.  Exit status 0: none failed (and, where CI is
-set, none skipped), 1: some did, 2: usage."""
+A table of where the time went comes before the last line, which is
+`N passed, N failed, N skipped`.  Exit status 0: none failed (and, where CI is set, none skipped),
+1: some did, 2: usage."""
 
 import argparse
 import contextlib
@@ -48,13 +49,14 @@ SKIP = re.compile(r"(?:^|\s)# SKIP\b\s*(.*)$", re.IGNORECASE)
 class Way:
     """One way to build and what is run there."""
 
-    def __init__(self, name, directory, runs, options=(), cc=None, also=()):
+    def __init__(self, name, directory, runs, options=(), cc=None, also=(), at_once=AT_ONCE):
         self.name = name
         self.dir = ROOT / directory
         self.runs = runs  # whether it runs the test suite/name
         self.options = list(options)
         self.cc = cc
         self.also = list(also)  # ninja targets that are built besides those of its tests
+        self.at_once = at_once  # test programs
         self.log = self.dir / "test.log"
         self.seconds = {}  # what each phase and suite took
         self.cpu = 0.0  # seconds, of all of them
@@ -72,7 +74,8 @@ WAYS = [
     Way("asan", "build-asan", lambda test: not test.startswith(("fuzz/", "lint/")), SANITIZE),
     Way("tsan", "build-tsan", lambda test: test in THREADED, ["-Db_sanitize=thread", LINES]),
     Way("clang", "build-clang", lambda test: test.startswith("fuzz/"),
-        [*SANITIZE, "-Db_lundef=false", "-Dfuzz=true", "-Doptimization=1"], cc="clang", also=["shipped"]),
+        [*SANITIZE, "-Db_lundef=false", "-Dfuzz=true", "-Doptimization=1"], cc="clang", also=["shipped"],
+        at_once=CPUS),  # fuzzers never wait
 ]
 
 
@@ -358,7 +361,7 @@ def build_and_run(ways, names, tally):
                 tests = build(way, names, tally)
                 built.append((way, tests))
                 beside = [t for t in tests or [] if not t.alone]
-                runs.append(runner.submit(run_tests, way, beside, AT_ONCE if own_networks() else 1))
+                runs.append(runner.submit(run_tests, way, beside, way.at_once if own_networks() else 1))
             for run in runs:
                 tally.add(run.result())
         except BaseException:  # an interrupt
@@ -380,7 +383,8 @@ def show_times(ways, seconds):
     """A table: what each phase and suite of each way took."""
     ways = [w for w in ways if w.cpu]
     columns = list(dict.fromkeys(name for w in ways for name in w.seconds))
-    say(f"Where {seconds:.0f} s went: seconds of each phase and of each suite's programs, which overlap, and of the CPUs")
+    say(f"Where {seconds:.0f} s went: seconds of each phase, of each suite's programs (which overlap), "
+        "and of the CPUs")
     say(f"{'':8}" + "".join(f"{name:>10}" for name in [*columns, "CPU"]))
     for way in ways:
         row = [way.seconds.get(name, 0) for name in columns] + [way.cpu]
