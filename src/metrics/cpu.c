@@ -57,7 +57,7 @@ static struct ticks read_ticks(const char *proc)
     return t;
 }
 
-/* The part of this text's lines that begin with "cpu" and a digit. */
+/* Lines that begin with "cpu" and a digit, in a text that comes in pieces. */
 struct cpu_lines {
     size_t matched; /* of "cpu", in this line; SIZE_MAX: the line is another */
     unsigned count;
