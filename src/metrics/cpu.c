@@ -28,7 +28,7 @@ struct cpu {
     unsigned epoch; /* of the site, that the limits were looked for in; 0: never */
     struct cpu_limits limits;
     double machine_cpus; /* 0: not counted yet */
-    struct ticks ticks;  /* of the last reading */
+    struct ticks ticks;  /* last read */
     bool begun, known;
     qhcp_nsec at; /* of the last reading */
     uint64_t value;
@@ -116,33 +116,40 @@ static void look(struct cpu *c, const struct cgroup_site *site)
 {
     if (c->machine_cpus == 0)
         c->machine_cpus = count_cpus(site->root.proc);
-    if (c->epoch != site->epoch)
-        cpu_limits_find(&c->limits, site);
-    c->epoch = site->epoch;
+    cpu_limits_find(&c->limits, site);
+}
+
+/* The machine's use since its ticks were last read, should a limit not decide. */
+static void measure_machine(struct cpu *c, const char *proc, bool limited)
+{
+    struct ticks ticks = read_ticks(proc);
+
+    if (!limited)
+        c->known = c->begun && whole_machine(&c->ticks, &ticks, &c->value);
+    c->ticks = ticks;
 }
 
 static bool cpu_sample(void *self, const struct cgroup_site *site, qhcp_nsec now, uint64_t *ret)
 {
     struct cpu *c = self;
-    struct ticks ticks;
+    bool again = c->epoch != site->epoch, limited;
     double share;
 
-    if (c->begun && now < nsec_add(c->at, APART_MIN)) {
-        *ret = c->value;
-        return c->known;
+    if (!c->begun || now >= nsec_add(c->at, APART_MIN)) {
+        if (again)
+            look(c, site);
+        c->epoch = site->epoch;
+        limited =
+            cpu_limits_busiest(&c->limits, c->machine_cpus, c->begun ? now - c->at : 0, &share);
+        if (limited) {
+            c->value = clamp(share);
+            c->known = true;
+        }
+        if (!limited || again) /* so that a limit that ends finds ticks of late */
+            measure_machine(c, site->root.proc, limited);
+        c->begun = true;
+        c->at = now;
     }
-    look(c, site);
-    ticks = read_ticks(site->root.proc);
-    c->known = false;
-    if (cpu_limits_busiest(&c->limits, c->machine_cpus, c->begun ? now - c->at : 0, &share)) {
-        c->value = clamp(share);
-        c->known = true;
-    } else if (c->begun) {
-        c->known = whole_machine(&c->ticks, &ticks, &c->value);
-    }
-    c->begun = true;
-    c->at = now;
-    c->ticks = ticks;
     *ret = c->value;
     return c->known;
 }

@@ -23,6 +23,7 @@ struct memory {
     struct cgroup own; /* the process's group; where there is one */
     size_t n_limits;
     struct limit limits[CGROUP_LEVELS];
+    uint64_t total; /* the machine's bytes */
 };
 
 /* "max" is no limit; nor is any number that no machine has (v1's "none" is 2^63 less a page). */
@@ -101,9 +102,9 @@ static void find_limits(struct memory *m, const struct cgroup_site *site)
     } while (++level < CGROUP_LEVELS && cgroup_up(&g));
 }
 
-/* The fullest level with a limit below `total`; one that cannot be read is passed over.  False:
- * there is none. */
-static bool fullest(const struct memory *m, uint64_t total, uint64_t *ret)
+/* The fullest level with a limit below the machine's memory; one that cannot be read is passed
+ * over.  False: there is none. */
+static bool fullest(const struct memory *m, uint64_t *ret)
 {
     struct cgroup g = m->own;
     bool limited = false;
@@ -115,7 +116,7 @@ static bool fullest(const struct memory *m, uint64_t total, uint64_t *ret)
 
         for (; level < m->limits[i].level; level++)
             cgroup_up(&g);
-        if (m->limits[i].bytes >= total || !read_usage(&g, &usage))
+        if (m->limits[i].bytes >= m->total || !read_usage(&g, &usage))
             continue;
         cache = read_reclaimable(&g);
         here = share(usage > cache ? usage - cache : 0, m->limits[i].bytes);
@@ -130,19 +131,16 @@ static bool fullest(const struct memory *m, uint64_t total, uint64_t *ret)
 static bool memory_sample(void *self, const struct cgroup_site *site, qhcp_nsec now, uint64_t *ret)
 {
     struct memory *m = self;
-    uint64_t total = UINT64_C(1) << 60, whole;
-    bool known;
+    uint64_t total = UINT64_C(1) << 60, whole; /* not known: every limit is one */
 
     (void)now;
-    if (m->epoch != site->epoch)
+    if (m->epoch != site->epoch) {
         find_limits(m, site);
+        machine(&site->root, &total, &whole);
+        m->total = total; /* until the next look: it changes as seldom as limits do */
+    }
     m->epoch = site->epoch;
-    known = machine(&site->root, &total, &whole);
-    if (fullest(m, total, ret))
-        return true;
-    if (known)
-        *ret = whole;
-    return known;
+    return fullest(m, ret) || machine(&site->root, &total, ret);
 }
 
 const struct provider memory_provider = {
