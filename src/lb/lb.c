@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/os/entropy.h"
+#include "base/value.h"
 #include "lb/internal.h"
 
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)
@@ -213,6 +214,7 @@ static int list(struct qhcp_lb *lb, const char *text, const struct address *a, s
 
 static int add(struct qhcp_lb *lb, const char *address, char *words, size_t words_cap)
 {
+    char quote[VALUE_QUOTE + 8];
     struct address a;
     struct backend *b;
     int err = address_parse(address, &a, words, words_cap);
@@ -220,7 +222,7 @@ static int add(struct qhcp_lb *lb, const char *address, char *words, size_t word
     if (err != 0)
         return err;
     if (find(lb, &a)) {
-        snprintf(words, words_cap, "\"%.200s\" is in the list twice", address);
+        snprintf(words, words_cap, "%s is in the list twice", value_quote(address, quote));
         return QHCP_E_EXISTS;
     }
     err = list(lb, address, &a, &b);

@@ -3,17 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/os/clock.h"
 #include "loop/internal.h"
 
 qhcp_nsec loop_now(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (qhcp_nsec)ts.tv_sec * NSEC_PER_SEC + (qhcp_nsec)ts.tv_nsec;
+    return clock_monotonic();
 }
 
 static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
