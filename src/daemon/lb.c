@@ -173,6 +173,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0) {
         lb_core_join(lb);
         r = display_begin(&lb->display, lb->loop, &lb->publisher);
+        if (r == 0)
+            wishes_begin(&lb->wishes, lb->loop, lb->publisher.feed);
     }
     if (r == 0)
         r = serve_new(lb->loop, &lb->serve);
@@ -236,6 +238,7 @@ static void end(struct lb *lb, int status)
     route_unwatch(&lb->route);
     hosts_free(lb->hosts);
     display_end(&lb->display);
+    wishes_end(&lb->wishes);
     loop_remove(&lb->leaving);
     loop_remove(&lb->part);
     qhcp_lb_free(lb->core);

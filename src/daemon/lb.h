@@ -12,6 +12,7 @@
 #include "daemon/reload.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"
+#include "daemon/wishes.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
 #include "loop/route.h"
@@ -33,6 +34,7 @@ struct lb {
     struct service service;
     struct probes probes;
     struct publisher publisher;
+    struct wishes wishes;
     struct forward forward;
     struct handover handover;
     bool stopping;
