@@ -36,8 +36,8 @@ struct capacity capacity_find(const struct lb_options *o)
     c = capacity_of(limit.rlim_cur, wanted);
     if (c.connections < wanted)
         log_say(options_given(&o->head, &o->max_connections) ? QHCP_LOG_WARNING : QHCP_LOG_INFO,
-                "%zu connections at once, not the %zu of --max-connections: %llu descriptors are "
-                "allowed (ulimit -n, LimitNOFILE=)",
+                "accepting at most %zu connections instead of %zu (--max-connections), since only "
+                "%llu descriptors are allowed (ulimit -n, LimitNOFILE=)",
                 c.connections, wanted, (unsigned long long)limit.rlim_cur);
     return c;
 }

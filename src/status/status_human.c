@@ -252,13 +252,13 @@ static const char *follows(enum qhcp_use use)
 {
     switch (use) {
     case QHCP_USE_ALL:
-        return "using all but those that left on purpose";
+        return "using every server except those that left on purpose";
     case QHCP_USE_NONE:
         return "using no server";
     case QHCP_USE_HEALTHY:
         break;
     }
-    return "using those";
+    return "using the healthy servers";
 }
 
 void status_human_summary(struct text *t, const struct status_fleet *fleet, const char *time)

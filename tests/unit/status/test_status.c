@@ -145,7 +145,7 @@ static void a_load_balancer_that_is_ill_says_so(void **state)
     fleet.self = a_self;
     text_reset(&text);
     status_human_table(&text, &fleet, &page);
-    assert_says(text.at, "PANIC: too few servers are healthy: using all but");
+    assert_says(text.at, "PANIC: too few servers are healthy: using every server except");
     assert_says(text.at, "WARNING: this load balancer is late or cut off itself (score 3 of 7)");
     text_reset(&text);
     status_json_fleet(&text, &fleet, at);
@@ -169,7 +169,7 @@ static void panic_is_a_line_of_its_own(void **state)
     text_reset(&text);
     status_human_panic(&text, &ends, "now  ");
     assert_string_equal(text.at, "now  the panic is over: 3 of 3 servers are healthy: using "
-                                 "those\n");
+                                 "the healthy servers\n");
 }
 
 static void an_event_line_is_as_documented(void **state)
