@@ -1,14 +1,16 @@
-"""What must not delay a check."""
+"""What must not delay a check: an output that nobody reads, and many servers."""
 
 import fcntl
+import re
 import struct
 import termios
 import time
 
 from lib.case import SLOW
-from lib.raw import RawCase, wait_log
+from lib.raw import RawCase, peak_kb, udp_sockets, wait_log
 
 GOOD = 4243
+MANY = 10000
 
 
 class Timing(RawCase):
@@ -36,3 +38,31 @@ class Timing(RawCase):
         wait_log(lb, f"localhost:{GOOD}: down -> up", 10 * SLOW)
         _, event = lb.wait_event("down", 10, f"localhost:{GOOD}")  # kept for whoever reads later
         self.assertEqual(event["from"], "up")
+
+    def test_a_list_of_ten_thousand_is_watched(self):
+        # handshakes with nobody; the good one stands in the midst
+        lines = ["# a comment", ""] + [f"127.{1 + i // 250}.{i % 250}.1:9" for i in range(MANY - 1)]
+        lines.insert(MANY // 2, f"localhost:{GOOD}  # the good one")
+        path = self.dir / "servers"
+        path.write_text("\n".join(lines) + "\n")
+        self.ready_server(GOOD)
+        alone = self.lb([f"localhost:{GOOD}"])
+        alone.wait_event("up", 15, f"localhost:{GOOD}")
+        sockets = udp_sockets(alone)
+        self.assertGreater(sockets, 0)
+        self.assert_stops(alone)
+        began = time.monotonic()
+        lb = self.lb([f"@{path}"], "--liveness-interval", "1", "--reconnect-interval", "600",
+                     "--status-interval", "60", "--log-level", "info")
+        wait_log(lb, f"watching {MANY} servers", 5 * SLOW)
+        self.assertLess(time.monotonic() - began, 3 * SLOW)
+        # In the log, which is a file: ten thousand servers at once are more than a pipe takes.
+        wait_log(lb, f"localhost:{GOOD}: connecting -> up", 60 * SLOW)
+        self.assertLessEqual(udp_sockets(lb), sockets + 1, "as many as for one server, and one on trial")
+        for i in (0, MANY // 3, MANY - 2):
+            address = lines[2 + i] if i < MANY // 2 - 2 else lines[3 + i]
+            wait_log(lb, rf" {re.escape(address)}: \S+ -> down", 40 * SLOW)
+        self.assertLessEqual(udp_sockets(lb), sockets + 1, "as many as for one server, and one on trial")
+        self.assertLess(peak_kb(lb), 100_000 + MANY * 45)  # a handshake's state is 40 kB
+        self.assertNotIn(f"localhost:{GOOD}: up ->", lb.errors())
+        self.assert_stops(lb)
