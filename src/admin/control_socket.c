@@ -253,8 +253,8 @@ static void welcome(void *ctx, qhcp_nsec now, int fd)
     close(fd);
 }
 
-/* A socket that nobody answers was left by a process that was killed.  Anything else of that name
- * is somebody's file: connect(2) refuses those too. */
+/* A socket that nobody answers was left by a process that was killed.  Anything else with that name
+ * is another file: connect(2) refuses those too. */
 static bool is_stale(const struct sockaddr_un *at)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -10,7 +10,7 @@
 #define DESCRIPTORS 2 /* of a connection, and of a pipe */
 #define PIPES 2       /* of a connection, at most: one a direction */
 
-/* Connections come first, but for an eighth, without which all bulk would be copied. */
+/* Connections come first, except for an eighth, without which all bulk data would be copied. */
 struct capacity capacity_of(size_t descriptors, size_t wanted)
 {
     size_t reserved = descriptors / SMALL < RESERVED ? descriptors / SMALL : RESERVED;

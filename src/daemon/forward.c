@@ -103,7 +103,7 @@ static void collect_fallen(struct forward *f)
     }
 }
 
-/* Their clients come again, and are not sent there any more. */
+/* Their clients try again, and are not sent there any more. */
 static void on_in_force(void *ctx)
 {
     struct forward *f = ctx;
@@ -330,7 +330,7 @@ int forward_start(struct forward *f, char *words, size_t words_cap)
         return 0;
     forward_configure(f, f->options);
     targets_follow(&f->targets, loop_now());
-    publish(f, loop_now()); /* or whoever waits already would find nobody */
+    publish(f, loop_now()); /* or a client that waits already would find no server */
     r = proxy_start(f->proxy);
     if (r < 0)
         snprintf(words, words_cap, "cannot start to forward: %s", strerror(errno));

@@ -170,8 +170,8 @@ static void welcome(void *ctx, qhcp_nsec now, int fd)
     give(h);
 }
 
-/* What is at the path is left there by one that was killed, or by one that is about to go: the port
- * is ours. */
+/* The file at the path was left by a process that was killed, or by one that is about to exit: the
+ * port is ours. */
 static int bind_at(struct handover *h, int listener)
 {
     const struct sockaddr_un name = name_of(h->path);
@@ -267,7 +267,7 @@ static int receive_gift(int from, struct handover_gift *ret)
     return ret->known ? 0 : QHCP_E_IO;
 }
 
-/* Connected to whoever is at the path; -1, with errno. */
+/* A connection to the process at the path; -1, with errno. */
 static int call(const char *path)
 {
     const struct timeval wait = {.tv_sec = PATIENCE_MS / 1000};

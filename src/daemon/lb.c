@@ -76,7 +76,7 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
         }
         return;
     }
-    if (lb->stopping) { /* told twice: no more waiting */
+    if (lb->stopping) { /* a second signal: no more waiting */
         loop_stop(lb->loop);
         return;
     }

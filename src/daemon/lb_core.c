@@ -1,5 +1,5 @@
 /* The core of `qhcp lb` between the loop and the other parts: packets, deadlines and names'
- * addresses go in; packets go out, and what the core finds, to whom it concerns. */
+ * addresses go in; packets go out, and the core's findings go to the parts that they concern. */
 #include "base/os/clock.h"
 #include "base/os/log.h"
 #include "daemon/lb.h"

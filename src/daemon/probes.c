@@ -152,8 +152,8 @@ static struct probed *find_or_add(struct probes *p, const char *address)
     return server;
 }
 
-/* The first service of the server's that is on its own address: tcp:PORT.  One elsewhere is not
- * ours to knock at for a server's word alone. */
+/* The first service of the server's that is on its own address: tcp:PORT.  A service elsewhere is
+ * not probed for a server's word alone. */
 static uint16_t own_service(const struct probes *p, size_t index)
 {
     char services[QHCP_SERVICES][QHCP_SERVICE];
@@ -169,7 +169,7 @@ static uint16_t own_service(const struct probes *p, size_t index)
     return 0;
 }
 
-/* What was found of another port says nothing of this one.  The core is told later: we are called
+/* What is known of another port does not count for this one.  The core gets it later: we are called
  * from within it. */
 static void take_back(struct probes *p, struct probed *server)
 {

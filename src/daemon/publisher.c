@@ -149,7 +149,7 @@ static void look_at_self(struct publisher *p, qhcp_nsec now)
     self->suspects = (uint32_t)view.suspects;
 }
 
-/* A slice of all servers, so that nobody waits for a large fleet: within LOOK each had its turn. */
+/* A slice of all servers, so that a large fleet delays nothing: within LOOK each has its turn. */
 static void expire(void *ctx, qhcp_nsec now)
 {
     struct publisher *p = ctx;
@@ -213,7 +213,7 @@ static void tell(struct publisher *p, enum fleet_kind kind, uint32_t slot, qhcp_
     feed_tell(p->feed, &c);
 }
 
-/* False: there is no memory, and the server is watched, but nobody sees it. */
+/* False: there is no memory; the server is watched, but not shown. */
 static bool add(struct publisher *p, const struct qhcp_changed *changed, qhcp_nsec now)
 {
     size_t cap = p->cap ? 2 * p->cap : 16;

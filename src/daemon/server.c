@@ -46,7 +46,7 @@ struct server {
     struct service service;
     struct checks checks;
     struct control_socket control;
-    bool silent; /* the first answer is to be true and whole: first results are awaited */
+    bool silent; /* it waits for first results, so that the first answer is true and complete */
     bool stopping;
     qhcp_nsec unsent_told; /* the next line about answers that do not leave: not before */
 };

@@ -51,7 +51,7 @@ int reader_open(struct feed *f, struct feed_reader **ret)
     return r;
 }
 
-/* A place that is closing is free once every wish of it is answered: found by whoever is later. */
+/* A place that is closing is free once every wish of it is answered; the later side notices. */
 void reader_free_if_done(struct feed_reader *r)
 {
     uint64_t state = atomic_load(&r->state);

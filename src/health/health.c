@@ -6,8 +6,8 @@
  * count against the server; what can be forged (ICMP) convicts nobody, it only makes us check
  * sooner.
  *
- * It must never send or dial by itself, or more than one probe a step: what is due stays due until
- * the owner reports that it was done. */
+ * It never sends or connects by itself, and asks for at most one probe a step: what is due stays
+ * due until the owner reports that it was done. */
 #include "health/health.h"
 
 #include "health/judge.h"
@@ -60,7 +60,7 @@ void health_dialed(struct health *h, qhcp_nsec now)
 void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound)
 {
     h->rtt.bound = bound;
-    h->accused_from = 0; /* nothing more is heard of the session before it */
+    h->accused_from = 0; /* no event of the session before it counts any more */
     health_found(h, now);
 }
 
@@ -171,9 +171,9 @@ static void icmp(struct health *h, qhcp_nsec now, bool certain)
         burst_provoked(&h->burst, now, h->rtt.srtt, rtt_burst(&h->rtt, h->config.interval, true));
 }
 
-/* The connection is gone, and nothing says that the server is: dial again at once, but no faster
- * than the interval when it goes every time.  One that never answered a check counts as a dial that
- * failed. */
+/* The connection is gone, but perhaps not the server: connect again at once, but no faster than the
+ * interval if it ends every time.  A connection that never answered a check counts as a failed
+ * attempt. */
 static void lose(struct health *h, qhcp_nsec now, bool reset, struct health_step *ret)
 {
     ret->drop = reset;

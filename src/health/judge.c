@@ -76,8 +76,8 @@ static enum health_cause still_down(const struct health *h, enum health_cause ca
     return gone && cause != HEALTH_CAUSE_REFUSED ? h->cause : cause;
 }
 
-/* A verdict of silence, about a session that may live: what it was for is kept until the session is
- * heard of again. */
+/* A verdict for silence, on a session that may still live: its reason is kept until the session
+ * answers again. */
 static void accuse(struct health *h)
 {
     const struct silence *s = &h->silence;

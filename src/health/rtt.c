@@ -2,9 +2,9 @@
 
 #define GRANULARITY NSEC_PER_MSEC /* RFC 6298's G: how late we ourselves may be */
 
-/* RFC 6298 goes on to raise every time-out to a second; without that its variance alone, which a
- * steady path lets shrink to nothing, would call the first queue on the way a miss.  So half of
- * srtt is always granted. */
+/* RFC 6298 also raises every time-out to a second.  Without that, its variance shrinks to nothing
+ * on a steady path, and the first queue on the path would be a miss.  So half of srtt is always
+ * added. */
 static qhcp_nsec grace(const struct rtt *r, unsigned deviations)
 {
     return nsec_max(nsec_max(deviations * r->rttvar, r->srtt / 2), GRANULARITY);

@@ -116,15 +116,15 @@ static bool enough(const struct silence *s, const struct silence_terms *t)
     return (s->misses >= s->demand.misses && span >= s->demand.window) || span >= t->ceiling;
 }
 
-/* Others are being asked whether they answer.  One server does not wait for that for ever: those
- * who watch thousands ask about all the time. */
+/* Others are being checked.  One server does not wait for that for ever: a load balancer with
+ * thousands of servers checks others nearly all the time. */
 static bool awaits_others(const struct silence *s, const struct silence_terms *t)
 {
     return t->others > 0 && s->last - s->first < nsec_add(s->demand.window, t->others);
 }
 
-/* More misses are asked than can leave: an unanswered connection's congestion window fills.  Then
- * a silence of the longest that is ever asked is enough. */
+/* More misses are needed than checks can leave, since the congestion window of an unanswered
+ * connection fills.  Then a silence of the greatest length that is ever needed is enough. */
 static bool stuck(const struct silence *s, qhcp_nsec now, const struct silence_terms *t)
 {
     unsigned least = t->fall < SILENCE_BLOCKED ? t->fall : SILENCE_BLOCKED;

@@ -105,8 +105,8 @@ static int weight(enum health_signal s)
     return s == HEALTH_SIGNAL_REFUSED ? 2 : s == HEALTH_SIGNAL_DIAL_FAILED ? 1 : 0;
 }
 
-/* Once more, from another port (paths.c)?  Not where somebody answered (a refusal, the reset that
- * we were called back by), nor before a verdict: it takes as long again. */
+/* Once more, from another port (paths.c)? Not if the server answered (a refusal, the reset that
+ * called us back), nor before a verdict: it takes as long again. */
 static bool try_elsewhere(struct backend *b, qhcp_nsec now)
 {
     if (b->attempt.worst == HEALTH_SIGNAL_REFUSED || b->health.dial.by_return ||

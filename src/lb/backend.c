@@ -30,8 +30,8 @@ static struct health_config health_config(const struct backend *b)
                                   .local = &b->lb->local};
 }
 
-/* First dials are spread so that a fleet is not dialled in one instant: a millisecond apart, about
- * what a handshake costs us, within the liveness interval. */
+/* First attempts are spread, so that we do not connect to a whole fleet at once: a millisecond
+ * apart, about the cost of a handshake, within the liveness interval. */
 static qhcp_nsec first_dial(const struct qhcp_lb *lb, qhcp_nsec now, size_t id)
 {
     return now + id * NSEC_PER_MSEC % lb->config->liveness_interval;

@@ -206,7 +206,8 @@ void credentials_take(struct qhcp_lb *lb, qhcp_nsec now, struct credentials *fre
         quic_endpoint_set_tls(lb->quic, c->tls);
 }
 
-/* The files changed and cannot be taken: said once, and tried again though they change no more. */
+/* The files have changed and cannot be read: logged once, and tried again even if they do not
+ * change again. */
 static void refused(struct qhcp_lb *lb, qhcp_nsec now, bool changed, const char *words)
 {
     lb->credentials.again = nsec_add(now, CREDENTIALS_AGAIN);

@@ -47,9 +47,9 @@ static void judge_sampled(struct backend *b)
     }
 }
 
-/* Many at once that are doubted speak against ourselves, many of all or of a sample: loss
- * alone brings silences about all the time, but not those.  The crowd has dispersed only once
- * nobody is silent at all: what is forgiven while we are ill is silent still. */
+/* Many suspects at once, of all servers or of a sample, mean that we are in trouble: loss alone
+ * causes silences all the time, but not so many.  The crowd has dispersed only when no server is
+ * silent: a server that is forgiven while we are in trouble is still silent. */
 static void count_suspect(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;

@@ -25,7 +25,7 @@ static void ended_words(const struct quic_close *why, char *ret, size_t cap)
         snprintf(ret, cap, "%s", words);
 }
 
-/* Closed by the peer's own code: is it a refusal, or did it merely go? */
+/* Closed with a code of the peer: is it a refusal, or did the peer only leave? */
 static bool peer_refused(const struct quic_close *why)
 {
     int64_t code = -(int64_t)why->code;

@@ -62,8 +62,8 @@ void lb_judge_panic(struct qhcp_lb *lb)
         lb->config->panic(lb->config->ctx, &p);
 }
 
-/* Every public call that may change something begins here.  What was due before it, while nobody
- * called, tells how late our owner is: busy, starved, or stopped altogether. */
+/* Every public call that may change something begins here.  What was due before the call shows how
+ * late our owner is: busy, starved, or stopped. */
 static void begin(struct qhcp_lb *lb, qhcp_nsec now)
 {
     qhcp_nsec due = nsec_max(heap_deadline(&lb->heap), lb->now);

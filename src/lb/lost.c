@@ -39,7 +39,7 @@ static struct lost *make(struct backend *b, qhcp_nsec now)
     l->ask_at = l->dial_at = NSEC_NEVER;
     b->lost = l;
     b->lb->lost++;
-    l->knock_at = on_grid(now + pace(b)); /* one that stops is to have stopped by then */
+    l->knock_at = on_grid(now + pace(b)); /* a server that stops should have stopped by then */
     return l;
 }
 
@@ -51,7 +51,8 @@ void lost_remember(struct backend *b, qhcp_nsec now)
         l->knock_at = after_end(b, now);
 }
 
-/* A fleet that fell silent as a whole is not dialled at once, nor one that stays silent often. */
+/* A fleet that fell silent as a whole is not connected to at once, and a server that stays silent
+ * not often. */
 static qhcp_nsec redial(struct backend *b, qhcp_nsec now)
 {
     qhcp_nsec share = b->lb->lost * (NSEC_PER_SEC / LOST_REDIALS_PER_SEC);
@@ -102,8 +103,8 @@ bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c)
     return true;
 }
 
-/* Too many resets slow the knocking down: one who always sends one and never shakes hands would be
- * dialled as often. */
+/* Too many resets slow the knocking down: otherwise we would connect to a server that always sends
+ * a reset and never completes a handshake just as often. */
 void lost_forgotten(void *ctx, void *user, qhcp_nsec now)
 {
     struct backend *b = user;

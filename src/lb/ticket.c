@@ -6,9 +6,9 @@
 
 #include "lb/internal.h"
 
-/* Tickets are kept under what the trust in them rests on: the name and port dialled, and the
- * fingerprint of trust store, own certificate and policy.  Before the ticket stands the end of the
- * certificate that was verified, 8 bytes; the ticket ends with it. */
+/* The key of a ticket is what the trust in it depends on: the server's name and port, and the
+ * fingerprint of trust store, own certificate and policy.  The ticket is preceded by the end of the
+ * verified certificate, 8 bytes; the ticket ends with it. */
 static size_t ticket_key(const struct backend *b, uint8_t ret[QHCP_TEXT + 40])
 {
     size_t n = strlen(b->address.host);

@@ -31,7 +31,7 @@ static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
 }
 
 /* While a socket takes nothing, the core stays due, and nothing that it could do would change that:
- * the timer must not fire until it can, nor be put off for ever by what else happens. */
+ * the timer must not fire until it can, and other events must not put it off for ever. */
 static qhcp_nsec not_at_once(const struct loop *l, qhcp_nsec due)
 {
     qhcp_nsec now = loop_now(), soon = now + LOOP_BLOCKED;

@@ -1,6 +1,6 @@
 /* Items are pushed onto a stack, which the loop takes as a whole and turns round, so that they are
- * opened in the order in which they were put.  Who pushes onto an empty stack wakes the loop; the
- * loop empties the eventfd before it looks at the stack, so that no wake-up is lost. */
+ * opened in the order in which they were put.  A thread that pushes onto an empty stack wakes the
+ * loop; the loop empties the eventfd before it looks at the stack, so that no wake-up is lost. */
 #include "loop/mailbox.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,4 @@
-/* What comes for no connection of ours: first packets of connections to be, stateless resets,
- * garbage.
+/* Datagrams for no known connection: first packets of new connections, stateless resets, garbage.
  *
  * For: in any flood, live connections are answered first, deadlines are kept, and what the kernel
  * drops for lack of room is a stranger's.  So it has a socket of its own (udp_split), which is read

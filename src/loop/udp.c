@@ -9,8 +9,8 @@
  *
  * "Fragmentation needed" can be forged by anybody who guesses two ports, and the kernel would then
  * refuse every packet of a handshake for ten minutes.  PMTUDISC_PROBE sets DF and sends whatever
- * the kernel remembers of the path; no packet of ours is larger than 1,200 bytes, below which a
- * claim is to be ignored (RFC 9000, 14.2.1).  Only the MTU of our own interface still counts. */
+ * the kernel remembers of the path; our packets have at most 1,200 bytes, and claims below that
+ * must be ignored (RFC 9000, 14.2.1).  Only the MTU of our own interface still counts. */
 #include "loop/udp.h"
 
 #include <errno.h>
@@ -132,9 +132,9 @@ int udp_open(const union qhcp_addr *bind_to, int rcvbuf, struct udp **ret)
     return open_shared(bind_to, rcvbuf, false, ret);
 }
 
-/* The first socket is bound before it shares its address, so that nobody's port is shared who does
- * not know it: another program that wants the port is refused until then, and needs our user and
- * SO_REUSEPORT from then on. */
+/* The first socket is bound before it shares its address, so that no other program's port is shared
+ * without its knowledge: another program that wants the port is refused until then, and needs our
+ * user and SO_REUSEPORT from then on. */
 int udp_split(struct udp *u, int rcvbuf, const struct qhcp_steering *steering, struct udp **ret)
 {
     struct udp *ours;
@@ -332,8 +332,8 @@ static void write_control(const struct udp *u, struct slot *slot, const union qh
     }
 }
 
-/* The first waiting packet cannot be sent: it is dropped, and its destination's owner is told as if
- * the network had said so (unless it is this machine that is out of memory). */
+/* The first waiting packet cannot be sent: it is dropped, and reported as if the network had
+ * refused it (unless this machine is out of memory). */
 static void drop_first(struct udp *u, int error)
 {
     const struct slot *slot = &u->out_slots[u->first];

@@ -1,10 +1,10 @@
 /* Who is connected: strangers, whose HELLO was not accepted yet, and members.
  *
- * Strangers have few places, and the one that came first makes room for the next:
- * nobody who has no token can keep those out who have one.  Members have more places, shared among
- * the keys that their tokens are signed with: when all are taken, the oldest session of the key
- * that has the most makes room.  So whoever has a key can crowd out himself, and nobody else.  What
- * any of them does is logged a few lines a second. */
+ * Strangers have few places, and the oldest makes room for the next: nobody without a token can
+ * keep out load balancers with one.  Members have more places, shared among the keys that their
+ * tokens are signed with: when all are taken, the oldest session of the key that has the most makes
+ * room.  So the holder of a key can crowd out only himself.  What any of them does is logged a few
+ * lines a second. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

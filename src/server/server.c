@@ -205,8 +205,8 @@ static void finish(struct qhcp_server *s)
     close_all(&s->members);
 }
 
-/* The load balancers that were told to go are what a stop waits for; those that came later are told
- * "draining" and closed with the rest. */
+/* A stop waits for the load balancers that got TERMINATE; those that came later get "draining" and
+ * are closed with the rest. */
 static bool awaited(const struct qhcp_server *s)
 {
     for (const struct peer *p = s->members.first; p; p = p->next)

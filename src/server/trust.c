@@ -151,8 +151,8 @@ static int load_keys(struct qhcp_server *s, struct auth_keys **ret, char *words,
     return 0;
 }
 
-/* Our own certificate may be among them: then nobody trusts it, and the operator has to know why.
- */
+/* Our own certificate may be among them: then no load balancer trusts it, and the operator must
+ * know why. */
 static void tell_own(struct qhcp_server *s)
 {
     char ignored[QHCP_TEXT * 2], *cert = NULL;

@@ -51,7 +51,7 @@ void status_set_interval(struct status *s, qhcp_nsec interval, qhcp_nsec now)
     s->next = nsec_min(s->next, nsec_add(now, interval));
 }
 
-/* Says once that nobody reads any more; the servers are watched anyway. */
+/* Says once that nobody reads any more; watching goes on. */
 static void tell_error(struct status *s)
 {
     if (s->out.error == 0 || s->told_error)
@@ -62,7 +62,7 @@ static void tell_error(struct status *s)
             strerror(s->out.error));
 }
 
-/* Lines that were dropped are told once the reader has caught up: one gap, one notice. */
+/* When the reader has caught up, it gets the number of dropped lines: one notice for each gap. */
 static void tell_dropped(struct status *s)
 {
     struct text t = {0};
