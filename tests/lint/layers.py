@@ -53,6 +53,11 @@ FOREIGN = {
     r"systemd/": {"check", "daemon"},
 }
 
+# names of files that several folders have, because the files mirror each other: each is that thing
+# on another layer (a command of cli is named as its word)
+MIRRORS = {"check", "config", "conn", "internal", "keys", "lb", "listen", "message", "metrics",
+           "revoked", "server", "ticket"}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^">]+)[>"]', re.MULTILINE)
 
 
@@ -113,6 +118,14 @@ class Layers(unittest.TestCase):
         seen = {p.name for p in (ROOT / "src").iterdir() if p.is_dir()}
         self.assertLessEqual(seen, set(MAY))
         self.assertIn("wire", seen)
+
+    def test_a_file_s_name_is_that_of_one_thing(self):
+        folders = {}
+        for path in (ROOT / "src").glob("*/**/*.[ch]"):
+            folders.setdefault(path.stem, set()).add(path.parent)
+        several = {name for name, where in folders.items() if len(where) > 1}
+        self.assertEqual(several - MIRRORS, set(), "another name for one of them")
+        self.assertEqual(MIRRORS - several, set(), "out of MIRRORS")
 
     def test_the_page_for_people_has_the_same_rows(self):
         self.assertEqual(shown((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")), MAY)
