@@ -63,7 +63,7 @@ class Way:
         self.longest = []  # (seconds, suite/name)
 
 
-THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/daemon-known",
+THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/daemon-restart-file",
             "unit/daemon-serve", "unit/daemon-wishes", "unit/fleet-readers", "unit/fleet-wish", "unit/loop-descriptors",
             "unit/loop-mailbox", "unit/proxy-places", "unit/proxy-planner", "unit/proxy-clients",
             "unit/proxy-table")

@@ -132,9 +132,9 @@ static void publish(struct forward *f, qhcp_nsec now)
     if (proxy_publish(f->proxy, now, t->rows, t->n, targets_undecided(t)) != 0)
         log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
     if (t->news || t->shares)
-        known_news(&f->known, t->news);
+        restart_file_news(&f->restart_file, t->news);
     t->news = t->shares = false;
-    known_keep(&f->known, now, t->rows, t->n);
+    restart_file_keep(&f->restart_file, now, t->rows, t->n);
     took = loop_now() - begun;
     f->not_before = nsec_add(begun, took * PUBLISH_PART);
     f->publish_at = nsec_max(nsec_add(now, REFRESH), f->not_before);
@@ -174,7 +174,7 @@ static void turn(void *ctx, qhcp_nsec now)
 
 static void inherit(struct forward *f, const struct handover_gift *gift, struct proxy_config *proxy)
 {
-    char *left = gift ? NULL : known_take(&f->known);
+    char *left = gift ? NULL : restart_file_take(&f->restart_file);
 
     if (gift) {
         proxy->listeners = gift->listeners;
@@ -252,7 +252,7 @@ int forward_init(struct forward *ret, const struct lb_options *o, const struct f
     proxy.in_force = on_in_force;
     proxy.ended = o->log_connections ? conn_log_say : NULL;
     memcpy(ret->bind, proxy.bind, sizeof ret->bind);
-    known_init(&ret->known, host->serve, proxy.port);
+    restart_file_init(&ret->restart_file, host->serve, proxy.port);
     inherit(ret, gift, &proxy);
     r = proxy_new(&proxy, &ret->proxy, words, words_cap);
     if (r < 0)
@@ -274,7 +274,7 @@ void forward_deinit(struct forward *f)
     proxy_free(f->proxy);
     ports_free(f->ports);
     targets_deinit(&f->targets);
-    known_deinit(&f->known);
+    restart_file_deinit(&f->restart_file);
     removed_free(&f->removed);
     free(f->fell);
     *f = (struct forward){.proxy = NULL};

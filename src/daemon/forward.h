@@ -4,8 +4,8 @@
 #ifndef QHCP_DAEMON_FORWARD_H
 #define QHCP_DAEMON_FORWARD_H
 
-#include "daemon/known.h"
 #include "daemon/lb_options.h"
+#include "daemon/restart_file.h"
 #include "daemon/targets.h"
 #include "daemon/turned_away.h"
 #include "loop/loop.h"
@@ -25,7 +25,7 @@ struct forward {
     const struct lb_options *options;
     struct targets targets;
     qhcp_nsec inherited_until;
-    struct known known; /* for the one after us */
+    struct restart_file restart_file; /* for the one after us */
     bool stopping;
     bool handed_over;        /* no more tables: what is known of servers ends with their sessions */
     uint16_t port;           /* our own */

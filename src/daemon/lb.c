@@ -14,8 +14,8 @@
 #include "daemon/daemon.h"
 #include "daemon/lb.h"
 #include "daemon/listen.h"
+#include "daemon/status_view.h"
 #include "daemon/watch.h"
-#include "daemon/watched.h"
 
 #define LB_WORDS 700
 #define LB_DRAIN_LOOK (20 * NSEC_PER_MSEC) /* how often connections are counted before a stop */
@@ -257,8 +257,8 @@ int daemon_lb(int argc, char **argv)
                                .argv = argv,
                                .options = &lb.options.head,
                                .ctx = &lb}};
-    const struct watched watched = {.publisher = &lb.publisher, .forward = &lb.forward};
-    const struct status_fleet fleet = watched_fleet(&watched);
+    const struct status_view watched = {.publisher = &lb.publisher, .forward = &lb.forward};
+    const struct status_fleet fleet = status_view_fleet(&watched);
     char words[LB_WORDS] = "cannot start: out of memory";
     int r;
 

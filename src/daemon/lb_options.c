@@ -114,7 +114,7 @@ struct qhcp_lb_config lb_options_config(const struct lb_options *o)
         .id = o->id,
         .max_fail_attempts = (unsigned)o->max_fail_attempts,
         .rise = (unsigned)o->rise,
-        .panic_threshold = NO_PANIC, /* the fleet judges it: publisher.c */
+        .panic_threshold = NO_PANIC, /* the fleet judges it: feed.c, judge_panic */
         .flap_hold = or_off(o->flap_hold),
         .slow_start = or_off(o->slow_start),
         .liveness_interval = lb_options_liveness(o),

@@ -7,14 +7,14 @@
 
 #include "../core/pair.h"
 #include "daemon/publisher.h"
-#include "daemon/watched.h"
+#include "daemon/status_view.h"
 
 #define SEC NSEC_PER_SEC
 #define MSEC NSEC_PER_MSEC
 
 static struct publisher publisher;
 static struct loop *loop;
-static const struct watched watched = {.publisher = &publisher};
+static const struct status_view watched = {.publisher = &publisher};
 
 static void on_changed(void *ctx, const struct qhcp_changed *changed)
 {
@@ -71,7 +71,7 @@ static void assert_same(const struct qhcp_view *mine, const struct qhcp_view *v,
 
 static void compare(struct pair *p, bool figures)
 {
-    const struct status_fleet fleet = watched_fleet(&watched);
+    const struct status_fleet fleet = status_view_fleet(&watched);
     struct qhcp_view mine, v;
 
     assert_int_equal(fleet.count(&watched), qhcp_lb_count(p->lb));

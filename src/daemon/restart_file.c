@@ -1,4 +1,4 @@
-#include "daemon/known.h"
+#include "daemon/restart_file.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,25 +11,25 @@
 #include "daemon/inherit.h"
 #include "state/left.h"
 
-#define KNOWN_RENEW NSEC_PER_SEC
-#define KNOWN_MAX (16 << 20) /* bytes: 50,000 servers have a quarter of it */
+#define RESTART_FILE_RENEW NSEC_PER_SEC
+#define RESTART_FILE_MAX (16 << 20) /* bytes: 50,000 servers have a quarter of it */
 
-void known_init(struct known *ret, struct serve *serve, uint16_t port)
+void restart_file_init(struct restart_file *ret, struct serve *serve, uint16_t port)
 {
     struct state state;
     char words[300];
 
-    *ret = (struct known){.serve = serve};
+    *ret = (struct restart_file){.serve = serve};
     if (state_find(&state, words, sizeof words) < 0)
         return;
     snprintf(ret->path, sizeof ret->path, "%s/known-%u", state.dir, port);
     state_close(&state);
 }
 
-void known_deinit(struct known *k)
+void restart_file_deinit(struct restart_file *k)
 {
     free(k->text);
-    *k = (struct known){.at = 0};
+    *k = (struct restart_file){.at = 0};
 }
 
 /* By the wall clock, since files have no other; a step of it costs the knowledge. */
@@ -41,15 +41,15 @@ static bool is_fresh(const char *path)
     if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return false;
     age = clock_wall_ms() - st.st_mtim.tv_sec * 1000 - st.st_mtim.tv_nsec / 1000000;
-    return age >= -1000 && age <= (int64_t)(KNOWN_FRESH / NSEC_PER_MSEC);
+    return age >= -1000 && age <= (int64_t)(RESTART_FILE_FRESH / NSEC_PER_MSEC);
 }
 
-char *known_take(const struct known *k)
+char *restart_file_take(const struct restart_file *k)
 {
     char words[300] = "", *text = NULL;
 
     if (k->path[0] != '\0' && is_fresh(k->path))
-        text = left_read(k->path, KNOWN_MAX, words, sizeof words);
+        text = left_read(k->path, RESTART_FILE_MAX, words, sizeof words);
     if (words[0] != '\0')
         log_say(QHCP_LOG_WARNING, "not using what the last process left: %s", words);
     return text;
@@ -72,7 +72,7 @@ static char *describe(const struct proxy_server *servers, size_t n)
     return t.failed ? NULL : t.at;
 }
 
-void known_news(struct known *k, bool at_once)
+void restart_file_news(struct restart_file *k, bool at_once)
 {
     k->written = false;
     if (at_once)
@@ -81,7 +81,7 @@ void known_news(struct known *k, bool at_once)
 
 static void work(struct serve_job *job, qhcp_nsec now)
 {
-    struct known *k = (struct known *)job;
+    struct restart_file *k = (struct restart_file *)job;
 
     (void)now;
     if (k->text)
@@ -93,7 +93,7 @@ static void work(struct serve_job *job, qhcp_nsec now)
 
 /* A file whose time could not be renewed is written anew; one that could not be written says
  * something else, and must grow old. */
-static void note(struct known *k, bool anew, bool done)
+static void note(struct restart_file *k, bool anew, bool done)
 {
     if (anew && !done && !k->told)
         log_say(QHCP_LOG_WARNING, "cannot keep the list of servers that are up for a restart: %s",
@@ -107,7 +107,7 @@ static void note(struct known *k, bool anew, bool done)
 
 static void on_done(struct serve_job *job, qhcp_nsec now)
 {
-    struct known *k = (struct known *)job;
+    struct restart_file *k = (struct restart_file *)job;
     bool anew = k->text != NULL;
 
     (void)now;
@@ -117,11 +117,12 @@ static void on_done(struct serve_job *job, qhcp_nsec now)
     note(k, anew, k->done);
 }
 
-void known_keep(struct known *k, qhcp_nsec now, const struct proxy_server *servers, size_t n)
+void restart_file_keep(struct restart_file *k, qhcp_nsec now, const struct proxy_server *servers,
+                       size_t n)
 {
     if (k->path[0] == '\0' || k->at > now || k->busy)
         return;
-    k->at = nsec_add(now, KNOWN_RENEW);
+    k->at = nsec_add(now, RESTART_FILE_RENEW);
     if (!k->written && !(k->text = describe(servers, n))) {
         snprintf(k->why, sizeof k->why, "out of memory");
         note(k, true, false);

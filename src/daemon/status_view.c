@@ -1,4 +1,4 @@
-#include "daemon/watched.h"
+#include "daemon/status_view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,20 +6,20 @@
 #include "daemon/forward.h"
 #include "daemon/publisher.h"
 
-static const struct fleet_snapshot *newest(const struct watched *w)
+static const struct fleet_snapshot *newest(const struct status_view *w)
 {
     return feed_current(w->publisher->feed);
 }
 
 /* Servers are shown in the order of the list, which is the core's. */
-static const struct fleet_entry *entry(const struct watched *w, size_t index)
+static const struct fleet_entry *entry(const struct status_view *w, size_t index)
 {
     return snapshot_at(newest(w), publisher_slot(w->publisher, index));
 }
 
 static size_t fleet_count(const void *ctx)
 {
-    return ((const struct watched *)ctx)->publisher->n;
+    return ((const struct status_view *)ctx)->publisher->n;
 }
 
 static void copy(char *ret, size_t cap, const struct fleet_entry *e, enum fleet_text which)
@@ -44,7 +44,7 @@ static void copy_values(const struct fleet_entry *e, struct qhcp_view *ret)
 
 static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
 {
-    const struct watched *w = ctx;
+    const struct status_view *w = ctx;
     const struct fleet_entry *e = entry(w, index);
 
     if (!e)
@@ -95,7 +95,7 @@ static size_t fleet_services(const void *ctx, size_t index, char ret[][QHCP_SERV
 
 static bool fleet_forward(const void *ctx, const char *address, struct proxy_counts *ret)
 {
-    return forward_counts(((const struct watched *)ctx)->forward, address, ret);
+    return forward_counts(((const struct status_view *)ctx)->forward, address, ret);
 }
 
 static void fleet_self(const void *ctx, struct qhcp_self *ret)
@@ -111,7 +111,7 @@ static void fleet_self(const void *ctx, struct qhcp_self *ret)
                                         .total = healthy + self->by_state[QHCP_DOWN]}};
 }
 
-struct status_fleet watched_fleet(const struct watched *w)
+struct status_fleet status_view_fleet(const struct status_view *w)
 {
     return (struct status_fleet){.ctx = w,
                                  .count = fleet_count,

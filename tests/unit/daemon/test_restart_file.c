@@ -11,14 +11,14 @@
 #include <cmocka.h>
 
 #include "../loop/actor.h"
-#include "daemon/known.h"
+#include "daemon/restart_file.h"
 
 #define SEC NSEC_PER_SEC
 
 /* Stops the loop when what was kept has been written. */
 struct waiting {
     struct actor actor;
-    const struct known *known;
+    const struct restart_file *known;
 };
 
 static void look(struct actor *a)
@@ -29,17 +29,17 @@ static void look(struct actor *a)
 
 static struct loop *loop;
 
-static void give(struct known *k, qhcp_nsec now, const char *name)
+static void give(struct restart_file *k, qhcp_nsec now, const char *name)
 {
     struct proxy_server s = {.name = name, .share = 1};
 
     s.target.in.sin_family = AF_INET;
     if (strcmp(name, "a:1") != 0)
-        known_news(k, false);
-    known_keep(k, now, &s, 1);
+        restart_file_news(k, false);
+    restart_file_keep(k, now, &s, 1);
 }
 
-static void wait_for(const struct known *k)
+static void wait_for(const struct restart_file *k)
 {
     struct waiting w = {.actor.act = look, .known = k};
 
@@ -48,7 +48,7 @@ static void wait_for(const struct known *k)
     loop_remove(&w.actor.part);
 }
 
-static void keep(struct known *k, qhcp_nsec now, const char *name)
+static void keep(struct restart_file *k, qhcp_nsec now, const char *name)
 {
     give(k, now, name);
     wait_for(k);
@@ -61,9 +61,9 @@ static void make_old(const char *path)
     assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
 }
 
-static bool left(const struct known *k, const char *name)
+static bool left(const struct restart_file *k, const char *name)
 {
-    char *text = known_take(k);
+    char *text = restart_file_take(k);
     bool found = text && strncmp(text, name, strlen(name)) == 0;
 
     free(text);
@@ -74,7 +74,7 @@ static void a_list_that_could_not_be_written_does_not_make_the_one_before_it_new
 {
     char dir[] = "/tmp/qhcp-known-XXXXXX", beside[STATE_PATH + 8];
     struct serve *serve;
-    struct known k;
+    struct restart_file k;
 
     (void)state;
     loop = actor_begin();
@@ -82,7 +82,7 @@ static void a_list_that_could_not_be_written_does_not_make_the_one_before_it_new
     assert_int_equal(serve_start(serve), 0);
     assert_non_null(mkdtemp(dir));
     setenv("QHCP_STATE_DIR", dir, 1);
-    known_init(&k, serve, 80);
+    restart_file_init(&k, serve, 80);
     keep(&k, 1 * SEC, "a:1");
     assert_true(left(&k, "a:1 "));
     make_old(k.path);
@@ -106,7 +106,7 @@ static void a_list_that_could_not_be_written_does_not_make_the_one_before_it_new
     assert_true(left(&k, "b:1 "));
     unlink(k.path);
     assert_true(serve_stop(serve));
-    known_deinit(&k);
+    restart_file_deinit(&k);
     serve_free(serve);
     actor_end(loop);
     rmdir(dir);
@@ -118,14 +118,14 @@ static void the_thread_that_watches_waits_for_no_disk(void **state)
 {
     char dir[] = "/tmp/qhcp-known-XXXXXX";
     struct serve *serve;
-    struct known k;
+    struct restart_file k;
 
     (void)state;
     loop = actor_begin();
     assert_int_equal(serve_new(loop, &serve), 0);
     assert_non_null(mkdtemp(dir));
     setenv("QHCP_STATE_DIR", dir, 1);
-    known_init(&k, serve, 80);
+    restart_file_init(&k, serve, 80);
     give(&k, 1 * SEC, "a:1");
     assert_false(left(&k, "a:1 "));
     give(&k, 3 * SEC, "b:1"); /* the first is still under way: it comes too early */
@@ -138,7 +138,7 @@ static void the_thread_that_watches_waits_for_no_disk(void **state)
     assert_true(serve_stop(serve)); /* what was given before is written */
     assert_true(left(&k, "c:1 "));
     unlink(k.path);
-    known_deinit(&k);
+    restart_file_deinit(&k);
     serve_free(serve);
     actor_end(loop);
     rmdir(dir);
