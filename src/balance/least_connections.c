@@ -30,7 +30,7 @@ static size_t own_size(const struct balance *b)
     return sizeof(struct turns) + b->n * sizeof(struct turn) + b->fleet->slots * sizeof(float);
 }
 
-/* Goes on from the turns before; whoever is new begins at a random part of a turn, so that threads
+/* Continues the turns from before; a new server begins at a random part of a turn, so that threads
  * do not all begin with the same server. */
 static void own_init(struct balance_worker *w, const struct balance_worker *before)
 {

@@ -18,7 +18,7 @@
 #define ENTRIES_EACH 256 /* at least ... */
 #define ENTRIES_FEW 64   /* ... or so many, where there are more than ENTRIES_MANY */
 #define ENTRIES_MANY (1u << 20)
-#define WALK 4096 /* entries that are asked before whoever has room */
+#define WALK 4096 /* entries that are tried before any server with room */
 
 struct maglev {
     uint32_t bits;      /* of the size */
@@ -87,7 +87,8 @@ static void table_init(const struct balance *b, void *table)
 {
     struct maglev *m = table;
 
-    m->bits = bits_for(b->fleet->n); /* not of the plan: who is down must not move the others */
+    m->bits = bits_for(b->fleet->n); /* not of the plan: a server that is down must not move the
+                                      * others */
     m->at = (float *)(m->entries + ((size_t)1 << m->bits));
     for (uint32_t e = 0; e < 1u << m->bits; e++)
         m->entries[e] = BALANCE_NONE;

@@ -23,8 +23,8 @@ int connect_begin(const union qhcp_addr *address)
     return -1;
 }
 
-/* A port of the ephemeral range that nobody listens on can be dialled from itself: two ends of one
- * socket, and no service. */
+/* A connect to an unused port of the ephemeral range can meet itself: two ends of one socket, and
+ * no service. */
 static bool is_itself(int fd)
 {
     union qhcp_addr mine = {0}, theirs = {0};

@@ -1,5 +1,4 @@
-/* tcp: somebody accepts a connection on that port.  That they do more than accept, http and exec
- * can tell. */
+/* tcp: a program accepts connections on that port.  Only http and exec show that it does more. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>

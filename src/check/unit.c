@@ -1,8 +1,8 @@
 /* --watch-unit: the main process of a service of systemd's, whichever it is just now.
  *
  * systemd is asked over D-Bus (sd-bus) for MainPID; that process is then watched by its descriptor,
- * so that its death needs nobody's word.  Without a process, or without an answer, systemd is asked
- * again a second later.  Only open(), before anything is served, waits for an answer. */
+ * so that its end is noticed without asking.  Without a process, or without an answer, systemd is
+ * asked again a second later.  Only open(), before anything is served, waits for an answer. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,7 +214,7 @@ static void unit_ready(struct check *c, struct check_watch *w, unsigned events)
         watch_bus(c);
 }
 
-/* Nobody is known, or nobody answered. */
+/* No process is known, or systemd did not answer. */
 static void unit_wake(struct check *c)
 {
     struct unit *u = c->self;

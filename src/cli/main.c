@@ -92,7 +92,7 @@ static int help(int argc, char **argv)
     return ARGS_OK;
 }
 
-/* Descriptors 0 to 2 must be somebody's, or a socket would become "standard output". */
+/* Descriptors 0 to 2 must be open, or a socket would become "standard output". */
 static void fill_standard_descriptors(void)
 {
     int fd = open("/dev/null", O_RDWR);
@@ -116,8 +116,8 @@ int main(int argc, char **argv)
 {
     keep_memory_private();
     fill_standard_descriptors();
-    signal(SIGCHLD, SIG_DFL); /* who starts us may ignore it: then no child has an exit status */
-    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2), told once */
+    signal(SIGCHLD, SIG_DFL); /* our parent may ignore it: then no child has an exit status */
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2), reported once */
     if (argc < 2) {
         print_help(stderr);
         return ARGS_USAGE;

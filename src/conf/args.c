@@ -128,7 +128,7 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-/* argp shows no help where it is told to show no errors. */
+/* argp shows no help if it must show no errors. */
 static bool asks_for_help(int argc, char **argv)
 {
     static const char *const words[] = {"--help", "--usage", "-?", "-h"};

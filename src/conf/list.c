@@ -84,8 +84,8 @@ int list_parse_lines(struct list *l, const char *name, const char *content, size
     return r;
 }
 
-/* On the command line a pipe may be meant, @<(command); a file that is read while a load balancer
- * runs must make it wait for nobody. */
+/* On the command line the file may be a pipe, @<(command); a file that is read while a load
+ * balancer runs must not block it. */
 static int open_file(const char *path, enum list_source allowed, const struct words *w)
 {
     int fd = -1, r;

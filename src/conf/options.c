@@ -176,7 +176,7 @@ static int choose(const char *choices, const char *text, unsigned *ret, char *wo
     return QHCP_E_ARG;
 }
 
-/* What text adds to a list is judged entry by entry by who will use it. */
+/* Each entry that text adds to a list is judged by its user. */
 static int set_list(const struct options_row *row, const char *text, enum list_source files,
                     bool no_files, struct list *l, char *words, size_t words_cap)
 {

@@ -91,8 +91,8 @@ static bool judge_server(struct conn *c, enum proxy_end how)
     return true;
 }
 
-/* What broke, or was cut, must not look like an end in good order: whoever is left is reset.  (And
- * a client that resets leaves no port of ours in TIME_WAIT.) */
+/* A connection that broke or was cut must not look like a regular end: the side that is left is
+ * reset. (And a client that resets leaves no port of ours in TIME_WAIT.) */
 static void end_side(struct side *s, bool reset)
 {
     const struct linger at_once = {.l_onoff = 1};
@@ -187,7 +187,7 @@ static bool is_ours(int error)
            error == ENOSPC;
 }
 
-/* Tells the server who its client is.  Nothing was sent to it yet, so that it has room for that; 0,
+/* Tells the server the client's address.  Nothing was sent to it yet, so there is room for that; 0,
  * or errno. */
 static int send_header(struct conn *c)
 {
@@ -339,8 +339,8 @@ static void wait_on(struct conn *c, enum relay_end up, enum relay_end down)
         conn_close(c, c->client_first ? PROXY_BY_CLIENT : PROXY_BY_SERVER);
         return;
     }
-    /* A reset after the end of a side's data is seen by nobody who reads or writes.  The server's
-     * leaves the client with all that it is to get, and nobody to talk to. */
+    /* Neither reads nor writes notice a reset after the end of a side's data.  After a reset of the
+     * server's, the client has all its data, and no peer. */
     if ((c->server.error && down == RELAY_ENDED) || (c->client.error && c->client.ended)) {
         conn_close(c, c->client.error ? PROXY_CLIENT_RESET : PROXY_BY_SERVER);
         return;

@@ -67,7 +67,7 @@ static bool may_be_missing(const struct proxy_config *config, const union qhcp_a
 }
 
 /* SO_REUSEPORT lets any process of this user share the port, by intention or not: the first socket
- * is opened without, so that somebody else's is noticed. */
+ * is opened without it, so that another program's is noticed. */
 static int probe(const struct proxy_config *config, const union qhcp_addr *a)
 {
     int fd = listen_at(a, false, 1);

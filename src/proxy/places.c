@@ -10,7 +10,7 @@ static bool take(struct places *p)
     return false;
 }
 
-/* Once more after the bit is set: a place that was given back in between wakes nobody. */
+/* Once more after the bit is set: a place that was given back in between wakes no thread. */
 bool places_take(struct places *p, unsigned thread)
 {
     uint64_t bit = UINT64_C(1) << thread;

@@ -21,7 +21,7 @@ struct proxy {
     struct places places;
     struct clients clients;
     _Atomic int64_t pipes; /* that may still be opened */
-    _Atomic uint64_t lost; /* connections that `ended` did not hear of */
+    _Atomic uint64_t lost; /* connections that `ended` did not get */
     int reports[2], ended[2];
     unsigned n;
     struct worker *workers;

@@ -169,8 +169,8 @@ static bool hold(struct relay *r, const char *p, size_t n)
     return true;
 }
 
-/* What a read came to.  A short one has emptied the socket, unless its end was told already, or
- * urgent data: then there is more to be read. */
+/* What a read came to.  A short read has emptied the socket, unless the end of data or urgent data
+ * was already reported: then there is more to read. */
 static void after_read(struct side *from, ssize_t n, size_t room)
 {
     if (n == 0)

@@ -67,7 +67,7 @@ const struct snapshot *worker_snapshot(struct worker *w)
         return s;
     size = (balance_worker_size(s->balance) + BALANCE_ALIGN - 1) / BALANCE_ALIGN * BALANCE_ALIGN;
     mem = aligned_alloc(BALANCE_ALIGN, size);
-    if (mem) /* else nobody is picked until there is memory */
+    if (mem) /* otherwise no server is picked until there is memory */
         mem = balance_worker_init(mem, s->balance, w->balance, w->seed);
     free(w->balance);
     w->balance = mem;
@@ -333,5 +333,5 @@ void worker_deinit(struct worker *w)
         close(w->epoll);
     if (w->wake >= 0)
         close(w->wake);
-    w->wake = -1; /* a place that another one gives back wakes nobody here */
+    w->wake = -1; /* a place that another thread gives back does not wake this one */
 }

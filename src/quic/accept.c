@@ -103,8 +103,9 @@ static bool take_token(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp
     return !used_has(&e->used, now, hash_of(e, &hd->dcid)) && has_room(e, now, packet);
 }
 
-/* A host uses so many at once, and as many a second: whoever proves one address is not to use up
- * the memory for all.  Where many have, hosts that were welcome go on without being remembered. */
+/* A host uses so many at once, and as many a second: an attacker who proves one address must not
+ * use up the memory for all.  If many do, hosts that had a session continue without being
+ * remembered. */
 static bool use_token(struct quic_endpoint *e, const struct quic_conn_open *open,
                       const struct qhcp_packet *packet)
 {

@@ -3,8 +3,8 @@
  * one (server), is a reset (client), or is answered statelessly or not at all.  Deadlines lie in a
  * heap, connections that may have something to write in a list; nothing here walks all connections.
  *
- * Connections end in quic_send only, after their CONNECTION_CLOSE is written and their owner was
- * told: everywhere else they are only marked, so that no handler finds one freed. */
+ * Connections end in quic_send only, after their CONNECTION_CLOSE is written and their owner knows
+ * it: everywhere else they are only marked, so that no handler finds one freed. */
 #include <arpa/inet.h>
 #include <gnutls/crypto.h>
 #include <stddef.h>
@@ -26,7 +26,8 @@ int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls
         return QHCP_E_NOMEM;
     e->config = *config;
     rv = quic_ids_init(&e->ids, config->server, config->reset_key);
-    /* A client sends no resets, but names tokens with its connection IDs: nobody may guess them. */
+    /* A client sends no resets, but sends tokens with its connection IDs: these must not be
+     * guessable. */
     if (rv == 0 && !config->server &&
         gnutls_rnd(GNUTLS_RND_KEY, e->config.reset_key, sizeof(e->config.reset_key)) != 0)
         rv = QHCP_E_TLS;

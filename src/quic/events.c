@@ -41,7 +41,7 @@ static enum guard_level guard_level(ngtcp2_encryption_level level)
     }
 }
 
-/* TLS hears one message at a time, and none that the guard does not know.  Trap 4: the session may
+/* TLS gets one message at a time, and none that the guard does not know.  Trap 4: the session may
  * be gone when a late NewSessionTicket comes. */
 static int on_crypto(ngtcp2_conn *ng, ngtcp2_encryption_level level, uint64_t offset,
                      const uint8_t *p, size_t n, void *user)
@@ -191,7 +191,7 @@ static int on_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *p, size_t
     c->heard &= ~(unsigned)QUIC_HEARD_HOLD;
     if (handlers_of(c)->datagram)
         handlers_of(c)->datagram(ctx_of(c), c, c->last, p, n);
-    /* Two datagrams in one packet: one that nobody asked for is enough to acknowledge at once. */
+    /* Two datagrams in one packet: one unasked datagram is enough to acknowledge at once. */
     if (!(c->heard & QUIC_HEARD_HOLD))
         c->heard |= QUIC_HEARD_DATAGRAM;
     c->heard |= before;

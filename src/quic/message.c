@@ -35,7 +35,7 @@ static int take_ticket(gnutls_session_t session)
     return 0;
 }
 
-/* GnuTLS reads every certificate before it asks anybody. */
+/* GnuTLS reads every certificate before it calls us. */
 static int bound_chain(gnutls_session_t session, const gnutls_datum_t *message)
 {
     struct quic_judgement *why = &quic_tls_conn(session)->judgement;

@@ -5,9 +5,9 @@
  *
  * By a reset a load balancer learns at once that its server has restarted, so strangers must not
  * use up the budget of its resets.  A connection ID that was made for the host that a packet comes
- * from has a bucket of its own, but for chance meetings under a secret hash: an attacker an
- * attacker who forges that host's address knows no such ID.  All other IDs of a host share one;
- * refusals and versions have another. */
+ * from has a bucket of its own, but for chance meetings under a secret hash: an attacker who forges
+ * that host's address knows no such ID.  All other IDs of a host share one; refusals and versions
+ * have another. */
 #include <gnutls/crypto.h>
 #include <string.h>
 

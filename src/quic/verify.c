@@ -1,7 +1,7 @@
-/* Certificates: judged here and nowhere else, on full handshakes and again on resumed ones (where
- * TLS itself looks at nothing).  In: the peer's chain, what is trusted, the name dialled and the
- * time.  Out: yes, or words that say what to do.  Never: a fallback to the common name, a
- * wildcard over more than one label, a pin that outlives its certificate's dates. */
+/* Certificates are judged only here, on full handshakes and again on resumed ones (where TLS itself
+ * verifies nothing).  In: the peer's chain, what is trusted, the server's name and the time.  Out:
+ * yes, or words that say what to do.  Never: a fallback to the common name, a wildcard over more
+ * than one label, a pin that outlives its certificate's dates. */
 #include "quic/verify.h"
 
 #include <arpa/inet.h>
@@ -175,8 +175,7 @@ static void append(char *text, size_t cap, const char *piece)
     snprintf(text + n, cap - n, "%s", piece);
 }
 
-/* "b.example, 10.0.0.1, ...": at most three names, from a certificate that nobody vouches for here.
- */
+/* "b.example, 10.0.0.1, ...": at most three names, from an untrusted certificate. */
 static void list_names(gnutls_x509_crt_t cert, char *ret, size_t cap)
 {
     unsigned shown = 0;
@@ -335,7 +334,7 @@ static int check_chain(const struct quic_trust *t, gnutls_x509_crt_t *certs, uns
     return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate refused");
 }
 
-/* Two slips of those who issue certificates by hand have words of their own. */
+/* Two common mistakes of hand-made certificates have their own words. */
 static void other_name(gnutls_x509_crt_t leaf, const char *name, struct quic_judgement *ret)
 {
     bool dns = has_name(leaf, name, NULL, 0);

@@ -152,7 +152,7 @@ void quic_conn_fail(struct quic_conn *c, int error)
     case NGTCP2_ERR_CRYPTO:
         end_by_tls(c);
         return;
-    case NGTCP2_ERR_AEAD_LIMIT_REACHED: /* in order: nobody did anything wrong */
+    case NGTCP2_ERR_AEAD_LIMIT_REACHED: /* a regular end: no error on either side */
         tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, NGTCP2_AEAD_LIMIT_REACHED, NULL);
         quic_conn_end(c, QUIC_END_CLOSED_BY_US,
                       "the connection has received the most packets that it may");

@@ -333,7 +333,7 @@ static int write_all(const struct source *from, const char *dir, const json_t *r
     return error;
 }
 
-/* The list first: a bundle that is on the disk must be in it, or nobody could revoke it. */
+/* The list first: a bundle that is on the disk must be in it, or it could not be revoked. */
 static int export_all(struct source *from, const struct keys_export *what, struct made *m)
 {
     struct transaction c;

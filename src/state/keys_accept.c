@@ -20,7 +20,7 @@
 /* The audience of a request's proof: no name that a server can have (a DNS name has no blanks). */
 #define PROOF_AUDIENCE "qhcp keys accept"
 
-/* Who asks must hold the private key: it signs its own public half. */
+/* The requester must hold the private key: it signs its own public half. */
 static int make_proof(const struct auth_key *key, const json_t *jwk, int64_t now, char **ret)
 {
     uint8_t digest[AUTH_BINDING];

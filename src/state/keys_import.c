@@ -221,7 +221,7 @@ static int apply(const struct import *i)
     transaction_put(&c, STATE_CA, slice_str(i->b->ca), 0644);
     if (i->b->type == BUNDLE_SERVER) {
         put_server(&c, i);
-    } else if (!i->same_ca) { /* a certificate of the CA before would be trusted by nobody */
+    } else if (!i->same_ca) { /* a certificate of the previous CA would not be trusted */
         transaction_remove(&c, STATE_CERT);
         transaction_remove(&c, STATE_KEY);
         transaction_remove(&c, STATE_CHECK_KEY);
@@ -321,7 +321,7 @@ static void report(const struct import *i)
     free(names);
 }
 
-/* What it is comes before who can read it: a slip of the hand leads to any file, and the mode of
+/* First what the file is, then who can read it: a mistyped name can be any file, and the mode of
  * /etc/passwd is right. */
 static int read_fd(int fd, const char *where, struct bundle *ret, const struct words *w)
 {

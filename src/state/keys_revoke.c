@@ -193,7 +193,7 @@ static bool knows_another(const struct revocation *r, const json_t *row)
     return false;
 }
 
-/* Our own key: whom would our load balancers lose by it? */
+/* Our own key: which servers would our load balancers lose by it? */
 static int check_own(const struct revocation *r)
 {
     char list[400] = "";

@@ -125,7 +125,7 @@ static int check_lost(const struct rotation *r)
         list);
 }
 
-/* trust before the key itself: whoever reads in between knows the new key before it is used. */
+/* trust before the key itself: a reader in between knows the new key before it is used. */
 static int commit(const struct rotation *r)
 {
     char *text = auth_key_json(r->new, true);
@@ -171,7 +171,7 @@ static void report(const struct rotation *r)
                auth_key_kid(r->new), old, next);
 }
 
-/* The token key of a machine that only has servers signs for nobody. */
+/* The token key of a machine that has only servers is not used. */
 static int check_use(const struct rotation *r)
 {
     struct stored_origin origin;

@@ -114,7 +114,7 @@ void log_callback(void *ctx, enum qhcp_log_level level, const char *words)
         goto end;
     uint64_t before = output_take_dropped(&state.out);
     put(t.at, t.n);
-    if (state.out.dropped > 0) /* again nobody took it: the notice was no line of its own */
+    if (state.out.dropped > 0) /* again it was not taken: the notice was not written */
         state.out.dropped = before + 1;
 end:
     text_deinit(&t);

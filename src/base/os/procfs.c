@@ -12,7 +12,7 @@ int procfs_open(const char *dir, const char *name)
     char path[PATH];
     int n = snprintf(path, sizeof path, "%s/%s", dir, name);
 
-    /* O_NONBLOCK: whatever the tree holds (a FIFO, by mistake), nobody waits for it. */
+    /* O_NONBLOCK: whatever the tree holds (a FIFO, by mistake), the reader does not wait for it. */
     return n > 0 && n < PATH ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 }
 
