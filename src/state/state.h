@@ -18,8 +18,8 @@
  * imported.json        what was imported here: {"server": bool, "lb": bool, "at": T,
  *                        "server_created": T, "lb_created": T}, the bundles' own times
  * secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
- * known-PORT           what a load balancer knows of its servers, for the next one
- * (daemon/restart_file.h) tickets/             TLS session tickets, 0600 each, at most 24 h old
+ * known-PORT           what a load balancer knows of its servers (restart_file.h)
+ * tickets/             TLS session tickets, 0600 each, at most 24 h old
  * pending, pending.new a change that is being made (transaction.h)
  *
  * A piece that is missing that cannot be made again without breaking other machines' trust, and any
