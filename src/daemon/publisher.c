@@ -50,7 +50,7 @@ static void put_names(struct feed *feed, struct fleet_entry *e, const struct qhc
     size_t n = 0;
 
     for (size_t i = 0; i < v->n_values; i++)
-        n += (size_t)snprintf(names + n, sizeof names - n, "%u%s", v->values[i].unit,
+        n += (size_t)snprintf(names + n, sizeof names - n, "%c%s", (char)('0' + v->values[i].unit),
                               v->values[i].name) +
              1;
     (void)feed_bytes(feed, e, FLEET_METRICS, names, n);

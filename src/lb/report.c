@@ -48,7 +48,8 @@ void report_metrics(struct backend *b, const struct wire_metrics *metrics)
         return;
     for (size_t i = 0; i < metrics->count; i++) {
         names[i].number = metrics->at[i].number;
-        names[i].unit = (unsigned)metrics->at[i].unit;
+        names[i].unit =
+            wire_unit(metrics->at[i].unit) ? (unsigned)metrics->at[i].unit : WIRE_UNIT_NONE;
         slice_to_cstr(metrics->at[i].name, names[i].name, sizeof names[i].name);
     }
     free(b->report.metrics);

@@ -6,8 +6,11 @@
 #include <cmocka.h>
 
 #include "../core/pair.h"
+#include "base/cursor.h"
 #include "daemon/publisher.h"
 #include "daemon/status_view.h"
+#include "lb/internal.h"
+#include "wire/registry.h"
 
 #define SEC NSEC_PER_SEC
 #define MSEC NSEC_PER_MSEC
@@ -149,6 +152,36 @@ static void checks_without_news_publish_nothing_but_figures_of_once_a_second(voi
     assert_true(publisher.look_at == NSEC_NEVER || publisher.look_at > loop_now());
 }
 
+/* As many metrics as there may be, each with the longest name and a unit of the peer's own. */
+static void values_of_unknown_units_are_plain_numbers(void **state)
+{
+    static char name[LIMIT_NAME + 1];
+    struct wire_metrics metrics = {.count = QHCP_VALUES};
+    struct pair *p = *state;
+    struct qhcp_view v;
+    struct backend *b;
+
+    watch(p, 1);
+    b = p->lb->backends[0];
+    memset(name, 'x', LIMIT_NAME);
+    for (size_t i = 0; i < metrics.count; i++) {
+        metrics.at[i] = (struct wire_metric){i, slice_str(name), CURSOR_VARINT_MAX - i};
+        b->report.values.at[i] = (struct wire_value){i, i};
+    }
+    metrics.at[0].unit = WIRE_UNIT_MILLI;
+    metrics.at[1].unit = (UINT64_C(1) << 32) + WIRE_UNIT_PERCENT;
+    b->report.values.count = metrics.count;
+    report_metrics(b, &metrics);
+    publisher_refresh(&publisher, p->now);
+    compare(p, true);
+    assert_int_equal(status_view_fleet(&watched).view(&watched, 0, &v), 0);
+    assert_int_equal(v.n_values, QHCP_VALUES);
+    for (size_t i = 0; i < v.n_values; i++) {
+        assert_string_equal(v.values[i].name, name);
+        assert_int_equal(v.values[i].unit, i == 0 ? WIRE_UNIT_MILLI : WIRE_UNIT_NONE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +190,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             checks_without_news_publish_nothing_but_figures_of_once_a_second, setup, teardown),
+        cmocka_unit_test_setup_teardown(values_of_unknown_units_are_plain_numbers, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
