@@ -8,11 +8,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop/loop.h"
 
-#define PATIENCE_MS 1000 /* for what it is at when it is to end */
+#define PATIENCE_S 1 /* for what it is at when it is to end */
 
 struct serve {
     struct loop *loop;       /* of the thread */
@@ -100,13 +101,16 @@ int serve_start(struct serve *s)
 /* False: it is still at something. */
 static bool join(struct serve *s)
 {
+    const struct timespec patience = {.tv_sec = PATIENCE_S};
     struct pollfd ended = {.fd = s->ended, .events = POLLIN};
+    sigset_t all;
 
     if (!s->end.open) {
         s->end.open = on_end;
         (void)mailbox_put(s->jobs, &s->end); /* there is always room for it */
     }
-    if (poll(&ended, 1, PATIENCE_MS) != 1)
+    sigfillset(&all); /* a signal is no reason to wait less */
+    if (ppoll(&ended, 1, &patience, &all) != 1)
         return false;
     pthread_join(s->thread, NULL);
     s->running = false;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -173,6 +174,42 @@ static void one_that_is_stuck_is_not_waited_for_for_ever(void **state)
     actor_end(l);
 }
 
+static pthread_t stopping;
+
+static void on_signal(int signum)
+{
+    (void)signum;
+}
+
+/* Signals come all the time while it is at something. */
+static void on_disturb(struct serve_job *job, qhcp_nsec now)
+{
+    (void)job;
+    (void)now;
+    for (int i = 0; i < 50; i++) {
+        pthread_kill(stopping, SIGUSR1);
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+static void a_signal_is_no_reason_to_wait_less(void **state)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    struct loop *l = actor_begin();
+    struct serve_job job = {.work = on_disturb};
+    struct serve *serve;
+
+    (void)state;
+    stopping = pthread_self();
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    assert_int_equal(serve_new(l, &serve), 0);
+    assert_int_equal(serve_start(serve), 0);
+    assert_int_equal(serve_give(serve, &job), 0);
+    assert_true(serve_stop(serve));
+    serve_free(serve);
+    actor_end(l);
+}
+
 /* Names. */
 #define NAMES 1000
 
@@ -253,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_job_may_be_answered_later),
         cmocka_unit_test(it_stops_with_jobs_under_way),
         cmocka_unit_test(one_that_is_stuck_is_not_waited_for_for_ever),
+        cmocka_unit_test(a_signal_is_no_reason_to_wait_less),
         cmocka_unit_test(a_thousand_names_are_each_answered_once),
         cmocka_unit_test(names_under_way_are_forgotten_at_the_end),
     };
