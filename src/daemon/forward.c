@@ -12,7 +12,6 @@
 #include "daemon/conn_log.h"
 #include "daemon/handover.h"
 #include "daemon/inherit.h"
-#include "daemon/removed.h"
 #include "loop/loop.h"
 
 #define FORWARD_WORDS 400
@@ -145,7 +144,7 @@ static qhcp_nsec deadline(void *ctx)
     const struct forward *f = ctx;
     qhcp_nsec at = nsec_min(f->publish_at, turned_away_deadline(&f->turned_away));
 
-    return nsec_min(at, nsec_min(removed_deadline(f->removed), ports_deadline(f->ports)));
+    return nsec_min(at, nsec_min(removed_deadline(&f->removed), ports_deadline(f->ports)));
 }
 
 static void expire(void *ctx, qhcp_nsec now)

@@ -5,6 +5,7 @@
 #define QHCP_DAEMON_FORWARD_H
 
 #include "daemon/lb_options.h"
+#include "daemon/removed.h"
 #include "daemon/restart_file.h"
 #include "daemon/targets.h"
 #include "daemon/turned_away.h"
@@ -16,7 +17,6 @@
 struct feed;
 struct handover_gift;
 struct ports;
-struct removed;
 
 struct forward {
     struct proxy *proxy; /* NULL: nothing is forwarded */
@@ -32,7 +32,7 @@ struct forward {
     union qhcp_addr bind[2]; /* its addresses; none: all */
     qhcp_nsec not_before;    /* no table earlier, whatever happens */
     qhcp_nsec publish_at;    /* the next table */
-    struct removed *removed;
+    struct removed_all removed;
     size_t *fell; /* ids: down, to be reset once no table leads to them (--on-down) */
     size_t n_fell, cap_fell;
     struct turned_away turned_away;

@@ -14,26 +14,23 @@ struct removed {
     char address[ADDRESS_KEY];
 };
 
-void removed_add(struct removed **all, size_t id, const char *address, qhcp_nsec at)
+void removed_add(struct removed_all *all, size_t id, const char *address, qhcp_nsec at)
 {
     struct removed *r = calloc(1, sizeof *r);
 
     if (!r)
         return;
-    r->next = *all;
+    all->next = nsec_min(removed_deadline(all), at);
+    r->next = all->first;
     r->id = id;
     r->at = at;
     snprintf(r->address, sizeof r->address, "%s", address);
-    *all = r;
+    all->first = r;
 }
 
-qhcp_nsec removed_deadline(const struct removed *all)
+qhcp_nsec removed_deadline(const struct removed_all *all)
 {
-    qhcp_nsec at = NSEC_NEVER;
-
-    for (; all; all = all->next)
-        at = nsec_min(at, all->at);
-    return at;
+    return all->first ? all->next : NSEC_NEVER;
 }
 
 static void end(const struct removed *r, struct proxy *p)
@@ -47,27 +44,31 @@ static void end(const struct removed *r, struct proxy *p)
     proxy_evict(p, r->id, PROXY_DRAINED);
 }
 
-void removed_expire(struct removed **all, qhcp_nsec now, struct proxy *p)
+void removed_expire(struct removed_all *all, qhcp_nsec now, struct proxy *p)
 {
-    while (*all) {
-        struct removed *r = *all;
+    struct removed *r, **link = &all->first;
 
+    if (removed_deadline(all) > now)
+        return;
+    all->next = NSEC_NEVER;
+    while ((r = *link)) {
         if (r->at > now) {
-            all = &r->next;
+            all->next = nsec_min(all->next, r->at);
+            link = &r->next;
             continue;
         }
         end(r, p);
-        *all = r->next;
+        *link = r->next;
         free(r);
     }
 }
 
-void removed_free(struct removed **all)
+void removed_free(struct removed_all *all)
 {
-    while (*all) {
-        struct removed *r = *all;
+    struct removed *r;
 
-        *all = r->next;
+    while ((r = all->first)) {
+        all->first = r->next;
         free(r);
     }
 }
