@@ -247,6 +247,7 @@ void publisher_changed(struct publisher *p, const struct qhcp_changed *changed)
 {
     qhcp_nsec now = loop_now();
 
+    loop_again(p->part.loop); /* it may be from a turn after ours */
     if ((changed->what & QHCP_CHANGE_ADDED) && !add(p, changed, now))
         return;
     if (changed->index >= p->n)
@@ -277,6 +278,7 @@ void publisher_event(struct publisher *p, const struct qhcp_event *event, qhcp_n
 
     if (c.slot == FLEET_NOBODY)
         return;
+    loop_again(p->part.loop);
     e = feed_at(p->feed, c.slot);
     c.key = e->key;
     snprintf(c.name, sizeof c.name, "%s", event->address);

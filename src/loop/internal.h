@@ -51,6 +51,7 @@ struct loop {
     struct loop_part *parts, **last_part;
     struct loop_part *upcoming; /* the next one of this round */
     uint64_t round;
+    bool turn_again; /* loop_again, since this round of turns began */
     size_t n_watches;
     struct loop_socket sockets[LOOP_SOCKETS]; /* the bound ones first */
     size_t n_bound, n_sockets;

@@ -68,7 +68,7 @@ static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
     parts_turn(l);
     all = sockets_send(l) && all;
     sockets_tell_blocked(l);
-    if (all)
+    if (all && !l->turn_again)
         ev_idle_stop(ev, &l->again);
     else
         ev_idle_start(ev, &l->again);

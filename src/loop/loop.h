@@ -84,6 +84,9 @@ void loop_free(struct loop *l);
 void loop_add(struct loop *l, struct loop_part *part);
 /* From any callback, also its own.  One that is zeroed or was removed already stays as it is. */
 void loop_remove(struct loop_part *part);
+/* Something has happened that a turn looks at: if a round of turns is under way, which may be past
+ * that part, the loop does not wait before the next one. */
+void loop_again(struct loop *l);
 
 /* Calls fn whenever fd is ready for some of `events` (0: for none now), and says for which, until
  * loop_unwatch.  Level-triggered: what is left for later calls again.  A watch of something else

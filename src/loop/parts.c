@@ -70,7 +70,13 @@ void parts_expire(struct loop *l)
     each(l, expire);
 }
 
+void loop_again(struct loop *l)
+{
+    l->turn_again = true;
+}
+
 void parts_turn(struct loop *l)
 {
+    l->turn_again = false;
     each(l, turn);
 }

@@ -182,6 +182,58 @@ static void values_of_unknown_units_are_plain_numbers(void **state)
     }
 }
 
+/* A part behind the publisher in the round, as the forwarder is. */
+struct behind {
+    struct loop_part part;
+    struct pair *pair;
+    unsigned turns;
+};
+
+static void shut_a_port(void *ctx, qhcp_nsec now)
+{
+    struct behind *b = ctx;
+
+    (void)now;
+    if (++b->turns == 1)
+        assert_int_equal(
+            qhcp_lb_data_port(b->pair->lb, b->pair->now, "127.0.0.1:4243", false, "refused"), 0);
+    else if (feed_current(publisher.feed)->self.by_state[QHCP_DOWN] == 1)
+        loop_stop(loop);
+}
+
+static qhcp_nsec patience;
+
+static qhcp_nsec give_up_at(void *ctx)
+{
+    (void)ctx;
+    return patience;
+}
+
+static void give_up(void *ctx, qhcp_nsec now)
+{
+    (void)ctx;
+    (void)now;
+    fail_msg("it was not published");
+}
+
+static void what_a_part_finds_in_its_turn_is_published_without_a_wait(void **state)
+{
+    struct pair *p = *state;
+    struct behind b = {.pair = p};
+
+    watch(p, 1);
+    publisher.look_at = NSEC_NEVER;
+    patience = loop_now() + 5 * SEC;
+    b.part = (struct loop_part){.name = "behind",
+                                .ctx = &b,
+                                .deadline = give_up_at,
+                                .expire = give_up,
+                                .turn = shut_a_port};
+    loop_add(loop, &b.part);
+    loop_run(loop);
+    loop_remove(&b.part);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +243,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             checks_without_news_publish_nothing_but_figures_of_once_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(values_of_unknown_units_are_plain_numbers, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_part_finds_in_its_turn_is_published_without_a_wait,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,29 @@ static void a_part_that_comes_back_in_each_turn_does_not_hold_the_round(void **s
     actor_end(l);
 }
 
+static void ask_again(struct actor *a)
+{
+    if (a->turns == 1)
+        loop_again(a->loop);
+}
+
+/* The part before it has had its turn by then. */
+static void who_has_news_in_its_turn_is_followed_by_another_round_at_once(void **state)
+{
+    struct actor before = {.most = 2}, a = {.act = ask_again};
+    struct loop *l = actor_begin();
+
+    (void)state;
+    actor_add(l, &before, 'b', true);
+    actor_add(l, &a, 'a', true);
+    loop_run(l);
+    assert_int_equal(before.turns, 2);
+    assert_in_range(a.turns, 1, 2);
+    loop_remove(&before.part);
+    loop_remove(&a.part);
+    actor_end(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_part_may_remove_itself),
         cmocka_unit_test(a_part_may_remove_the_next_one_and_the_one_before),
         cmocka_unit_test(a_part_may_add_another_which_is_due_at_once),
+        cmocka_unit_test(who_has_news_in_its_turn_is_followed_by_another_round_at_once),
         cmocka_unit_test(a_part_that_comes_back_in_each_turn_does_not_hold_the_round),
     };
 
