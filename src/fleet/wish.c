@@ -101,17 +101,26 @@ int wish_fd(const struct feed *f)
     return f->wishes.fd;
 }
 
+/* Is there one?  If not, the descriptor is made quiet, whoever wrote to it and however late, and
+ * the queue is looked at once more: who asked before `raised` is false has not written again. */
+static bool is_there(struct wish_queue *q, const struct wish_place *p)
+{
+    uint64_t ignored;
+
+    while (atomic_load(&p->turn) != q->taken + 1) {
+        if (read(q->fd, &ignored, sizeof ignored) != sizeof ignored)
+            return false;
+        atomic_exchange(&q->raised, false);
+    }
+    return true;
+}
+
 bool wish_take(struct feed *f, struct wish *ret)
 {
     struct wish_queue *q = &f->wishes;
     struct wish_place *p = &q->places[q->taken % WISH_QUEUE];
-    uint64_t ignored;
 
-    if (atomic_load(&q->raised)) {
-        (void)!read(q->fd, &ignored, sizeof ignored);
-        atomic_exchange(&q->raised, false); /* and sees what was asked before it was raised */
-    }
-    if (atomic_load(&p->turn) != q->taken + 1)
+    if (!is_there(q, p))
         return false;
     *ret = p->wish;
     atomic_store_explicit(&p->turn, q->taken + WISH_QUEUE, memory_order_release);

@@ -74,7 +74,7 @@ bool wish_answered(struct feed_reader *r, struct wish_answer *ret);
 
 /* The writer's.  Readable: there are wishes. */
 int wish_fd(const struct feed *f);
-/* False: there is none now. */
+/* False: there is none now, and the descriptor is quiet. */
 bool wish_take(struct feed *f, struct wish *ret);
 /* Each wish that was taken is answered once, at once or later; sent by the next feed_publish. */
 void wish_answer(struct feed *f, const struct wish *w, int result, const char *words);

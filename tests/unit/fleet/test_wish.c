@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "fleet/feed.h"
@@ -189,6 +190,25 @@ static void *asker(void *arg)
     return NULL;
 }
 
+/* An asker that stands still between its wish and the wake-up for it: the wish is done by then. */
+static void a_wake_up_that_comes_late_does_not_come_again_and_again(void **state)
+{
+    const uint64_t one = 1;
+    struct wish w;
+
+    (void)state;
+    ask("a:1");
+    assert_true(wish_take(f, &w));
+    assert_false(wish_take(f, &w));
+    assert_int_equal(write(wish_fd(f), &one, sizeof one), sizeof one);
+    assert_false(wish_take(f, &w));
+    assert_false(readable(wish_fd(f), 0));
+    ask("a:2");
+    assert_true(readable(wish_fd(f), 0));
+    assert_true(wish_take(f, &w));
+    assert_string_equal(w.server, "a:2");
+}
+
 static void askers_on_threads_get_their_own_answers_in_order(void **state)
 {
     pthread_t threads[ASKERS];
@@ -221,6 +241,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(who_asks_too_much_is_told_so, setup, teardown),
         cmocka_unit_test_setup_teardown(who_leaves_is_not_taken_for_the_next_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wake_up_that_comes_late_does_not_come_again_and_again,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(askers_on_threads_get_their_own_answers_in_order, setup,
                                         teardown),
     };
