@@ -75,8 +75,7 @@ static void tell_dropped(struct status *s)
     if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
         status_json_dropped(&t, dropped, clock_wall_ms());
     else
-        text_printf(&t, "(%llu lines were dropped: nobody read them)\n",
-                    (unsigned long long)dropped);
+        text_printf(&t, "(dropped %zu line%s that nobody read)\n", TEXT_COUNT(dropped));
     if (t.failed || !output_write(&s->out, t.at, t.n))
         s->out.dropped = dropped; /* still no room: the notice itself does not count */
     text_deinit(&t);

@@ -105,8 +105,7 @@ void log_callback(void *ctx, enum qhcp_log_level level, const char *words)
     if (level > state.least || (unsigned)level > QHCP_LOG_DEBUG)
         return;
     if (state.out.dropped > 0) {
-        snprintf(told, sizeof told, "%llu lines of the log were dropped",
-                 (unsigned long long)state.out.dropped);
+        snprintf(told, sizeof told, "dropped %zu line%s of the log", TEXT_COUNT(state.out.dropped));
         make_line(&t, QHCP_LOG_WARNING, told);
     }
     make_line(&t, level, words);
