@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 from checkers import CONTINUE, STOP, Haproxy, Qhcp
-from faults import KINDS, Fault, Wave
+from faults import KINDS, Wave
 from table import percentile, show, three
 from world import MS, S, now
 
@@ -91,7 +91,7 @@ def wave(checker, key, o, live, which):
                 lambda text: live(f"{checker.name}, {TITLES[key][0]}: {text}"),
                 0 if key in LOSS else checker.settle)  # with loss HAProxy's come and go all the time
     if o.quick:
-        made.away = Fault.away
+        made.away = (50 * MS, 150 * MS)
     return made.run()
 
 

@@ -119,6 +119,8 @@ def idle(world, o, live):
         live(f"memory: {n} idle connections through {proxy.name}")
         for _ in range(0 if o.quick else 2):  # what was once used, and is kept, is not of a connection
             wrk(proxy.port, "small", seconds=1, connections=64)
+        if o.quick:  # nothing was sent: those of the proxy before may still be there
+            world.until(lambda: established(proxy.port) == 0)
         before, others = proxy.memory(), established(proxy.port)
         held = hold(proxy.port, n)
         world.until(lambda: established(proxy.port) - others >= n, 30)
@@ -155,7 +157,7 @@ def killed(world, o, live):
     """A server and its agent are killed under load: what was in flight there may fail."""
     proxy = world.qhcp(SERVERS)
     live("kill under load")
-    load = Load(proxy.port, "small", seconds=3 if o.quick else 4, connections=32, close=True)
+    load = Load(proxy.port, "small", seconds=2 if o.quick else 4, connections=32, close=True)
     time.sleep(0.5 if o.quick else 1)
     victims = [c for c in world.children if c.name in ("backend0", "agent0")]
     for victim in victims:
