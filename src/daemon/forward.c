@@ -66,7 +66,8 @@ static void on_nobody(void *ctx, uint64_t clients)
 
 static void say_turned_away(struct forward *f, qhcp_nsec now)
 {
-    turned_away_say(&f->turned_away, now, f->proxy, f->core, f->targets.services);
+    turned_away_say(&f->turned_away, now, f->proxy, &feed_current(f->targets.feed)->self,
+                    f->targets.services);
 }
 
 static void on_reports(void *ctx, qhcp_nsec now, unsigned ready)

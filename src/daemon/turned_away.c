@@ -3,48 +3,28 @@
 #include <stdio.h>
 
 #include "base/os/log.h"
+#include "fleet/entry.h"
 #include "proxy/proxy.h"
-
-#include <qhcp/lb.h>
 
 #define TELL (10 * NSEC_PER_SEC) /* between two lines of a kind */
 #define WHY 300
 
-struct states {
-    size_t all, unknown, usable, serving; /* serving: up or degraded */
-};
-
-static struct states count(const struct qhcp_lb *core)
-{
-    struct states s = {.all = qhcp_lb_count(core)};
-    struct qhcp_view v;
-
-    for (size_t i = 0; i < s.all; i++) {
-        if (qhcp_lb_view(core, i, &v) != 0)
-            continue;
-        s.unknown += v.state == QHCP_CONNECTING;
-        s.usable += v.share > 0;
-        s.serving += v.state == QHCP_UP || v.state == QHCP_DEGRADED;
-    }
-    return s;
-}
-
 /* Why there was no server for a client: the first of these that is true. */
-static void explain(const struct qhcp_lb *core, size_t services, char *ret, size_t cap)
+static void explain(const struct fleet_self *fleet, size_t services, char *ret, size_t cap)
 {
-    struct states s = count(core);
+    size_t connecting = fleet->by_state[QHCP_CONNECTING], healthy = fleet_healthy_count(fleet);
 
-    if (s.all == 0)
+    if (fleet->n == 0)
         snprintf(ret, cap, "there are no servers");
-    else if (s.all == 1 && s.serving == 0)
-        snprintf(ret, cap, s.unknown ? "the server is still connecting" : "the server is not up");
-    else if (s.unknown == s.all)
-        snprintf(ret, cap, "the %zu servers are still connecting", s.all);
-    else if (s.serving == 0)
-        snprintf(ret, cap, "none of the %zu servers is up", s.all);
-    else if (s.usable == 0)
+    else if (fleet->n == 1 && healthy == 0)
+        snprintf(ret, cap, connecting ? "the server is still connecting" : "the server is not up");
+    else if (connecting == fleet->n)
+        snprintf(ret, cap, "the %zu servers are still connecting", fleet->n);
+    else if (healthy == 0)
+        snprintf(ret, cap, "none of the %zu servers is up", fleet->n);
+    else if (fleet->use == QHCP_USE_NONE)
         snprintf(ret, cap, "%zu of %zu %s are up, and none may be used (--panic-mode none)",
-                 s.serving, s.all, s.all == 1 ? "server" : "servers");
+                 healthy, fleet->n, fleet->n == 1 ? "server" : "servers");
     else if (services == 0)
         snprintf(ret, cap, "no server offers a service: start the agents with --service tcp:PORT");
     else
@@ -88,7 +68,7 @@ static void look(struct turned_away *t, const struct proxy *p)
 }
 
 void turned_away_say(struct turned_away *t, qhcp_nsec now, const struct proxy *p,
-                     const struct qhcp_lb *core, size_t services)
+                     const struct fleet_self *fleet, size_t services)
 {
     look(t, p);
     for (unsigned kind = 0; kind < TURNED_AWAY_KINDS; kind++) {
@@ -97,7 +77,7 @@ void turned_away_say(struct turned_away *t, qhcp_nsec now, const struct proxy *p
         if (t->waiting[kind] == 0 || now < t->not_before[kind])
             continue;
         if (kind == TURNED_AWAY_NOBODY)
-            explain(core, services, why, sizeof why);
+            explain(fleet, services, why, sizeof why);
         else if (kind == TURNED_AWAY_NO_PORT)
             snprintf(why, sizeof why, "%s", t->where);
         say((enum turned_away_kind)kind, t->waiting[kind], why);

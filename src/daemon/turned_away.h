@@ -8,8 +8,8 @@
 #include "base/address.h"
 #include "base/time.h"
 
+struct fleet_self;
 struct proxy;
-struct qhcp_lb;
 
 enum turned_away_kind {
     TURNED_AWAY_NOBODY,   /* there was no server */
@@ -26,9 +26,9 @@ struct turned_away {
     char where[ADDRESS_KEY];    /* TURNED_AWAY_NO_PORT: the newest server */
 };
 
-/* services: servers of the core's whose data port is known. */
+/* services: servers of the fleet whose data port is known. */
 void turned_away_say(struct turned_away *t, qhcp_nsec now, const struct proxy *p,
-                     const struct qhcp_lb *core, size_t services);
+                     const struct fleet_self *fleet, size_t services);
 /* When what waits may be told; NSEC_NEVER: nothing waits. */
 qhcp_nsec turned_away_deadline(const struct turned_away *t);
 

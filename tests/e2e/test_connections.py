@@ -59,6 +59,16 @@ class Connections(ForwardCase):
             self.assertLess(time.monotonic(), deadline)
         wait_log(lb, "client was closed: the server is not up", 5 * SLOW)
 
+    def test_the_log_says_that_a_panic_leaves_no_server(self):
+        lb, at = self.fleet("a", "b", "c", arguments=("--panic-mode", "none"))
+        for server in self.servers[:2]:
+            server.kill()
+        lb.wait_json(lambda j: j["type"] == "panic", 5, since=at)
+        deadline = time.monotonic() + 5 * SLOW
+        while self.ask() != "":  # until there is another table
+            self.assertLess(time.monotonic(), deadline)
+        wait_log(lb, "closed: 1 of 3 servers are up, and none may be used", 5 * SLOW)
+
     def test_clients_that_wait_for_a_server_that_goes_down_are_given_to_another(self):
         self.backends = [self.backend("b")]
         full = socket.socket()
