@@ -17,17 +17,18 @@ void entry_follow(struct fleet_entry *e, const struct fleet_entry *before, qhcp_
 {
     bool is_new = !before || !before->text[FLEET_NAME] || before->key != e->key, by_operator;
     enum qhcp_state state = state_of(e, &by_operator);
+    bool found = !by_operator && (is_new || before->verdict.state != e->verdict.state ||
+                                  before->verdict.since != e->verdict.since);
 
     e->cause = by_operator ? QHCP_CAUSE_OPERATOR : e->verdict.cause;
-    if (!is_new && before->state == state) {
+    if (!is_new && !found && before->state == state) {
         e->state = before->state;
         e->since = before->since;
         e->since_ms = before->since_ms;
         return;
     }
     e->state = state;
-    e->since =
-        by_operator || e->verdict.since == 0 || e->verdict.since > now ? now : e->verdict.since;
+    e->since = !found || e->verdict.since == 0 || e->verdict.since > now ? now : e->verdict.since;
     e->since_ms = wall_ms - (int64_t)((now - e->since) / NSEC_PER_MSEC);
 }
 

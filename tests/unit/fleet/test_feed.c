@@ -220,6 +220,27 @@ static void the_operator_decides_over_a_server_that_serves(void **state)
     }
 }
 
+static void since_follows_from_who_changed_the_state(void **state)
+{
+    const struct fleet_entry *e;
+    uint32_t a = add("a:1");
+
+    (void)state;
+    set_state(a, QHCP_UP);
+    feed_change(f, a)->verdict.since = 1 * SEC;
+    feed_publish(f, 2 * SEC, 0);
+    feed_change(f, a)->intent.use = FLEET_DRAIN;
+    feed_publish(f, 10 * SEC, 0);
+    feed_change(f, a)->intent.use = FLEET_IN_USE;
+    feed_publish(f, 20 * SEC, 0);
+    e = snapshot_at(feed_current(f), a);
+    assert_int_equal(e->state, QHCP_UP);
+    assert_int_equal(e->since, 20 * SEC);        /* it drained until now */
+    feed_change(f, a)->verdict.since = 29 * SEC; /* down, and up again, in one turn */
+    feed_publish(f, 30 * SEC, 0);
+    assert_int_equal(snapshot_at(feed_current(f), a)->since, 29 * SEC);
+}
+
 static void panic_is_judged_once_a_publication_and_told(void **state)
 {
     struct fleet_change change;
@@ -333,6 +354,7 @@ int main(void)
             since_is_when_the_state_began_and_the_wall_clock_is_read_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_operator_decides_over_a_server_that_serves, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(since_follows_from_who_changed_the_state, setup, teardown),
         cmocka_unit_test_setup_teardown(panic_is_judged_once_a_publication_and_told, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(
