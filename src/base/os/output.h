@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUTPUT_BACKLOG (4u << 20) /* bytes kept: a status line of 10,000 servers is about 3 MB */
+#define OUTPUT_BACKLOG (32u << 20) /* bytes kept: a status of 40,000 servers as JSON */
 
 enum output_kind {
     OUTPUT_FILE,     /* regular file: writes never wait for a reader */

@@ -187,6 +187,7 @@ static void dropped_lines_of_the_status_are_told_before_the_next(void **state)
         fake_add(&fake, "a.example:4243");
     assert_int_equal(pipe(ends), 0);
     status_init(&s, STATUS_JSON, ends[1], NSEC_PER_SEC, &fleet, now);
+    s.out.backlog = 4u << 20;
     for (int i = 0; i < 200; i++) {
         now += NSEC_PER_SEC;
         assert_true(status_deadline(&s) <= now);
