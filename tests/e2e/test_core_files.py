@@ -31,8 +31,9 @@ class Crashes(Case):
         return any(os.readlink(fd).startswith("socket:") for fd in Path(f"/proc/{pid}/fd").iterdir())
 
     def other(self, *command):
+        """With a state directory of its own, so that what it makes there says how far it is."""
         return subprocess.Popen([QHCP, *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                stderr=subprocess.DEVNULL, env=self.env(self.dir / "other"))
+                                stderr=subprocess.DEVNULL, env=self.env(self.dir / command[0]))
 
     def leaves_core(self, pid):
         os.kill(pid, signal.SIGSEGV)
@@ -53,7 +54,7 @@ class Crashes(Case):
                 self.other("check", "192.0.2.1:4243", "--timeout", "30s") as check:
             keys.stdin.write((self.dir / "bundle").read_bytes()[:-2])  # it waits for the rest
             keys.stdin.flush()
-            self.wait_for((self.dir / "other" / "lock").exists)
+            self.wait_for((self.dir / "keys" / "lock").exists)
             self.wait_for(lambda: self.has_socket(check.pid))
             for process in (keys, check):
                 self.assertFalse(self.leaves_core(process.pid), process.args)

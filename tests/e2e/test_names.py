@@ -30,6 +30,9 @@ class Names(Case):
         server = self.server(4243)
         pipe = self.dir / "hosts"
         os.mkfifo(pipe)
+        if not os.path.exists("/etc/hosts"):  # a root made anew: nothing can be mounted on nothing
+            with open("/etc/hosts", "x", encoding="ascii"):
+                self.addCleanup(os.unlink, "/etc/hosts")
         lb = Lb([*private_mounts(), QHCP, "lb", "--servers", "127.0.0.1:4243,slow.invalid:4243",
                  "--port", str(free_port()), "--status-format", "json", "--check-interval", "1",
                  "--liveness-interval", "200ms", "--reconnect-interval", "1"],
