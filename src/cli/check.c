@@ -18,6 +18,8 @@
 
 #define CHECK_WORDS 700
 
+#define CHECK_FIGURES NSEC_PER_SEC /* how long they are waited for: a check and its repetition */
+
 const struct args_spec cli_check_spec = {
     .options = &check_options_table,
     .name = "qhcp check",
@@ -38,6 +40,7 @@ struct check {
     struct loop_part part; /* the core's */
     struct resolve *resolve;
     qhcp_nsec give_up; /* when no verdict means down */
+    qhcp_nsec figures; /* until when they are waited for, once the state is known */
     bool done;         /* there is one: what is left is to take leave */
     bool unresolved;   /* a matter of this machine, not of the server */
     struct check_rules rules;
@@ -72,7 +75,8 @@ static qhcp_nsec core_deadline(void *ctx)
 
     if (c->done && qhcp_lb_stopped(c->core)) /* with what has just been sent */
         return 0;
-    return nsec_min(qhcp_lb_deadline(c->core), c->done ? NSEC_NEVER : c->give_up);
+    return nsec_min(qhcp_lb_deadline(c->core),
+                    c->done ? NSEC_NEVER : nsec_min(c->give_up, c->figures));
 }
 
 static void core_expire(void *ctx, qhcp_nsec now)
@@ -96,6 +100,16 @@ static void no_verdict(struct check *c)
     c->view.n_values = 0;
 }
 
+/* A state that the server told by itself comes before the answer, which has its figures. */
+static bool awaits_figures(struct check *c, qhcp_nsec now)
+{
+    if (c->view.state == QHCP_DOWN || c->view.reports > 0)
+        return false;
+    if (c->figures == NSEC_NEVER)
+        c->figures = nsec_add(now, CHECK_FIGURES);
+    return now < c->figures;
+}
+
 static void core_turn(void *ctx, qhcp_nsec now)
 {
     struct check *c = ctx;
@@ -103,7 +117,7 @@ static void core_turn(void *ctx, qhcp_nsec now)
     if (!c->done) {
         if (qhcp_lb_view(c->core, 0, &c->view) < 0)
             return;
-        if (c->view.state == QHCP_CONNECTING && now < c->give_up)
+        if (now < c->give_up && (c->view.state == QHCP_CONNECTING || awaits_figures(c, now)))
             return;
         if (c->view.state == QHCP_CONNECTING)
             no_verdict(c);
@@ -195,6 +209,7 @@ static int start(struct check *c, char *words, size_t words_cap)
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         r = loop_catch(c->loop, signals[i]);
     c->give_up = nsec_add(loop_now(), c->options.timeout);
+    c->figures = NSEC_NEVER;
     return r;
 }
 

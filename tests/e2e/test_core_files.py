@@ -4,6 +4,7 @@ memory, and so they stay dumpable."""
 import os
 import resource
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -50,8 +51,11 @@ class Crashes(Case):
         self.qhcp("keys", "export", "--server", "b.example", "--out", self.dir / "bundle")
         for process in (server, lb):
             self.assertFalse(self.leaves_core(process.pid), process.name)
+        deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(deaf.close)
+        deaf.bind(("127.0.0.1", 0))
         with self.other("keys", "import", "-") as keys, \
-                self.other("check", "192.0.2.1:4243", "--timeout", "30s") as check:
+                self.other("check", f"127.0.0.1:{deaf.getsockname()[1]}", "--timeout", "30s") as check:
             keys.stdin.write((self.dir / "bundle").read_bytes()[:-2])  # it waits for the rest
             keys.stdin.flush()
             self.wait_for((self.dir / "keys" / "lock").exists)

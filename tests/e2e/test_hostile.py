@@ -161,6 +161,13 @@ class Hostile(RawCase):
         self.assertEqual(status, 1)
         self.assertRegex(out, r"x/y=1 18:13:17 web9:4243 up -> down: gone \?\?, [^|]*\| cpu=[^|]*$")
 
+    def test_a_check_has_figures_though_the_server_told_its_state_before(self):
+        port = self.fake("a hasty one", greeted=lambda: answer(status=1, reason=b"so soon"),
+                         asked=lambda seq: answer(seq, status=1, reason=b"so soon"))
+        status, out, _ = self.qhcp("check", f"localhost:{port}")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"is degraded: .*\| cpu=1.00%")
+
     def test_servers_that_are_silent_are_down_for_it(self):
         deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(deaf.close)
