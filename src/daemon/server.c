@@ -46,6 +46,7 @@ struct server {
     struct service service;
     struct checks checks;
     struct control_socket control;
+    union qhcp_addr bound;
     bool silent; /* it waits for first results, so that the first answer is true and complete */
     bool stopping;
     qhcp_nsec unsent_told; /* the next line about answers that do not leave: not before */
@@ -110,6 +111,17 @@ static bool awaited(struct server *s, qhcp_nsec now)
     return checks_awaited(&s->checks, now) || !qhcp_server_measured(s->core);
 }
 
+/* From now on it answers. */
+static void say_ready(struct server *s)
+{
+    char text[ADDRESS_TEXT], status[100];
+
+    address_format(&s->bound, text, sizeof text);
+    snprintf(status, sizeof status, "listening on UDP %s", text);
+    log_say(QHCP_LOG_INFO, "%s", status);
+    service_ready(&s->service, s->loop, status);
+}
+
 static void core_turn(void *ctx, qhcp_nsec now)
 {
     struct server *s = ctx;
@@ -117,6 +129,7 @@ static void core_turn(void *ctx, qhcp_nsec now)
     if (s->silent && !awaited(s, now)) {
         s->silent = false;
         loop_hold(s->loop, false);
+        say_ready(s);
     }
     if (s->stopping && qhcp_server_stopped(s->core))
         loop_stop(s->loop);
@@ -255,8 +268,7 @@ static int start(struct server *s, char *words, size_t words_cap)
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     uint16_t port = s->options.port;
-    union qhcp_addr addr, bound;
-    char text[ADDRESS_TEXT], status[100];
+    union qhcp_addr addr;
     int r = loop_new(&client, &s->loop);
 
     if (r < 0) {
@@ -271,9 +283,9 @@ static int start(struct server *s, char *words, size_t words_cap)
     loop_add(s->loop, &s->part);
     r = address_parse_ip(s->options.ip, port, &addr, words, words_cap);
     if (r == 0)
-        r = listen_one(s->loop, &addr, &bound, words, words_cap);
+        r = listen_one(s->loop, &addr, &s->bound, words, words_cap);
     if (r == 0)
-        r = start_core(s, &bound, words, words_cap);
+        r = start_core(s, &s->bound, words, words_cap);
     if (r == 0) {
         listen_steer(s->loop, qhcp_server_steering(s->core));
         r = declare_metrics(s, words, words_cap);
@@ -289,10 +301,8 @@ static int start(struct server *s, char *words, size_t words_cap)
         r = loop_catch(s->loop, signals[i]);
     if (r < 0)
         return r;
-    address_format(&bound, text, sizeof text);
-    snprintf(status, sizeof status, "listening on UDP %s", text);
-    log_say(QHCP_LOG_INFO, "%s", status);
-    service_ready(&s->service, s->loop, status);
+    if (!s->silent)
+        say_ready(s);
     return 0;
 }
 
