@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,15 +18,23 @@ QHCP = os.environ.get("QHCP_BINARY", "")
 SLOW = 3 if os.environ.get("QHCP_SANITIZED") else 1
 
 
+_given = set()  # by free_port, to this test program
+
+
 def free_port(kind=socket.SOCK_DGRAM):
-    """A port that nobody has on 127.0.0.1 just now, neither UDP nor TCP, since a load balancer wants both."""
+    """A port that nobody has on 127.0.0.1 just now, neither UDP nor TCP, since a load balancer wants both;
+    and none that the kernel gives to somebody meanwhile (ip_local_port_range)."""
     other = socket.SOCK_STREAM if kind == socket.SOCK_DGRAM else socket.SOCK_DGRAM
     while True:
+        port = random.randrange(10000, 32000)
+        if port in _given:
+            continue
         with socket.socket(socket.AF_INET, kind) as s, socket.socket(socket.AF_INET, other) as t:
-            s.bind(("127.0.0.1", 0))
             try:
-                t.bind(s.getsockname())
-                return s.getsockname()[1]
+                s.bind(("127.0.0.1", port))
+                t.bind(("127.0.0.1", port))
+                _given.add(port)
+                return port
             except OSError:
                 pass
 
