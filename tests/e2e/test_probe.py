@@ -74,7 +74,7 @@ class Probe(Case):
                 service = f"tcp:{data.number}" if target == "tcp" else "tcp:1"
                 lb, at = self.watch(service, "--probe", PROBE.replace("tcp", target))
                 data.close()
-                at, down = lb.wait_event("down", within=2, since=at)
+                at, down = lb.wait_event("down", within=1, since=at)
                 self.assertEqual(down["reason"], "the agent answers, but its data port does not: "
                                  f"127.0.0.1:{data.number}: connection refused")
                 data.open()
