@@ -63,6 +63,7 @@ bench)
     if [ -f "$root/bench/$name/main.py" ]; then
         QHCP_BINARY=$root/build/qhcp QHCP_BENCH_HELPERS=$helpers exec python3 -B "$root/bench/$name/main.py" "$@"
     fi
+    [ -x "$helpers/$name" ] || name=qhcp-$name
     exec "$helpers/$name" "$@"
     ;;
 help | -h | --help) usage ;;

@@ -233,6 +233,13 @@ class Commands(Stage):
             self.assertEqual((status, said), (2, ""), words)
             self.assertIn(words[1], errors)
 
+    def test_bench_runs_the_program_of_that_name_with_its_arguments(self):
+        for name, program in (("pick", "pick"), ("fleet", "qhcp-fleet")):
+            executable(self.tree / "bench" / name / "meson.build", "")
+            executable(self.tree / "build" / "bench" / name / program, "#!/bin/sh\necho ran \"$@\"\n")
+            status, said, errors = self.run_quic("bench", name, "--servers", "3")
+            self.assertEqual((status, said.split("\n")[-2]), (0, "ran --servers 3"), errors)
+
     def test_build_builds(self):
         status, said, _ = self.run_quic("build")
         self.assertEqual((status, said.split("\n")[0]), (0, "build.sh"))

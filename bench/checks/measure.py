@@ -1,0 +1,92 @@
+"""One run of one checker: what it cost in a time in which nothing else happens, and how late its probes were."""
+
+import time
+
+from checkers import PATIENCE
+from world import HELPERS, SERVER_CPU, kernel, softirqd
+
+LESS = 0.03  # of the checks that were asked for may be missing or too many
+EDGE = 0.02  # and so may those of so many seconds: at both ends of the time they are cut in two
+
+
+def start(checker, world, n, every):
+    """Seconds, and those of CPU, until all are known; no more than PATIENCE."""
+    began = time.monotonic()
+    checker.start(world, n, every)
+    while not checker.known() and time.monotonic() < began + PATIENCE:
+        pass
+    return time.monotonic() - began, checker.checking.cpu()
+
+
+def baseline(checker, world, every):
+    """Bytes of a checking side with one server."""
+    start(checker, world, 1, every)
+    time.sleep(0.3)
+    memory = checker.checking.memory()
+    checker.stop()
+    return memory
+
+
+def lateness(checker, world, every, seconds):
+    """Microseconds [p50, p99, max] by the kernel's time stamps."""
+    if checker.watched is None:
+        return checker.late
+    watch = world.start("checks-watch", [HELPERS / "checks-watch", *checker.watched, int(every * 1e6)], SERVER_CPU,
+                        ready="ready")
+    checker.checking.pump(max(seconds / 2, 2.5 * every))
+    seen = watch.report()
+    world.end(watch)
+    return seen["late_us"] if seen["servers"] else None
+
+
+def window(checker, seconds):
+    """What both sides, and the kernel, did in that time."""
+    before, soft = kernel(), softirqd()
+    checker.begin()
+    began, cpu, server = time.monotonic(), checker.checking.cpu(), checker.answering.cpu()
+    checker.checking.pump(seconds)
+    took = time.monotonic() - began
+    cpu, server = checker.checking.cpu() - cpu, checker.answering.cpu() - server
+    done, after = checker.finish(), kernel()
+    counted = {name: after[name] - before[name] for name in after}
+    return {"seconds": took, "cpu_s": cpu, "server_cpu_s": server, "done": done, "softirqd_s": softirqd() - soft,
+            **counted}
+
+
+def doubts(checker, n, r):
+    """What keeps a row from being what it claims."""
+    up, found = checker.up(), checker.doubts()
+    if abs(r["done"] - r["asked"]) > LESS * r["asked"] + EDGE * r["asked"] / r["seconds"] + 2:
+        found.append(f"{r['done'] / r['asked'] * 100:.0f} % of the checks done")
+    if up is not None and up != n:
+        found.append(f"{n - up} of {n} not up")
+    if r["lost"]:
+        found.append(f"{r['lost']} datagrams lost")
+    return found
+
+
+def notes(checker, r):
+    """What a reader should know besides."""
+    found = checker.notes()
+    for side, used in (("servers", "server_cpu_s"), ("checking side", "cpu_s")):
+        if r[used] > 0.95 * r["seconds"]:
+            found.append(f"the CPU of the {side} was full")
+    if r["softirqd_s"] > 0.1 * r["cpu_s"]:
+        found.append(f"{r['softirqd_s'] / max(r['done'], 1) * 1e6:.1f} us a check are nobody's (ksoftirqd)")
+    return found
+
+
+def one(checker, world, n, every, seconds, base):
+    known, known_cpu = start(checker, world, n, every)
+    checker.checking.pump(min(max(1, 2 * every), 3) if seconds > 2 else 0.4)
+    r = window(checker, max(seconds, every if every <= 10 else 0))
+    r["asked"] = n / every * r["seconds"]
+    done = max(r["done"], 1)
+    r.update({"row": checker.name, "title": checker.title, "servers": n, "every_s": every,
+              "cpu_us": r["cpu_s"] / done * 1e6, "server_us": r["server_cpu_s"] / done * 1e6,
+              "packets_check": r["packets"] / done, "bytes_check": r["bytes"] / done,
+              "known_s": known, "known_cpu_s": known_cpu, "late_us": lateness(checker, world, every, seconds),
+              "memory": (checker.checking.memory() - base) / n if base is not None else None})
+    r["doubts"], r["notes"] = doubts(checker, n, r), notes(checker, r)
+    checker.stop()
+    return r
