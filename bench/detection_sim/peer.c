@@ -151,7 +151,7 @@ static void deliver(struct peer *p)
         must(session_lb_frame(&p->lb, p->now, SESSION_DATAGRAM, a->p, a->n, &told) == 0 &&
                  (told.what & SESSION_LB_ANSWER),
              "the answer is not accepted");
-    health_answer(&p->h, p->now, told.rtt, (unsigned)told.status, true, &step);
+    health_answer(&p->h, p->now, p->now, told.rtt, (unsigned)told.status, true, &step);
     act(p, &step);
 }
 

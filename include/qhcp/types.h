@@ -29,6 +29,8 @@ struct qhcp_packet {
     size_t len;             /* bytes in data (on output: set by the core) */
     size_t cap;             /* room in data, for output */
     uint8_t ecn;            /* the two ECN bits of the IP header */
+    qhcp_nsec received;     /* when it arrived, where the system tells (SO_TIMESTAMPNS), never after
+                             * the `now` of the call; 0: unknown.  Round trips are measured by it */
 };
 
 /* How to tell datagrams for existing connections from those of strangers without a look at the

@@ -121,13 +121,13 @@ void health_no_way(struct health *h, qhcp_nsec now)
         h->next = nsec_add(now, nsec_min(h->config.interval, HEALTH_NO_WAY));
 }
 
-void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned status, bool complete,
-                   struct health_step *ret)
+void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt, unsigned status,
+                   bool complete, struct health_step *ret)
 {
     *ret = (struct health_step){.from = h->state};
     if (h->phase != HEALTH_WATCHING)
         return;
-    judge_answer(h, now, rtt, ret);
+    judge_answer(h, now, at, rtt, ret);
     h->session.answered = true;
     h->session.complete = complete;
     h->session.status = status;

@@ -156,9 +156,10 @@ void health_not_sent(struct health *h, qhcp_nsec now);
 /* Not sent either: this machine itself has no way to the server, and may have one again soon. */
 void health_no_way(struct health *h, qhcp_nsec now);
 
-/* An answer came. status: enum qhcp_status; complete: the required metrics were there. */
-void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, unsigned status, bool complete,
-                   struct health_step *ret);
+/* An answer came, at `at`, and may have waited until now to be read.  rtt: until it came. status:
+ * enum qhcp_status; complete: the required metrics were there. */
+void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt, unsigned status,
+                   bool complete, struct health_step *ret);
 
 /* A pushed status. */
 void health_status(struct health *h, qhcp_nsec now, unsigned status, struct health_step *ret);

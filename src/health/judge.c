@@ -149,42 +149,44 @@ static qhcp_nsec taught(const struct health *h)
                                             : 0;
 }
 
-/* When a silence ended.  One that stood still answers the check first that it missed first, so that
- * the answer's arrival counts; where stalls teach nothing, the sending of what was answered does,
- * which tells how long packets were lost. */
-static qhcp_nsec silence_end(const struct health *h, qhcp_nsec now, qhcp_nsec rtt)
+/* When a silence ended, of which the answer came at `at`.  One that stood still answers the check
+ * first that it missed first, so that the answer's arrival counts; where stalls teach nothing, the
+ * sending of what was answered does, which tells how long packets were lost. */
+static qhcp_nsec silence_end(const struct health *h, qhcp_nsec at, qhcp_nsec rtt)
 {
     qhcp_nsec back = h->rtt.srtt > 0 && taught(h) > 0 ? nsec_min(rtt, h->rtt.srtt) : rtt;
 
-    return now > back ? now - back : 0;
+    return at > back ? at - back : 0;
 }
 
-static void learn(struct health *h, qhcp_nsec now, qhcp_nsec rtt)
+static void learn(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt)
 {
     if (h->silence.misses == 0) {
         loss_answered(&h->loss);
     } else if (h->session.answered) {
-        struct loss_silence s = silence_ended(&h->silence, silence_end(h, now, rtt));
+        struct loss_silence s = silence_ended(&h->silence, silence_end(h, at, rtt));
 
         loss_silence(&h->loss, now, &s);
     }
     if (h->silence.misses > 0)
-        rtt_stalled(&h->rtt, now);
-    if (now - h->session.from >= rtt) /* else its check went out before the session was lost */
-        rtt_answered(&h->rtt, now, rtt);
+        rtt_stalled(&h->rtt, at);
+    if (at >=
+        nsec_add(h->session.from, rtt)) /* else its check went out before the session was lost */
+        rtt_answered(&h->rtt, at, rtt);
 }
 
 /* The slack covers time stamps that differ between sending and session. */
-void judge_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, struct health_step *ret)
+void judge_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt,
+                  struct health_step *ret)
 {
     qhcp_nsec slack = nsec_min(h->config.interval / 2, NSEC_PER_MSEC);
-    qhcp_nsec sent = now > rtt ? now - rtt : 0;
+    qhcp_nsec sent = at > rtt ? at - rtt : 0;
 
     if (h->accused_from > 0)
         refute(h, now, ret);
     silence_answered(&h->silence, sent, slack);
     evidence_answered(&h->ring, sent, slack, rtt);
-    learn(h, now, rtt);
+    learn(h, now, at, rtt);
     judge_acquit(h);
 }
 

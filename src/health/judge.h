@@ -26,7 +26,8 @@ void judge_dial(struct health *h, qhcp_nsec now, enum health_cause cause, struct
 void judge_acquit(struct health *h);
 
 /* A check was answered, which acquits; what it teaches of the path. */
-void judge_answer(struct health *h, qhcp_nsec now, qhcp_nsec rtt, struct health_step *ret);
+void judge_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt,
+                  struct health_step *ret);
 
 /* The state that follows from what the server says of itself (session.status). */
 void judge_status(struct health *h, qhcp_nsec now, struct health_step *ret);

@@ -83,7 +83,8 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
         report_checks(b, &m->checks);
     if (r->what & SESSION_LB_ANSWER) {
         report_answer(b, stale ? NULL : &m->values);
-        health_answer(&b->health, now, r->rtt, status, stale || report_complete(&m->values), &step);
+        health_answer(&b->health, now, r->at, r->rtt, status, stale || report_complete(&m->values),
+                      &step);
     } else {
         health_status(&b->health, now, status, &step);
     }
@@ -164,7 +165,7 @@ static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel
     int err;
 
     r.what = 0;
-    err = session_lb_frame(&b->link.session, now, channel, p, n, &r);
+    err = session_lb_frame(&b->link.session, quic_conn_arrived(b->link.conn), channel, p, n, &r);
     if (err == 0 && !(r.what & SESSION_LB_ANSWER) && flooded(b, now))
         err = QHCP_E_EXCESSIVE;
     if (err != 0) {

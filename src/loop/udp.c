@@ -21,12 +21,13 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "loop/arrival.h"
 #include "loop/steer.h"
 
 #include <qhcp/error.h>
 
 #define PACKET_CAP 1500 /* what we send is at most 1,452; what is longer on arrival is not ours */
-#define CONTROL_CAP 128
+#define CONTROL_CAP 160
 #define RETRIES 8 /* pending errors in a row before a packet's failure is its own */
 #define QUOTE_CAP 256
 
@@ -42,6 +43,8 @@ struct udp {
     union qhcp_addr local;
     size_t first, pending; /* packets of `room` that wait for the socket */
     bool blocked;          /* one did not leave; not told yet */
+    size_t used;           /* of the headers for reading, that the last reading has changed */
+    struct arrival_clock stamps;
     struct qhcp_packet in[UDP_BATCH], room[UDP_BATCH];
     struct mmsghdr in_headers[UDP_BATCH], out_headers[UDP_BATCH];
     struct slot in_slots[UDP_BATCH], out_slots[UDP_BATCH];
@@ -61,7 +64,8 @@ static int configure(int fd, sa_family_t family, int rcvbuf)
 {
     if (rcvbuf > 0 && set_option(fd, SOL_SOCKET, SO_RCVBUF, rcvbuf) != 0)
         return -1;
-    if (set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) != 0)
+    if (set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) != 0 ||
+        set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) != 0)
         return -1;
     if (family == AF_INET6)
         return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0 ||
@@ -79,6 +83,19 @@ static int configure(int fd, sa_family_t family, int rcvbuf)
                : 0;
 }
 
+/* A header for reading, as recvmmsg wants it. */
+static void prepare_in(struct udp *u, size_t i)
+{
+    struct msghdr *header = &u->in_headers[i].msg_hdr;
+    struct slot *slot = &u->in_slots[i];
+
+    header->msg_name = &slot->remote;
+    header->msg_namelen = sizeof(slot->remote);
+    header->msg_control = slot->control;
+    header->msg_controllen = sizeof(slot->control);
+    header->msg_flags = 0;
+}
+
 static void wire_up(struct udp *u)
 {
     for (size_t i = 0; i < UDP_BATCH; i++) {
@@ -92,6 +109,7 @@ static void wire_up(struct udp *u)
         u->out_headers[i].msg_hdr.msg_iovlen = 1;
         u->room[i].data = out->data;
         u->room[i].cap = sizeof(out->data);
+        prepare_in(u, i);
     }
 }
 
@@ -178,11 +196,13 @@ void udp_local(const struct udp *u, union qhcp_addr *ret)
     *ret = u->local;
 }
 
-/* Where a packet was sent to, and its ECN bits.  Without the kernel's word: our bound address. */
+/* Where a packet was sent to, its ECN bits, and when it came.  Without the kernel's word: our bound
+ * address, and 0. */
 static void read_control(struct udp *u, struct msghdr *header, struct qhcp_packet *packet)
 {
     packet->local = u->local;
     packet->ecn = 0;
+    packet->received = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
@@ -203,24 +223,14 @@ static void read_control(struct udp *u, struct msghdr *header, struct qhcp_packe
 
             memcpy(&class, CMSG_DATA(c), sizeof(class));
             packet->ecn = (uint8_t)(class & 3);
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec stamp;
+
+            memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
+            packet->received = arrival_time(&u->stamps, &stamp);
         } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
             memcpy(&u->dropped, CMSG_DATA(c), sizeof(u->dropped));
         }
-    }
-}
-
-static void prepare_in(struct udp *u, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct msghdr *header = &u->in_headers[i].msg_hdr;
-        struct slot *slot = &u->in_slots[i];
-
-        memset(&slot->remote, 0, sizeof(slot->remote));
-        header->msg_name = &slot->remote;
-        header->msg_namelen = sizeof(slot->remote);
-        header->msg_control = slot->control;
-        header->msg_controllen = sizeof(slot->control);
-        header->msg_flags = 0;
     }
 }
 
@@ -250,11 +260,13 @@ int udp_receive(struct udp *u, struct qhcp_packet **ret)
     return udp_receive_some(u, UDP_BATCH, ret);
 }
 
-int udp_receive_some(struct udp *u, size_t most, struct qhcp_packet **ret)
+/* What recvmmsg says; 0 where nothing waits. */
+static int read_batch(struct udp *u, size_t most)
 {
-    int n = -1, kept = 0;
+    int n = -1;
 
-    prepare_in(u, most);
+    for (; u->used > 0; u->used--)
+        prepare_in(u, u->used - 1);
     for (unsigned i = 0; n < 0 && i < RETRIES; i++) {
         n = recvmmsg(u->fd, u->in_headers, (unsigned)most, MSG_DONTWAIT, NULL);
         if (n < 0 && errno != EINTR && !is_pending_error(errno))
@@ -263,8 +275,18 @@ int udp_receive_some(struct udp *u, size_t most, struct qhcp_packet **ret)
     if (n < 0 &&
         (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || is_pending_error(errno)))
         n = 0;
+    return n;
+}
+
+int udp_receive_some(struct udp *u, size_t most, struct qhcp_packet **ret)
+{
+    int n = read_batch(u, most), kept = 0;
+
     if (n < 0)
         return QHCP_E_IO;
+    u->used = (size_t)n;
+    if (n > 0)
+        arrival_look(&u->stamps);
     for (int i = 0; i < n; i++) {
         struct msghdr *header = &u->in_headers[i].msg_hdr;
         struct qhcp_packet *packet = &u->in[kept];

@@ -161,6 +161,7 @@ void quic_conn_hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet
     ngtcp2_addr_init(&path.local, &local.sa, path.local.addrlen);
     ngtcp2_addr_init(&path.remote, &remote.sa, address_len(&remote));
     c->heard = 0;
+    c->endpoint->arrived = packet->received;
     if (size == 0)
         return;
     rv = ++c->n_heard > QUIC_PACKETS_MAX
@@ -247,6 +248,13 @@ void quic_conn_expire(struct quic_conn *c, qhcp_nsec now)
     }
     c->thorough = true;
     quic_conn_wake(c);
+}
+
+qhcp_nsec quic_conn_arrived(const struct quic_conn *c)
+{
+    qhcp_nsec at = c->endpoint->arrived;
+
+    return at > 0 && at < c->last ? at : c->last;
 }
 
 void quic_conn_set_user(struct quic_conn *c, void *user)

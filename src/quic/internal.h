@@ -221,6 +221,7 @@ struct quic_endpoint {
     struct quic_conn *ready_first, *ready_last;
     size_t n_conns, n_handshaking;
     struct quic_stats stats;
+    qhcp_nsec arrived; /* the packet that is being read (qhcp_packet.received) */
     size_t answers_first, n_answers;
     struct quic_bucket answering;                     /* limits refusals and version negotiation */
     struct quic_bucket resetting[QUIC_RESET_BUCKETS]; /* by host */

@@ -181,6 +181,10 @@ int quic_conn_write(struct quic_conn *c, const uint8_t *p, size_t n);
 int quic_conn_datagram(struct quic_conn *c, const uint8_t *p, size_t n, uint64_t id);
 bool quic_conn_takes_datagrams(const struct quic_conn *c);
 
+/* In the handlers `control` and `datagram`: when the packet arrived that is being read, as far as
+ * the system told; their `now` otherwise. */
+qhcp_nsec quic_conn_arrived(const struct quic_conn *c);
+
 /* Client, two packets a check: the packets that only acknowledge are held back while the last thing
  * received was a solicited answer.  Call from the datagram handler. (DESIGN: trap 1) */
 void quic_conn_hold_ack(struct quic_conn *c);

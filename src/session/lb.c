@@ -69,14 +69,15 @@ static int do_establish(struct session_lb *s, const struct occasion *o)
     return 0;
 }
 
-/* True, and the time since the request, for the first answer to a request that left. */
-static bool settle(struct session_lb *s, uint64_t seq, qhcp_nsec now, qhcp_nsec *ret_rtt)
+/* True, with the round trip, for the first answer to a request that left. */
+static bool settle(struct session_lb *s, uint64_t seq, qhcp_nsec at, struct session_lb_report *ret)
 {
     qhcp_nsec *sent = &s->sent[seq % SESSION_LB_WINDOW];
 
     if (seq == 0 || seq >= s->request_first || s->seq - seq >= SESSION_LB_WINDOW || *sent == 0)
         return false;
-    *ret_rtt = now > *sent ? now - *sent : 0;
+    ret->at = nsec_max(at, *sent);
+    ret->rtt = ret->at - *sent;
     *sent = 0;
     return true;
 }
@@ -96,7 +97,7 @@ static int do_take_response(struct session_lb *s, const struct occasion *o)
         return 0;
     }
     if (asked)
-        answer = settle(s, r->seq, o->now, &report->rtt);
+        answer = settle(s, r->seq, o->now, report);
     if (r->epoch > s->epoch) {
         s->epoch = r->epoch;
         s->status = r->status;
@@ -309,10 +310,10 @@ static int refuse(struct session_lb *s, int error, uint64_t type)
     return session_lb_fail(s, error, type);
 }
 
-int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel channel,
+int session_lb_frame(struct session_lb *s, qhcp_nsec at, enum session_channel channel,
                      const uint8_t *frame, size_t n, struct session_lb_report *ret)
 {
-    struct occasion o = {.now = now, .report = ret};
+    struct occasion o = {.now = at, .report = ret};
     uint64_t type = 0;
     int error;
 

@@ -33,7 +33,8 @@ enum {
 
 struct session_lb_report {
     unsigned what;
-    qhcp_nsec rtt;   /* ANSWER: from session_lb_request's `now` to this one's */
+    qhcp_nsec rtt;   /* ANSWER: from session_lb_request's `now` to the answer's arrival */
+    qhcp_nsec at;    /* ANSWER: that arrival, and not before that request */
     uint64_t epoch;  /* ANSWER, STATUS: newest epoch seen */
     uint64_t status; /* ANSWER, STATUS: status of that epoch (of an ANSWER that is STALE too, not
                       * response.status) */
@@ -82,10 +83,10 @@ void session_lb_init(struct session_lb *s, const struct session_lb_config *confi
  */
 int session_lb_open(struct session_lb *s, qhcp_nsec now, struct slice token);
 
-/* One whole frame from the peer.  0, or a protocol error: the session is CLOSED, an ERROR frame
- * with the words is due (pull it), and the connection is to be closed with that code.  A CLOSED
- * session reads nothing: 0, and ret->what is 0. */
-int session_lb_frame(struct session_lb *s, qhcp_nsec now, enum session_channel channel,
+/* One whole frame from the peer, which arrived at `at`.  0, or a protocol error: the session is
+ * CLOSED, an ERROR frame with the words is due (pull it), and the connection is to be closed with
+ * that code.  A CLOSED session reads nothing: 0, and ret->what is 0. */
+int session_lb_frame(struct session_lb *s, qhcp_nsec at, enum session_channel channel,
                      const uint8_t *frame, size_t n, struct session_lb_report *ret);
 
 /* The connection has ended at the peer's end: closed with this code, or in another way (0).  The

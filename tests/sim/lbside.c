@@ -134,7 +134,7 @@ static void answered(struct world *w, const struct session_lb_report *r)
     if (r->what & SESSION_LB_ANSWER) {
         w->answers++;
         w->answered_sent = nsec_max(w->answered_sent, w->now - r->rtt);
-        health_answer(&w->h, w->now, r->rtt, (unsigned)r->status, true, &step);
+        health_answer(&w->h, w->now, w->now, r->rtt, (unsigned)r->status, true, &step);
     } else {
         health_status(&w->h, w->now, (unsigned)r->status, &step);
     }

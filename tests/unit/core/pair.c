@@ -15,7 +15,7 @@
 #define QUEUE 8192
 
 struct flying {
-    qhcp_nsec at;
+    qhcp_nsec at, received;
     int server;
     bool to_lb, icmp;
     size_t len;
@@ -239,7 +239,8 @@ static void put(struct pair *p, int server, bool to_lb, const struct qhcp_packet
     if (p->cut[server] || (to_lb ? p->mute : p->deaf)[server] || lost(p))
         return;
     assert_true(queued < QUEUE && packet->len <= sizeof f->data);
-    f->at = p->now + PAIR_LATENCY;
+    f->at = p->now + PAIR_LATENCY + (to_lb ? p->waits : 0);
+    f->received = p->now + PAIR_LATENCY + (qhcp_nsec)p->stamp_off;
     f->server = server;
     f->to_lb = to_lb;
     f->icmp = false;
@@ -279,6 +280,7 @@ static void deliver(struct pair *p, struct flying *f)
     } else if (f->to_lb) {
         address(&in.local, 4242);
         address(&in.remote, PORT + f->server);
+        in.received = f->received;
         if (p->lb)
             qhcp_lb_receive(p->lb, p->now, &in, 1);
     } else if (p->servers[f->server]) {

@@ -43,6 +43,8 @@ struct pair {
     size_t n_services;
     const struct qhcp_server *share; /* the same, */
     bool metrics_given;
+    qhcp_nsec waits;   /* so long in the load balancer's socket, before they are read */
+    int64_t stamp_off; /* the kernel's time stamps are wrong by so much */
     uint64_t packets;  /* that were put on the link, both ways */
     unsigned dials;    /* packets by which the load balancer began or repeated a handshake */
     unsigned sessions; /* that servers granted */

@@ -85,6 +85,41 @@ static void clocks_that_are_apart_are_said_with_how_far(void **state)
     assert_true(pair_run(p, 15 * SEC, pair_all_up));
 }
 
+static uint64_t rtt_us(struct pair *p)
+{
+    struct qhcp_view v;
+
+    assert_int_equal(qhcp_lb_view(p->lb, 0, &v), 0);
+    return v.rtt_us;
+}
+
+static void what_waits_to_be_read_has_no_longer_a_way(void **state)
+{
+    struct pair *p = *state;
+
+    p->waits = 8 * MSEC;
+    pair_run(p, 10 * SEC, NULL);
+    assert_in_range(rtt_us(p), 2 * PAIR_LATENCY / 1000, 2 * PAIR_LATENCY / 1000 + 50);
+    assert_int_equal(p->n_events, 0);
+    p->stamp_off = 8 * MSEC; /* the twin: stamps that say when it is read */
+    pair_run(p, 10 * SEC, NULL);
+    assert_in_range(rtt_us(p), 8000, 8500);
+}
+
+/* Whatever they say, an answer is an answer. */
+static void stamps_that_are_nonsense_convict_nobody(void **state)
+{
+    static const int64_t off[] = {-3600 * (int64_t)SEC, 3600 * (int64_t)SEC, INT64_MIN, INT64_MAX};
+    struct pair *p = *state;
+
+    for (size_t i = 0; i < sizeof off / sizeof off[0]; i++) {
+        p->stamp_off = off[i];
+        pair_run(p, 20 * SEC, NULL);
+        assert_int_equal(p->n_events, 0);
+        assert_in_range(rtt_us(p), 0, 1000);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, pair_teardown)
 
 int main(void)
@@ -92,6 +127,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(clocks_that_are_set_change_no_verdict_and_stop_no_watch),
         TEST(clocks_that_are_apart_are_said_with_how_far),
+        TEST(what_waits_to_be_read_has_no_longer_a_way),
+        TEST(stamps_that_are_nonsense_convict_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

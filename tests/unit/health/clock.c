@@ -66,7 +66,7 @@ void answer(struct clock *c, unsigned status, bool complete)
     while (c->h.silence.n_open == 0 && !c->h.burst.newest)
         clock_step(c);
     c->now = c->last_sent + MS;
-    health_answer(&c->h, c->now, MS, status, complete, &c->step);
+    health_answer(&c->h, c->now, c->now, MS, status, complete, &c->step);
     c->h.burst.newest = false;
 }
 
@@ -91,7 +91,7 @@ void clock_answering(struct clock *c, qhcp_nsec span, qhcp_nsec rtt)
 
         if (due <= health_deadline(&c->h)) {
             c->now = due;
-            health_answer(&c->h, due, rtt, QHCP_SERVING, true, &c->step);
+            health_answer(&c->h, due, due, rtt, QHCP_SERVING, true, &c->step);
             first++;
             continue;
         }

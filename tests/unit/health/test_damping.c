@@ -195,7 +195,8 @@ static void flapping_every_300_ms_is_a_bounded_number_of_events(void **state)
     for (unsigned i = 0; i < 12000; i++) {
         c.now += 300 * MS;
         health_sent(&c.h, c.now);
-        health_answer(&c.h, c.now, MS, i % 2 ? QHCP_SERVING : QHCP_NOT_SERVING, true, &c.step);
+        health_answer(&c.h, c.now, c.now, MS, i % 2 ? QHCP_SERVING : QHCP_NOT_SERVING, true,
+                      &c.step);
         events += c.step.verdict;
     }
     assert_in_range(events, 10, 40);

@@ -254,7 +254,7 @@ static void icmp_provokes_one_burst_in_200_ms(void **state)
             continue;
         bursts++;
         health_sent(&c.h, c.now);
-        health_answer(&c.h, c.now, MS, QHCP_SERVING, true, &c.step);
+        health_answer(&c.h, c.now, c.now, MS, QHCP_SERVING, true, &c.step);
     }
     assert_int_equal(bursts, 5);
 }
@@ -393,7 +393,7 @@ static void what_comes_after_the_connection_ended_is_not_heard(void **state)
     clock_cut(&c);
     clock_until(&c, 5 * SEC);
     assert_int_equal(c.h.phase, HEALTH_IDLE);
-    health_answer(&c.h, c.now, MS, QHCP_SERVING, true, &c.step);
+    health_answer(&c.h, c.now, c.now, MS, QHCP_SERVING, true, &c.step);
     assert_int_equal(c.h.state, QHCP_DOWN);
     health_status(&c.h, c.now, QHCP_SERVING, &c.step);
     assert_int_equal(c.h.state, QHCP_DOWN);

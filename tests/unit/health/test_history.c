@@ -25,10 +25,10 @@ static void happen(struct clock *c, unsigned what)
         break;
     case 4:
     case 5:
-        health_answer(&c->h, c->now, MS, QHCP_SERVING, what == 4, &c->step);
+        health_answer(&c->h, c->now, c->now, MS, QHCP_SERVING, what == 4, &c->step);
         break;
     case 6:
-        health_answer(&c->h, c->now, 10 * c->now, QHCP_NOT_SERVING, true, &c->step);
+        health_answer(&c->h, c->now, c->now, 10 * c->now, QHCP_NOT_SERVING, true, &c->step);
         break;
     case 7:
         health_status(&c->h, c->now, QHCP_STATUS_DRAINING, &c->step);

@@ -134,7 +134,7 @@ static void one_that_was_lost_can_be_heard_again_in_every_phase(void **state)
         if (dialling)
             health_dialed(&c.h, c.now);
         health_established(&c.h, c.now, 0);
-        health_answer(&c.h, c.now, 10 * SEC, QHCP_SERVING, true, &c.step);
+        health_answer(&c.h, c.now, c.now, 10 * SEC, QHCP_SERVING, true, &c.step);
         assert_true(c.h.rtt.srtt == srtt); /* that check had gone out long ago */
         assert_int_equal(c.h.state, QHCP_UP);
         clock_answering(&c, 5 * SEC, MS);

@@ -31,7 +31,7 @@ static void found(struct clock *c, qhcp_nsec cut, qhcp_nsec after)
 {
     c->now = cut + after;
     health_found(&c->h, c->now);
-    health_answer(&c->h, c->now, after, QHCP_SERVING, true, &c->step);
+    health_answer(&c->h, c->now, c->now, after, QHCP_SERVING, true, &c->step);
 }
 
 static void up_again(struct clock *c)
@@ -56,7 +56,7 @@ static void stall(struct clock *c, qhcp_nsec length)
     }
     c->now = end;
     for (unsigned i = 0; i < n; i++)
-        health_answer(&c->h, end, end - sent[i], QHCP_SERVING, true, &c->step);
+        health_answer(&c->h, end, end, end - sent[i], QHCP_SERVING, true, &c->step);
 }
 
 static void the_least_window_follows_from_the_interval(void **state)

@@ -198,7 +198,7 @@ static void an_interval_shorter_than_the_round_trip_works(void **state)
     clock_init(&c, 3);
     c.h.config.interval = 10 * MS;
     clock_establish(&c);
-    health_answer(&c.h, c.now + 95 * MS, 95 * MS, QHCP_SERVING, true, &c.step);
+    health_answer(&c.h, c.now + 95 * MS, c.now + 95 * MS, 95 * MS, QHCP_SERVING, true, &c.step);
     c.now += 95 * MS;
     clock_answering(&c, 5 * SEC, 95 * MS);
     assert_int_equal(c.h.state, QHCP_UP);
@@ -220,7 +220,7 @@ static void many_open_probes_are_no_trouble(void **state)
     clock_until(&c, 900 * MS); /* the first time-out is 1 s */
     assert_int_equal(c.h.silence.n_open, SILENCE_OPEN);
     assert_int_equal(c.h.state, QHCP_CONNECTING);
-    health_answer(&c.h, c.now, c.now - START, QHCP_SERVING, true, &c.step);
+    health_answer(&c.h, c.now, c.now, c.now - START, QHCP_SERVING, true, &c.step);
     assert_int_equal(c.h.state, QHCP_UP);
     assert_true(c.h.silence.n_open < SILENCE_OPEN);
 }

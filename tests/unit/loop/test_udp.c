@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/address.h"
+#include "base/os/clock.h"
 #include "loop/udp.h"
 
 #include <qhcp/error.h>
@@ -95,6 +96,31 @@ static void a_batch_arrives_with_both_addresses(void **state)
     assert_int_equal(udp_send(b, 1), 1);
     assert_int_equal(collect(a, 1, &last), 1);
     assert_true(address_equal(&last.remote, &to));
+    udp_close(a);
+    udp_close(b);
+}
+
+/* On the monotonic clock, and later batches do as well as the first. */
+static void a_packet_says_when_it_came(void **state)
+{
+    union qhcp_addr a_addr, b_addr;
+    struct udp *a = open_at(v4("127.0.0.1"), &a_addr), *b = open_at(v4("127.0.0.1"), &b_addr);
+    struct qhcp_packet last = {0};
+    qhcp_nsec before, sent;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        before = clock_monotonic();
+        fill(udp_room(a), &b_addr, 1);
+        assert_int_equal(udp_send(a, 1), 1);
+        sent = clock_monotonic();
+        poll(NULL, 0, 20); /* which is no part of it */
+        assert_int_equal(collect(b, 1, &last), 1);
+        assert_true(address_equal(&last.remote, &a_addr));
+        if (last.received == 0)
+            continue; /* somebody has set the wall clock just now */
+        assert_in_range(last.received, before - NSEC_PER_MSEC, sent + NSEC_PER_MSEC);
+    }
     udp_close(a);
     udp_close(b);
 }
@@ -266,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_buffer_had_no_room_for_is_counted),
         cmocka_unit_test(a_batch_arrives_with_both_addresses),
+        cmocka_unit_test(a_packet_says_when_it_came),
         cmocka_unit_test(version_six_works_alike_and_alone),
         cmocka_unit_test(a_port_in_use_is_said_to_be),
         cmocka_unit_test(a_dead_peers_icmp_costs_the_innocent_nothing),
