@@ -6,13 +6,13 @@
  *
  * Besides memory and undefined behaviour: wire_peek and wire_decode agree on a frame's size; what
  * decodes encodes, to no more bytes than it had, and to the same bytes where nothing was skipped;
- * and what was encoded decodes and encodes to itself.  The corpus is tests/vectors
- * (make_vectors.py --corpus), merged with -merge=1. */
+ * and what was encoded decodes and encodes to itself; and what wire_again takes for valid decodes.
+ * The corpus is tests/vectors (make_vectors.py --corpus), merged with -merge=1. */
 #include <stdlib.h>
 
 #include <qhcp/error.h>
 
-#include "wire/wire.h"
+#include "wire/again.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,6 +37,28 @@ static void check_peek(const uint8_t *data, size_t size, int decoded, uint64_t t
     must(decoded < 0 || total == size);
 }
 
+/* A frame that is taken for a repetition of one that decoded decodes too. */
+static void check_again(const uint8_t *data, size_t size)
+{
+    static struct wire_message m;
+    static uint8_t other[WIRE_AGAIN_MAX + 16];
+    struct wire_again kept;
+
+    wire_again_keep(&kept, data, size);
+    must(kept.size == 0 || wire_again(&kept, data, size, &m) == WIRE_SAME);
+    if (kept.size == 0 || size > sizeof other)
+        return;
+    for (size_t i = 0; i < 4; i++) {
+        struct wire_again k = kept;
+        size_t at = (data[size - 1] + i * 5) % size;
+
+        memcpy(other, data, size);
+        other[at] ^= (uint8_t)(data[at] + 1);
+        if (wire_again(&k, other, size, &m) != WIRE_NEW)
+            must(wire_decode(other, size, &m, NULL) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct wire_message m, again;
@@ -52,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     must(m.type == type);
+    check_again(data, size);
     n = wire_encode(&m, first, sizeof first);
     if (type < WIRE_HELLO || type > WIRE_TERMINATE_ACK) {
         must(n == QHCP_E_VALUE);

@@ -102,11 +102,6 @@ static bool has(const struct wire_values *values, uint64_t number)
     return false;
 }
 
-bool report_complete(const struct wire_values *values)
-{
-    return has(values, WIRE_METRIC_CPU) && has(values, WIRE_METRIC_MEMORY);
-}
-
 void report_notice(const struct backend *b, char *ret, size_t cap)
 {
     bool cpu = has(&b->report.values, WIRE_METRIC_CPU);
@@ -117,15 +112,20 @@ void report_notice(const struct backend *b, char *ret, size_t cap)
              memory ? "" : "memory_usage_percent");
 }
 
-void report_answer(struct backend *b, const struct wire_values *values)
+void report_answer(struct backend *b)
+{
+    b->report.checks_ok++;
+}
+
+void report_values(struct backend *b, const struct wire_values *values)
 {
     struct report *r = &b->report;
     size_t size = values ? values->count * sizeof values->at[0] : 0;
 
-    r->checks_ok++;
+    r->reports++;
     if (!values)
         return;
-    r->reports++;
+    r->complete = has(values, WIRE_METRIC_CPU) && has(values, WIRE_METRIC_MEMORY);
     if (r->values.count == values->count && memcmp(r->values.at, values->at, size) == 0)
         return;
     r->values.count = values->count;

@@ -33,6 +33,7 @@ struct report {
     struct report_metric *metrics; /* as ACK named them; n_metrics */
     size_t n_metrics;
     struct wire_values values;
+    bool complete;                  /* both required metrics are among them */
     uint64_t reports;               /* answers that had values */
     struct qhcp_check_view *checks; /* the newest outcomes; room for cap_checks */
     size_t n_checks, cap_checks;
@@ -48,8 +49,10 @@ void report_metrics(struct backend *b, const struct wire_metrics *metrics);
 void report_words(struct backend *b, struct slice words);
 /* The outcomes of its checks, in an answer or a push that is news. */
 void report_checks(struct backend *b, const struct wire_checks *checks);
-/* An answer; values: NULL where they are no news. */
-void report_answer(struct backend *b, const struct wire_values *values);
+/* An answer ... */
+void report_answer(struct backend *b);
+/* ... with these values; NULL: those of the answer with values before it. */
+void report_values(struct backend *b, const struct wire_values *values);
 /* True once after a restart. */
 bool report_take_restarted(struct backend *b);
 
@@ -57,8 +60,6 @@ void report_sent(struct backend *b);
 /* The check that was counted last did not leave after all. */
 void report_not_sent(struct backend *b);
 
-/* Both required metrics are among the values. */
-bool report_complete(const struct wire_values *values);
 /* Words for the operator of a server whose answers lack one of them. */
 void report_notice(const struct backend *b, char *ret, size_t cap);
 

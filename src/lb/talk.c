@@ -74,17 +74,18 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
 {
     const struct wire_health_response *m = &r->m.response;
     unsigned status = (unsigned)r->status; /* of the newest epoch, also when the answer is older */
-    bool stale = (r->what & SESSION_LB_STALE) != 0;
+    bool stale = (r->what & SESSION_LB_STALE) != 0, same = (r->what & SESSION_LB_SAME) != 0;
     struct health_step step = {0};
 
     if (r->what & SESSION_LB_STATUS)
         report_words(b, m->has & WIRE_HAS_REASON ? m->reason : slice_of(NULL, 0));
-    if (!stale)
+    if (!stale && !(r->what & SESSION_LB_REPEATED))
         report_checks(b, &m->checks);
     if (r->what & SESSION_LB_ANSWER) {
-        report_answer(b, stale ? NULL : &m->values);
-        health_answer(&b->health, now, r->at, r->rtt, status, stale || report_complete(&m->values),
-                      &step);
+        report_answer(b);
+        if (!stale)
+            report_values(b, same ? NULL : &m->values);
+        health_answer(&b->health, now, r->at, r->rtt, status, stale || b->report.complete, &step);
     } else {
         health_status(&b->health, now, status, &step);
     }

@@ -101,12 +101,15 @@ static int do_take_response(struct session_lb *s, const struct occasion *o)
     if (r->epoch > s->epoch) {
         s->epoch = r->epoch;
         s->status = r->status;
+        wire_again_forget(&s->again);
         report->what |= SESSION_LB_STATUS;
     } else if (r->epoch < s->epoch || !answer) {
         report->what |= SESSION_LB_STALE;
     }
     if (answer)
         report->what |= SESSION_LB_ANSWER;
+    else
+        report->what &= ~(unsigned)(SESSION_LB_REPEATED | SESSION_LB_SAME);
     report->epoch = s->epoch;
     report->status = s->status;
     return 0;
@@ -310,22 +313,57 @@ static int refuse(struct session_lb *s, int error, uint64_t type)
     return session_lb_fail(s, error, type);
 }
 
+/* Nearly every frame repeats the answer before it.  What of that do_take_response looks at is
+ * known: it was kept because it was the newest. */
+static bool repeats(struct session_lb *s, const uint8_t *frame, size_t n,
+                    struct session_lb_report *ret)
+{
+    struct wire_health_response *r = &ret->m.response;
+    enum wire_repeats found = wire_again(&s->again, frame, n, &ret->m);
+
+    if (found == WIRE_NEW)
+        return false;
+    r->has = WIRE_HAS_SEQ;
+    r->boot_id = slice_of(s->boot_id, LIMIT_BOOT_ID);
+    r->epoch = s->epoch;
+    r->status = s->status;
+    ret->what = SESSION_LB_REPEATED | (found == WIRE_SAME ? SESSION_LB_SAME : 0);
+    return true;
+}
+
+/* For the next one.  The owner has taken nothing from an answer that is stale. */
+static void keep(struct session_lb *s, const uint8_t *frame, size_t n,
+                 const struct session_lb_report *report)
+{
+    unsigned what = report->what & (SESSION_LB_ANSWER | SESSION_LB_STALE | SESSION_LB_REPEATED);
+
+    if (what == SESSION_LB_ANSWER)
+        wire_again_keep(&s->again, frame, n);
+    else if (what & SESSION_LB_STALE)
+        wire_again_forget(&s->again);
+}
+
 int session_lb_frame(struct session_lb *s, qhcp_nsec at, enum session_channel channel,
                      const uint8_t *frame, size_t n, struct session_lb_report *ret)
 {
     struct occasion o = {.now = at, .report = ret};
     uint64_t type = 0;
-    int error;
+    int error = 0;
 
     ret->what = 0;
     ret->rtt = 0;
     if (s->state == SESSION_LB_CLOSED)
         return 0;
-    error = wire_decode(frame, n, &ret->m, &type);
+    if (repeats(s, frame, n, ret))
+        type = ret->m.type;
+    else
+        error = wire_decode(frame, n, &ret->m, &type);
     if (error == 0)
         error = check_channel(ret, channel);
     if (error == 0)
         error = step(s, session_frame_event(type), &o);
+    if (error == 0)
+        keep(s, frame, n, ret);
     return error == 0 ? 0 : refuse(s, error, type);
 }
 

@@ -3,6 +3,7 @@
 #define QHCP_SESSION_LB_H
 
 #include "session/session.h"
+#include "wire/again.h"
 
 enum session_lb_state {
     SESSION_LB_IDLE = 0,    /* QUIC is not ready yet */
@@ -29,6 +30,9 @@ enum {
     SESSION_LB_TERMINATED = 1 << 7,  /* TERMINATE_ACK: close the connection */
     SESSION_LB_PEER_ERROR = 1 << 8,  /* ERROR: error; the session is CLOSED */
     SESSION_LB_RESTARTED = 1 << 9,   /* an answer with another boot id than ACK's; alone */
+    SESSION_LB_REPEATED = 1 << 10, /* with ANSWER: reason and checks are those of the answer before
+                                    * it, and not in response; */
+    SESSION_LB_SAME = 1 << 11,     /* with REPEATED: so are the values */
 };
 
 struct session_lb_report {
@@ -64,8 +68,9 @@ struct session_lb {
     bool established; /* ACK came: boot_id is the server's */
     bool configuring; /* a CONFIG_UPDATE is unanswered */
     uint8_t boot_id[LIMIT_BOOT_ID];
-    uint32_t pending;       /* frames to be pulled, a bit each */
-    uint64_t request_first; /* first seq that is not pulled yet */
+    struct wire_again again; /* the newest answer, if it has the newest epoch */
+    uint32_t pending;        /* frames to be pulled, a bit each */
+    uint64_t request_first;  /* first seq that is not pulled yet */
     qhcp_nsec
         sent[SESSION_LB_WINDOW]; /* by seq % WINDOW: when requested; 0: answered or not sent */
     const struct wire_config_update *update; /* the caller's until pulled */

@@ -5,8 +5,6 @@
 
 #include <qhcp/error.h>
 
-#include "base/cursor.h"
-
 struct pair {
     uint64_t key;
     uint64_t number;    /* of an even key */
@@ -106,6 +104,17 @@ static int decode_content(const struct schema_field *f, const struct pair *pair,
         return decode_values(pair->bytes, slot);
     }
     return QHCP_E_INTERNAL;
+}
+
+int decode_value(const struct schema_field *f, struct cursor *c, void *slot)
+{
+    struct pair pair = {.number = cursor_varint(c)};
+
+    if (f->key & 1)
+        pair.bytes = cursor_bytes(c, pair.number);
+    if (f->kind == SCHEMA_VALUES)
+        *(size_t *)slot = 0;
+    return c->error ? c->error : decode_content(f, &pair, slot);
 }
 
 static int decode_field(const struct schema_field *f, const struct pair *pair, void *base)

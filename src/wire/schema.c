@@ -27,6 +27,7 @@
 #define NAME(k, n) .key = (k), .kind = SCHEMA_NAME, .name = (n), .min = 1, .max = LIMIT_NAME
 #define LIST(k, n, s) .key = (k), .kind = SCHEMA_LIST, .name = (n), .list = (s)
 #define REQUIRED .required = true
+#define VARIES .varies = true
 
 /* Rows end in FIELDS(table): the pointer and the count. */
 #define FIELDS(table) .fields = (table), .count = COUNT(table)
@@ -154,7 +155,7 @@ static int response_rule(const void *message)
 }
 
 static const struct schema_field response_fields[] = {
-    {NUMBER(0x00, "seq", 1, NUMBER_MAX), AT(wire_health_response, seq), .has = WIRE_HAS_SEQ,
+    {NUMBER(0x00, "seq", 1, NUMBER_MAX), AT(wire_health_response, seq), .has = WIRE_HAS_SEQ, VARIES,
      .doc = "The request's; absent in a push"},
     {BYTES(0x01, "boot_id", LIMIT_BOOT_ID, LIMIT_BOOT_ID), AT(wire_health_response, boot_id),
      REQUIRED, .doc = "As in ACK"},
@@ -164,13 +165,14 @@ static const struct schema_field response_fields[] = {
      .kind = SCHEMA_VALUES,
      .name = "values",
      AT(wire_health_response, values),
+     VARIES,
      .doc = "The metrics: for each an even key, twice its number, and its value"},
     {NUMBER(0x04, "status", QHCP_SERVING, QHCP_STATUS_MAINTENANCE),
      AT(wire_health_response, status), REQUIRED, .doc = "From the registry of statuses"},
     {TEXT(0x05, "reason", 1, LIMIT_REASON), AT(wire_health_response, reason),
      .has = WIRE_HAS_REASON, .doc = "Why it has this status; required unless it is serving"},
     {NUMBER(0x06, "processing_us", 0, LIMIT_DURATION_MAX_US),
-     AT(wire_health_response, processing_us), REQUIRED, .unit = "µs",
+     AT(wire_health_response, processing_us), REQUIRED, VARIES, .unit = "µs",
      .doc = "From the request's arrival to this answer; 0 in a push, and for an answer at once"},
     {LIST(0x07, "checks", &check_schema), ENTRIES(wire_health_response, checks, LIMIT_CHECKS),
      .doc = "The outcome of an application check"},

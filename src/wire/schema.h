@@ -22,6 +22,7 @@ struct schema_field {
     uint8_t key;
     uint8_t kind;              /* enum schema_kind */
     bool required;             /* else: absent means zero, empty, or its bit in `has` */
+    bool varies;               /* while all else stays, from one message to the next (again.h) */
     uint16_t offset;           /* in the struct: of the value; of `count` where most > 0 */
     uint16_t items;            /* where most > 0: of at[0] */
     uint16_t stride;           /* where most > 0: size of an entry */
@@ -47,6 +48,9 @@ struct schema {
     int (*rule)(const void *message);
     const char *rule_doc;
 };
+
+/* Where a message's struct is in a struct wire_message: all members of the union start there. */
+#define WIRE_BODY offsetof(struct wire_message, hello)
 
 /* The schema of a frame type; NULL for an unknown type. */
 const struct schema *schema_by_type(uint64_t type);

@@ -9,9 +9,6 @@
 #include "wire/decode.h"
 #include "wire/encode.h"
 
-/* All members of the union start at the same place. */
-#define BODY offsetof(struct wire_message, hello)
-
 /* Reads a frame's header: 0, QHCP_E_TRUNCATED, QHCP_E_VARINT, QHCP_E_TOO_LARGE.  *ret_type is set
  * as soon as it is known. */
 static int header(struct cursor *c, uint64_t *ret_type, uint64_t *ret_length)
@@ -63,7 +60,7 @@ int wire_decode(const uint8_t *p, size_t n, struct wire_message *ret, uint64_t *
         return QHCP_E_LEFT_OVER;
     ret->type = type;
     schema = schema_by_type(type);
-    return schema ? decode_list(schema, payload, (uint8_t *)ret + BODY) : 0;
+    return schema ? decode_list(schema, payload, (uint8_t *)ret + WIRE_BODY) : 0;
 }
 
 int wire_encode(const struct wire_message *m, uint8_t *buf, size_t cap)
@@ -78,7 +75,7 @@ int wire_encode(const struct wire_message *m, uint8_t *buf, size_t cap)
     writer_init(&w, buf, cap);
     writer_varint(&w, m->type);
     start = encode_reserve(&w);
-    r = encode_list(schema, (const uint8_t *)m + BODY, &w);
+    r = encode_list(schema, (const uint8_t *)m + WIRE_BODY, &w);
     if (r < 0)
         return r;
     r = encode_length(&w, start); /* within LIMIT_FRAME_PAYLOAD: the rows' limits see to it */
