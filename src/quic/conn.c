@@ -77,9 +77,17 @@ static void settle(struct quic_conn *c)
     }
 }
 
+/* A session is 25 kB.  What is taken out of it: the value that tokens are bound to (by the owner's
+ * first quic_conn_export), and a client's ticket. */
 static void release_tls(struct quic_conn *c, qhcp_nsec now)
 {
-    if (c->session != NULL && c->confirmed && now > nsec_add(c->connected_at, QUIC_TLS_KEPT))
+    qhcp_nsec kept = QUIC_TLS_KEPT;
+
+    if (c->session == NULL || !c->confirmed)
+        return;
+    if (c->export_size > 0)
+        kept = c->endpoint->config.server || c->ticket_seen ? 0 : QUIC_TICKET_WAIT;
+    if (now >= nsec_add(c->connected_at, kept))
         quic_tls_release(c);
 }
 
@@ -335,17 +343,31 @@ bool quic_conn_takes_datagrams(const struct quic_conn *c)
     return peer != NULL && peer->max_datagram_frame_size >= LIMIT_DATAGRAM + 3;
 }
 
+/* Once in a connection's life, and for one whose datagrams are large. */
+static bool make_room(struct quic_conn *c, size_t n)
+{
+    if (c->large != NULL || n <= sizeof(c->small) - c->room_used)
+        return true;
+    c->large = malloc(QUIC_DATAGRAM_ROOM);
+    if (c->large == NULL)
+        return false;
+    memcpy(c->large, c->small, c->room_used);
+    return true;
+}
+
 int quic_conn_datagram(struct quic_conn *c, const uint8_t *p, size_t n, uint64_t id)
 {
     if (!quic_conn_takes_datagrams(c))
         return QHCP_E_DATAGRAM;
     if (n == 0 || n > LIMIT_DATAGRAM) /* an empty one trips an assertion in ngtcp2 (trap 9) */
         return QHCP_E_ARG;
-    if (c->n_queued == QUIC_DATAGRAMS || n > sizeof(c->room) - c->room_used)
+    if (c->n_queued == QUIC_DATAGRAMS || n > QUIC_DATAGRAM_ROOM - c->room_used)
         return QHCP_E_FULL;
+    if (!make_room(c, n))
+        return QHCP_E_NOMEM;
     c->queued[c->n_queued++] =
         (struct quic_queued){.id = id, .start = (uint16_t)c->room_used, .size = (uint16_t)n};
-    memcpy(c->room + c->room_used, p, n);
+    memcpy(quic_conn_room(c) + c->room_used, p, n);
     c->room_used += n;
     quic_conn_wake(c);
     return 0;

@@ -60,6 +60,7 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
 #define QUIC_PACKET_MIN_CAP 1200
 #define QUIC_DATAGRAMS 8        /* queued in one connection */
 #define QUIC_DATAGRAM_ROOM 2304 /* their bytes: two of the largest, or eight of the usual size */
+#define QUIC_DATAGRAM_SMALL 192 /* without memory of their own: some requests, or an answer */
 #define QUIC_CONTROL_MAX 65536  /* bytes of the control stream that wait for acknowledgement */
 #define QUIC_EXPORT_MAX 64
 #define QUIC_LABEL_MAX 48
@@ -68,8 +69,11 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
 #define QUIC_RETRY_LIFETIME (10 * NSEC_PER_SEC)
 #define QUIC_IDLE (120 * NSEC_PER_SEC)
 #define QUIC_KEEP_ALIVE                                                                            \
-    (25 * NSEC_PER_SEC)                   /* client: below the 30 s of many NATs (RFC 9308, 3.2) */
-#define QUIC_TLS_KEPT (10 * NSEC_PER_SEC) /* the TLS session is freed this long after handshake */
+    (25 * NSEC_PER_SEC) /* client: below the 30 s of many NATs (RFC 9308, 3.2) */
+/* How long after the handshake a TLS session is kept that somebody may still need; and where only a
+ * ticket is missing. */
+#define QUIC_TLS_KEPT (10 * NSEC_PER_SEC)
+#define QUIC_TICKET_WAIT (2 * NSEC_PER_SEC)
 /* How long a held acknowledgement's timer is not even looked at: a wake-up costs ten packets. */
 #define QUIC_HOLD (5 * NSEC_PER_SEC)
 #define QUIC_PROBE_MIN (20 * NSEC_PER_MSEC)
@@ -89,7 +93,7 @@ enum {
 
 struct quic_queued {
     uint64_t id;
-    uint16_t start, size; /* in room */
+    uint16_t start, size; /* in the room for datagrams: quic_conn_room */
 };
 
 /* A piece of the control stream; lives until all of it is acknowledged, since ngtcp2 keeps pointers
@@ -161,9 +165,9 @@ struct quic_conn {
     uint64_t tx_end, tx_acked; /* offsets in the control stream */
 
     int64_t peer_expires;
-    bool peer_known;                 /* client: the peer's certificate was verified ... */
-    uint8_t peer_print[32];          /* ... and this is its SHA-256 */
-    struct quic_judgement judgement; /* why the peer's certificate was refused */
+    bool peer_known;                  /* client: the peer's certificate was verified ... */
+    uint8_t peer_print[32];           /* ... and this is its SHA-256 */
+    struct quic_judgement *judgement; /* why the peer's certificate was refused; NULL: it was not */
     struct quic_close why;
     ngtcp2_ccerr_type close_type;
     const char *close_words; /* for the peer; NULL: why.words */
@@ -177,7 +181,9 @@ struct quic_conn {
 
     size_t n_queued, room_used;
     struct quic_queued queued[QUIC_DATAGRAMS];
-    uint8_t room[QUIC_DATAGRAM_ROOM];
+    uint8_t
+        *large; /* QUIC_DATAGRAM_ROOM bytes instead of small, once that was not enough; or NULL */
+    uint8_t small[QUIC_DATAGRAM_SMALL];
 };
 
 /* Answers of stateless.c that wait for quic_send. */
@@ -304,6 +310,11 @@ void quic_conn_leave_handshake(struct quic_conn *c);
 
 /* conn.c */
 
+/* The bytes of the queued datagrams. */
+static inline uint8_t *quic_conn_room(struct quic_conn *c)
+{
+    return c->large != NULL ? c->large : c->small;
+}
 /* Puts it where quic_send looks. */
 void quic_conn_wake(struct quic_conn *c);
 void quic_conn_receive(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet);
@@ -369,6 +380,9 @@ int quic_tls_session(struct quic_conn *c, const struct quic_dial *dial);
  * has ended. */
 int quic_tls_finish(struct quic_conn *c);
 void quic_tls_release(struct quic_conn *c);
+/* The peer's certificate is refused: a copy of the reason is kept for the end.  Without memory
+ * TLS's own words have to do. */
+void quic_tls_refuse(struct quic_conn *c, const struct quic_judgement *why);
 struct quic_conn *quic_tls_conn(gnutls_session_t session);
 
 /* message.c: a gnutls_handshake_hook_func, of which a session has one. */

@@ -38,25 +38,28 @@ static int take_ticket(gnutls_session_t session)
 /* GnuTLS reads every certificate before it calls us. */
 static int bound_chain(gnutls_session_t session, const gnutls_datum_t *message)
 {
-    struct quic_judgement *why = &quic_tls_conn(session)->judgement;
+    struct quic_judgement why = {.alert = GNUTLS_A_BAD_CERTIFICATE};
     const char *words = chain_words(chain_judge(message->data, message->size));
 
     if (words == NULL)
         return 0;
-    *why = (struct quic_judgement){.alert = GNUTLS_A_BAD_CERTIFICATE, .for_peer = words};
-    snprintf(why->words, sizeof(why->words), "%s", words);
+    why.for_peer = words;
+    snprintf(why.words, sizeof(why.words), "%s", words);
+    quic_tls_refuse(quic_tls_conn(session), &why);
     return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
 /* GnuTLS verifies the peer's signature before it asks on_verify, and with any key that is shown. */
 static int bound_cost(gnutls_session_t session)
 {
+    struct quic_judgement why;
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
 
-    if (quic_verify_cost(chain, chain ? n : 0, &quic_tls_conn(session)->judgement) != 0)
-        return GNUTLS_E_CERTIFICATE_ERROR;
-    return 0;
+    if (quic_verify_cost(chain, chain ? n : 0, &why) == 0)
+        return 0;
+    quic_tls_refuse(quic_tls_conn(session), &why);
+    return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
 /* The transport parameters extensions of one hello. */

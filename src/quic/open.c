@@ -268,6 +268,8 @@ void quic_conn_discard(struct quic_conn *c)
     e->n_conns--;
     quic_tls_unref(c->tls);
     free(c->closing);
+    free(c->judgement);
+    free(c->large);
     gnutls_memset(c->export_value, 0, sizeof(c->export_value));
     free(c->name);
     free(c);

@@ -169,7 +169,8 @@ qhcp_nsec quic_conn_ack_delay(const struct quic_conn *c);
 bool quic_conn_resumed(const struct quic_conn *c);
 /* Unix seconds when the peer's verified certificate ends (client; 0 when resumed or unknown). */
 int64_t quic_conn_peer_expires(const struct quic_conn *c);
-/* The TLS exporter's value for this label and no context (RFC 8446, 7.5). */
+/* The TLS exporter's value for this label and no context (RFC 8446, 7.5).  It is kept, and the TLS
+ * session is freed soon after the first call: later ones for another label are QHCP_E_TLS. */
 int quic_conn_export(struct quic_conn *c, const char *label, uint8_t *ret, size_t n);
 
 /* Queues bytes on the control stream (copied).  QHCP_E_FULL beyond 64 kB unacknowledged. */
@@ -177,7 +178,8 @@ int quic_conn_write(struct quic_conn *c, const uint8_t *p, size_t n);
 
 /* Queues one datagram (copied); at most LIMIT_DATAGRAM bytes.  It leaves with the next quic_send or
  * is dropped: QUIC_FATE_REFUSED when the congestion window or the peer refuses it.
- * QHCP_E_FULL when 8 wait already; QHCP_E_DATAGRAM when the peer takes none. id 0: don't tell. */
+ * QHCP_E_FULL when 8 wait already; QHCP_E_DATAGRAM when the peer takes none; QHCP_E_NOMEM, for
+ * those beyond 192 bytes together, the first time. id 0: don't tell. */
 int quic_conn_datagram(struct quic_conn *c, const uint8_t *p, size_t n, uint64_t id);
 bool quic_conn_takes_datagrams(const struct quic_conn *c);
 

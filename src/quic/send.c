@@ -32,7 +32,7 @@ static ngtcp2_ssize write_datagram(struct writing *w)
 {
     struct quic_conn *c = w->c;
     struct quic_queued queued = c->queued[0];
-    ngtcp2_vec bytes = {.base = c->room + queued.start, .len = queued.size};
+    ngtcp2_vec bytes = {.base = quic_conn_room(c) + queued.start, .len = queued.size};
     int accepted = 0;
     ngtcp2_ssize n = ngtcp2_conn_writev_datagram(
         c->ng, &w->path.path, NULL, w->packet->data, w->packet->cap, &accepted,

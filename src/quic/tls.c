@@ -252,21 +252,32 @@ struct quic_conn *quic_tls_conn(gnutls_session_t session)
     return ref->user_data;
 }
 
-/* 0, or QHCP_E_CERT with c->judgement set. */
+void quic_tls_refuse(struct quic_conn *c, const struct quic_judgement *why)
+{
+    if (c->judgement == NULL)
+        c->judgement = malloc(sizeof(*c->judgement));
+    if (c->judgement != NULL)
+        *c->judgement = *why;
+}
+
+/* 0, or QHCP_E_CERT. */
 static int judge_peer(struct quic_conn *c)
 {
+    struct quic_judgement why;
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(c->session, &n);
     int rv = quic_verify_chain(&c->tls->trust, chain, chain ? n : 0, c->name, time(NULL),
-                               &c->peer_expires, &c->judgement);
+                               &c->peer_expires, &why);
 
+    if (rv == 0) {
+        c->peer_known = quic_revoked_print(&chain[0], c->peer_print);
+        if (c->tls->revoked.n > 0 &&
+            (!c->peer_known || quic_revoked_has(&c->tls->revoked, c->peer_print)))
+            rv = quic_revoked_refuse(&why);
+    }
     if (rv != 0)
-        return rv;
-    c->peer_known = quic_revoked_print(&chain[0], c->peer_print);
-    if (c->tls->revoked.n == 0 ||
-        (c->peer_known && !quic_revoked_has(&c->tls->revoked, c->peer_print)))
-        return 0;
-    return quic_revoked_refuse(&c->judgement);
+        quic_tls_refuse(c, &why);
+    return rv;
 }
 
 bool quic_conn_peer_revoked(const struct quic_conn *c, const struct quic_tls *tls)

@@ -96,9 +96,9 @@ static void end_by_tls(struct quic_conn *c)
     uint8_t alert = ngtcp2_conn_get_tls_alert(c->ng);
     char words[QUIC_WORDS];
 
-    if (c->judgement.alert != 0) {
-        tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, 0x100u + c->judgement.alert, c->judgement.for_peer);
-        quic_conn_end(c, QUIC_END_CERTIFICATE, c->judgement.words);
+    if (c->judgement != NULL) {
+        tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, 0x100u + c->judgement->alert, c->judgement->for_peer);
+        quic_conn_end(c, QUIC_END_CERTIFICATE, c->judgement->words);
         return;
     }
     tell(c, NGTCP2_CCERR_TYPE_TRANSPORT, 0x100u + alert,
