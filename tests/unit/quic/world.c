@@ -151,8 +151,9 @@ static void make_endpoint(struct node *n, const struct quic_endpoint_config *con
     mine.handlers = &handlers;
     mine.ctx = n;
     assert_int_equal(quic_endpoint_new(&mine, tls, &n->endpoint), 0);
-    /* Hosts are counted in slots by a keyed hash.  With a random key, two hosts of a test would share
-     * a slot once in some hundred runs.  With this key, the hosts of the tests have slots apart. */
+    /* Hosts are counted in slots by a keyed hash.  With a random key, two hosts of a test would
+     * share a slot once in some hundred runs.  With this key, the hosts of the tests have slots
+     * apart. */
     memcpy(n->endpoint->lookup.secret, "the key of tests", sizeof(n->endpoint->lookup.secret));
 }
 
