@@ -5,8 +5,40 @@
 /* One of the sample has answered, is doubted, or is watched no longer. */
 static void told(struct backend *b)
 {
-    b->cross.sampled = 0;
+    b->cross.waited_for = false;
     local_told(&b->lb->local);
+}
+
+/* Neighbours in the list often have a machine or a rack in common, and fail together.  So a sample
+ * is spread over the list (Weyl's sequence of the golden ratio), and jittered, since every second
+ * one may have something in common too. */
+static struct backend *next_other(struct qhcp_lb *lb)
+{
+    uint32_t at = prng_below(&lb->crowd.random, UINT32_MAX / CROSS_SAMPLE);
+
+    lb->crowd.spread += UINT32_C(0x9e3779b9);
+    at += lb->crowd.spread;
+    return lb->backends[(uint64_t)at * lb->count >> 32];
+}
+
+/* Asks up to n; how many it asked. */
+static unsigned ask(struct backend *b, unsigned n)
+{
+    struct qhcp_lb *lb = b->lb;
+    unsigned before = lb->crowd.asked;
+
+    for (unsigned i = 0; i < n * CROSS_TRIES && lb->crowd.asked < before + n; i++) {
+        struct backend *other = next_other(lb);
+
+        if (other == b || other->cross.asked_in == lb->crowd.number ||
+            !(health_ask(&other->health, lb->now) || other->cross.suspected))
+            continue;
+        other->cross.asked_in = lb->crowd.number;
+        other->cross.waited_for = true;
+        lb->crowd.asked++;
+        settle_later(other); /* judged only then, when the whole sample is known */
+    }
+    return lb->crowd.asked - before;
 }
 
 static void ask_others(struct backend *b)
@@ -18,33 +50,39 @@ static void ask_others(struct backend *b)
     lb->crowd.at = lb->now;
     lb->crowd.number++;
     lb->crowd.asked = lb->crowd.silent = 0;
-    for (size_t i = 0; i < lb->count && i < CROSS_TRIES && lb->crowd.asked < CROSS_SAMPLE; i++) {
-        struct backend *other = lb->backends[lb->crowd.next++ % lb->count];
+    lb->crowd.wide = false;
+    local_ask(&lb->local, lb->now, ask(b, CROSS_SAMPLE));
+}
 
-        if (other == b || !(health_ask(&other->health, lb->now) || other->cross.suspected))
-            continue;
-        other->cross.sampled = lb->crowd.number;
-        lb->crowd.asked++;
-        settle_later(other); /* judged only then, when the whole sample is known */
+/* A few silent ones in the first sample tell little: where a tenth of all is dead, a quarter of the
+ * sample is in one case of thirty.  Half of it tells enough; less needs a wider sample. */
+static void judge_sample(struct backend *b)
+{
+    struct qhcp_lb *lb = b->lb;
+    struct crowd *c = &lb->crowd;
+
+    if (c->silent + 1 < LOCAL_CROWD) /* with the one that made us ask */
+        return;
+    if (!c->wide && c->silent * 2 < c->asked) {
+        if (lb->local.asked > 0)
+            return;
+        c->wide = true;
+        local_ask(&lb->local, lb->now, ask(b, CROSS_WIDE));
     }
-    local_ask(&lb->local, lb->now, lb->crowd.asked);
+    local_suspects(&lb->local, lb->now, c->silent, c->asked);
 }
 
 static void judge_sampled(struct backend *b)
 {
     struct qhcp_lb *lb = b->lb;
 
-    if (b->cross.sampled != lb->crowd.number || lb->crowd.number == 0 ||
-        lb->now > lb->crowd.at + CROSS_PAUSE)
+    if (!b->cross.waited_for || b->cross.asked_in != lb->crowd.number ||
+        lb->now > lb->crowd.at + CROSS_PAUSE ||
+        (!b->cross.half && health_asked(&b->health, lb->now)))
         return;
-    if (b->cross.half) {
-        told(b);
-        lb->crowd.silent++;
-        if (lb->crowd.silent + 1 >= LOCAL_CROWD) /* with the one that made us ask */
-            local_suspects(&lb->local, lb->now, lb->crowd.silent, lb->crowd.asked);
-    } else if (!health_asked(&b->health, lb->now)) {
-        told(b);
-    }
+    told(b);
+    lb->crowd.silent += b->cross.half;
+    judge_sample(b);
 }
 
 /* Many suspects at once, of all servers or of a sample, mean that we are in trouble: loss alone
@@ -77,6 +115,6 @@ void cross_forget(struct backend *b)
 {
     b->lb->crowd.suspects -= b->cross.suspected;
     b->lb->crowd.halves -= b->cross.half;
-    if (b->cross.sampled != 0 && b->cross.sampled == b->lb->crowd.number)
+    if (b->cross.waited_for && b->cross.asked_in == b->lb->crowd.number)
         told(b);
 }
