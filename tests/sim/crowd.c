@@ -128,7 +128,8 @@ static void answer(struct crowd_world *w, struct server *s)
              s->n_asked > 0 ? nsec_max(s->asked[0], s->wakes) + ROUND_TRIP : NSEC_NEVER);
     if (s->dead)
         return;
-    health_answer(&s->backend.health, w->lb.now, w->lb.now - sent, QHCP_SERVING, true, &step);
+    health_answer(&s->backend.health, w->lb.now, w->lb.now, w->lb.now - sent, QHCP_SERVING, true,
+                  &step);
     act(w, s, &step);
 }
 
