@@ -6,6 +6,7 @@
  * it has had its time; hosts that were welcome before have some places to themselves.  A Retry's
  * token is good for one connection.  Whatever is not let in is not answered: its client sends it
  * again, and finds room when others have finished. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "quic/internal.h"
@@ -22,12 +23,27 @@ static uint64_t hash_of(const struct quic_endpoint *e, const ngtcp2_cid *id)
     return quic_lookup_hash(&e->lookup, &key);
 }
 
-static struct quic_host *host_of(struct quic_endpoint *e, const union qhcp_addr *remote)
+static size_t slot_of(const struct quic_endpoint *e, const union qhcp_addr *remote)
 {
     struct quic_key key;
 
     quic_key_set_host(&key, remote);
-    return &e->hosts[quic_lookup_hash(&e->lookup, &key) % QUIC_HOSTS];
+    return quic_lookup_hash(&e->lookup, &key) % QUIC_HOSTS;
+}
+
+/* NULL: no memory. */
+static struct quic_host *host_of(struct quic_endpoint *e, const union qhcp_addr *remote)
+{
+    if (e->hosts == NULL)
+        e->hosts = calloc(QUIC_HOSTS, sizeof(*e->hosts));
+    return e->hosts != NULL ? &e->hosts[slot_of(e, remote)] : NULL;
+}
+
+static bool is_known(const struct quic_endpoint *e, const union qhcp_addr *remote)
+{
+    size_t slot = slot_of(e, remote);
+
+    return e->known[slot / 8] >> slot % 8 & 1;
 }
 
 /* An honest handshake is done long before. */
@@ -46,10 +62,10 @@ static bool has_room(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_p
 {
     const struct quic_host *host = host_of(e, &packet->remote);
 
-    if (host->proven >= QUIC_PROVEN_HOST)
+    if (host == NULL || host->proven >= QUIC_PROVEN_HOST)
         return false;
     make_room(e, now);
-    return e->n_proven < QUIC_PROVEN_MAX + (host->known ? QUIC_PROVEN_KNOWN : 0);
+    return e->n_proven < QUIC_PROVEN_MAX + (is_known(e, &packet->remote) ? QUIC_PROVEN_KNOWN : 0);
 }
 
 static void enter(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *packet)
@@ -57,7 +73,7 @@ static void enter(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet *
     struct quic_endpoint *e = c->endpoint;
 
     c->proven_at = now;
-    c->proven_host = host_of(e, &packet->remote);
+    c->proven_host = host_of(e, &packet->remote); /* it is there: has_room saw it */
     c->proven_host->proven++;
     c->proven_prev = e->proven_last;
     if (e->proven_last)
@@ -89,7 +105,9 @@ void quic_accept_leave(struct quic_conn *c)
 
 void quic_conn_welcome(struct quic_conn *c)
 {
-    host_of(c->endpoint, &c->remote)->known = true;
+    size_t slot = slot_of(c->endpoint, &c->remote);
+
+    c->endpoint->known[slot / 8] |= (uint8_t)(1u << slot % 8);
 }
 
 /* May a token of ours begin a connection?  Fills in *ret, the ID before the Retry. */
@@ -115,7 +133,7 @@ static bool use_token(struct quic_endpoint *e, const struct quic_conn_open *open
     if (!quic_bucket_take(&host->tokens, open->now, QUIC_PROVEN_HOST))
         return false;
     rv = used_add(&e->used, open->now, hash_of(e, &open->hd->dcid));
-    return rv == 0 || (rv == QHCP_E_FULL && host->known);
+    return rv == 0 || (rv == QHCP_E_FULL && is_known(e, &packet->remote));
 }
 
 static void begin(struct quic_endpoint *e, const struct quic_conn_open *open,

@@ -51,6 +51,10 @@ void quic_endpoint_free(struct quic_endpoint *e)
         quic_conn_discard(e->conns);
     quic_closing_deinit(e);
     used_deinit(&e->used);
+    free(e->resetting);
+    free(e->resetting_known);
+    free(e->hosts);
+    free(e->answers);
     quic_lookup_deinit(&e->lookup);
     heap_deinit(&e->deadlines);
     quic_tls_unref(e->tls);

@@ -205,11 +205,10 @@ struct quic_bucket {
     unsigned tokens;
 };
 
-/* A host's unfinished proven handshakes, Retry tokens that it may use; and was it welcome once? */
+/* A host's unfinished proven handshakes, and Retry tokens that it may use. */
 struct quic_host {
     unsigned proven;
     struct quic_bucket tokens;
-    bool known;
 };
 
 struct quic_ids {
@@ -229,16 +228,19 @@ struct quic_endpoint {
     struct quic_stats stats;
     qhcp_nsec arrived; /* the packet that is being read (qhcp_packet.received) */
     size_t answers_first, n_answers;
-    struct quic_bucket answering;                     /* limits refusals and version negotiation */
-    struct quic_bucket resetting[QUIC_RESET_BUCKETS]; /* by host */
-    struct quic_bucket resetting_known[QUIC_RESET_BUCKETS]; /* by connection ID, of ours alone */
-    struct used used;                                       /* Retry tokens, by connection ID */
-    struct quic_conn *proven_first, *proven_last;           /* oldest first */
+    struct quic_bucket answering; /* limits refusals and version negotiation */
+    /* Tables for strangers: NULL until the first one comes for whom they are there.  A process may
+     * embed thousands of servers. */
+    struct quic_bucket *resetting;                /* QUIC_RESET_BUCKETS, by host */
+    struct quic_bucket *resetting_known;          /* as many, by connection ID, of ours alone */
+    struct quic_host *hosts;                      /* QUIC_HOSTS */
+    struct quic_answer *answers;                  /* QUIC_ANSWERS, while one of them waits */
+    uint8_t known[QUIC_HOSTS / 8];                /* a bit for each host: it was welcome once */
+    struct used used;                             /* Retry tokens, by connection ID */
+    struct quic_conn *proven_first, *proven_last; /* oldest first */
     size_t n_proven;
-    struct quic_host hosts[QUIC_HOSTS];
     struct quic_closing *closing_first, *closing_last;
     size_t n_closing;
-    struct quic_answer answers[QUIC_ANSWERS];
 };
 
 static inline size_t quic_cid_size(const struct quic_endpoint *e)

@@ -9,6 +9,7 @@
  * that host's address knows no such ID.  All other IDs of a host share one; refusals and versions
  * have another. */
 #include <gnutls/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/address.h"
@@ -44,23 +45,29 @@ static bool may_reset(struct quic_endpoint *e, qhcp_nsec now, const union qhcp_a
                       const ngtcp2_version_cid *ids)
 {
     bool known = quic_id_is_for(&e->ids, remote, ids->dcid, ids->dcidlen);
-    struct quic_bucket *buckets = known ? e->resetting_known : e->resetting;
+    struct quic_bucket **buckets = known ? &e->resetting_known : &e->resetting;
     struct quic_key key;
 
+    if (*buckets == NULL)
+        *buckets = calloc(QUIC_RESET_BUCKETS, sizeof(**buckets));
+    if (*buckets == NULL)
+        return false;
     if (known)
         quic_key_set(&key, QUIC_LOOKUP_CID, ids->dcid, ids->dcidlen);
     else
         quic_key_set_host(&key, remote);
-    return quic_bucket_take(&buckets[quic_lookup_hash(&e->lookup, &key) % QUIC_RESET_BUCKETS], now,
-                            RESETS);
+    return quic_bucket_take(&(*buckets)[quic_lookup_hash(&e->lookup, &key) % QUIC_RESET_BUCKETS],
+                            now, RESETS);
 }
 
-/* Room for one answer to this packet; NULL when the ring is full. */
+/* Room for one answer to this packet; NULL when the ring is full, or there is no memory. */
 static struct quic_answer *answer_to(struct quic_endpoint *e, const struct qhcp_packet *packet)
 {
     struct quic_answer *answer;
 
-    if (e->n_answers == QUIC_ANSWERS)
+    if (e->answers == NULL)
+        e->answers = malloc(QUIC_ANSWERS * sizeof(*e->answers));
+    if (e->answers == NULL || e->n_answers == QUIC_ANSWERS)
         return NULL;
     answer = &e->answers[(e->answers_first + e->n_answers) % QUIC_ANSWERS];
     answer->local = packet->local;
@@ -189,6 +196,10 @@ size_t quic_stateless_take(struct quic_endpoint *e, struct qhcp_packet *packets,
         memcpy(packet->data, answer->data, answer->size);
         e->answers_first = (e->answers_first + 1) % QUIC_ANSWERS;
         e->n_answers--;
+    }
+    if (e->n_answers == 0) {
+        free(e->answers);
+        e->answers = NULL;
     }
     return taken;
 }

@@ -6,10 +6,13 @@
  * with the next answer; as news of their own they are pushed once a second at most. */
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "server/internal.h"
+
+#include <qhcp/error.h>
 
 static_assert(QHCP_CHECKS == LIMIT_CHECKS, "the public header repeats the limit");
 /* "The worst" is the greatest number. */
@@ -105,7 +108,9 @@ static struct qhcp_check_view *find_check(struct qhcp_server *s, const char *nam
     for (size_t i = 0; i < st->n_checks; i++)
         if (strcmp(st->checks[i].name, name) == 0)
             return &st->checks[i];
-    if (st->n_checks == LIMIT_CHECKS)
+    if (st->checks == NULL)
+        st->checks = calloc(LIMIT_CHECKS, sizeof *st->checks);
+    if (st->checks == NULL || st->n_checks == LIMIT_CHECKS)
         return NULL;
     c = &st->checks[st->n_checks++];
     snprintf(c->name, sizeof c->name, "%s", name);
@@ -173,6 +178,12 @@ int qhcp_server_add_threshold(struct qhcp_server *s, qhcp_nsec now, const char *
         snprintf(words, words_cap, "more than %d rules", LIMIT_THRESHOLDS);
         return QHCP_E_FULL;
     }
+    if (st->thresholds == NULL)
+        st->thresholds = calloc(LIMIT_THRESHOLDS, sizeof *st->thresholds);
+    if (st->thresholds == NULL) {
+        snprintf(words, words_cap, "%s", qhcp_strerror(QHCP_E_NOMEM));
+        return QHCP_E_NOMEM;
+    }
     err = threshold_parse(rule, known_metric, &s->self, &st->thresholds[st->n_thresholds], words,
                           words_cap);
     if (err == 0) {
@@ -231,5 +242,12 @@ void qhcp_server_status(const struct qhcp_server *s, struct qhcp_server_view *re
     ret->set_status = s->condition.set;
     snprintf(ret->set_reason, sizeof ret->set_reason, "%s", s->condition.set_reason);
     ret->n_checks = s->condition.n_checks;
-    memcpy(ret->checks, s->condition.checks, s->condition.n_checks * sizeof ret->checks[0]);
+    if (ret->n_checks > 0)
+        memcpy(ret->checks, s->condition.checks, ret->n_checks * sizeof ret->checks[0]);
+}
+
+void condition_deinit(struct condition *st)
+{
+    free(st->checks);
+    free(st->thresholds);
 }

@@ -76,8 +76,8 @@ struct condition {
     char set_reason[LIMIT_REASON + 1];
     qhcp_nsec words_at; /* when new words alone may be pushed again */
     size_t n_checks, n_thresholds;
-    struct qhcp_check_view checks[LIMIT_CHECKS];
-    struct threshold thresholds[LIMIT_THRESHOLDS];
+    struct qhcp_check_view *checks; /* LIMIT_CHECKS of them; NULL: none was set yet */
+    struct threshold *thresholds;   /* LIMIT_THRESHOLDS, the same */
 };
 
 _Static_assert(SERVER_MAX_MEMBERS + SERVER_MAX_STRANGERS < SERVER_MAX_CONNS, "room for newcomers");
@@ -88,8 +88,7 @@ struct qhcp_server {
     char *services[LIMIT_SERVICES];
     struct state state;
     bool state_open;
-    char cert_path[STATE_PATH], key_path[STATE_PATH], keys_path[STATE_PATH];
-    char revoked_path[STATE_PATH];
+    char *cert_path, *key_path, *keys_path, *revoked_path;
     struct stamp cert_mark, key_mark, keys_mark, revoked_mark;
     struct revoked revoked;       /* what is trusted no more: the file's, and what came since */
     bool revoked_news;            /* sessions have to be looked at ... */
@@ -159,6 +158,7 @@ qhcp_nsec trust_expiry(const struct qhcp_server *s, qhcp_nsec now, const struct 
 void condition_measured(struct qhcp_server *s, qhcp_nsec now);
 /* When values are wanted, asked for or not: for the thresholds, and for the first differences. */
 qhcp_nsec condition_deadline(const struct qhcp_server *s);
+void condition_deinit(struct condition *st);
 
 /* server.c */
 void server_log(struct qhcp_server *s, enum qhcp_log_level level, const char *format, ...)

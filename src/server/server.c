@@ -150,6 +150,11 @@ void qhcp_server_free(struct qhcp_server *s)
     revoked_deinit(&s->revoked);
     if (s->state_open)
         state_close(&s->state);
+    condition_deinit(&s->condition);
+    free(s->cert_path);
+    free(s->key_path);
+    free(s->keys_path);
+    free(s->revoked_path);
     for (size_t i = 0; i < sizeof s->strings / sizeof s->strings[0]; i++)
         free(s->strings[i]);
     for (size_t i = 0; i < LIMIT_SERVICES; i++)

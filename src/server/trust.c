@@ -9,14 +9,25 @@
 #include "base/hex.h"
 #include "server/internal.h"
 
+#include <qhcp/error.h>
+
 #define PEM_MAX (1 << 20)
 
-static void choose_path(struct qhcp_server *s, const char *given, const char *name, char *ret)
+/* False: no memory. */
+static bool choose_path(struct qhcp_server *s, const char *given, const char *name, char **at)
 {
+    char path[STATE_PATH], *copy;
+
     if (given)
-        snprintf(ret, STATE_PATH, "%s", given);
+        snprintf(path, sizeof path, "%s", given);
     else
-        state_path(&s->state, name, ret, STATE_PATH);
+        state_path(&s->state, name, path, sizeof path);
+    copy = strdup(path);
+    if (copy == NULL)
+        return false;
+    free(*at);
+    *at = copy;
+    return true;
 }
 
 /* Tickets end with the certificate under which they were given: a load balancer that resumes does
@@ -234,13 +245,16 @@ int trust_load(struct qhcp_server *s, char *words, size_t words_cap)
     struct auth_keys *keys = NULL;
     int err;
 
-    choose_path(s, s->config.cert_file, "server/cert.pem", s->cert_path);
-    choose_path(s, s->config.key_file, "server/key.pem", s->key_path);
-    choose_path(s, s->config.keys_file, "trust/keys.json", s->keys_path);
+    if (!choose_path(s, s->config.cert_file, "server/cert.pem", &s->cert_path) ||
+        !choose_path(s, s->config.key_file, "server/key.pem", &s->key_path) ||
+        !choose_path(s, s->config.keys_file, "trust/keys.json", &s->keys_path) ||
+        !choose_path(s, NULL, STATE_REVOKED, &s->revoked_path)) {
+        snprintf(words, words_cap, "%s", qhcp_strerror(QHCP_E_NOMEM));
+        return QHCP_E_NOMEM;
+    }
     stamp_take(s->cert_path, &s->cert_mark);
     stamp_take(s->key_path, &s->key_mark);
     stamp_take(s->keys_path, &s->keys_mark);
-    state_path(&s->state, STATE_REVOKED, s->revoked_path, sizeof s->revoked_path);
     stamp_take(s->revoked_path, &s->revoked_mark);
     err = load_tls(s, &tls, words, words_cap);
     if (err == 0)

@@ -30,9 +30,9 @@ static size_t heap_used(void)
 
 #define SEC UINT64_C(1000000000)
 
-#define LIMIT_WATCHED 39000
-#define LIMIT_IDLE 105000
-#define LIMIT_CONNECTED 141500
+#define LIMIT_WATCHED 39500
+#define LIMIT_IDLE 15500
+#define LIMIT_CONNECTED 52000
 
 struct cost {
     size_t lb;        /* of a load balancer with n servers, with their sessions */
