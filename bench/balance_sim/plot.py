@@ -4,8 +4,11 @@ over the load, both axes logarithmic, a line for each algorithm.
 
     ./run_quic.sh bench balance_sim | tee table | bench/balance_sim/plot.py > docs/balance_sim.svg"""
 
-import math
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from svg import apart, scale, text  # noqa: E402
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 420, 70, 170, 40, 50
 COLOURS = ["#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#777777", "#e07b00"]
@@ -23,22 +26,6 @@ def read(lines):
                 break
             found.setdefault(cells[1], []).append((load, p99))
     return found
-
-
-def scale(value, low, high, begin, end):
-    return begin + (math.log(value) - math.log(low)) / (math.log(high) - math.log(low)) * (end - begin)
-
-
-def apart(wanted, least):
-    """Places as near to those wanted as they can be, in order, with `least` between two."""
-    placed = []
-    for at in wanted:
-        placed.append(max(at, placed[-1] + least) if placed else at)
-    return placed
-
-
-def text(x, y, words, anchor="start", colour="#555", size=12):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">{words}</text>'
 
 
 def draw(found):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -55,6 +56,13 @@ class Checker:
         """How many servers are up, by the checking side's own word; None: it says nothing of that."""
         return None
 
+    def forget(self, world):
+        """Makes the next start a cold one."""
+
+    def own_lateness(self):
+        """What it says itself of how late its probes left; None: nothing."""
+        return None
+
     def doubts(self):
         """What keeps a row from being what it claims."""
         return []
@@ -101,6 +109,26 @@ class Qhcp(Checker):
     def show_status(self, interval):
         self.config.write_text(f"status-interval: {interval}\n")
 
+    @staticmethod
+    def forget(world):
+        """A start is cold: without the tickets of the one before."""
+        shutil.rmtree(world.dir / "state" / "tickets", ignore_errors=True)
+
+    def own_lateness(self):
+        """(upper bounds in us, how often since the start) by its status; None: it says nothing of that."""
+        lines = self.checking.lines
+        since = len(lines)
+        self.show_status("100ms")
+        self.checking.send(signal.SIGHUP)
+        try:
+            _, line = self.checking.wait_line(lambda text: text.startswith('{"type":"status"'), 20, since)
+        finally:
+            self.show_status(self.status)
+            self.checking.send(signal.SIGHUP)
+        self.read()
+        found = re.search(r'"probe_lateness_us":({[^{}]*})', line)
+        return found and json.loads(found[1])
+
     def known(self):
         """Have all been up?  Reads for a moment."""
         self.checking.pump(0.005)
@@ -118,23 +146,29 @@ class Qhcp(Checker):
 
     def begin(self):
         self.answering.say("stats", "stats:")
+        self.up()
         self.began_downs = self.downs
 
     def finish(self):
         """Checks that the servers have answered since begin(), and datagrams that the kernel dropped before them."""
         words = self.answering.say("stats", "stats:").split()
-        self.dropped = int(words[words.index("dropped") + 1].rstrip(","))
-        return int(words[words.index("answers") + 1])
+        told = {name: int(words[words.index(name) + 1].rstrip(",")) for name in ("in", "out", "answers", "dropped")}
+        self.dropped, self.fleet_in, self.fleet_out = told["dropped"], told["in"], told["out"]
+        return told["answers"]
 
     def up(self):
         self.checking.pump(0)
         self.read()
         return self.n_up
 
+    def downs_meanwhile(self):
+        self.up()
+        return self.downs - self.began_downs
+
     def doubts(self):
         found = []
-        if self.downs > self.began_downs:
-            found.append(f'{self.downs - self.began_downs} "down" meanwhile')
+        if self.downs_meanwhile():
+            found.append(f'{self.downs_meanwhile()} "down" meanwhile')
         if self.dropped:
             found.append(f"the fleet's socket dropped {self.dropped}")
         return found

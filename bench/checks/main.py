@@ -3,6 +3,7 @@
 
     main.py [--quick] [--servers 100,1000,10000,50000] [--only NAME,NAME] [--interval MS] [--seconds S] [--runs N]
             [--json FILE] [--markdown FILE] [--tap]
+    main.py --starts|--cut SECONDS|--soak MINUTES|--saturate [--servers N] [--only asking,listening] [--interval MS]
 
 Everything runs in a network namespace of its own. A row that is not what it claims (checks that were not done,
 servers that are not up, packets that were lost) says so below its table.
@@ -21,6 +22,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import checkers  # noqa: E402
 import measure  # noqa: E402
 import report  # noqa: E402
+import scenarios  # noqa: E402
+import table  # noqa: E402
 from world import FLEET, HELPERS, QHCP, World  # noqa: E402
 
 INTERVALS = {100: 0.025, 1000: 0.25, 10000: 1, 50000: 10}  # seconds
@@ -34,18 +37,25 @@ def number_list(text):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--servers", type=number_list, default=list(INTERVALS), help="how many, with commas between")
+    parser.add_argument("--servers", type=number_list, help="how many, with commas between")
     parser.add_argument("--only", default=",".join(n for n in NAMES if n != "status"), help=f"of {', '.join(NAMES)}")
     parser.add_argument("--interval", type=float, help="ms between two checks of a server (default: by their number)")
     parser.add_argument("--seconds", type=float, default=6, help="of a run; at least an interval")
     parser.add_argument("--runs", type=int, default=3, help="of each checker, interleaved")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results, with those of other sizes and checkers")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="print the tables of results that were kept, and end")
+    parser.add_argument("--starts", action="store_true", help="QHCP's first start, and one with what that one has kept")
+    parser.add_argument("--cut", type=float, metavar="SECONDS", help="all servers fall silent together, and come back")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="is each check of QHCP answered? (50,000 servers)")
+    parser.add_argument("--saturate", action="store_true", help="how many checks a second QHCP can do on one CPU")
     parser.add_argument("--quick", action="store_true", help="100 and 1,000 servers, one run of 2 s")
     parser.add_argument("--tap", action="store_true", help="print TAP instead of tables; 20 servers")
     o = parser.parse_args()
     if o.markdown:
         return o
+    o.scenario = next((name for name in scenarios.ALL if getattr(o, name)), None)
+    o.servers = o.servers or ([50000 if o.soak else 10000] if o.scenario else list(INTERVALS))
+    o.every = lambda n: interval(o, n)
     if o.quick:
         o.servers, o.seconds, o.runs = [n for n in o.servers if n <= 1000], 2, 1
     if o.tap:
@@ -56,6 +66,8 @@ def arguments():
             parser.error(f"there is no {name}: {', '.join(NAMES)}")
     if not o.servers or not all(1 <= n <= MOST for n in o.servers) or o.seconds <= 0 or o.runs < 1:
         parser.error(f"1 to {MOST} servers, more than 0 seconds, at least 1 run")
+    if any(seconds is not None and not 0 < seconds <= 3600 for seconds in (o.cut, o.soak)):
+        parser.error("--cut, --soak: more than 0, at most 3600")
     if o.interval is not None and not 1 <= o.interval <= 600000:
         parser.error("--interval: 1 to 600000 ms")
     if not QHCP or not FLEET.exists() or not (HELPERS / "checks-floor").exists():
@@ -97,18 +109,23 @@ def of_size(world, o, n, chosen):
     return results
 
 
-def measure_all(o, chosen):
+def within_world(function):
+    """function(world), with all that it started ended."""
     directory = Path(tempfile.mkdtemp(prefix="qhcp-bench-", dir="/dev/shm"))
     (directory / "state").mkdir(mode=0o700)
-    results, world = [], World(directory)
+    world = World(directory)
     try:
-        for n in o.servers:
-            results += of_size(world, o, n, chosen)
+        return function(world)
     finally:
         live("")
         world.close()
         shutil.rmtree(directory, ignore_errors=True)
-    return results
+
+
+def run_scenario(o, chosen):
+    words, head, rows = within_world(lambda world: scenarios.ALL[o.scenario](world, o, o.servers[0], chosen, live))
+    print("\n".join([f"{report.machine()}; {words[0]}", "", *table.lines(head, rows)]))
+    return 1 if "NO" in [row[head.index("met")] for row in rows if "met" in head] else 0
 
 
 def print_tap(results, left_out):
@@ -135,7 +152,10 @@ def main():
     if o.tap:  # one floor is enough to see that it works
         chosen = [c for c in chosen if c.name != "floor" or c.tick == 4]
     left_out = [c.title for c in chosen if c.name == "listening" and not checkers.has_listening()]
-    results = measure_all(o, [c for c in chosen if c.title not in left_out])
+    chosen = [c for c in chosen if c.title not in left_out]
+    if o.scenario:
+        return run_scenario(o, [c for c in chosen if scenarios.able(c)])
+    results = within_world(lambda world: [r for n in o.servers for r in of_size(world, o, n, chosen)])
     where = report.machine()
     if o.json:
         report.merge(o.json, results, where)

@@ -27,6 +27,20 @@ def baseline(checker, world, every):
     return memory
 
 
+def ranks(before, after):
+    """Microseconds [p50, p99, max] of what came between two counts, each the upper bound of its step."""
+    counts = [b - a for a, b in zip(before["count"], after["count"])]
+    bounds, total, found = [*after["le"], after["le"][-1] * 2], sum(counts), []
+    for share in (0.5, 0.99, 1):
+        seen = 0
+        for bound, count in zip(bounds, counts):
+            seen += count
+            if count and seen >= share * total:
+                found.append(bound)
+                break
+    return found or None
+
+
 def lateness(checker, world, every, seconds):
     """Microseconds [p50, p99, max] by the kernel's time stamps."""
     if checker.watched is None:
@@ -76,17 +90,29 @@ def notes(checker, r):
     return found
 
 
+def how_late(checker, world, every, seconds):
+    """By the kernel's time stamps, and by its own word."""
+    before = checker.own_lateness()
+    if before:  # what it said of its fleet took time of its own
+        checker.checking.pump(0.5)
+    by_kernel = lateness(checker, world, every, seconds)
+    after = checker.own_lateness() if before else None
+    return {"late_us": by_kernel, "own_late_us": ranks(before, after) if before else None}
+
+
 def one(checker, world, n, every, seconds, base):
+    checker.forget(world)
     known, known_cpu = start(checker, world, n, every)
     checker.checking.pump(min(max(1, 2 * every), 3) if seconds > 2 else 0.4)
     r = window(checker, max(seconds, every if every <= 10 else 0))
     r["asked"] = n / every * r["seconds"]
     done = max(r["done"], 1)
+    memory = checker.checking.memory()
+    r["doubts"], r["notes"] = doubts(checker, n, r), notes(checker, r)
     r.update({"row": checker.name, "title": checker.title, "servers": n, "every_s": every,
               "cpu_us": r["cpu_s"] / done * 1e6, "server_us": r["server_cpu_s"] / done * 1e6,
               "packets_check": r["packets"] / done, "bytes_check": r["bytes"] / done,
-              "known_s": known, "known_cpu_s": known_cpu, "late_us": lateness(checker, world, every, seconds),
-              "memory": (checker.checking.memory() - base) / n if base is not None else None})
-    r["doubts"], r["notes"] = doubts(checker, n, r), notes(checker, r)
+              "known_s": known, "known_cpu_s": known_cpu, "memory": (memory - base) / n if base is not None else None,
+              **how_late(checker, world, every, seconds)})
     checker.stop()
     return r

@@ -10,7 +10,7 @@ from statistics import median
 import table
 
 HEAD = ["checker", "CPU us a check", "of TCP connect", "servers' us", "packets", "bytes", "kB a server",
-        "all known", "CPU of that", "late p50", "p99", "max", "checks/s", "runs"]
+        "all known", "CPU of that", "late p50", "p99", "max", "own p99", "checks/s", "runs"]
 MEDIANS = ["cpu_us", "server_us", "packets_check", "bytes_check", "memory", "known_s", "known_cpu_s"]
 
 
@@ -63,8 +63,8 @@ def number(value, digits=1):
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def milliseconds(runs, i):
-    values = [r["late_us"][i] for r in runs if r["late_us"]]
+def milliseconds(runs, i, name="late_us"):
+    values = [r[name][i] for r in runs if r.get(name)]
     return f"{median(values) / 1000:.2f} ms" if values else "-"
 
 
@@ -79,7 +79,7 @@ def row(title, every, runs, tcp):
             number(m["packets_check"], 2), number(m["bytes_check"], 0),
             "-" if m["memory"] is None else number(m["memory"] / 1000),
             *(("-", "-") if floor else (seconds(m["known_s"]), seconds(m["known_cpu_s"]))),
-            *(milliseconds(runs, i) for i in range(3)),
+            *(milliseconds(runs, i) for i in range(3)), milliseconds(runs, 1, "own_late_us"),
             f"{median(r['done'] / r['seconds'] for r in runs):.0f}", f"{len(runs)}"]
 
 

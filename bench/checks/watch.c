@@ -100,22 +100,31 @@ static bool take(int fd)
     return true;
 }
 
-static void against_grid(const struct seen *s, int64_t interval)
+static int by_size(const void *a, const void *b)
 {
-    int64_t first = INT64_MAX;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
-    /* The k-th probe is that of the k-th interval: an interval in which there is none is one more.
-     */
-    for (int pass = 0; pass < 2; pass++)
-        for (unsigned i = 0; i < s->n; i++) {
-            int64_t k = (s->at[i] - s->at[0] + interval / 2) / interval;
-            int64_t off = s->at[i] - k * interval;
+    return (x > y) - (x < y);
+}
 
-            if (pass == 1)
-                spread_add(&late, off - first);
-            else if (off < first)
-                first = off;
+/* On the circle of an interval the slot is what follows the longest stretch without a probe. */
+static void against_grid(struct seen *s, int64_t interval)
+{
+    int64_t longest = -1, slot = 0;
+
+    for (unsigned i = 0; i < s->n; i++)
+        s->at[i] %= interval;
+    qsort(s->at, s->n, sizeof s->at[0], by_size);
+    for (unsigned i = 0; i < s->n; i++) {
+        int64_t before = i > 0 ? s->at[i - 1] : s->at[s->n - 1] - interval;
+
+        if (s->at[i] - before > longest) {
+            longest = s->at[i] - before;
+            slot = s->at[i];
         }
+    }
+    for (unsigned i = 0; i < s->n; i++)
+        spread_add(&late, (s->at[i] - slot + interval) % interval);
 }
 
 static void against_last(const struct seen *s, int64_t interval)

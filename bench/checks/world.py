@@ -64,10 +64,10 @@ class Child(Process):
         return sum(int((task / "schedstat").read_text().split()[0])
                    for task in Path(f"/proc/{self.pid}/task").iterdir()) / 1e9
 
-    def memory(self):
-        """Bytes that are resident."""
+    def memory(self, what="VmRSS"):
+        """Bytes that are resident; VmHWM: that have been, at the most."""
         return next(int(line.split()[1]) << 10 for line in Path(f"/proc/{self.pid}/status").read_text().splitlines()
-                    if line.startswith("VmRSS:"))
+                    if line.startswith(f"{what}:"))
 
     def close(self):
         self.popen.stdin.close()
@@ -83,7 +83,7 @@ def kernel():
             what, *keys = head.split()
             found.update((what + key, int(value)) for key, value in zip(keys, values.split()[1:]))
     return {"packets": found["Udp:OutDatagrams"] + found["Tcp:OutSegs"] + found.get("Icmp:OutMsgs", 0),
-            "bytes": found["IpExt:OutOctets"], "datagrams": found["Udp:OutDatagrams"],
+            "bytes": found["IpExt:OutOctets"], "datagrams": found["Udp:OutDatagrams"], "received": found["Udp:InDatagrams"],
             "lost": found["Udp:RcvbufErrors"] + found["Udp:SndbufErrors"], "connects": found["Tcp:ActiveOpens"]}
 
 
