@@ -63,7 +63,7 @@ struct fleet {
     /* Since the last `stats`. */
     struct counts {
         qhcp_nsec at, cpu;
-        uint64_t in, out, answers, dropped;
+        uint64_t in, out, answers, dropped, begun; /* sessions */
     } counts;
     size_t rss; /* before there were servers */
 };

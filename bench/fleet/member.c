@@ -101,13 +101,23 @@ static void delay(struct fleet *f, struct member *m, qhcp_nsec now, const struct
     m->n_delayed++;
 }
 
+static void hear(struct fleet *f, struct member *m, qhcp_nsec now,
+                 const struct qhcp_packet *packets, size_t n)
+{
+    size_t before = qhcp_server_sessions(m->core), after;
+
+    qhcp_server_receive(m->core, now, packets, n);
+    after = qhcp_server_sessions(m->core);
+    f->counts.begun += after > before ? after - before : 0;
+}
+
 void member_receive(struct fleet *f, struct member *m, qhcp_nsec now,
                     const struct qhcp_packet *packets, size_t n)
 {
     if (!m->core || m->silent)
         return;
     if (m->slow == 0 && !m->first)
-        qhcp_server_receive(m->core, now, packets, n);
+        hear(f, m, now, packets, n);
     else
         for (size_t i = 0; i < n; i++)
             delay(f, m, now, &packets[i]);
@@ -130,7 +140,7 @@ void member_expire(struct fleet *f, struct member *m, qhcp_nsec now)
         if (!m->first)
             m->last = &m->first;
         m->n_delayed--;
-        qhcp_server_receive(m->core, now, &d->packet, 1);
+        hear(f, m, now, &d->packet, 1);
         free(d);
     }
     if (qhcp_server_deadline(m->core) <= now)

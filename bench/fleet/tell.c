@@ -89,11 +89,12 @@ void tell_stats(struct fleet *f)
     for (unsigned i = 0; i < f->n; i++)
         sessions += f->members[i].core ? qhcp_server_sessions(f->members[i].core) : 0;
     printf("stats: %.3f s, %zu sessions, in %llu, out %llu, answers %llu (%.0f/s), dropped %llu, "
-           "CPU %.1f ms (%.1f %%), %.1f us an answer, resident %.1f MB, %.1f kB a server\n",
+           "CPU %.1f ms (%.1f %%), %.1f us an answer, resident %.1f MB, %.1f kB a server, "
+           "%llu sessions begun\n",
            s, sessions, (unsigned long long)c->in, (unsigned long long)c->out,
            (unsigned long long)c->answers, s > 0 ? (double)c->answers / s : 0.,
            (unsigned long long)c->dropped, used / 1000, s > 0 ? used / s / 1e4 : 0.,
            c->answers > 0 ? used / (double)c->answers : 0., (double)rss / 1e6,
-           (double)(rss - f->rss) / 1e3 / f->n);
+           (double)(rss - f->rss) / 1e3 / f->n, (unsigned long long)c->begun);
     f->counts = (struct counts){.at = now, .cpu = cpu};
 }

@@ -9,6 +9,11 @@ void dial_begin(struct dial *d, qhcp_nsec now)
     d->at = now;
 }
 
+void dial_turn(struct dial *d, qhcp_nsec now)
+{
+    d->at = now;
+}
+
 qhcp_nsec dial_timeout(const struct dial *d)
 {
     return nsec_add(d->at, DIAL_TIMEOUT);

@@ -23,6 +23,8 @@ struct dial {
 };
 
 void dial_begin(struct dial *d, qhcp_nsec now);
+/* It waited, and begins only now: no time that is counted from its begin contains the wait. */
+void dial_turn(struct dial *d, qhcp_nsec now);
 
 /* When the newest attempt counts as failed whatever the owner says. */
 qhcp_nsec dial_timeout(const struct dial *d);

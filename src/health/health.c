@@ -92,6 +92,11 @@ void health_sent(struct health *h, qhcp_nsec now)
     evidence_sent(&h->ring, now);
 }
 
+void health_dial_turn(struct health *h, qhcp_nsec now)
+{
+    dial_turn(&h->dial, now);
+}
+
 /* What was said to be sent did not leave. */
 static void take_back(struct health *h)
 {

@@ -130,14 +130,16 @@ enum health_signal {
  * for moments; a load balancer that checks once a second needs no verdict on that. */
 qhcp_nsec health_window(qhcp_nsec interval);
 
-/* config->fall at least 1, intervals above 0.  The first dial is due at `start` (spread by the
- * owner so that a fleet is not dialled in one instant). */
+/* config->fall at least 1, intervals above 0.  The first dial is due at `start`. */
 void health_init(struct health *h, const struct health_config *config, qhcp_nsec start);
 
 /* New intervals or fall, from now on. */
 void health_configure(struct health *h, const struct health_config *config, qhcp_nsec now);
 
 void health_dialed(struct health *h, qhcp_nsec now);
+
+/* The attempt waited for its turn, and begins only now. */
+void health_dial_turn(struct health *h, qhcp_nsec now);
 
 /* Session established; bound: the server's processing bound. */
 void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound);

@@ -21,6 +21,24 @@ bool attempt_remote(const struct backend *b, union qhcp_addr *ret)
     return a->n > 0;
 }
 
+/* Who is most likely there comes first.  A server that keeps a ticket of ours for the next attempt
+ * was there within a day. */
+static enum starts_rank rank_of(const struct backend *b)
+{
+    const struct health *h = &b->health;
+
+    if (h->dial.by_return || (h->state != QHCP_CONNECTING && h->state != QHCP_DOWN))
+        return STARTS_ALIVE;
+    if (h->state == QHCP_DOWN || h->fails > 0)
+        return STARTS_FAILED;
+    return ticket_known(b) ? STARTS_KNOWN : STARTS_NEW;
+}
+
+static void wait_for_turn(struct backend *b, qhcp_nsec now)
+{
+    starts_wait(&b->lb->starts, now, &b->start, rank_of(b));
+}
+
 static void dial_address(struct backend *b, qhcp_nsec now)
 {
     struct quic_dial dial = {.remote = b->attempt.addrs[b->attempt.at],
@@ -41,21 +59,31 @@ static void dial_address(struct backend *b, qhcp_nsec now)
     attempt_failed(b, now, HEALTH_SIGNAL_DIAL_FAILED, words);
 }
 
+void attempt_turn(struct backend *b, qhcp_nsec now)
+{
+    settle_later(b);
+    if (!b->attempt.begun)
+        health_dial_turn(&b->health, now);
+    b->attempt.begun = true;
+    dial_address(b, now);
+}
+
 void attempt_again(struct backend *b, qhcp_nsec now)
 {
-    dial_address(b, now);
+    wait_for_turn(b, now);
 }
 
 /* A round tries every address of the name once. */
 static void start_round(struct backend *b, qhcp_nsec now)
 {
     b->attempt.tried = 0;
+    b->attempt.begun = false;
     b->attempt.port = b->attempt.home;
     b->attempt.worst = HEALTH_SIGNAL_DIAL_UNREACHABLE;
     reason_because(b, "");
     if (b->attempt.at >= b->attempt.n)
         b->attempt.at = 0;
-    dial_address(b, now);
+    wait_for_turn(b, now);
 }
 
 void attempt_start(struct backend *b, qhcp_nsec now)
@@ -133,13 +161,14 @@ void attempt_failed(struct backend *b, qhcp_nsec now, enum health_signal signal,
     b->attempt.tried++;
     if (b->attempt.tried < b->attempt.n || try_elsewhere(b, now)) {
         b->attempt.at = (uint8_t)((b->attempt.at + 1) % b->attempt.n);
-        dial_address(b, now);
+        wait_for_turn(b, now);
         return;
     }
+    starts_leave(&b->lb->starts, now, &b->start);
     act_signal(b, now, b->attempt.worst);
 }
 
-void attempt_connected(struct backend *b, uint16_t port)
+void attempt_connected(struct backend *b, qhcp_nsec now, uint16_t port)
 {
     if (port != b->attempt.home && port != 0)
         lb_log(b->lb, QHCP_LOG_INFO,
@@ -147,6 +176,7 @@ void attempt_connected(struct backend *b, uint16_t port)
                "path leads elsewhere)",
                b->text, port);
     b->attempt.home = port;
+    starts_leave(&b->lb->starts, now, &b->start);
 }
 
 void attempt_established(struct backend *b)
@@ -157,4 +187,10 @@ void attempt_established(struct backend *b)
 void attempt_cancel(struct backend *b)
 {
     b->attempt.resolving = false;
+    starts_leave(&b->lb->starts, b->lb->now, &b->start);
+}
+
+bool attempt_waits(const struct backend *b)
+{
+    return b->attempt.resolving || starts_waiting(&b->start);
 }

@@ -30,13 +30,6 @@ static struct health_config health_config(const struct backend *b)
                                   .local = &b->lb->local};
 }
 
-/* First attempts are spread, so that we do not connect to a whole fleet at once: a millisecond
- * apart, about the cost of a handshake, within the liveness interval. */
-static qhcp_nsec first_dial(const struct qhcp_lb *lb, qhcp_nsec now, size_t id)
-{
-    return now + id * NSEC_PER_MSEC % lb->config->liveness_interval;
-}
-
 int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struct address *address,
                 struct backend **ret)
 {
@@ -53,7 +46,7 @@ int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struc
     link_init(&b->link, &lb->owned->session);
     health = health_config(b);
     lb->in_state[QHCP_CONNECTING]++;
-    health_init(&b->health, &health, first_dial(lb, now, b->id));
+    health_init(&b->health, &health, now);
     *ret = b;
     return 0;
 }
@@ -66,6 +59,7 @@ void backend_free(struct backend *b)
     lost_end(b);
     heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
     cross_forget(b);
+    attempt_cancel(b);
     b->lb->in_state[b->health.state]--;
     link_end(&b->link, QHCP_E_NO_ERROR, "removed from the configuration");
     report_deinit(&b->report);
@@ -82,7 +76,7 @@ qhcp_nsec backend_deadline(const struct backend *b)
     at = nsec_min(at, nsec_min(b->link.renew_at, b->link.reverify_at));
     at = nsec_min(at, lost_deadline(b));
     at = nsec_min(at, leave_deadline(b));
-    return b->attempt.resolving ? at : nsec_min(at, health_deadline(&b->health));
+    return attempt_waits(b) ? at : nsec_min(at, health_deadline(&b->health));
 }
 
 /* The server may have a newer certificate by now: a full handshake shows it.  No verdict comes of
@@ -112,7 +106,7 @@ void backend_expire(struct backend *b, qhcp_nsec now)
         reverify(b, now);
     if (lost_deadline(b) <= now)
         lost_expire(b, now);
-    if (!b->attempt.resolving && health_deadline(&b->health) <= now)
+    if (!attempt_waits(b) && health_deadline(&b->health) <= now)
         act_poll(b, now);
 }
 

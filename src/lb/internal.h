@@ -11,7 +11,8 @@
  * talk.c        messages: what a frame says goes to report.c, update.c, leave.c, health
  * ended.c       what the end of a connection says
  * act.c     health's steps put into effect; reason.c: its words
- * attempt.c        attempts at a connection; paths.c: ports and addresses of our own
+ * attempt.c        attempts at a connection; starts.c: whose turn it is; paths.c: ports and
+ *                  addresses of our own
  * update.c      CONFIG_UPDATE: token.c, revoked.c (a list of revocations), config.c
  * credentials.c files; ticket.c: TLS tickets and certificates
  * settle.c      the end of every public call: timers, cross.c (who else is silent?), publish.c
@@ -48,6 +49,7 @@
 #include "lb/report.h"
 #include "lb/revoked.h"
 #include "lb/settle.h"
+#include "lb/starts.h"
 #include "lb/talk.h"
 #include "lb/ticket.h"
 #include "lb/token.h"
@@ -73,6 +75,7 @@ struct backend {
 
     /* The way to it. */
     struct attempt attempt;
+    struct start start;
     struct paths paths;
     struct ticket ticket;
 
@@ -114,6 +117,7 @@ struct qhcp_lb {
 
     struct local local;             /* our own trouble, which every backend's health looks at */
     struct crowd crowd;             /* who is silent */
+    struct starts starts;           /* whose turn it is to be dialled */
     struct paths_all paths;         /* our own ports and addresses */
     size_t lost;                    /* backends with a struct lost */
     uint32_t seed;                  /* of the probes' phases */

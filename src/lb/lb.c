@@ -1,5 +1,6 @@
 /* The load balancer's public functions: configuration, packets, time. */
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,8 +69,10 @@ static void begin(struct qhcp_lb *lb, qhcp_nsec now)
 {
     qhcp_nsec due = nsec_max(heap_deadline(&lb->heap), lb->now);
 
-    if (lb->depth++ == 0 && now > due)
+    if (lb->depth++ == 0 && now > due) {
         local_late(&lb->local, now, now - due);
+        starts_late(&lb->starts, now, now - due);
+    }
     lb->now = now;
 }
 
@@ -124,6 +127,7 @@ int qhcp_lb_new(const struct qhcp_lb_config *config, qhcp_nsec now, struct qhcp_
     if (lb) {
         lb->now = now;
         paths_idle(lb);
+        starts_init(&lb->starts, now);
         err = open_lb(lb, config, words, words_cap);
     }
     if (err == 0) {
@@ -360,7 +364,16 @@ qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
     qhcp_nsec at = nsec_min(heap_deadline(&lb->heap), quic_deadline(lb->quic));
 
     at = nsec_min(at, lb->paths.look_at);
-    return lb->stopping ? nsec_min(at, lb->stop_at) : at;
+    return nsec_min(at, lb->stopping ? lb->stop_at : starts_deadline(&lb->starts));
+}
+
+/* Those whose turn it is are dialled: no more than there is room for. */
+static void begin_attempts(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    struct start *start;
+
+    while (!lb->stopping && (start = starts_next(&lb->starts, now)))
+        attempt_turn((struct backend *)((char *)start - offsetof(struct backend, start)), now);
 }
 
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
@@ -375,6 +388,7 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
         backend_expire((struct backend *)heap_first(&lb->heap), now);
         settle_touched(lb);
     }
+    begin_attempts(lb, now);
     if (lb->paths.look_at <= now)
         paths_look(lb, now);
     end(lb);

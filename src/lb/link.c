@@ -48,7 +48,7 @@ static void link_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
     (void)ctx;
     if (!b)
         return;
-    attempt_connected(b, quic_conn_port(c));
+    attempt_connected(b, now, quic_conn_port(c));
     if (!quic_conn_resumed(c))
         ticket_certificate(b, quic_conn_peer_expires(c));
     update_open(b, now);

@@ -61,6 +61,15 @@ struct slice ticket_take(struct backend *b)
     return slice_of(b->ticket.bytes, b->ticket.len);
 }
 
+bool ticket_known(const struct backend *b)
+{
+    uint8_t key[QHCP_TEXT + 40];
+
+    if (b->ticket.loaded || b->lb->config->insecure)
+        return b->ticket.bytes != NULL;
+    return state_ticket_exists(&b->lb->state, slice_of(key, ticket_key(b, key)));
+}
+
 void ticket_keep(struct backend *b, const uint8_t *p, size_t n)
 {
     uint8_t *copy;

@@ -35,6 +35,8 @@ struct ticket {
 
 /* The ticket to dial with; empty: none. */
 struct slice ticket_take(struct backend *b);
+/* Is there one?  Does not read it. */
+bool ticket_known(const struct backend *b);
 void ticket_keep(struct backend *b, const uint8_t *p, size_t n);
 void ticket_drop(struct backend *b);
 /* Into the state directory, if it is newer. */

@@ -120,6 +120,8 @@ void state_derive(const struct state *s, const char *purpose, const char *addres
  * none or one older than 24 h (which it removes). */
 int state_ticket_load(const struct state *s, struct slice key, uint8_t *ret, size_t cap,
                       size_t *ret_len);
+/* A file of this key is there; whether it can be used is only known when it is loaded. */
+bool state_ticket_exists(const struct state *s, struct slice key);
 int state_ticket_store(const struct state *s, struct slice key, struct slice ticket);
 void state_ticket_drop(const struct state *s, struct slice key);
 

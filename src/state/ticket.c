@@ -102,6 +102,14 @@ int state_ticket_load(const struct state *s, struct slice key, uint8_t *ret, siz
     return error;
 }
 
+bool state_ticket_exists(const struct state *s, struct slice key)
+{
+    char path[STATE_PATH];
+
+    path_of(s, key, path);
+    return access(path, F_OK) == 0;
+}
+
 int state_ticket_store(const struct state *s, struct slice key, struct slice ticket)
 {
     const struct words silent = {NULL, 0};

@@ -27,7 +27,7 @@ class FleetProgram(Case):
         self.addCleanup(fleet.close)
         self.addCleanup(fleet.popen.stdin.close)
         _, line = fleet.wait_line(lambda text: text.startswith("fleet:"), 20 * SLOW)
-        self.assertIn(f"{n} servers, 127.1.0.1 to 127.1.0.{n}, UDP port 4243", line)
+        self.assertIn(f"{n} servers, 127.1.0.1 to 127.1.{n >> 8}.{n & 255}, UDP port 4243", line)
         return fleet
 
     def watched(self):
@@ -84,6 +84,16 @@ class FleetProgram(Case):
         self.assert_stops(lb)
         self.assertEqual(fleet.stop(), 0, fleet.story())
         self.assertEqual(fleet.errors(), "")
+
+    def test_a_start_takes_one_handshake_a_server(self):
+        many, up = 1000, set()
+        fleet = self.fleet(many)
+        lb = self.lb([f"@{self.list}"], "--no-forward", "--liveness-interval", "500ms", "--status-interval", "30s")
+        lb.wait_json(lambda j: j["type"] == "event" and j["to"] == "up" and (up.add(j["address"]) or len(up) == many),
+                     within=20)
+        self.assertEqual([e for e in lb.events() if e["to"] == "down"], [])
+        [stats] = fleet.say("stats", "stats:")
+        self.assertTrue(stats.endswith(f" {many} sessions begun"), stats)
 
     def test_commands_come_by_a_named_pipe_too(self):
         pipe = self.dir / "commands"

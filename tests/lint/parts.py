@@ -11,7 +11,7 @@ PART = re.compile(r"^    struct \w+ (\w+);", re.M)
 # b->part.field = ..., b->part = ..., ++, --, +=, |= ...
 CHANGE = re.compile(r"\w->(\w+)(?:\.\w+|\[[^]]*\])*\s*(?:=(?!=)|\+\+|--|[-+|&]=)")
 # Those whose file has another name; a session, and the beginning of a frame, are talk.c's to feed.
-FILES = {"revocation": "revoked.c", "standing": "act.c", "timer": "settle.c", "address": "backend.c",
+FILES = {"revocation": "revoked.c", "standing": "act.c", "timer": "settle.c", "start": "starts.c", "address": "backend.c",
          "crowd": "cross.c"}
 EXCEPT = {("talk.c", "link.inbox")}
 

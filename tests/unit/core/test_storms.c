@@ -1,0 +1,140 @@
+/* A fleet of silent servers, against the core alone: what it begins, and what that takes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "pair.h"
+
+#define MS 1000000ull
+#define SEC (1000 * MS)
+#define MANY 3000
+#define WINDOW 128 /* docs/decisions/0031 */
+#define MOST 1024
+
+struct storm {
+    struct pair *p;
+    bool refuse;            /* every packet meets a closed port */
+    unsigned begun;         /* servers that were sent anything */
+    unsigned turn_begun;    /* in one turn, at most */
+    unsigned char of[MANY]; /* it was */
+    uint64_t packets;
+};
+
+static unsigned index_of(const union qhcp_addr *remote)
+{
+    return (ntohl(remote->in.sin_addr.s_addr) & 0xffff) - 1;
+}
+
+/* What the core wants to send leaves, and gets no answer but ICMP. */
+static void send_all(struct storm *s)
+{
+    static uint8_t data[1500];
+    struct qhcp_packet out = {.data = data, .cap = sizeof data};
+    unsigned before = s->begun;
+
+    while (qhcp_lb_send(s->p->lb, s->p->now, &out, 1) == 1) {
+        unsigned i = index_of(&out.remote);
+
+        assert_in_range(i, 0, MANY - 1);
+        s->packets++;
+        s->begun += s->of[i] == 0;
+        s->of[i] = 1;
+        if (s->refuse)
+            qhcp_lb_unreachable(s->p->lb, s->p->now, &out.remote, ECONNREFUSED, data, out.len);
+    }
+    if (s->begun - before > s->turn_begun)
+        s->turn_begun = s->begun - before;
+}
+
+static void run(struct storm *s, uint64_t time)
+{
+    uint64_t end = s->p->now + time;
+    unsigned stuck = 0;
+
+    send_all(s);
+    for (;;) {
+        uint64_t at = qhcp_lb_deadline(s->p->lb);
+
+        if (at > end)
+            break;
+        stuck = at > s->p->now ? 0 : stuck + 1;
+        assert_in_range(stuck, 0, MANY);
+        s->p->now = at > s->p->now ? at : s->p->now;
+        qhcp_lb_expire(s->p->lb, s->p->now);
+        send_all(s);
+    }
+    s->p->now = end;
+}
+
+static size_t in_state(struct storm *s, enum qhcp_state state)
+{
+    struct qhcp_view v;
+    size_t n = 0;
+
+    for (size_t i = 0; i < MANY; i++) {
+        assert_int_equal(qhcp_lb_view(s->p->lb, i, &v), 0);
+        n += v.state == state;
+    }
+    return n;
+}
+
+static void begin(struct storm *s, void **state)
+{
+    const struct qhcp_lb_config config = {.liveness_interval = 100 * MS, .max_fail_attempts = 50};
+    char words[512], address[32];
+
+    *s = (struct storm){.p = *state};
+    pair_watch(s->p, 0, &config);
+    for (unsigned i = 1; i <= MANY; i++) {
+        snprintf(address, sizeof address, "127.9.%u.%u:9", i >> 8, i & 255);
+        assert_int_equal(qhcp_lb_add(s->p->lb, s->p->now, address, words, sizeof words), 0);
+    }
+}
+
+/* None is down before it was its turn: to wait in the queue is no failure. */
+static void silent_servers_are_dialled_a_window_at_a_time(void **state)
+{
+    struct storm s;
+
+    begin(&s, state);
+    run(&s, 1);
+    assert_in_range(s.begun, 1, 32);
+    run(&s, 99 * MS);
+    assert_in_range(s.begun, 1, 64);
+    run(&s, 899 * MS);
+    assert_in_range(s.begun, MOST / 2, MOST);
+    assert_int_equal(in_state(&s, QHCP_CONNECTING), MANY);
+    run(&s, 6 * SEC);
+    assert_int_equal(s.begun, MANY);
+    assert_in_range(s.turn_begun, 1, WINDOW);
+}
+
+static void refused_ones_cost_no_more_at_a_time(void **state)
+{
+    struct storm s;
+
+    begin(&s, state);
+    s.refuse = true;
+    s.p->now += SEC; /* late: all is due */
+    run(&s, 1);
+    assert_in_range(s.turn_begun, 1, WINDOW);
+    assert_in_range(s.packets, 1, 4 * MANY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(silent_servers_are_dialled_a_window_at_a_time, pair_setup,
+                                        pair_teardown),
+        cmocka_unit_test_setup_teardown(refused_ones_cost_no_more_at_a_time, pair_setup,
+                                        pair_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
