@@ -159,7 +159,7 @@ bool metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)
         sample_one(m, i, now);
     m->samples += m->samples < 2;
     m->at = now;
-    return true;
+    return m->n_providers > 0;
 }
 
 void metrics_changes(struct metrics *m,

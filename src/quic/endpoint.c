@@ -37,6 +37,7 @@ int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls
         free(e);
         return rv;
     }
+    quic_lookup_own(&e->lookup, e->ids.prefix, quic_cid_size(e));
     used_init(&e->used, QUIC_RETRY_LIFETIME);
     e->tls = quic_tls_ref(tls);
     *ret = e;

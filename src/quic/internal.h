@@ -40,8 +40,8 @@
  * ID + 1, a DATAGRAM frame of 2 + 3, a tag of 16) can provoke a stateless reset. */
 #define QUIC_SERVER_CID 20
 #define QUIC_CLIENT_CID 8
-#define QUIC_PREFIX 4         /* how each of them begins */
-#define QUIC_RESET_TRIGGER 43 /* RFC 9000, 10.3 */
+#define QUIC_PREFIX QUIC_LOOKUP_PREFIX /* how each of them begins */
+#define QUIC_RESET_TRIGGER 43          /* RFC 9000, 10.3 */
 _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "probes can provoke");
 /* Unfinished handshakes with a proven address.  One is some 60 kB and 0.5 ms of CPU. */
 #define QUIC_PROVEN_MAX 256

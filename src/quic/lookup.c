@@ -2,7 +2,9 @@
  * connection ID is issued, never on the path of a packet. */
 #include "quic/lookup.h"
 
+#include <endian.h>
 #include <gnutls/crypto.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,9 +38,8 @@ static uint64_t word(const uint8_t *p, size_t n)
 {
     uint64_t w = 0;
 
-    for (size_t i = 0; i < n; i++)
-        w |= (uint64_t)p[i] << (8 * i);
-    return w;
+    memcpy(&w, p, n);
+    return le64toh(w);
 }
 
 uint64_t quic_lookup_sip(const uint64_t secret[2], const uint8_t *p, size_t n)
@@ -72,9 +73,24 @@ uint64_t quic_lookup_hash(const struct quic_lookup *t, const struct quic_key *ke
     return quic_lookup_sip(t->secret, key->bytes, key->size);
 }
 
+static bool is_own(const struct quic_lookup *t, const struct quic_key *key)
+{
+    return key->bytes[0] == QUIC_LOOKUP_CID && key->size == t->own_size + 1 &&
+           memcmp(key->bytes + 1, t->own_prefix, QUIC_LOOKUP_PREFIX) == 0;
+}
+
 static struct quic_link **bucket_of(const struct quic_lookup *t, const struct quic_key *key)
 {
-    return &t->buckets[quic_lookup_hash(t, key) & (t->n_buckets - 1)];
+    uint32_t last;
+    uint64_t hash;
+
+    if (is_own(t, key)) {
+        memcpy(&last, key->bytes + key->size - sizeof(last), sizeof(last));
+        hash = last;
+    } else {
+        hash = quic_lookup_hash(t, key);
+    }
+    return &t->buckets[hash & (t->n_buckets - 1)];
 }
 
 static int same_key(const struct quic_key *a, const struct quic_key *b)
@@ -93,6 +109,12 @@ int quic_lookup_init(struct quic_lookup *t)
         return QHCP_E_NOMEM;
     *t = fresh;
     return 0;
+}
+
+void quic_lookup_own(struct quic_lookup *t, const uint8_t prefix[QUIC_LOOKUP_PREFIX], size_t size)
+{
+    t->own_size = (uint8_t)size;
+    memcpy(t->own_prefix, prefix, QUIC_LOOKUP_PREFIX);
 }
 
 void quic_lookup_deinit(struct quic_lookup *t)

@@ -1,6 +1,7 @@
-/* A hash table of short keys -> connections and what is left of them, duplicates allowed.  The keys
- * come from the network, so the hash is keyed (SipHash-2-4, Aumasson and Bernstein 2012): no peer
- * can aim at one bucket.
+/* A hash table of short keys -> connections and what is left of them, duplicates allowed.  Peers
+ * choose the keys, so the hash is keyed (SipHash-2-4, Aumasson and Bernstein 2012): no peer can aim
+ * at one bucket.  Connection IDs that we have drawn (quic_lookup_own) need no hash: their last
+ * bytes are random, and what others look up fills no bucket.
  */
 #ifndef QHCP_QUIC_LOOKUP_H
 #define QHCP_QUIC_LOOKUP_H
@@ -21,6 +22,7 @@ enum quic_lookup_kind {
     QUIC_LOOKUP_HOST,    /* never in the table: quic_lookup_hash of an address without its port */
 };
 
+#define QUIC_LOOKUP_PREFIX 4
 #define QUIC_KEY_MAX 21 /* the kind and up to 20 bytes (a connection ID of QUIC version 1) */
 
 struct quic_key {
@@ -41,9 +43,13 @@ struct quic_lookup {
     struct quic_link **buckets;
     size_t n_buckets, count; /* n_buckets is a power of two */
     uint64_t secret[2];
+    uint8_t own_size, own_prefix[QUIC_LOOKUP_PREFIX]; /* of our connection IDs; size 0: not told */
 };
 
 int quic_lookup_init(struct quic_lookup *t);
+/* Connection IDs of this size with this prefix are drawn by us and nobody else's are added: their
+ * last 4 bytes are their bucket.  Before the first quic_lookup_add. */
+void quic_lookup_own(struct quic_lookup *t, const uint8_t prefix[QUIC_LOOKUP_PREFIX], size_t size);
 /* Frees the links that are still in it, too. */
 void quic_lookup_deinit(struct quic_lookup *t);
 

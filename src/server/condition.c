@@ -27,6 +27,7 @@ static void announce(struct qhcp_server *s, qhcp_nsec now, enum qhcp_status stat
     s->self.status = status;
     s->self.epoch++;
     snprintf(s->self.reason, sizeof s->self.reason, "%s", reason);
+    session_said_forget(&s->said);
     for (struct peer *p = s->members.first; p; p = p->next) {
         p->pushes = 0;
         peer_push(p, now);
@@ -143,6 +144,7 @@ int qhcp_server_set_check(struct qhcp_server *s, qhcp_nsec now, const char *name
     w->name = slice_str(c->name);
     w->reason = slice_str(c->reason);
     w->duration_us = nsec_min(duration / NSEC_PER_USEC, LIMIT_DURATION_MAX_US);
+    session_said_forget(&s->said);
     settle(s, now, changed);
     return 0;
 }

@@ -102,6 +102,7 @@ struct qhcp_server {
     struct quic_endpoint *quic;
     struct metrics *metrics;
     struct session_server_self self;
+    struct session_said said; /* self's */
     struct condition condition;
     char id[LIMIT_ID + 1];
 

@@ -62,6 +62,7 @@ static int take_self(struct qhcp_server *s)
     s->self.leeway = SERVER_LEEWAY * NSEC_PER_SEC;
     s->self.status = QHCP_SERVING;
     s->self.epoch = 1;
+    s->self.said = &s->said;
     for (size_t i = 0; i < s->config.n_services; i++)
         s->self.services.at[i] = slice_str(s->services[i]);
     s->self.services.count = s->config.n_services;
@@ -179,6 +180,7 @@ static void take_metrics(struct qhcp_server *s)
 {
     metrics_values(s->metrics, &s->self.values);
     metrics_names(s->metrics, &s->self.metrics);
+    session_said_forget(&s->said);
 }
 
 void server_measure(struct qhcp_server *s, qhcp_nsec now)

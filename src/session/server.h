@@ -3,6 +3,7 @@
 #define QHCP_SESSION_SERVER_H
 
 #include "session/metrics.h"
+#include "session/said.h"
 #include "session/session.h"
 
 enum session_server_state {
@@ -50,6 +51,9 @@ struct session_server_self {
     struct wire_values values;   /* every metric measured now, ascending numbers */
     struct wire_metrics metrics; /* the same metrics' names and units */
     struct wire_checks checks;
+    /* The answer as it was last encoded, forgotten by the core with every change of what is above.
+     * NULL: each is encoded. */
+    struct session_said *said;
 };
 
 struct session_server {

@@ -105,6 +105,30 @@ static void names_statuses_and_numbers_of_checks_are_held_to_their_limits(void *
     expect(p, QHCP_DOWN, "server is not serving: check 1: not ?[31m text ?");
 }
 
+/* It is no news of the server's: the next answer has it. */
+static void an_outcome_that_changes_no_status_comes_with_the_next_answer(void **state)
+{
+    const struct qhcp_lb_config config = {.liveness_interval = SEC, .check_interval = SEC};
+    struct qhcp_check_view checks[QHCP_CHECKS];
+    struct pair *p = *state;
+
+    p->metrics_given = true; /* no new figures, which an answer would be encoded for */
+    pair_start(p, 0);
+    assert_int_equal(qhcp_server_set_metric(p->servers[0], "cpu_usage_percent", 1, 1000), 0);
+    assert_int_equal(qhcp_server_set_metric(p->servers[0], "memory_usage_percent", 1, 2000), 0);
+    pair_watch(p, 1, &config);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 2 * SEC, NULL);
+    assert_int_equal(check(p, "web", QHCP_SERVING, "fast"), 0);
+    pair_run(p, 2 * SEC, NULL);
+    assert_int_equal(qhcp_lb_checks(p->lb, 0, checks, QHCP_CHECKS), 1);
+    assert_string_equal(checks[0].reason, "fast");
+    assert_int_equal(check(p, "web", QHCP_SERVING, "faster"), 0);
+    pair_run(p, 2 * SEC, NULL);
+    assert_int_equal(qhcp_lb_checks(p->lb, 0, checks, QHCP_CHECKS), 1);
+    assert_string_equal(checks[0].reason, "faster");
+}
+
 static void a_view_shows_what_was_set_and_what_it_comes_to(void **state)
 {
     struct pair *p = *state;
@@ -292,6 +316,9 @@ int main(void)
                                         pair_teardown),
         cmocka_unit_test_setup_teardown(
             names_statuses_and_numbers_of_checks_are_held_to_their_limits, pair_setup,
+            pair_teardown),
+        cmocka_unit_test_setup_teardown(
+            an_outcome_that_changes_no_status_comes_with_the_next_answer, pair_setup,
             pair_teardown),
         cmocka_unit_test_setup_teardown(a_view_shows_what_was_set_and_what_it_comes_to, pair_setup,
                                         pair_teardown),
