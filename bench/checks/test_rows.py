@@ -1,0 +1,96 @@
+"""What a row says of itself, and how the results of several runs become a table."""
+
+import json
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
+import measure  # noqa: E402
+import plot  # noqa: E402
+import report  # noqa: E402
+from checkers import Checker  # noqa: E402
+
+
+class Said(Checker):
+    def __init__(self, up, *doubts):
+        super().__init__("asking", "QHCP, asking")
+        self.is_up, self.own = up, list(doubts)
+
+    def up(self):
+        return self.is_up
+
+    def doubts(self):
+        return self.own
+
+
+def run(**more):
+    return {"row": "asking", "title": "QHCP, asking", "servers": 100, "every_s": 0.1, "seconds": 10, "asked": 10000, "done": 10000,
+            "lost": 0, "cpu_s": 0.2, "server_cpu_s": 0.3, "softirqd_s": 0, "cpu_us": 20, "server_us": 30, "packets_check": 2,
+            "bytes_check": 171, "memory": 50000, "known_s": 1, "known_cpu_s": 0.5, "late_us": [10, 200, 3000], "round": 0,
+            "doubts": [], "notes": [], **more}
+
+
+def https(**more):
+    return run(row="https", title="HAProxy, HTTPS", every_s=2, **more)
+
+
+class Rows(unittest.TestCase):
+    def doubts(self, up=100, own=(), **more):
+        return measure.doubts(Said(up, *own), 100, run(**more))
+
+    def test_a_row_that_is_what_it_claims_has_no_doubts(self):
+        self.assertEqual(self.doubts(), [])
+        self.assertEqual(self.doubts(done=9720), [])
+        self.assertEqual(self.doubts(up=None), [])  # it says nothing of that
+
+    def test_checks_that_were_not_done_or_done_too_often_are_said(self):
+        self.assertEqual(self.doubts(done=9500), ["95 % of the checks done"])
+        self.assertEqual(self.doubts(done=10500), ["105 % of the checks done"])
+
+    def test_servers_that_are_not_up_and_lost_packets_are_said(self):
+        self.assertEqual(self.doubts(up=98), ["2 of 100 not up"])
+        self.assertEqual(self.doubts(lost=3), ["3 datagrams lost"])
+        self.assertEqual(self.doubts(own=['1 "down" meanwhile']), ['1 "down" meanwhile'])
+
+    def test_work_that_nobody_is_charged_for_is_said(self):
+        self.assertEqual(measure.notes(Said(100), run()), [])
+        self.assertEqual(measure.notes(Said(100), run(softirqd_s=0.1)), ["10.0 us a check are nobody's (ksoftirqd)"])
+        self.assertEqual(measure.notes(Said(100), run(cpu_s=9.9)), ["the CPU of the checking side was full"])
+
+    def test_ranks_are_of_what_came_between_two_counts(self):
+        before = {"le": [100, 1000, 10000], "count": [50, 0, 0, 9]}
+        after = {"le": [100, 1000, 10000], "count": [150, 98, 2, 9]}
+        self.assertEqual(measure.ranks(before, after), [100, 1000, 10000])
+        self.assertIsNone(measure.ranks(before, before))
+
+
+class Tables(unittest.TestCase):
+    def test_a_ratio_is_that_of_a_round(self):
+        tcp = [run(cpu_us=40, round=0), run(cpu_us=80, round=1), run(cpu_us=50, round=2)]
+        ours = [run(cpu_us=20, round=0), run(cpu_us=20, round=1), run(cpu_us=20, round=2)]
+        self.assertEqual(report.ratio(ours, tcp), 0.4)
+        self.assertIsNone(report.ratio(ours, []))
+
+    def test_doubts_and_another_interval_stand_in_the_table(self):
+        text = report.markdown([run(doubts=["2 of 100 not up"]), https()], "a machine")
+        self.assertIn("**100 servers, every 100 ms**", text)
+        self.assertIn("- QHCP, asking: 2 of 100 not up", text)
+        self.assertIn("| HAProxy, HTTPS, every 2 s |", text)
+        self.assertIn("QHCP asking every 100 ms: 2.0 % of a CPU", text)
+
+    def test_what_is_measured_anew_takes_the_place_of_what_was_kept(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "kept.json"
+            report.merge(path, [run(), run(servers=1000)], "a machine")
+            report.merge(path, [run(cpu_us=10)], "a machine")
+            kept = json.loads(path.read_text())["results"]
+        self.assertEqual([(r["servers"], r["cpu_us"]) for r in kept], [(1000, 20), (100, 10)])
+
+    def test_the_plot_leaves_out_what_was_not_done(self):
+        kept = {"results": [run(), run(servers=1000, cpu_us=400, done=1000), https()]}
+        found = plot.read(kept)
+        self.assertEqual(found["QHCP, asking"][1], [(100, 20)])
+        self.assertIn("HAProxy, HTTPS", plot.draw(found))
