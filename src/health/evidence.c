@@ -22,8 +22,9 @@ void evidence_answered(struct evidence_ring *r, qhcp_nsec sent, qhcp_nsec slack,
     struct evidence_sample *best = NULL;
     qhcp_nsec least = slack;
 
-    for (unsigned i = 0; i < EVIDENCE_SAMPLES; i++) {
-        struct evidence_sample *s = &r->at[i];
+    /* The newest first, which it nearly always is. */
+    for (unsigned i = 1; i <= EVIDENCE_SAMPLES && (!best || least > 0); i++) {
+        struct evidence_sample *s = &r->at[(r->next - i) % EVIDENCE_SAMPLES];
         qhcp_nsec gap = s->sent > sent ? s->sent - sent : sent - s->sent;
 
         if (s->fate == EVIDENCE_NONE || s->fate == EVIDENCE_ANSWERED || gap > least)

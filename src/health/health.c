@@ -76,10 +76,12 @@ void health_found(struct health *h, qhcp_nsec now)
 void health_sent(struct health *h, qhcp_nsec now)
 {
     const struct silence_waits waits = judge_waits(h, now);
-    qhcp_nsec wait = rtt_burst(&h->rtt, h->config.interval, h->burst.certain);
+    qhcp_nsec wait = 0;
 
     if (h->phase != HEALTH_WATCHING)
         return;
+    if (h->burst.active)
+        wait = rtt_burst(&h->rtt, h->config.interval, h->burst.certain);
     h->asked = false;
     grid_advance(&h->grid, now, h->config.interval, h->config.phase);
     h->next = h->grid.at;
@@ -270,7 +272,7 @@ void health_poll(struct health *h, qhcp_nsec now, struct health_step *ret)
         ret->drop = true;
         judge_dial(h, now, HEALTH_CAUSE_NO_HANDSHAKE, ret);
     }
-    if (h->phase == HEALTH_WATCHING)
+    if (h->phase == HEALTH_WATCHING && h->burst.active)
         judge_burst(h, now, ret);
     if (h->phase == HEALTH_WATCHING)
         judge_silence(h, now, ret);

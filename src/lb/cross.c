@@ -106,6 +106,9 @@ static void count_suspect(struct backend *b)
 
 void cross_look(struct backend *b)
 {
+    if (!b->cross.suspected && !b->cross.waited_for && !health_suspected(&b->health) &&
+        !health_pressed(&b->health, b->lb->now))
+        return; /* nearly always */
     count_suspect(b);
     judge_sampled(b);
     ask_others(b);

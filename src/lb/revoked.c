@@ -82,14 +82,11 @@ void revoked_refused(struct backend *b, const struct wire_refusal *refusal)
     publish_mark(b, QHCP_CHANGE_NOTICE);
 }
 
-void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now)
+static void remind(struct qhcp_lb *lb)
 {
     char names[QHCP_TEXT * 2] = "";
     size_t n = 0, at = 0;
 
-    if (now < lb->revoked_tell_at)
-        return;
-    lb->revoked_tell_at = NSEC_NEVER;
     for (size_t i = 0; i < lb->count; i++) {
         const char *name = lb->backends[i]->text;
 
@@ -104,6 +101,14 @@ void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now)
     if (n > 0)
         lb_log(lb, QHCP_LOG_WARNING, "%zu server%s not have the list of revocations yet: %s", n,
                n == 1 ? " does" : "s do", names);
+}
+
+void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now)
+{
+    if (now < lb->revoked_tell_at)
+        return;
+    lb->revoked_tell_at = NSEC_NEVER;
+    remind(lb);
 }
 
 void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now)

@@ -46,8 +46,17 @@ void quic_conn_wake(struct quic_conn *c)
     e->ready_last = c;
 }
 
+/* A peer that takes only small ones takes none: an answer might never fit. */
+static bool takes_datagrams(const struct quic_conn *c)
+{
+    const ngtcp2_transport_params *peer = ngtcp2_conn_get_remote_transport_params(c->ng);
+
+    return peer != NULL && peer->max_datagram_frame_size >= LIMIT_DATAGRAM + 3;
+}
+
 void quic_conn_established(struct quic_conn *c)
 {
+    c->takes_datagrams = takes_datagrams(c);
     c->connected = true;
     c->confirmed = c->confirmed || c->endpoint->config.server;
     c->connected_at = c->last;
@@ -91,15 +100,13 @@ static void release_tls(struct quic_conn *c, qhcp_nsec now)
         quic_tls_release(c);
 }
 
+/* While an acknowledgement is held back, its timer (an eighth of a round trip) is always ngtcp2's
+ * first, so that ngtcp2 is not asked. */
 void quic_conn_rearm(struct quic_conn *c, qhcp_nsec now)
 {
-    qhcp_nsec at = ngtcp2_conn_get_expiry(c->ng);
+    qhcp_nsec at = c->held ? c->held_at + QUIC_HOLD : ngtcp2_conn_get_expiry(c->ng);
 
-    c->hold_hidden = false;
-    if (c->held && at <= c->held_at + quic_conn_srtt(c) / 8 + 1) {
-        at = c->held_at + QUIC_HOLD;
-        c->hold_hidden = true;
-    }
+    c->hold_hidden = c->held;
     at = nsec_min(at, c->probe_at);
     if (c->stray != NULL)
         at = nsec_min(at, c->stray->at);
@@ -117,15 +124,19 @@ static bool can_hold(const struct quic_conn *c)
 
 /* No callback of ngtcp2's tells of the peer's STOP_SENDING, but from then on it refuses to write to
  * the stream.  It is asked with more bytes than a stream can have, and no packet to put them in:
- * whatever it answers, nothing is written. */
+ * whatever it answers, nothing is written.  Not after a packet with a solicited answer and no bytes
+ * of the stream: nearly all are such packets, and what came beside the answer is found with the
+ * next other one, or when the stream is to be written. */
 static bool is_stopped(const struct quic_conn *c)
 {
     static uint8_t nothing;
     const ngtcp2_vec too_much = {.base = &nothing, .len = SIZE_MAX};
 
-    return c->stream >= 0 && ngtcp2_conn_writev_stream(
-                                 c->ng, NULL, NULL, NULL, 0, NULL, NGTCP2_WRITE_STREAM_FLAG_NONE,
-                                 c->stream, &too_much, 1, c->last) == NGTCP2_ERR_STREAM_SHUT_WR;
+    if (c->stream < 0 || c->heard == QUIC_HEARD_HOLD)
+        return false;
+    return ngtcp2_conn_writev_stream(c->ng, NULL, NULL, NULL, 0, NULL,
+                                     NGTCP2_WRITE_STREAM_FLAG_NONE, c->stream, &too_much, 1,
+                                     c->last) == NGTCP2_ERR_STREAM_SHUT_WR;
 }
 
 static bool is_from_elsewhere(const struct quic_conn *c, const union qhcp_addr *remote)
@@ -334,13 +345,7 @@ int quic_conn_write(struct quic_conn *c, const uint8_t *p, size_t n)
 
 bool quic_conn_takes_datagrams(const struct quic_conn *c)
 {
-    const ngtcp2_transport_params *peer;
-
-    if (!c->connected)
-        return false;
-    peer = ngtcp2_conn_get_remote_transport_params(c->ng);
-    /* A peer that takes only small ones takes none: an answer might never fit. */
-    return peer != NULL && peer->max_datagram_frame_size >= LIMIT_DATAGRAM + 3;
+    return c->takes_datagrams;
 }
 
 /* Once in a connection's life, and for one whose datagrams are large. */

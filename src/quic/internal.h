@@ -149,11 +149,12 @@ struct quic_conn {
     uint32_t n_heard;   /* packets so far */
 
     bool ready, connected, confirmed, resumed, handshaking;
-    bool finished;    /* client: its Finished was written */
-    bool announced;   /* the owner knows it: `closed` will be called */
-    bool held;        /* acknowledgements wait for the next request */
-    bool hold_hidden; /* the acknowledgement timer is replaced by held_at + QUIC_HOLD */
-    bool drained;     /* the last packet had room for all: the next call writes nothing */
+    bool finished;        /* client: its Finished was written */
+    bool announced;       /* the owner knows it: `closed` will be called */
+    bool takes_datagrams; /* the peer does, of every size */
+    bool held;            /* acknowledgements wait for the next request */
+    bool hold_hidden;     /* the acknowledgement timer is replaced by held_at + QUIC_HOLD */
+    bool drained;         /* the last packet had room for all: the next call writes nothing */
     bool thorough;    /* write until ngtcp2 has nothing more, not only until a packet had room */
     bool settling;    /* server: the handshake's last packets are unacknowledged ... */
     bool settle_sent; /* ... and have left */

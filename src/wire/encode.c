@@ -22,6 +22,10 @@ int encode_length(struct writer *w, uint8_t *start)
     if (w->error)
         return w->error;
     n = (size_t)(w->p - start) - 1;
+    if (n < 0x40) { /* a varint of one byte */
+        *start = (uint8_t)n;
+        return 0;
+    }
     extra = varint_size(n) - 1;
     if ((size_t)(w->end - w->p) < extra)
         return w->error = QHCP_E_FULL;

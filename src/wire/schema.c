@@ -335,11 +335,6 @@ const struct schema *schema_by_type(uint64_t type)
     return type - 1 < COUNT(schemas) ? &schemas[type - 1] : NULL;
 }
 
-int schema_check_number(const struct schema_field *f, uint64_t value)
-{
-    return value < f->min || value > f->max ? QHCP_E_VALUE : 0;
-}
-
 static bool is_name(struct slice s)
 {
     for (size_t i = 0; i < s.n; i++) {

@@ -7,6 +7,8 @@
 #ifndef QHCP_WIRE_SCHEMA_H
 #define QHCP_WIRE_SCHEMA_H
 
+#include <qhcp/error.h>
+
 #include "wire/message.h"
 
 enum schema_kind {
@@ -56,7 +58,10 @@ struct schema {
 const struct schema *schema_by_type(uint64_t type);
 
 /* Does the value fit the row?  0, QHCP_E_VALUE, QHCP_E_TOO_LARGE or QHCP_E_UTF8. */
-int schema_check_number(const struct schema_field *f, uint64_t value);
+static inline int schema_check_number(const struct schema_field *f, uint64_t value)
+{
+    return value < f->min || value > f->max ? QHCP_E_VALUE : 0;
+}
 int schema_check_bytes(const struct schema_field *f, struct slice s);
 /* A metric's number and value: QHCP_E_VALUE for a number of 0, one whose key would not be a varint,
  * or a value over the registered metric's greatest. */
