@@ -52,6 +52,13 @@ struct roster {
     size_t count;
 };
 
+/* Of a session; only heartbeat.c changes it. */
+struct heartbeat {
+    qhcp_nsec interval; /* 0: no beats are wanted */
+    qhcp_nsec at;       /* the next one */
+    uint64_t number;    /* the newest one's, with those that were left out */
+};
+
 struct peer {
     struct heap_node timer; /* first: a node is its peer */
     struct qhcp_server *server;
@@ -65,8 +72,9 @@ struct peer {
     bool closing;           /* the connection is being closed */
     qhcp_nsec push_at;      /* when the push is repeated */
     unsigned pushes;        /* of this epoch */
-    unsigned frames;        /* since frames_since */
-    unsigned updates;       /* CONFIG_UPDATEs since then */
+    struct heartbeat heartbeat;
+    unsigned frames;  /* since frames_since */
+    unsigned updates; /* CONFIG_UPDATEs since then */
     qhcp_nsec frames_since;
 };
 
@@ -127,6 +135,17 @@ void peer_close(struct peer *p, int error, const char *words);
 void peer_revoke(struct peer *p, qhcp_nsec now);
 void peer_expire(struct peer *p, qhcp_nsec now);
 void peer_rearm(struct peer *p);
+/* Sends a frame of n bytes (0: none), in a datagram if that is asked for and the peer takes it. id:
+ * as for quic_conn_datagram. */
+void peer_send(struct peer *p, enum session_channel channel, const uint8_t *frame, size_t n,
+               uint64_t id);
+
+/* heartbeat.c */
+/* What the session wants may have changed. */
+void heartbeat_set(struct peer *p, qhcp_nsec now);
+qhcp_nsec heartbeat_deadline(const struct peer *p);
+/* Sends the beat that is due, if there is one. */
+void heartbeat_expire(struct peer *p, qhcp_nsec now);
 
 /* roster.c */
 void roster_add(struct qhcp_server *s, struct peer *p);

@@ -8,7 +8,8 @@
 void peer_rearm(struct peer *p)
 {
     heap_set(&p->server->heap, &p->timer,
-             nsec_min(session_server_deadline(&p->session), p->push_at));
+             nsec_min(nsec_min(session_server_deadline(&p->session), p->push_at),
+                      heartbeat_deadline(p)));
 }
 
 void peer_flush(struct peer *p, qhcp_nsec now)
@@ -31,17 +32,22 @@ void peer_close(struct peer *p, int error, const char *words)
     quic_conn_close(p->conn, (uint64_t)-error, words);
 }
 
-static void send_answer(struct peer *p, enum session_channel channel, uint64_t seq, uint64_t id)
+void peer_send(struct peer *p, enum session_channel channel, const uint8_t *frame, size_t n,
+               uint64_t id)
 {
-    uint8_t buf[LIMIT_DATAGRAM];
-    size_t n = session_server_answer(&p->session, seq, 0, buf, sizeof buf);
-
     if (n == 0)
         return;
     if (channel == SESSION_DATAGRAM && quic_conn_takes_datagrams(p->conn))
-        (void)quic_conn_datagram(p->conn, buf, n, id);
+        (void)quic_conn_datagram(p->conn, frame, n, id);
     else
-        (void)quic_conn_write(p->conn, buf, n);
+        (void)quic_conn_write(p->conn, frame, n);
+}
+
+static void send_answer(struct peer *p, enum session_channel channel, uint64_t seq, uint64_t id)
+{
+    uint8_t buf[LIMIT_DATAGRAM];
+
+    peer_send(p, channel, buf, session_server_answer(&p->session, seq, 0, buf, sizeof buf), id);
 }
 
 /* Until a push is repeated: as long as its acknowledgement may take, which a peer with the usual
@@ -104,6 +110,7 @@ static void hello(struct peer *p, qhcp_nsec now, const struct wire_hello *m)
         return;
     }
     snprintf(p->kid, sizeof p->kid, "%s", grant.kid);
+    heartbeat_set(p, now);
     roster_admit(p);
     quic_conn_welcome(p->conn);
     /* A check's token has no other right, and it comes each minute. */
@@ -129,6 +136,7 @@ static void config_update(struct peer *p, qhcp_nsec now, const struct wire_confi
     if (m->has & WIRE_HAS_REVOCATIONS && grant.scopes & AUTH_SCOPE_CONFIG)
         err = trust_revoke(p, m->revocations, words, sizeof words);
     session_server_config(&p->session, now, m, err, words, grant.scopes, expires);
+    heartbeat_set(p, now);
 }
 
 static void report(struct peer *p, qhcp_nsec now, enum session_channel channel,
@@ -320,6 +328,8 @@ void peer_expire(struct peer *p, qhcp_nsec now)
 
     if (p->push_at <= now)
         peer_push(p, now);
+    if (heartbeat_deadline(p) <= now)
+        heartbeat_expire(p, now);
     if (session_server_deadline(&p->session) <= now) {
         r.what = 0;
         err = session_server_expire(&p->session, now, &r);

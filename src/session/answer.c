@@ -54,40 +54,70 @@ static void fill_reason(const struct session_server_self *self, enum thrift thri
     ret->reason = slice_str(said ? self->reason : status_words(ret->status));
 }
 
-size_t session_server_answer(struct session_server *s, uint64_t seq, uint64_t processing_us,
-                             uint8_t *buf, size_t cap)
+/* What every HEALTH_RESPONSE says; false where the session says nothing. */
+static bool begin(const struct session_server *s, struct wire_message *m)
 {
     const struct session_server_self *self = s->self;
-    struct session_said *said = processing_us == 0 ? self->said : NULL;
-    struct wire_message m;
-    struct wire_health_response *r = &m.response;
-    size_t same;
+    struct wire_health_response *r = &m->response;
 
     if (!session_find(session_server_table, session_server_rows, s->state, SESSION_DO_ANSWER))
-        return 0;
-    same = said ? session_said_again(said, &s->metrics, seq, buf, cap) : 0;
-    if (same > 0)
-        return same;
-    m.type = WIRE_HEALTH_RESPONSE;
-    r->seq = seq;
+        return false;
+    m->type = WIRE_HEALTH_RESPONSE;
     r->boot_id = slice_of(self->boot_id, LIMIT_BOOT_ID);
     r->epoch = self->epoch;
     r->status = self->status;
-    r->processing_us =
-        processing_us < LIMIT_DURATION_MAX_US ? processing_us : LIMIT_DURATION_MAX_US;
-    session_metrics_measure(self, &s->metrics, &r->values);
-    for (enum thrift thrift = EVERYTHING; thrift < THRIFTS; thrift++) {
+    r->processing_us = 0;
+    r->values.count = 0;
+    return true;
+}
+
+/* Its frame, with as much as fits from *thrift on; has: which of seq and beat is there. */
+static size_t finish(const struct session_server *s, struct wire_message *m, uint32_t has,
+                     enum thrift *thrift, uint8_t *buf, size_t cap)
+{
+    for (; *thrift < THRIFTS; ++*thrift) {
         int n;
 
-        r->has = seq > 0 ? WIRE_HAS_SEQ : 0;
-        fill_reason(self, thrift, r);
-        fill_checks(&self->checks, thrift, &r->checks);
-        n = wire_encode(&m, buf, cap);
-        if (n <= 0)
-            continue;
-        if (said && thrift == EVERYTHING)
-            session_said_keep(said, &s->metrics, seq, buf, (size_t)n);
-        return (size_t)n;
+        m->response.has = has;
+        fill_reason(s->self, *thrift, &m->response);
+        fill_checks(&s->self->checks, *thrift, &m->response.checks);
+        n = wire_encode(m, buf, cap);
+        if (n > 0)
+            return (size_t)n;
     }
     return 0;
+}
+
+size_t session_server_answer(struct session_server *s, uint64_t seq, uint64_t processing_us,
+                             uint8_t *buf, size_t cap)
+{
+    struct session_said *said = processing_us == 0 ? s->self->said : NULL;
+    enum thrift thrift = EVERYTHING;
+    struct wire_message m;
+    size_t n;
+
+    if (!begin(s, &m))
+        return 0;
+    n = said ? session_said_again(said, &s->metrics, seq, buf, cap) : 0;
+    if (n > 0)
+        return n;
+    m.response.seq = seq;
+    m.response.processing_us =
+        processing_us < LIMIT_DURATION_MAX_US ? processing_us : LIMIT_DURATION_MAX_US;
+    session_metrics_measure(s->self, &s->metrics, &m.response.values);
+    n = finish(s, &m, seq > 0 ? WIRE_HAS_SEQ : 0, &thrift, buf, cap);
+    if (said && n > 0 && thrift == EVERYTHING)
+        session_said_keep(said, &s->metrics, seq, buf, n);
+    return n;
+}
+
+size_t session_server_beat(struct session_server *s, uint64_t beat, uint8_t *buf, size_t cap)
+{
+    enum thrift thrift = NO_CHECKS;
+    struct wire_message m;
+
+    if (!begin(s, &m))
+        return 0;
+    m.response.beat = beat;
+    return finish(s, &m, WIRE_HAS_BEAT, &thrift, buf, cap);
 }

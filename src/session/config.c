@@ -32,7 +32,8 @@ enum {
     KEY_METRICS = 0x04,
     KEY_NAMES = 0x05,
     KEY_PUSH = 0x06,
-    KEY_REVOCATIONS = 0x07
+    KEY_REVOCATIONS = 0x07,
+    KEY_BEAT = 0x08
 };
 
 static void judge_token(struct session_server *s, const struct session_token *token)
@@ -51,6 +52,7 @@ static bool judge_scope(struct session_server *s, const struct wire_config_updat
                    : u->metrics.count > 0      ? KEY_METRICS
                    : u->has & WIRE_HAS_METRICS ? KEY_NAMES
                    : u->has & WIRE_HAS_PUSH    ? KEY_PUSH
+                   : u->has & WIRE_HAS_BEAT    ? KEY_BEAT
                                                : KEY_REVOCATIONS;
 
     if (!(u->has & ~WIRE_HAS_TOKEN) || scopes & SESSION_SCOPE_CONFIG)
@@ -59,7 +61,7 @@ static bool judge_scope(struct session_server *s, const struct wire_config_updat
     return false;
 }
 
-static void judge_interval(struct session_server *s, uint64_t us)
+static void judge_interval(struct session_server *s, uint64_t key, uint64_t us)
 {
     char words[128];
 
@@ -67,7 +69,7 @@ static void judge_interval(struct session_server *s, uint64_t us)
         return;
     snprintf(words, sizeof words, "an interval of %llu us is outside %llu to %llu us",
              (unsigned long long)us, LIMIT_INTERVAL_MIN_US, LIMIT_INTERVAL_MAX_US);
-    refuse_item(s, KEY_INTERVAL, QHCP_E_VALUE, words);
+    refuse_item(s, key, QHCP_E_VALUE, words);
 }
 
 static void judge_metrics(struct session_server *s, const struct wire_config_update *u,
@@ -98,6 +100,7 @@ static void describe(struct session_server *s, qhcp_nsec now)
     ack->interval_us = s->interval_us;
     ack->push = s->push;
     ack->revoked = s->self->revoked;
+    ack->beat_us = s->beat_us;
     ack->expires_s = s->token_expires > end ? (s->token_expires - end) / NSEC_PER_SEC : 0;
 }
 
@@ -110,6 +113,8 @@ static void apply(struct session_server *s, const struct wire_config_update *u,
         s->metrics = *metrics;
     if (u->has & WIRE_HAS_PUSH)
         s->push = u->push;
+    if (u->has & WIRE_HAS_BEAT && s->beats)
+        s->beat_us = u->beat_us;
     if (u->has & WIRE_HAS_TOKEN) {
         s->scopes = token->scopes;
         s->token_expires = token->expires;
@@ -127,7 +132,9 @@ void session_config_apply(struct session_server *s, qhcp_nsec now,
         judge_token(s, token);
     if (judge_scope(s, u, renews && !token->error ? token->scopes : s->scopes)) {
         if (u->has & WIRE_HAS_INTERVAL)
-            judge_interval(s, u->interval_us);
+            judge_interval(s, KEY_INTERVAL, u->interval_us);
+        if (u->has & WIRE_HAS_BEAT && u->beat_us > 0)
+            judge_interval(s, KEY_BEAT, u->beat_us);
         if (u->has & WIRE_HAS_METRICS)
             judge_metrics(s, u, &metrics);
         if (u->has & WIRE_HAS_REVOCATIONS && token->error)

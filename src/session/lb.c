@@ -60,8 +60,15 @@ static int do_establish(struct session_lb *s, const struct occasion *o)
 
     if (s->pending & PENDING_HELLO)
         return QHCP_E_UNEXPECTED; /* our HELLO never left */
-    if (ack->boot_id.n != LIMIT_BOOT_ID || ack->extensions.count > 0)
-        return QHCP_E_VALUE; /* HELLO asked for no extension */
+    if (ack->boot_id.n != LIMIT_BOOT_ID)
+        return QHCP_E_VALUE;
+    for (size_t i = 0; i < ack->extensions.count; i++)
+        if (ack->extensions.at[i] != WIRE_EXTENSION_BEATS)
+            return QHCP_E_VALUE; /* HELLO named no other extension */
+    s->beats = ack->extensions.count > 0;
+    if (ack->beat_us > 0 && (!s->beats || ack->beat_us != s->beat_asked))
+        return QHCP_E_VALUE;
+    s->beat_us = ack->beat_us;
     memcpy(s->boot_id, ack->boot_id.p, LIMIT_BOOT_ID);
     s->established = true;
     s->deadline = NSEC_NEVER;
@@ -82,11 +89,23 @@ static bool settle(struct session_lb *s, uint64_t seq, qhcp_nsec at, struct sess
     return true;
 }
 
+/* True for the newest beat.  One that was overtaken, or that nobody asked for, is no news. */
+static bool take_beat(struct session_lb *s, const struct wire_health_response *r,
+                      struct session_lb_report *ret)
+{
+    if (!(r->has & WIRE_HAS_BEAT) || s->beat_us == 0 || r->beat <= s->beat)
+        return false;
+    ret->slots = s->beat > 0 ? r->beat - s->beat : 1;
+    ret->what |= SESSION_LB_BEAT;
+    s->beat = r->beat;
+    return true;
+}
+
 static int do_take_response(struct session_lb *s, const struct occasion *o)
 {
     struct session_lb_report *report = o->report;
     const struct wire_health_response *r = &report->m.response;
-    bool asked = r->has & WIRE_HAS_SEQ, answer = false;
+    bool asked = r->has & WIRE_HAS_SEQ, answer = false, beat;
 
     if (!s->established) {
         report->what = SESSION_LB_STALE;
@@ -98,12 +117,13 @@ static int do_take_response(struct session_lb *s, const struct occasion *o)
     }
     if (asked)
         answer = settle(s, r->seq, o->now, report);
+    beat = take_beat(s, r, report);
     if (r->epoch > s->epoch) {
         s->epoch = r->epoch;
         s->status = r->status;
         wire_again_forget(&s->again);
         report->what |= SESSION_LB_STATUS;
-    } else if (r->epoch < s->epoch || !answer) {
+    } else if (r->epoch < s->epoch || !(answer || beat)) {
         report->what |= SESSION_LB_STALE;
     }
     if (answer)
@@ -128,6 +148,9 @@ static int do_take_config(struct session_lb *s, const struct occasion *o)
 
     if (!s->configuring || (s->pending & PENDING_CONFIG) || ack->id != s->config_id)
         return QHCP_E_UNEXPECTED;
+    if (ack->beat_us > 0 && ack->beat_us != s->beat_us && ack->beat_us != s->beat_asked)
+        return QHCP_E_VALUE;
+    s->beat_us = ack->beat_us;
     s->configuring = false;
     if (s->state != SESSION_LB_TERMINATING)
         s->deadline = NSEC_NEVER;
@@ -192,6 +215,8 @@ static int do_configure(struct session_lb *s, const struct occasion *o)
     if (n < 0)
         return n;
     o->update->id = ++s->config_id;
+    if (o->update->has & WIRE_HAS_BEAT)
+        s->beat_asked = o->update->beat_us;
     s->update = o->update;
     s->configuring = true;
     s->pending |= PENDING_CONFIG;

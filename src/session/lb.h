@@ -33,15 +33,17 @@ enum {
     SESSION_LB_REPEATED = 1 << 10, /* with ANSWER: reason and checks are those of the answer before
                                     * it, and not in response; */
     SESSION_LB_SAME = 1 << 11,     /* with REPEATED: so are the values */
+    SESSION_LB_BEAT = 1 << 12,     /* the newest beat: slots, at */
 };
 
 struct session_lb_report {
     unsigned what;
     qhcp_nsec rtt;   /* ANSWER: from session_lb_request's `now` to the answer's arrival */
     qhcp_nsec at;    /* ANSWER: that arrival, and not before that request */
-    uint64_t epoch;  /* ANSWER, STATUS: newest epoch seen */
-    uint64_t status; /* ANSWER, STATUS: status of that epoch (of an ANSWER that is STALE too, not
-                      * response.status) */
+    uint64_t slots;  /* BEAT: how many were due since the one before, with this one */
+    uint64_t epoch;  /* ANSWER, STATUS, BEAT: newest epoch seen */
+    uint64_t status; /* ANSWER, STATUS, BEAT: status of that epoch (of an ANSWER that is STALE too,
+                      * not response.status) */
     struct wire_message m; /* the decoded message; undefined after a failure */
 };
 
@@ -50,6 +52,7 @@ struct session_lb_report {
 struct session_lb_config {
     struct slice lb_id;
     uint64_t interval_us;
+    uint64_t beat_us; /* beats are asked for, so often; 0: none are */
     bool push;
     const struct wire_numbers *metrics;    /* may be NULL: the two required ones */
     const struct wire_texts *metric_names; /* may be NULL */
@@ -65,8 +68,12 @@ struct session_lb {
     uint64_t epoch;                         /* newest status epoch seen */
     uint64_t status;                        /* status of that epoch */
     uint64_t config_id;
-    bool established; /* ACK came: boot_id is the server's */
-    bool configuring; /* a CONFIG_UPDATE is unanswered */
+    uint64_t beat_us;    /* between the server's beats, as it has confirmed; 0: it sends none */
+    uint64_t beat_asked; /* what it was last asked for */
+    uint64_t beat;       /* the newest one's number; 0: none yet */
+    bool beats;          /* it knows the extension */
+    bool established;    /* ACK came: boot_id is the server's */
+    bool configuring;    /* a CONFIG_UPDATE is unanswered */
     uint8_t boot_id[LIMIT_BOOT_ID];
     struct wire_again again; /* the newest answer, if it has the newest epoch */
     uint32_t pending;        /* frames to be pulled, a bit each */

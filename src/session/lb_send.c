@@ -25,7 +25,9 @@ void session_lb_hello(const struct session_lb_config *config, struct slice token
                                .interval_us = config->interval_us,
                                .lb_id = config->lb_id,
                                .push = config->push,
-                               .token = token};
+                               .token = token,
+                               .extensions = {1, {WIRE_EXTENSION_BEATS}},
+                               .beat_us = config->beat_us};
     if (config->metrics)
         ret->metrics = *config->metrics;
     else
@@ -50,6 +52,7 @@ static uint32_t fill_control(struct session_lb *s, struct wire_message *ret)
     case PENDING_HELLO:
         ret->type = WIRE_HELLO;
         session_lb_hello(s->config, s->token, &ret->hello);
+        s->beat_asked = ret->hello.beat_us;
         s->token = slice_of(NULL, 0);
         break;
     case PENDING_CONFIG:

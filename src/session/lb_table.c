@@ -98,7 +98,7 @@ const char *session_lb_action_name(unsigned action)
         [SESSION_LB_IGNORE] = "ignore",
         [SESSION_LB_GREET] = "send HELLO",
         [SESSION_LB_ESTABLISH] = "take ACK",
-        [SESSION_LB_TAKE_RESPONSE] = "take the answer or push",
+        [SESSION_LB_TAKE_RESPONSE] = "take the answer, push or beat",
         [SESSION_LB_TAKE_EARLY] = "ignore: it overtook ACK",
         [SESSION_LB_TAKE_CONFIG] = "take CONFIG_ACK",
         [SESSION_LB_TAKE_ERROR] = "report ERROR",

@@ -89,6 +89,9 @@ static int do_establish(struct session_server *s, const struct occasion *o)
     s->scopes = o->token.scopes;
     s->push = hello->push;
     s->interval_us = session_config_interval(hello->interval_us);
+    for (size_t i = 0; i < hello->extensions.count; i++)
+        s->beats = s->beats || hello->extensions.at[i] == WIRE_EXTENSION_BEATS;
+    s->beat_us = s->beats ? hello->beat_us : 0;
     s->epoch_seen = s->self->epoch; /* the first answer brings it; later ones are pushed */
     s->token_expires = o->token.expires;
     s->deadline = NSEC_NEVER;
@@ -338,6 +341,13 @@ bool session_server_push_due(const struct session_server *s)
            (s->state == SESSION_SERVER_ACTIVE || s->state == SESSION_SERVER_TERMINATING);
 }
 
+qhcp_nsec session_server_beats(const struct session_server *s)
+{
+    bool live = s->state == SESSION_SERVER_ACTIVE || s->state == SESSION_SERVER_TERMINATING;
+
+    return live ? s->beat_us * NSEC_PER_USEC : 0;
+}
+
 static void fill_ack(const struct session_server *s, struct wire_ack *ret)
 {
     const struct session_server_self *self = s->self;
@@ -348,7 +358,9 @@ static void fill_ack(const struct session_server *s, struct wire_ack *ret)
                              .boot_id = slice_of(self->boot_id, LIMIT_BOOT_ID),
                              .push = s->push,
                              .services = self->services,
-                             .revoked = self->revoked};
+                             .revoked = self->revoked,
+                             .extensions = {s->beats, {WIRE_EXTENSION_BEATS}},
+                             .beat_us = s->beat_us};
     session_metrics_describe(self, &s->metrics, &ret->metrics);
 }
 

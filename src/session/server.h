@@ -61,7 +61,9 @@ struct session_server {
     const struct session_server_self *self; /* the caller's, outlives the session */
     unsigned scopes;
     bool push;
+    bool beats; /* HELLO named the extension */
     uint64_t interval_us;
+    uint64_t beat_us;               /* between beats; 0: none are wanted */
     uint64_t config_id;             /* newest CONFIG_UPDATE's */
     uint64_t epoch_seen;            /* newest epoch that a request acknowledged */
     qhcp_nsec deadline;             /* of HELLO, token expiry or TERMINATE */
@@ -74,7 +76,7 @@ struct session_server {
     uint64_t error_code;               /* of our ERROR: code, type referred to, words */
     uint64_t error_refers;             /* 0: to nothing */
     char words[LIMIT_REASON + 1];      /* of ERROR or TERMINATE */
-    char refused[4][LIMIT_REASON + 1]; /* of CONFIG_ACK's refusals */
+    char refused[5][LIMIT_REASON + 1]; /* of CONFIG_ACK's refusals */
 };
 
 void session_server_init(struct session_server *s, const struct session_server_self *self,
@@ -104,6 +106,13 @@ void session_server_refuse(struct session_server *s, qhcp_nsec now, int error, c
  */
 size_t session_server_answer(struct session_server *s, uint64_t seq, uint64_t processing_us,
                              uint8_t *buf, size_t cap);
+
+/* Encodes a beat, as session_server_answer encodes an answer: the status, without values and
+ * checks. beat: its number, from 1. */
+size_t session_server_beat(struct session_server *s, uint64_t beat, uint8_t *buf, size_t cap);
+
+/* How often beats are wanted; 0: not at all, or not in this state. */
+qhcp_nsec session_server_beats(const struct session_server *s);
 
 /* True while the load balancer wants pushes and has not acknowledged self's newest epoch. */
 bool session_server_push_due(const struct session_server *s);

@@ -39,7 +39,7 @@ const char *session_event_name(unsigned event)
         [SESSION_DO_LEAVE] = "last connection ended, or time is up",
         [SESSION_DO_ACCEPT] = "token is good",
         [SESSION_DO_REFUSE] = "refuse",
-        [SESSION_DO_ANSWER] = "answer or push",
+        [SESSION_DO_ANSWER] = "answer, push or beat",
         [SESSION_AT_DEADLINE] = "timeout",
         [SESSION_AT_EXPIRY] = "token expired",
     };

@@ -38,7 +38,7 @@ enum session_event {
     SESSION_DO_LEAVE,     /* session_lb_leave */
     SESSION_DO_ACCEPT,    /* session_server_accept */
     SESSION_DO_REFUSE,    /* session_server_refuse */
-    SESSION_DO_ANSWER,    /* session_server_answer: an answer or a push */
+    SESSION_DO_ANSWER,    /* session_server_answer, _beat */
     SESSION_AT_DEADLINE,  /* HELLO, ACK, CONFIG_ACK or TERMINATE_ACK did not come in time */
     SESSION_AT_EXPIRY,    /* the token was not renewed in time */
     SESSION_EVENTS,

@@ -89,6 +89,10 @@ struct wire_refusals {
 #define WIRE_HAS_EXPIRES 0x40u
 #define WIRE_HAS_REFERS 0x80u
 #define WIRE_HAS_REVOCATIONS 0x100u
+#define WIRE_HAS_BEAT 0x200u
+
+/* Extensions, as HELLO and ACK name them. */
+#define WIRE_EXTENSION_BEATS 1 /* the server sends its status by itself */
 
 struct wire_hello {
     uint32_t has;                   /* TOKEN */
@@ -99,6 +103,7 @@ struct wire_hello {
     struct wire_numbers metrics;    /* 0x04 repeated: registered metrics wanted */
     struct wire_texts metric_names; /* 0x05 repeated text: application metrics wanted by name */
     struct wire_numbers extensions; /* 0x06 repeated */
+    uint64_t beat_us;               /* 0x08 between beats; 0: none are asked for */
 };
 
 struct wire_ack {
@@ -111,6 +116,7 @@ struct wire_ack {
     struct wire_numbers extensions; /* 0x06 repeated */
     struct wire_texts services;     /* 0x07 repeated text: "tcp:8080", "tcp:HOST:PORT" */
     uint64_t revoked;               /* 0x08 the newest list of revocations it has; 0: none */
+    uint64_t beat_us;               /* 0x0a between its beats; 0: it sends none */
 };
 
 struct wire_health_request {
@@ -119,7 +125,7 @@ struct wire_health_request {
 };
 
 struct wire_health_response {
-    uint32_t has;              /* SEQ (absent: pushed), REASON */
+    uint32_t has;              /* SEQ (absent: a push or a beat), REASON, BEAT */
     uint64_t seq;              /* 0x00 */
     struct slice boot_id;      /* 0x01 required, LIMIT_BOOT_ID bytes */
     uint64_t epoch;            /* 0x02 required: grows by one with every change of status, from 1 */
@@ -128,10 +134,11 @@ struct wire_health_response {
     struct slice reason;       /* 0x05 text: required of any status but serving */
     uint64_t processing_us;    /* 0x06 required: between receiving the request and answering */
     struct wire_checks checks; /* 0x07 repeated nested */
+    uint64_t beat;             /* 0x08 which beat this is; never together with seq */
 };
 
 struct wire_config_update {
-    uint32_t has;                   /* INTERVAL, TOKEN, METRICS, PUSH, REVOCATIONS */
+    uint32_t has;                   /* INTERVAL, TOKEN, METRICS, PUSH, REVOCATIONS, BEAT */
     uint64_t id;                    /* 0x00 required: from 1, ascending in a session */
     uint64_t interval_us;           /* 0x02 */
     struct slice token;             /* 0x03 */
@@ -139,6 +146,7 @@ struct wire_config_update {
     struct wire_texts metric_names; /* 0x05 repeated text */
     uint64_t push;                  /* 0x06 */
     struct slice revocations;       /* 0x07 a signed list; then nothing else is there */
+    uint64_t beat_us;               /* 0x08 as in HELLO; 0: no beats any more */
 };
 
 struct wire_config_ack {
@@ -150,6 +158,7 @@ struct wire_config_ack {
     uint64_t expires_s;           /* 0x06 seconds until exp of the token in force */
     struct wire_refusals refused; /* 0x07 repeated nested: any entry means nothing was applied */
     uint64_t revoked;             /* 0x08 as in ACK */
+    uint64_t beat_us;             /* 0x0a as in ACK */
 };
 
 struct wire_error {

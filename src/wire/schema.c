@@ -98,6 +98,8 @@ static const struct schema_field hello_fields[] = {
      .doc = "Names of metrics that it wants: an application's own"},
     {NUMBER(0x06, "extensions", 0, NUMBER_MAX), ENTRIES(wire_hello, extensions, LIMIT_EXTENSIONS),
      .doc = "Extensions that it understands"},
+    {NUMBER(0x08, "beat_us", LIMIT_INTERVAL_MIN_US, LIMIT_INTERVAL_MAX_US), AT(wire_hello, beat_us),
+     .unit = "µs", .doc = "Extension 1: how often the server is to send a beat; absent: never"},
 };
 
 /* Ascending numbers: one set of metrics has one encoding, and a number names one metric. */
@@ -135,6 +137,8 @@ static const struct schema_field ack_fields[] = {
      .doc = "A service that this server offers: `tcp:PORT` or `tcp:HOST:PORT`"},
     {NUMBER(0x08, "revoked", 1, NUMBER_MAX), AT(wire_ack, revoked),
      .doc = "The number of the newest list of revocations that it has; absent: none"},
+    {NUMBER(0x0a, "beat_us", LIMIT_INTERVAL_MIN_US, LIMIT_INTERVAL_MAX_US), AT(wire_ack, beat_us),
+     .unit = "µs", .doc = "Extension 1: how often it sends a beat; absent: never"},
 };
 
 /* Health. */
@@ -151,12 +155,14 @@ static int response_rule(const void *message)
 {
     const struct wire_health_response *r = message;
 
-    return r->status != QHCP_SERVING && !(r->has & WIRE_HAS_REASON) ? QHCP_E_KEY_MISSING : 0;
+    if (r->status != QHCP_SERVING && !(r->has & WIRE_HAS_REASON))
+        return QHCP_E_KEY_MISSING;
+    return r->has & WIRE_HAS_SEQ && r->has & WIRE_HAS_BEAT ? QHCP_E_VALUE : 0;
 }
 
 static const struct schema_field response_fields[] = {
     {NUMBER(0x00, "seq", 1, NUMBER_MAX), AT(wire_health_response, seq), .has = WIRE_HAS_SEQ, VARIES,
-     .doc = "The request's; absent in a push"},
+     .doc = "The request's; absent in a push and in a beat"},
     {BYTES(0x01, "boot_id", LIMIT_BOOT_ID, LIMIT_BOOT_ID), AT(wire_health_response, boot_id),
      REQUIRED, .doc = "As in ACK"},
     {NUMBER(0x02, "epoch", 1, NUMBER_MAX), AT(wire_health_response, epoch), REQUIRED,
@@ -176,6 +182,8 @@ static const struct schema_field response_fields[] = {
      .doc = "From the request's arrival to this answer; 0 in a push, and for an answer at once"},
     {LIST(0x07, "checks", &check_schema), ENTRIES(wire_health_response, checks, LIMIT_CHECKS),
      .doc = "The outcome of an application check"},
+    {NUMBER(0x08, "beat", 1, NUMBER_MAX), AT(wire_health_response, beat), .has = WIRE_HAS_BEAT,
+     .doc = "Extension 1: the number of this beat; absent in an answer and in a push"},
 };
 
 /* Configuration of a live session. */
@@ -210,6 +218,10 @@ static const struct schema_field config_update_fields[] = {
      .doc = "1: push changes of status; 0: do not; absent: as before"},
     {BYTES(0x07, "revocations", 1, LIMIT_REVOCATIONS), AT(wire_config_update, revocations),
      .has = WIRE_HAS_REVOCATIONS, .doc = "A signed list of revoked keys and certificates"},
+    {NUMBER(0x08, "beat_us", 0, LIMIT_DURATION_MAX_US), AT(wire_config_update, beat_us),
+     .has = WIRE_HAS_BEAT, .unit = "µs",
+     .doc = "Extension 1: how often the server is to send a beat; 0: never; absent: as before. One "
+            "outside HELLO's range is refused in CONFIG_ACK"},
 };
 
 static int config_ack_rule(const void *message)
@@ -233,6 +245,8 @@ static const struct schema_field config_ack_fields[] = {
     {LIST(0x07, "refused", &refusal_schema), ENTRIES(wire_config_ack, refused, 8),
      .doc = "An item that was refused; if there is any, nothing of the update was applied"},
     {NUMBER(0x08, "revoked", 1, NUMBER_MAX), AT(wire_config_ack, revoked), .doc = "As in ACK"},
+    {NUMBER(0x0a, "beat_us", LIMIT_INTERVAL_MIN_US, LIMIT_INTERVAL_MAX_US),
+     AT(wire_config_ack, beat_us), .unit = "µs", .doc = "As in ACK"},
 };
 
 /* Errors and leaving. */
@@ -284,8 +298,11 @@ static const struct schema schemas[] = {
      .datagram = true,
      .has = true,
      .rule = response_rule,
-     .doc = "The server's health: the answer to a request, or a push when the status changes.",
-     .rule_doc = "Without `reason` any `status` but 0 (serving) is `KEY_MISSING`.",
+     .doc = "The server's health: the answer to a request, a push when the status changes, or a "
+            "beat.",
+     .rule_doc =
+         "Without `reason` any `status` but 0 (serving) is `KEY_MISSING`. `beat` with `seq` "
+         "is `VALUE`.",
      FIELDS(response_fields)},
     {.type = WIRE_CONFIG_UPDATE,
      .name = "CONFIG_UPDATE",

@@ -19,12 +19,13 @@ class Facts:
     """What the session knows: of the requests and updates before, of the token, of status epochs."""
 
     scopes: frozenset = ALL_SCOPES
-    newest: int = 0  # the newest CONFIG_UPDATE's id
+    newest: int = 0  # the newest CONFIG_UPDATE's id, or beat's number
     open: int = 0  # the id of the one that is not answered yet; 0: none
     epoch: int = 0  # the newest that the load balancer has seen
     asked: int = 1  # the newest request's seq
     boot_id: bytes = b"bootboot"
-    extensions: frozenset = frozenset()  # that HELLO named
+    extensions: frozenset = frozenset({1})  # that HELLO named
+    beats: int = 0  # how often beats were asked for, and from ACTIVE on confirmed; 0: never
 
 
 @dataclass
@@ -50,6 +51,8 @@ def health_response(state, fields, facts):
         takes.append("answer")
     if fields["epoch"] > facts.epoch:
         takes.append("status")
+    if facts.beats > 0 and fields.get("beat", 0) > facts.newest:
+        takes.append("beat")
     return Outcome(state, takes or ["nothing"])
 
 
@@ -58,12 +61,17 @@ def ack(state, fields, facts):
         return Outcome(state)
     if not set(fields.get("extensions", [])) <= facts.extensions:
         raise Refusal("VALUE")
+    if "beat_us" in fields and (1 not in fields.get("extensions", [])
+                                or fields["beat_us"] != facts.beats):
+        raise Refusal("VALUE")
     return Outcome("ACTIVE")
 
 
 def config_ack(state, fields, facts):
     if facts.open == 0 or fields["id"] != facts.open:
         raise Refusal("UNEXPECTED")
+    if fields.get("beat_us", facts.beats) != facts.beats:
+        raise Refusal("VALUE")
     return Outcome(state)
 
 

@@ -88,6 +88,8 @@ def metrics_rule(fields):
 def response_rule(fields):
     if fields["status"] != 0 and "reason" not in fields:
         raise WireError("KEY_MISSING")
+    if "seq" in fields and "beat" in fields:
+        raise WireError("VALUE")
 
 
 def update_rule(fields):
@@ -106,30 +108,30 @@ MESSAGES = {
         number(0, "interval_us", *INTERVAL, **REQUIRED), text(1, "lb_id", 1, 128, **REQUIRED),
         number(2, "push", 1, 1), octets(3, "token", 1, 8192),
         number(4, "metrics", 1, METRIC_MAX, most=32), a_name(5, "metric_names", most=32),
-        number(6, "extensions", most=16)]),
+        number(6, "extensions", most=16), number(8, "beat_us", *INTERVAL)]),
     ACK: ("ACK", metrics_rule, [
         number(0, "interval_us", *INTERVAL, **REQUIRED), text(1, "server_id", 1, 128, **REQUIRED),
         number(2, "processing_us", 0, 60 * 10**6, **REQUIRED), octets(3, "boot_id", 8, 8, **REQUIRED),
         number(4, "push", 0, 1, **REQUIRED), a_list(5, "metrics", METRIC, 32),
         number(6, "extensions", most=16), text(7, "services", 1, 280, most=16),
-        number(8, "revoked", 1)]),
+        number(8, "revoked", 1), number(10, "beat_us", *INTERVAL)]),
     HEALTH_REQUEST: ("HEALTH_REQUEST", None, [
         number(0, "seq", 1, **REQUIRED), number(2, "epoch", **REQUIRED)]),
     HEALTH_RESPONSE: ("HEALTH_RESPONSE", response_rule, [
         number(0, "seq", 1), octets(1, "boot_id", 8, 8, **REQUIRED), number(2, "epoch", 1, **REQUIRED),
         Row(3, "values", "values"), number(4, "status", 0, 4, **REQUIRED), text(5, "reason", 1, 255),
         number(6, "processing_us", 0, DURATION_MAX, **REQUIRED),
-        a_list(7, "checks", CHECK, 16, check_rule)]),
+        a_list(7, "checks", CHECK, 16, check_rule), number(8, "beat", 1)]),
     CONFIG_UPDATE: ("CONFIG_UPDATE", update_rule, [
         number(0, "id", 1, **REQUIRED), number(2, "interval_us", 0, DURATION_MAX),
         octets(3, "token", 1, 8192), number(4, "metrics", 1, METRIC_MAX, most=32),
         a_name(5, "metric_names", most=32), number(6, "push", 0, 1),
-        octets(7, "revocations", 1, 12288)]),
+        octets(7, "revocations", 1, 12288), number(8, "beat_us", 0, DURATION_MAX)]),
     CONFIG_ACK: ("CONFIG_ACK", metrics_rule, [
         number(0, "id", 1, **REQUIRED), number(2, "interval_us", *INTERVAL, **REQUIRED),
         number(4, "push", 0, 1, **REQUIRED), a_list(5, "metrics", METRIC, 32),
         number(6, "expires_s", 0, 10**10), a_list(7, "refused", REFUSAL, 8),
-        number(8, "revoked", 1)]),
+        number(8, "revoked", 1), number(10, "beat_us", *INTERVAL)]),
     ERROR: ("ERROR", None, [
         number(0, "code", 0x100, **REQUIRED), text(1, "words", 0, 255, **REQUIRED),
         number(2, "refers")]),
@@ -442,4 +444,6 @@ def random_message(rng):
         fields = {name: fields[name] for name in ("id", "revocations")}
     if frame_type == HEALTH_RESPONSE and fields["status"] != 0 and "reason" not in fields:
         fields["reason"] = b"because"
+    if frame_type == HEALTH_RESPONSE and "seq" in fields:
+        fields.pop("beat", None)
     return Message(frame_type, fields)

@@ -167,6 +167,11 @@ static void metrics(struct wire_metrics *list)
     }
 }
 
+static uint64_t interval_or_none(void)
+{
+    return below(2) ? between(LIMIT_INTERVAL_MIN_US, LIMIT_INTERVAL_MAX_US) : 0;
+}
+
 static void hello(struct wire_hello *m)
 {
     m->has = below(2) ? WIRE_HAS_TOKEN : 0;
@@ -177,6 +182,7 @@ static void hello(struct wire_hello *m)
     numbers(&m->metrics, 1, NUMBER_MAX / 2, LIMIT_METRICS);
     names(&m->metric_names);
     numbers(&m->extensions, 0, NUMBER_MAX, LIMIT_EXTENSIONS);
+    m->beat_us = interval_or_none();
 }
 
 static void ack(struct wire_ack *m)
@@ -192,6 +198,7 @@ static void ack(struct wire_ack *m)
     for (size_t i = 0; i < m->services.count; i++)
         m->services.at[i] = text(1, LIMIT_SERVICE);
     m->revoked = below(2) ? between(1, NUMBER_MAX) : 0;
+    m->beat_us = interval_or_none();
 }
 
 static void values(struct wire_values *list)
@@ -210,7 +217,9 @@ static void response(struct wire_health_response *m)
 {
     static const uint64_t outcomes[] = {0, 1, 3};
 
-    m->has = (below(2) ? WIRE_HAS_SEQ : 0) | (below(2) ? WIRE_HAS_REASON : 0);
+    m->has =
+        (below(2) ? WIRE_HAS_REASON : 0) | (uint32_t[]){0, WIRE_HAS_SEQ, WIRE_HAS_BEAT}[below(3)];
+    m->beat = between(1, NUMBER_MAX);
     m->seq = between(1, NUMBER_MAX);
     m->boot_id = boot_id();
     m->epoch = between(1, NUMBER_MAX);
@@ -231,8 +240,9 @@ static void response(struct wire_health_response *m)
 
 static void config_update(struct wire_config_update *m)
 {
-    m->has =
-        (uint32_t)draw() & (WIRE_HAS_INTERVAL | WIRE_HAS_TOKEN | WIRE_HAS_METRICS | WIRE_HAS_PUSH);
+    m->has = (uint32_t)draw() & (WIRE_HAS_INTERVAL | WIRE_HAS_TOKEN | WIRE_HAS_METRICS |
+                                 WIRE_HAS_PUSH | WIRE_HAS_BEAT);
+    m->beat_us = between(0, LIMIT_DURATION_MAX_US);
     m->id = between(1, NUMBER_MAX);
     m->interval_us = between(0, LIMIT_DURATION_MAX_US);
     m->token = text(1, LIMIT_TOKEN);
@@ -259,6 +269,7 @@ static void config_ack(struct wire_config_ack *m)
         m->refused.at[i] = (struct wire_refusal){between(0, NUMBER_MAX), text(0, LIMIT_REASON),
                                                  between(0x100, NUMBER_MAX)};
     m->revoked = below(2) ? between(1, NUMBER_MAX) : 0;
+    m->beat_us = interval_or_none();
 }
 
 static void error(struct wire_error *m)

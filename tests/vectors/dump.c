@@ -82,6 +82,8 @@ static void hello(struct dump *d, const struct wire_hello *m)
     numbers(d, "metrics", &m->metrics);
     texts(d, "metric_names", &m->metric_names);
     numbers(d, "extensions", &m->extensions);
+    if (m->beat_us)
+        number(d, "beat_us", m->beat_us);
 }
 
 static void ack(struct dump *d, const struct wire_ack *m)
@@ -96,6 +98,8 @@ static void ack(struct dump *d, const struct wire_ack *m)
     texts(d, "services", &m->services);
     if (m->revoked)
         number(d, "revoked", m->revoked);
+    if (m->beat_us)
+        number(d, "beat_us", m->beat_us);
 }
 
 static void request(struct dump *d, const struct wire_health_request *m)
@@ -123,6 +127,8 @@ static void response(struct dump *d, const struct wire_health_response *m)
         if (m->checks.at[i].reason.n > 0)
             text_entry(d, "checks", i, ".reason", m->checks.at[i].reason);
     }
+    if (m->has & WIRE_HAS_BEAT)
+        number(d, "beat", m->beat);
 }
 
 static void config_update(struct dump *d, const struct wire_config_update *m)
@@ -140,6 +146,8 @@ static void config_update(struct dump *d, const struct wire_config_update *m)
         number(d, "push", m->push);
     if (m->has & WIRE_HAS_REVOCATIONS)
         bytes(d, "revocations", m->revocations);
+    if (m->has & WIRE_HAS_BEAT)
+        number(d, "beat_us", m->beat_us);
 }
 
 static void config_ack(struct dump *d, const struct wire_config_ack *m)
@@ -157,6 +165,8 @@ static void config_ack(struct dump *d, const struct wire_config_ack *m)
     }
     if (m->revoked)
         number(d, "revoked", m->revoked);
+    if (m->beat_us)
+        number(d, "beat_us", m->beat_us);
 }
 
 static void error(struct dump *d, const struct wire_error *m)

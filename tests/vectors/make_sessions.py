@@ -21,6 +21,11 @@ def response(seq, epoch, boot=BOOT, status=0):
                  + (b(5, "why") if status else b"") + n(6, 0))
 
 
+def beat(number, epoch, status=0):
+    return frame(4, b(1, BOOT) + n(2, epoch) + n(4, status) + (b(5, "why") if status else b"") + n(6, 0)
+                 + n(8, number))
+
+
 FRAMES = {"unknown": UNKNOWN, "HELLO": frame(1, HELLO), "ACK": frame(2, ACK),
           "HEALTH_REQUEST": frame(3, n(0, 1) + n(2, 0)), "HEALTH_RESPONSE": response(1, 1),
           "CONFIG_UPDATE": frame(5, n(0, 1) + n(2, 2 * SECOND)),
@@ -149,6 +154,35 @@ def knowledge(book):
              "server.ACTIVE", FRAMES["CONFIG_UPDATE"], sends="CONFIG_ACK", facts="scopes=health")
     book.refused("lb.ack.extension", "an extension that HELLO did not name", "lb.GREETING",
                  frame(2, ACK + n(6, 0x4000)), "VALUE")
+    beats = n(6, 1) + n(10, SECOND)
+    book.add("lb.ack.beats", "beats, confirmed as they were asked for", "lb.GREETING",
+             frame(2, ACK + beats), "ACTIVE", facts="beats=1000000")
+    book.add("lb.ack.no-beats", "beats that the server does not send", "lb.GREETING",
+             frame(2, ACK + n(6, 1)), "ACTIVE", facts="beats=1000000")
+    book.refused("lb.ack.beats-unasked", "beats that nobody has asked for", "lb.GREETING",
+                 frame(2, ACK + beats), "VALUE")
+    book.refused("lb.ack.beats-otherwise", "beats at another interval", "lb.GREETING",
+                 frame(2, ACK + beats), "VALUE", facts="beats=500000")
+    book.refused("lb.ack.beats-no-extension", "beats without the extension", "lb.GREETING",
+                 frame(2, ACK + n(10, SECOND)), "VALUE", facts="beats=1000000")
+    book.add("lb.config_ack.beats", "beats at the interval that was asked for", "lb.ACTIVE",
+             frame(6, n(0, 1) + n(2, 2 * SECOND) + n(4, 1) + n(10, SECOND)),
+             facts="open=1 beats=1000000")
+    book.add("lb.config_ack.no-beats", "beats come no more", "lb.ACTIVE", FRAMES["CONFIG_ACK"],
+             facts="open=1 beats=1000000")
+    book.refused("lb.config_ack.beats-unasked", "beats that nobody has asked for", "lb.ACTIVE",
+                 frame(6, n(0, 1) + n(2, 2 * SECOND) + n(4, 1) + n(10, SECOND)), "VALUE",
+                 facts="open=1")
+    book.add("lb.beat.first", "a beat that brings the first status", "lb.ACTIVE", beat(1, 1),
+             channel="datagram", takes="status beat", facts="beats=1000000")
+    book.add("lb.beat.same-epoch", "a beat of the epoch that is known", "lb.ACTIVE", beat(9, 5),
+             channel="datagram", takes="beat", facts="beats=1000000 epoch=5")
+    book.add("lb.beat.older-epoch", "a beat that a push has overtaken", "lb.ACTIVE",
+             beat(9, 4, status=2), channel="datagram", takes="beat", facts="beats=1000000 epoch=5")
+    book.add("lb.beat.again", "a beat that is not the newest", "lb.ACTIVE", beat(9, 5),
+             channel="datagram", takes="nothing", facts="beats=1000000 epoch=5 newest=9")
+    book.add("lb.beat.unasked", "a beat that nobody has asked for", "lb.ACTIVE", beat(1, 5),
+             channel="datagram", takes="nothing", facts="epoch=5")
     book.refused("lb.config_ack.unasked", "CONFIG_ACK that nobody waits for", "lb.ACTIVE",
                  FRAMES["CONFIG_ACK"], "UNEXPECTED")
     book.refused("lb.config_ack.other-id", "CONFIG_ACK of another update", "lb.ACTIVE",

@@ -288,11 +288,12 @@ def message_book(message):
 def hello_rules(book):
     ids = n(0, 250000) + b(1, "lb.example")
     book.valid("HELLO.whole", "every key", frame(1, ids + n(2, 1) + b(3, "aa.bb.cc") + n(4, 4) + n(4, 3)
-               + b(5, "queue_depth") + b(5, "cache_hits") + n(6, 0x21) + n(6, 7)), "HELLO",
+               + b(5, "queue_depth") + b(5, "cache_hits") + n(6, 0x21) + n(6, 7)
+               + n(8, 250000)), "HELLO",
                ["interval_us = 250000", 'lb_id = "lb.example"', "push = 1",
                 "token = 61612e62622e6363", "metrics[0] = 4", "metrics[1] = 3",
                 'metric_names[0] = "queue_depth"', 'metric_names[1] = "cache_hits"',
-                "extensions[0] = 33", "extensions[1] = 7"])
+                "extensions[0] = 33", "extensions[1] = 7", "beat_us = 250000"])
     book.invalid("HELLO.lb_id-before-interval_us", "known keys out of order",
                  frame(1, b(1, "lb-1") + n(0, SECOND)), "HELLO", "KEY_ORDER")
 
@@ -346,6 +347,12 @@ def response_rules(book):
                          "a status that is not serving, without its reason",
                          frame(4, body(status, "")), "HEALTH_RESPONSE", "KEY_MISSING")
 
+    beat = b(1, BOOT) + n(2, 3) + n(4, 0) + n(6, 0) + n(8, 9)
+    book.valid("HEALTH_RESPONSE.beat.alone", "a beat", frame(4, beat), "HEALTH_RESPONSE",
+               base + ["status = 0", "processing_us = 0", "beat = 9"])
+    book.invalid("HEALTH_RESPONSE.beat.with-seq", "a beat is no answer", frame(4, n(0, 77) + beat),
+                 "HEALTH_RESPONSE", "VALUE")
+
     def check(status):
         return frame(4, body(0, "") + b(7, n(0, status) + b(1, "http") + n(2, 1)))
     for status in (0, 1, 3):
@@ -363,13 +370,16 @@ def config_rules(book):
                ["id = 9", 'metric_names[0] = "queue_depth"'])
     book.valid("CONFIG_UPDATE.whole", "every key",
                frame(5, n(0, 2) + n(2, 500000) + b(3, "aa.bb.cc") + n(4, 1) + n(4, 2)
-                     + b(5, "queue_depth") + n(6, 0)), "CONFIG_UPDATE",
+                     + b(5, "queue_depth") + n(6, 0) + n(8, 500000)), "CONFIG_UPDATE",
                ["id = 2", "interval_us = 500000", "token = 61612e62622e6363", "metrics[0] = 1",
-                "metrics[1] = 2", 'metric_names[0] = "queue_depth"', "push = 0"])
+                "metrics[1] = 2", 'metric_names[0] = "queue_depth"', "push = 0",
+                "beat_us = 500000"])
     for name, other in (("interval", n(2, 500000)), ("token", b(3, "aa.bb.cc")), ("metrics", n(4, 1)),
                         ("push", n(6, 0))):
         book.invalid(f"CONFIG_UPDATE.revocations.with-{name}", "revocations stand alone",
                      frame(5, n(0, 2) + other + b(7, "aa.bb.cc")), "CONFIG_UPDATE", "VALUE")
+    book.invalid("CONFIG_UPDATE.revocations.with-beat_us", "revocations stand alone",
+                 frame(5, n(0, 2) + b(7, "aa.bb.cc") + n(8, 0)), "CONFIG_UPDATE", "VALUE")
 
 
 def config_ack_rules(book):

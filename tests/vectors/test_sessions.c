@@ -89,6 +89,8 @@ static void lb_takes(const struct kit_lb *k, struct outcome *o)
         add(o->takes, sizeof o->takes, "answer");
     if (what & SESSION_LB_STATUS)
         add(o->takes, sizeof o->takes, "status");
+    if (what & SESSION_LB_BEAT)
+        add(o->takes, sizeof o->takes, "beat");
     if (what == SESSION_LB_STALE)
         add(o->takes, sizeof o->takes, "nothing");
     if (what & (SESSION_LB_RESTARTED | SESSION_LB_TERMINATED | SESSION_LB_PEER_ERROR))
@@ -104,6 +106,9 @@ static void run_lb(const struct trial *v, struct outcome *o)
     while (kit_lb_pull(&k).n > 0)
         ; /* the ERROR of CLOSED */
     k.s.epoch = fact(v, "epoch=");
+    k.s.beat_asked = fact(v, "beats=");
+    k.s.beat_us = k.s.state == SESSION_LB_GREETING ? 0 : k.s.beat_asked;
+    k.s.beat = fact(v, "newest=");
     if (session_lb_frame(&k.s, T0, channel(v), v->frame, v->n, &k.r) == 0)
         lb_takes(&k, o);
     while ((f = kit_lb_pull(&k)).n > 0)

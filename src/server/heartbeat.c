@@ -1,0 +1,49 @@
+/* Beats: the status, sent by ourselves at the interval that a load balancer has asked for
+ * (docs/protocol.md, Beats).
+ *
+ * Each session has a grid of its own, which begins at a moment by chance: load balancers that came
+ * together are not told together for ever.  A beat that could not be sent in time is left out, and
+ * its number with it; the grid stays where it is. */
+#include "base/os/entropy.h"
+#include "server/internal.h"
+
+/* 0 to interval - 1: without random bytes the grid begins now, which is no harm. */
+static qhcp_nsec phase(qhcp_nsec interval)
+{
+    uint64_t chance = 0;
+
+    (void)entropy_fill(&chance, sizeof chance);
+    return chance % interval;
+}
+
+void heartbeat_set(struct peer *p, qhcp_nsec now)
+{
+    struct heartbeat *h = &p->heartbeat;
+    qhcp_nsec interval = session_server_beats(&p->session);
+
+    if (interval == h->interval)
+        return;
+    h->interval = interval;
+    h->at = interval > 0 ? nsec_add(now, phase(interval)) : NSEC_NEVER;
+}
+
+qhcp_nsec heartbeat_deadline(const struct peer *p)
+{
+    return p->heartbeat.interval > 0 ? p->heartbeat.at : NSEC_NEVER;
+}
+
+void heartbeat_expire(struct peer *p, qhcp_nsec now)
+{
+    struct heartbeat *h = &p->heartbeat;
+    uint8_t buf[LIMIT_DATAGRAM];
+    uint64_t slots;
+
+    heartbeat_set(p, now); /* the session may have ended */
+    if (heartbeat_deadline(p) > now)
+        return;
+    slots = (now - h->at) / h->interval + 1;
+    h->number += slots;
+    h->at = nsec_add(h->at, slots * h->interval);
+    peer_send(p, SESSION_DATAGRAM, buf,
+              session_server_beat(&p->session, h->number, buf, sizeof buf), 0);
+}
