@@ -40,6 +40,7 @@ struct qhcp_view {
                               * was added */
     enum qhcp_status status; /* what it says of itself, in its last session */
     bool leaving;            /* it has said that it stops, in this session */
+    bool listening;          /* it sends its status by itself: QHCP_LIVENESS_LISTEN */
     bool refused;            /* down for trust or protocol: waiting will not help */
     bool spare;              /* it may get traffic in a panic (see struct qhcp_panic) */
     char reason[QHCP_TEXT];  /* why it is in that state; "" for up */
@@ -116,6 +117,15 @@ struct qhcp_changed {
     unsigned what;       /* enum qhcp_change */
 };
 
+/* How a server shows that it lives. */
+enum qhcp_liveness {
+    QHCP_LIVENESS_ASK = 0, /* it answers a check every liveness_interval */
+    /* It sends its status by itself every liveness_interval, which takes half of the packets, and
+     * answers a check every check_interval, or as soon as one of these does not come.  That the way
+     * to it alone is cut is found by the next check.  Servers that do not know this are asked. */
+    QHCP_LIVENESS_LISTEN,
+};
+
 struct qhcp_lb_config {
     const char *id;             /* NULL: the host's name */
     unsigned max_fail_attempts; /* the least; more where checks get lost.  0: 3 */
@@ -129,6 +139,7 @@ struct qhcp_lb_config {
     enum qhcp_use panic_mode;    /* what panic leads to: QHCP_USE_NONE; or QHCP_USE_ALL, which 0
                                   * means too */
     qhcp_nsec liveness_interval; /* between probes; 0: the smaller of check_interval and 1 s */
+    enum qhcp_liveness liveness;
     qhcp_nsec min_silence; /* the least silence that makes a server down; 0: by liveness_interval,
                             * three quarters of what it exceeds 200 ms, from 54 ms to 1 s */
     qhcp_nsec check_interval;     /* metrics; 0: 10 s */

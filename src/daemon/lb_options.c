@@ -118,6 +118,7 @@ struct qhcp_lb_config lb_options_config(const struct lb_options *o)
         .flap_hold = or_off(o->flap_hold),
         .slow_start = or_off(o->slow_start),
         .liveness_interval = lb_options_liveness(o),
+        .liveness = o->liveness == 0 ? QHCP_LIVENESS_ASK : QHCP_LIVENESS_LISTEN,
         .min_silence = o->min_silence,
         .check_interval = o->check_interval,
         .max_drain = o->max_drain,

@@ -48,6 +48,11 @@
     X(liveness_interval, "liveness-interval", DURATION, .min = OPTIONS_INTERVAL_MIN,               \
       .max = OPTIONS_INTERVAL_MAX, .live = lb_live_watch,                                          \
       .doc = "How often a server is checked. By default the smaller of --check-interval and 1s.")  \
+    X(liveness, "liveness", CHOICE, .arg = "ask|listen", .def = "ask", .live = lb_live_watch,      \
+      .doc = "How a server is checked every --liveness-interval. ask: the load balancer asks. "    \
+             "listen: the server sends its status by itself, which takes half of the packets; "    \
+             "the load balancer asks every --check-interval, and as soon as a status does not "    \
+             "come. Servers of an older version are asked. See LIVENESS in qhcp-lb(1).")           \
     X(reconnect_interval, "reconnect-interval", DURATION, .def = "30s",                            \
       .min = OPTIONS_INTERVAL_MIN, .max = OPTIONS_DAY, .live = lb_live_watch,                      \
       .doc = "How often the load balancer tries to connect to a server that is down.")             \

@@ -116,6 +116,7 @@ static void put_all(struct publisher *p, size_t index, unsigned what, qhcp_nsec 
     e->verdict.certificate_expires = v.certificate_expires;
     e->report.status = v.status;
     e->report.leaving = v.leaving;
+    e->report.listening = v.listening;
     e->remote = v.remote;
     e->sessions += (what & QHCP_CHANGE_SESSION) != 0;
     (void)feed_text(p->feed, e, FLEET_ADDRESS, v.address);

@@ -60,6 +60,7 @@ static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
     ret->since = e->since;
     ret->status = e->report.status;
     ret->leaving = e->report.leaving;
+    ret->listening = e->report.listening;
     ret->refused = e->verdict.refused;
     ret->spare = e->verdict.trusted;
     ret->fails = e->verdict.fails;

@@ -34,6 +34,7 @@ struct fleet_intent {
 struct fleet_report {
     enum qhcp_status status;
     bool leaving;         /* it has announced its end */
+    bool listening;       /* it sends its status by itself */
     qhcp_nsec at;         /* when the report came; 0: there was none */
     uint64_t number;      /* reports with values, ever */
     uint32_t utilization; /* these four as in struct fleet_server; FLEET_UNKNOWN */

@@ -7,6 +7,11 @@ void evidence_sent(struct evidence_ring *r, qhcp_nsec now)
     r->at[r->next++ % EVIDENCE_SAMPLES] = (struct evidence_sample){now, 0, EVIDENCE_OPEN};
 }
 
+void evidence_no_beat(struct evidence_ring *r, qhcp_nsec at)
+{
+    r->at[r->next++ % EVIDENCE_SAMPLES] = (struct evidence_sample){at, 0, EVIDENCE_NO_BEAT};
+}
+
 void evidence_unsent(struct evidence_ring *r)
 {
     struct evidence_sample *s = &r->at[(r->next - 1) % EVIDENCE_SAMPLES];
@@ -27,7 +32,7 @@ void evidence_answered(struct evidence_ring *r, qhcp_nsec sent, qhcp_nsec slack,
         struct evidence_sample *s = &r->at[(r->next - i) % EVIDENCE_SAMPLES];
         qhcp_nsec gap = s->sent > sent ? s->sent - sent : sent - s->sent;
 
-        if (s->fate == EVIDENCE_NONE || s->fate == EVIDENCE_ANSWERED || gap > least)
+        if ((s->fate != EVIDENCE_OPEN && s->fate != EVIDENCE_MISSED) || gap > least)
             continue;
         best = s;
         least = gap;
@@ -53,7 +58,9 @@ static int format_sample(const struct evidence_sample *s, qhcp_nsec at, const ch
     if (s->fate == EVIDENCE_ANSWERED)
         return snprintf(ret, cap, "%s%.0f ms before: %.1f ms", before, ago, s->rtt_us / 1e3);
     return snprintf(ret, cap, "%s%.0f ms before: %s", before, ago,
-                    s->fate == EVIDENCE_MISSED ? "missed" : "not answered yet");
+                    s->fate == EVIDENCE_MISSED    ? "missed"
+                    : s->fate == EVIDENCE_NO_BEAT ? "no beat"
+                                                  : "not answered yet");
 }
 
 void evidence_format(const struct evidence_ring *r, qhcp_nsec at, char *ret, size_t cap)

@@ -12,6 +12,7 @@ enum evidence_fate {
     EVIDENCE_OPEN,     /* not answered yet */
     EVIDENCE_ANSWERED,
     EVIDENCE_MISSED,
+    EVIDENCE_NO_BEAT, /* not a check: a beat that did not come */
 };
 
 struct evidence_sample {
@@ -42,6 +43,8 @@ struct evidence {
 void evidence_sent(struct evidence_ring *r, qhcp_nsec now);
 /* The newest one did not leave after all. */
 void evidence_unsent(struct evidence_ring *r);
+/* The beat that should have come then did not. */
+void evidence_no_beat(struct evidence_ring *r, qhcp_nsec at);
 /* The check sent about then (the nearest sample within slack) was answered, or missed. */
 void evidence_answered(struct evidence_ring *r, qhcp_nsec sent, qhcp_nsec slack, qhcp_nsec rtt);
 void evidence_missed(struct evidence_ring *r, qhcp_nsec sent);

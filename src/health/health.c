@@ -32,7 +32,7 @@ void health_configure(struct health *h, const struct health_config *config, qhcp
 {
     h->config = *config;
     if (h->phase == HEALTH_WATCHING) {
-        grid_hasten(&h->grid, now, config->interval);
+        grid_hasten(&h->grid, now, judge_regular(h));
         h->next = nsec_min(h->next, h->grid.at);
     } else if (h->phase == HEALTH_IDLE && h->state == QHCP_DOWN) {
         h->next = nsec_min(h->next, nsec_add(now, config->reconnect_interval));
@@ -83,7 +83,7 @@ void health_sent(struct health *h, qhcp_nsec now)
     if (h->burst.active)
         wait = rtt_burst(&h->rtt, h->config.interval, h->burst.certain);
     h->asked = false;
-    grid_advance(&h->grid, now, h->config.interval, h->config.phase);
+    grid_advance(&h->grid, now, judge_regular(h), h->config.phase);
     h->next = h->grid.at;
     if (h->silence.misses > 0)
         h->next = nsec_add(now, silence_pace(&h->silence, &waits));
@@ -135,12 +135,36 @@ void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt,
     if (h->phase != HEALTH_WATCHING)
         return;
     judge_answer(h, now, at, rtt, ret);
+    ret->mute = beat_broken(&h->beat);
     h->session.answered = true;
     h->session.complete = complete;
     h->session.status = status;
     if (h->session.risen < h->config.rise)
         h->session.risen++;
     judge_status(h, now, ret);
+}
+
+void health_listen(struct health *h, qhcp_nsec now, qhcp_nsec interval)
+{
+    if (h->phase != HEALTH_WATCHING)
+        return;
+    beat_begin(&h->beat, now, interval);
+    silence_expect(&h->silence, now, NSEC_NEVER);
+    judge_expect(h, now);
+    grid_hasten(&h->grid, now, judge_regular(h));
+    h->next = nsec_min(h->next, h->grid.at);
+}
+
+void health_beat(struct health *h, qhcp_nsec now, qhcp_nsec at, uint64_t slots,
+                 struct health_step *ret)
+{
+    *ret = (struct health_step){.from = h->state};
+    if (h->phase != HEALTH_WATCHING || h->beat.interval == 0)
+        return;
+    beat_heard(&h->beat, at, slots);
+    judge_beat(h, now, at);
+    judge_expect(h, now);
+    ask(h, now, ret);
 }
 
 /* The next probe acknowledges the push, so it goes at once.  A push carries no word on the required

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/time.h"
+#include "health/beat.h"
 #include "health/burst.h"
 #include "health/cause.h"
 #include "health/dial.h"
@@ -27,6 +28,7 @@
  * site can live with. */
 struct health_config {
     qhcp_nsec interval;           /* between probes of a server that answers */
+    qhcp_nsec check;              /* between probes of one that sends beats; 0: interval */
     qhcp_nsec reconnect_interval; /* between dials of a server that is down */
     unsigned fall;                /* misses (or failed dials) before down, at least 1 */
     unsigned rise;                /* answers on a connection before a server that was down is up */
@@ -82,6 +84,7 @@ struct health {
     struct loss loss;
     struct silence silence;
     struct burst burst;
+    struct beat beat; /* of this session */
     struct dial dial;
     struct health_session session;
     struct flap flap;
@@ -107,6 +110,7 @@ struct health_step {
     enum qhcp_state from;
     unsigned misses;   /* above 0 when silence ended the connection: checks unanswered ... */
     qhcp_nsec span;    /* ... from the first missed probe's sending to now */
+    bool mute;         /* it answers, but its beats do not come as agreed */
     qhcp_nsec refuted; /* above 0: this answer proves the last verdict false, for the session that
                         * it gave up lives; how long that was silent */
 };
@@ -162,6 +166,15 @@ void health_no_way(struct health *h, qhcp_nsec now);
  * enum qhcp_status; complete: the required metrics were there. */
 void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt, unsigned status,
                    bool complete, struct health_step *ret);
+
+/* The session's server sends beats from now on, so often; 0: it does not, or no more. */
+void health_listen(struct health *h, qhcp_nsec now, qhcp_nsec interval);
+
+/* One came at `at`, which is not after now; slots: as for beat_heard.  It proves that the server
+ * lives and that the way from it works.  So it acquits of a silence in which beats were missing,
+ * and not of one that requests alone began: then the way to the server may be cut. */
+void health_beat(struct health *h, qhcp_nsec now, qhcp_nsec at, uint64_t slots,
+                 struct health_step *ret);
 
 /* A pushed status. */
 void health_status(struct health *h, qhcp_nsec now, unsigned status, struct health_step *ret);

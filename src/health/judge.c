@@ -20,8 +20,22 @@ struct silence_waits judge_waits(const struct health *h, qhcp_nsec now)
                                   .patience = score(h, now) + 1};
 }
 
+qhcp_nsec judge_regular(const struct health *h)
+{
+    return h->beat.interval > 0 && h->config.check > 0 ? h->config.check : h->config.interval;
+}
+
+void judge_expect(struct health *h, qhcp_nsec now)
+{
+    qhcp_nsec late = beat_tolerance(&h->beat, h->rtt.bound) * (score(h, now) + 1);
+
+    if (h->beat.interval > 0)
+        silence_expect(&h->silence, h->beat.at, nsec_add(h->beat.at, late));
+}
+
 void judge_idle(struct health *h, qhcp_nsec next)
 {
+    h->beat = (struct beat){0};
     silence_forget(&h->silence);
     burst_end(&h->burst);
     h->asked = false;
@@ -175,6 +189,27 @@ static void learn(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt)
         rtt_answered(&h->rtt, at, rtt);
 }
 
+/* A silence without missing beats is one of requests, which beats say nothing of.  Behind one with
+ * missing beats the way to the server is looked at, at once. */
+void judge_beat(struct health *h, qhcp_nsec now, qhcp_nsec at)
+{
+    struct loss_silence s = silence_ended(&h->silence, at);
+
+    if (s.misses == 0 && !h->burst.active) {
+        loss_beat(&h->loss);
+        return;
+    }
+    if (s.beats == 0 && !h->burst.active)
+        return;
+    if (s.beats > 0 && h->session.answered) {
+        s.by_beat = true;
+        loss_silence(&h->loss, now, &s);
+        rtt_stalled(&h->rtt, now);
+    }
+    judge_acquit(h);
+    h->next = nsec_min(h->next, now);
+}
+
 /* The slack covers time stamps that differ between sending and session. */
 void judge_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt,
                   struct health_step *ret)
@@ -188,6 +223,8 @@ void judge_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt,
     evidence_answered(&h->ring, sent, slack, rtt);
     learn(h, now, at, rtt);
     judge_acquit(h);
+    if (h->silence.beat.due == NSEC_NEVER) /* the one before it did not come */
+        judge_expect(h, now);
 }
 
 void judge_status(struct health *h, qhcp_nsec now, struct health_step *ret)
@@ -267,6 +304,16 @@ static struct silence_terms silence_terms(const struct health *h, qhcp_nsec now)
     return t;
 }
 
+/* Nothing is expected before an answer, or another beat, has come; unless it is not held against
+ * the server. */
+static void miss_beat(struct health *h, qhcp_nsec now)
+{
+    evidence_no_beat(&h->ring, h->beat.at);
+    beat_missed(&h->beat, now);
+    if (h->silence.misses == 0)
+        judge_expect(h, now);
+}
+
 void judge_silence(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     const struct silence *s = &h->silence;
@@ -277,7 +324,9 @@ void judge_silence(struct health *h, qhcp_nsec now, struct health_step *ret)
     silence_judge(&h->silence, now, &terms, &found);
     for (unsigned i = 0; i < found.n; i++)
         evidence_missed(&h->ring, found.missed[i]);
-    h->fails += found.n;
+    if (found.beat)
+        miss_beat(h, now);
+    h->fails += found.n + found.beat;
     if (found.hurry)
         h->next = nsec_min(h->next, now);
     if (!found.convicts)

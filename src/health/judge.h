@@ -10,6 +10,15 @@ bool judge_ill(const struct health *h, qhcp_nsec now);
 /* The distances of probes now. */
 struct silence_waits judge_waits(const struct health *h, qhcp_nsec now);
 
+/* Between regular probes: rarer while beats come. */
+qhcp_nsec judge_regular(const struct health *h);
+
+/* The next beat is expected, where there are any. */
+void judge_expect(struct health *h, qhcp_nsec now);
+
+/* A beat came at `at`: what it acquits of, and teaches of the path. */
+void judge_beat(struct health *h, qhcp_nsec now, qhcp_nsec at);
+
 /* The session or attempt is over; the next dial is due at `next`. */
 void judge_idle(struct health *h, qhcp_nsec next);
 

@@ -32,12 +32,22 @@ static void mean(double *m, unsigned *n, unsigned memory, double sample)
 
 void loss_init(struct loss *l)
 {
-    *l = (struct loss){.fail = FAIL_PRIOR, .checks = PRIOR_CHECKS};
+    *l = (struct loss){
+        .fail = FAIL_PRIOR, .trips = FAIL_PRIOR, .checks = PRIOR_CHECKS, .requests = PRIOR_CHECKS};
 }
 
 void loss_answered(struct loss *l)
 {
     mean(&l->fail, &l->checks, CHECKS, 0);
+    mean(&l->trips, &l->requests, CHECKS, 0);
+    mean(&l->first, &l->regular, REGULAR, 0);
+}
+
+void loss_beat(struct loss *l)
+{
+    l->half = !l->half;
+    if (!l->half)
+        mean(&l->fail, &l->checks, CHECKS, 0);
     mean(&l->first, &l->regular, REGULAR, 0);
 }
 
@@ -80,7 +90,12 @@ void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s)
 
     for (unsigned i = 0; i < s->misses && i < LOSS_MISSES_MAX; i++)
         mean(&l->fail, &l->checks, CHECKS, 1);
-    mean(&l->fail, &l->checks, CHECKS, 0);
+    for (unsigned i = s->beats; i < s->misses && i < LOSS_MISSES_MAX; i++)
+        mean(&l->trips, &l->requests, CHECKS, 1);
+    if (!s->by_beat) {
+        mean(&l->fail, &l->checks, CHECKS, 0);
+        mean(&l->trips, &l->requests, CHECKS, 0);
+    }
     mean(&l->first, &l->regular, REGULAR, 1);
     mean(&l->head, &n, SILENCES, (double)s->head);
     mean(&l->again, &l->silences, SILENCES, s->misses > 1);
@@ -96,12 +111,12 @@ void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s)
 
 static double share(const struct loss *l)
 {
-    return at_most(at_least(l->fail, FAIL_FLOOR), FAIL_CEILING);
+    return at_most(at_least(at_least(l->fail, l->trips), FAIL_FLOOR), FAIL_CEILING);
 }
 
 unsigned loss_share(const struct loss *l)
 {
-    return (unsigned)(l->fail * 10000 + .5);
+    return (unsigned)(at_least(l->fail, l->trips) * 10000 + .5);
 }
 
 /* The least n with f^n <= odds. */

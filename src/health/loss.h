@@ -8,11 +8,16 @@
  * they have begun, which says how quickly their number falls off; and the longest of late, which
  * has been survived before and so proves nothing.
  *
+ * Beats take one way and requests two.  So a beat that came is worth half an answer, and the share
+ * of requests alone is kept beside: what loses packets on the way to the server shows there only.
+ *
  * A silence that ended in a verdict is not fed: a dead server says nothing of the path.  Only when
  * the server answers again on the same session was it a stall, and the verdict false: then
  * loss_false is told, whose longest counts for a day. */
 #ifndef QHCP_HEALTH_LOSS_H
 #define QHCP_HEALTH_LOSS_H
+
+#include <stdbool.h>
 
 #include "base/time.h"
 
@@ -31,14 +36,16 @@ struct loss_longest {
 };
 
 struct loss {
-    double fail;     /* f: share of checks that are not answered */
+    double fail;     /* f: share of checks that are not answered, or beats that do not come */
+    double trips;    /* f of requests alone: the same where there are no beats */
     double first;    /* share of regular checks that begin a silence */
     double again;    /* share of silences in which the check after the first missed too, */
     double gap;      /* the mean distance of checks in those, ns, */
     double excess;   /* and their mean length beyond the second miss, ns */
     double head;     /* mean first time-out, ns */
     unsigned checks; /* fed so far, of each measure; they saturate */
-    unsigned regular, silences, long_ones;
+    unsigned regular, silences, long_ones, requests;
+    bool half;                     /* a beat's half is owed */
     struct loss_longest survived;  /* silences that ended in time; LOSS_MEMORY */
     struct loss_longest convicted; /* those that false verdicts ended; LOSS_FALSE_MEMORY */
 };
@@ -60,9 +67,11 @@ struct loss_terms {
     unsigned budget;    /* false verdicts in a million server-hours; 0: fall and least are all */
 };
 
-/* A silence that an answer has ended. */
+/* A silence that an answer, or a beat, has ended. */
 struct loss_silence {
-    unsigned misses;  /* checks missed, at least 1 */
+    unsigned misses;  /* checks missed, at least 1 ... */
+    unsigned beats;   /* ... of these so many were beats */
+    bool by_beat;     /* no answer ended it, but a beat */
     qhcp_nsec head;   /* from the first one's sending to its time-out */
     qhcp_nsec length; /* from the first one's sending to the answer, less a round trip */
 };
@@ -71,6 +80,9 @@ void loss_init(struct loss *l);
 
 /* A regular check was answered. */
 void loss_answered(struct loss *l);
+
+/* A beat came in time. */
+void loss_beat(struct loss *l);
 
 void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s);
 

@@ -4,12 +4,12 @@
 
 void silence_init(struct silence *s)
 {
-    *s = (struct silence){.timeout_at = NSEC_NEVER};
+    *s = (struct silence){.timeout_at = NSEC_NEVER, .beat.due = NSEC_NEVER};
 }
 
 void silence_acquit(struct silence *s)
 {
-    s->misses = 0;
+    s->misses = s->beats = 0;
     s->since = 0;
     s->excused = false;
 }
@@ -18,12 +18,12 @@ void silence_forget(struct silence *s)
 {
     silence_acquit(s);
     s->n_open = 0;
-    s->timeout_at = NSEC_NEVER;
+    s->beat.due = s->timeout_at = NSEC_NEVER;
 }
 
 static void find_timeout(struct silence *s)
 {
-    s->timeout_at = NSEC_NEVER;
+    s->timeout_at = s->beat.due;
     for (unsigned i = 0; i < s->n_open; i++)
         s->timeout_at = nsec_min(s->timeout_at, s->open[i].due);
 }
@@ -56,6 +56,17 @@ void silence_sent(struct silence *s, qhcp_nsec now, const struct silence_waits *
     s->timeout_at = nsec_min(s->timeout_at, due);
 }
 
+void silence_expect(struct silence *s, qhcp_nsec at, qhcp_nsec due)
+{
+    bool first = s->beat.due == s->timeout_at;
+
+    s->beat = (struct silence_probe){at, due};
+    if (first)
+        find_timeout(s);
+    else
+        s->timeout_at = nsec_min(s->timeout_at, due);
+}
+
 void silence_take_back(struct silence *s)
 {
     if (s->n_open == 0)
@@ -83,8 +94,10 @@ void silence_answered(struct silence *s, qhcp_nsec sent, qhcp_nsec slack)
 
 struct loss_silence silence_ended(const struct silence *s, qhcp_nsec end)
 {
-    return (struct loss_silence){
-        .misses = s->misses, .head = s->head, .length = end > s->first ? end - s->first : 0};
+    return (struct loss_silence){.misses = s->misses,
+                                 .beats = s->beats,
+                                 .head = s->head,
+                                 .length = end > s->first ? end - s->first : 0};
 }
 
 bool silence_too_late(qhcp_nsec now, qhcp_nsec due, qhcp_nsec timeout)
@@ -136,6 +149,8 @@ static bool stuck(const struct silence *s, qhcp_nsec now, const struct silence_t
 /* The answers may be there unread, or the probes may not even have left. */
 static bool late(const struct silence *s, qhcp_nsec now, qhcp_nsec blocked_at)
 {
+    if (silence_too_late(now, s->beat.due, s->beat.due - s->beat.sent))
+        return true;
     for (unsigned i = 0; i < s->n_open; i++) {
         const struct silence_probe *probe = &s->open[i];
 
@@ -146,10 +161,31 @@ static bool late(const struct silence *s, qhcp_nsec now, qhcp_nsec blocked_at)
     return false;
 }
 
+/* Takes the beat that is overdue off: it was due before the probes that were sent since.  hold: it
+ * counts; tell: it is missed. */
+static void count_beat(struct silence *s, qhcp_nsec now, const struct silence_terms *t, bool hold,
+                       bool tell, struct silence_report *ret)
+{
+    struct silence_probe beat = s->beat;
+
+    if (now < beat.due)
+        return;
+    s->beat.due = NSEC_NEVER;
+    ret->beat = true;
+    if (tell)
+        silence_unheard(s, beat.sent);
+    if (!hold)
+        return;
+    count_miss(s, &beat, &t->demand);
+    s->beats++;
+    ret->convicts = enough(s, t) && !awaits_others(s, t);
+}
+
 /* Takes what is overdue off the list, until it is enough.  hold: it counts; tell: it is missed. */
 static void count_overdue(struct silence *s, qhcp_nsec now, const struct silence_terms *t,
                           bool hold, bool tell, struct silence_report *ret)
 {
+    count_beat(s, now, t, hold, tell, ret);
     for (unsigned i = 0; i < s->n_open && !ret->convicts;) {
         struct silence_probe probe = s->open[i];
 
@@ -177,7 +213,7 @@ void silence_judge(struct silence *s, qhcp_nsec now, const struct silence_terms 
     bool were_late, excuse;
 
     ret->n = 0;
-    ret->hurry = false;
+    ret->hurry = ret->beat = false;
     ret->convicts = stuck(s, now, t) || /* or it had to wait for others */
                     (enough(s, t) && !t->ill && !awaits_others(s, t));
     if (ret->convicts || now < s->timeout_at)
@@ -188,7 +224,7 @@ void silence_judge(struct silence *s, qhcp_nsec now, const struct silence_terms 
     excuse = t->ill || (were_late && !s->excused);
     count_overdue(s, now, t, !excuse, !(excuse && were_late), ret);
     if (excuse) { /* nothing is held against it until now */
-        s->misses = 0;
+        s->misses = s->beats = 0;
         s->excused = true;
     }
     /* An owner that was late asks again at once; one that is in trouble waits for the next regular

@@ -24,8 +24,11 @@ struct silence_probe {
 struct silence {
     struct silence_probe open[SILENCE_OPEN]; /* in the order of sending */
     unsigned n_open;
-    qhcp_nsec timeout_at;      /* when the first of them counts as missed; NSEC_NEVER: none open */
-    unsigned misses;           /* in a row, that are held against the server */
+    struct silence_probe beat; /* the next beat: when it should come, and is missing; due
+                                * NSEC_NEVER: none is expected */
+    qhcp_nsec timeout_at;      /* when the first of them all counts as missed; NSEC_NEVER: none */
+    unsigned misses;           /* in a row, that are held against the server ... */
+    unsigned beats;            /* ... of these so many were beats */
     struct loss_demand demand; /* while misses > 0: what convicts */
     qhcp_nsec first, last;     /* when the first and the last of those misses were sent */
     qhcp_nsec head;            /* the first one's time-out */
@@ -57,6 +60,7 @@ struct silence_terms {
 struct silence_report {
     bool convicts;
     bool hurry;                     /* the next probe is due now */
+    bool beat;                      /* the beat that was expected did not come: none is now */
     unsigned n;                     /* probes that were missed just now, held against it or not, */
     qhcp_nsec missed[SILENCE_OPEN]; /* and when they were sent */
 };
@@ -71,6 +75,10 @@ void silence_acquit(struct silence *s);
 
 /* A probe left (not a burst's). */
 void silence_sent(struct silence *s, qhcp_nsec now, const struct silence_waits *w);
+
+/* A beat should come at `at`, and is missing from `due` on; in place of the one before.  due
+ * NSEC_NEVER: none is expected. */
+void silence_expect(struct silence *s, qhcp_nsec at, qhcp_nsec due);
 
 /* The newest one did not leave after all. */
 void silence_take_back(struct silence *s);

@@ -51,6 +51,8 @@ void act_on(struct backend *b, qhcp_nsec now, const struct health_step *step)
         reason_tell(b, step->from);
         lb_judge_panic(b->lb);
     }
+    if (step->mute)
+        listen_mute(b, now);
     if (step->drop)
         let_go(b, now, step);
     if (b->lb->stopping)

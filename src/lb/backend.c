@@ -19,6 +19,7 @@ static struct health_config health_config(const struct backend *b)
     const struct qhcp_lb_config *c = b->lb->config;
 
     return (struct health_config){.interval = c->liveness_interval,
+                                  .check = nsec_max(c->check_interval, c->liveness_interval),
                                   .reconnect_interval = c->reconnect_interval,
                                   .fall = c->max_fail_attempts,
                                   .rise = c->rise,

@@ -90,6 +90,9 @@ static void make_session(struct lb_config *l)
         snprintf(l->id, sizeof l->id, "load balancer");
     l->session = (struct session_lb_config){.lb_id = slice_str(l->id),
                                             .interval_us = l->c.liveness_interval / NSEC_PER_USEC,
+                                            .beat_us = l->c.liveness == QHCP_LIVENESS_LISTEN
+                                                           ? l->c.liveness_interval / NSEC_PER_USEC
+                                                           : 0,
                                             .push = true,
                                             .metrics = &l->numbers,
                                             .metric_names = &l->texts};
@@ -144,8 +147,8 @@ bool config_same_metrics(const struct lb_config *a, const struct lb_config *b)
 
 bool config_same_timing(const struct lb_config *a, const struct lb_config *b)
 {
-    return a->c.liveness_interval == b->c.liveness_interval &&
-           a->c.min_silence == b->c.min_silence &&
+    return a->c.liveness_interval == b->c.liveness_interval && a->c.liveness == b->c.liveness &&
+           a->c.check_interval == b->c.check_interval && a->c.min_silence == b->c.min_silence &&
            a->c.reconnect_interval == b->c.reconnect_interval &&
            a->c.max_fail_attempts == b->c.max_fail_attempts && a->c.rise == b->c.rise &&
            a->c.flap_hold == b->c.flap_hold && a->c.slow_start == b->c.slow_start;

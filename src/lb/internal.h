@@ -10,6 +10,7 @@
  * lost.c        a connection that was given up, and may live
  * talk.c        messages: what a frame says goes to report.c, update.c, leave.c, health
  * ended.c       what the end of a connection says
+ * listen.c      beats, which servers send by themselves
  * act.c     health's steps put into effect; reason.c: its words
  * attempt.c        attempts at a connection; starts.c: whose turn it is; paths.c: ports and
  *                  addresses of our own
@@ -42,6 +43,7 @@
 #include "lb/ended.h"
 #include "lb/leave.h"
 #include "lb/link.h"
+#include "lb/listen.h"
 #include "lb/lost.h"
 #include "lb/paths.h"
 #include "lb/publish.h"
@@ -83,6 +85,7 @@ struct backend {
     struct link link;
     struct lost *lost; /* or NULL: always while there is a session */
     struct talk talk;
+    struct listen listen;
     struct token token;
     struct update update;
     struct revocation revocation;

@@ -99,6 +99,7 @@ bool lost_found(struct backend *b, qhcp_nsec now, const struct quic_conn *c)
     lost_end(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: answers again on the lost connection", b->text);
     health_found(&b->health, now);
+    listen_found(b, now);
     update_send(b, now); /* what a reload changed meanwhile */
     return true;
 }

@@ -84,6 +84,12 @@ void report_words(struct backend *b, struct slice words)
     publish_mark(b, QHCP_CHANGE_REPORT);
 }
 
+void report_beat(struct backend *b, uint64_t slots)
+{
+    b->report.checks_sent += slots;
+    b->report.checks_ok++;
+}
+
 void report_sent(struct backend *b)
 {
     b->report.checks_sent++;

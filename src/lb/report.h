@@ -56,6 +56,9 @@ void report_values(struct backend *b, const struct wire_values *values);
 /* True once after a restart. */
 bool report_take_restarted(struct backend *b);
 
+/* A beat is a check that nobody had to ask for; slots: those that did not come count as checks too.
+ */
+void report_beat(struct backend *b, uint64_t slots);
 void report_sent(struct backend *b);
 /* The check that was counted last did not leave after all. */
 void report_not_sent(struct backend *b);

@@ -63,6 +63,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     act_established(b);
     link_reverify(&b->link, ticket_reverify(b, now));
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
+    listen_begin(b, now);
     publish_session(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text, b->report.server_id,
            quic_conn_resumed(b->link.conn) ? ", TLS resumed" : "");
@@ -79,7 +80,7 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
 
     if (r->what & SESSION_LB_STATUS)
         report_words(b, m->has & WIRE_HAS_REASON ? m->reason : slice_of(NULL, 0));
-    if (!stale && !(r->what & SESSION_LB_REPEATED))
+    if (!stale && !(r->what & (SESSION_LB_REPEATED | SESSION_LB_BEAT))) /* a beat has none */
         report_checks(b, &m->checks);
     if (r->what & SESSION_LB_ANSWER) {
         report_answer(b);
@@ -113,6 +114,15 @@ static void leaves(struct backend *b, qhcp_nsec now, const struct wire_terminate
     leave_begin(b, now, m->deadline_us * NSEC_PER_USEC);
 }
 
+static void beat(struct backend *b, qhcp_nsec now, const struct session_lb_report *r)
+{
+    struct health_step step;
+
+    report_beat(b, r->slots);
+    health_beat(&b->health, now, r->at, r->slots, &step);
+    act_on(b, now, &step);
+}
+
 static void heard(struct backend *b, qhcp_nsec now, const struct session_lb_report *r)
 {
     if (r->what & SESSION_LB_ESTABLISHED)
@@ -121,6 +131,10 @@ static void heard(struct backend *b, qhcp_nsec now, const struct session_lb_repo
         act_signal(b, now, HEALTH_SIGNAL_RESET);
     if (r->what & (SESSION_LB_ANSWER | SESSION_LB_STATUS))
         answered(b, now, r);
+    if ((r->what & SESSION_LB_BEAT) && b->listen.interval > 0)
+        beat(b, now, r);
+    if (r->what & (SESSION_LB_CONFIGURED | SESSION_LB_REFUSED))
+        listen_agreed(b, now);
     if (r->what & SESSION_LB_CONFIGURED)
         update_taken(b, now, &r->m.config_ack);
     if (r->what & SESSION_LB_REFUSED)
@@ -163,18 +177,20 @@ static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel
                   size_t n)
 {
     struct session_lb_report r;
+    bool wanted;
     int err;
 
     r.what = 0;
     err = session_lb_frame(&b->link.session, quic_conn_arrived(b->link.conn), channel, p, n, &r);
-    if (err == 0 && !(r.what & SESSION_LB_ANSWER) && flooded(b, now))
+    wanted = (r.what & SESSION_LB_ANSWER) || /* of no use after a failure */
+             ((r.what & SESSION_LB_BEAT) && listen_beat(b, r.at, r.slots));
+    if (err == 0 && !wanted && flooded(b, now))
         err = QHCP_E_EXCESSIVE;
     if (err != 0) {
         violated(b, now, err);
         return;
     }
-    if (channel == SESSION_DATAGRAM && (r.what & SESSION_LB_ANSWER) &&
-        !(r.what & SESSION_LB_STATUS))
+    if (channel == SESSION_DATAGRAM && wanted && !(r.what & SESSION_LB_STATUS))
         quic_conn_hold_ack(b->link.conn);
     heard(b, now, &r);
     talk_flush(b, now);

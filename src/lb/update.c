@@ -24,14 +24,20 @@ void update_established(struct backend *b)
 
 void update_owe(struct backend *b, qhcp_nsec now, bool metrics)
 {
-    b->update.interval = true;
+    b->update.interval = b->update.beats = true;
     b->update.metrics = b->update.metrics || metrics;
+    update_send(b, now);
+}
+
+void update_owe_beats(struct backend *b, qhcp_nsec now)
+{
+    b->update.beats = true;
     update_send(b, now);
 }
 
 static bool owes(const struct update *u)
 {
-    return u->token || u->interval || u->metrics;
+    return u->token || u->interval || u->metrics || u->beats;
 }
 
 /* The token is the caller's to free, once the update has left. */
@@ -49,6 +55,10 @@ static struct wire_config_update make(struct backend *b, qhcp_nsec now, char **r
         update.has |= WIRE_HAS_METRICS;
         update.metrics = config->numbers;
         update.metric_names = config->texts;
+    }
+    if (b->update.beats && b->link.session.beats && listen_wanted(b) != b->link.session.beat_us) {
+        update.has |= WIRE_HAS_BEAT;
+        update.beat_us = listen_wanted(b);
     }
     if (!b->update.token)
         return update;
@@ -73,8 +83,12 @@ void update_send(struct backend *b, qhcp_nsec now)
     if (!owes(&b->update) || !link_takes_updates(&b->link))
         return;
     update = make(b, now, &token);
+    if (update.has == 0) { /* beats are as they are wanted */
+        b->update.beats = false;
+        return;
+    }
     if (session_lb_config(&b->link.session, now, &update) == 0) {
-        b->update.interval = b->update.metrics = false;
+        b->update.interval = b->update.metrics = b->update.beats = false;
         b->update.token_sent = update.has & WIRE_HAS_TOKEN;
     }
     talk_flush(b, now);

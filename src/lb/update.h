@@ -15,9 +15,9 @@ struct backend;
 
 /* Embedded in struct backend; only update.c changes it. */
 struct update {
-    bool interval, metrics, token; /* owed */
-    bool token_sent;               /* the CONFIG_UPDATE on its way has the token */
-    qhcp_nsec next;                /* link.renew_at, once the token just sent is in force */
+    bool interval, metrics, beats, token; /* owed */
+    bool token_sent;                      /* the CONFIG_UPDATE on its way has the token */
+    qhcp_nsec next;                       /* link.renew_at, once the token just sent is in force */
 };
 
 /* The handshake is done: HELLO, with a token for this connection. */
@@ -26,6 +26,8 @@ void update_open(struct backend *b, qhcp_nsec now);
 void update_established(struct backend *b);
 /* The configuration is a new one.  metrics: so is the list of them. */
 void update_owe(struct backend *b, qhcp_nsec now, bool metrics);
+/* How often beats are wanted has changed. */
+void update_owe_beats(struct backend *b, qhcp_nsec now);
 /* Sends what is owed, and a new token where that is due, if the session takes it now. */
 void update_send(struct backend *b, qhcp_nsec now);
 /* A CONFIG_UPDATE of another's is on its way: it has no token. */

@@ -83,7 +83,7 @@ static void notice(const struct backend *b, char *ret, size_t cap)
 {
     ret[0] = '\0';
     if (!revoked_notice(b, ret, cap) && !ticket_notice(b, ret, cap) && !token_notice(b, ret, cap) &&
-        b->health.cause == HEALTH_CAUSE_METRICS)
+        !listen_notice(b, ret, cap) && b->health.cause == HEALTH_CAUSE_METRICS)
         report_notice(b, ret, cap);
 }
 
@@ -104,6 +104,7 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     ret->since = b->publish.since;
     ret->status = (enum qhcp_status)b->health.session.status;
     ret->leaving = b->health.session.stopped;
+    ret->listening = b->health.beat.interval > 0;
     ret->remote = b->report.remote;
     ret->refused = ret->state == QHCP_DOWN && b->health.cause == HEALTH_CAUSE_REFUSED;
     ret->spare = panic_share(QHCP_USE_ALL, &b->standing, ret->state, 0) > 0;

@@ -180,6 +180,7 @@ void quic_conn_hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet
     ngtcp2_addr_init(&path.local, &local.sa, path.local.addrlen);
     ngtcp2_addr_init(&path.remote, &remote.sa, address_len(&remote));
     c->heard = 0;
+    c->unacked += size;
     c->endpoint->arrived = packet->received;
     if (size == 0)
         return;
@@ -378,9 +379,18 @@ int quic_conn_datagram(struct quic_conn *c, const uint8_t *p, size_t n, uint64_t
     return 0;
 }
 
+bool quic_conn_has_room(const struct quic_conn *c, size_t n)
+{
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(c->ng, &info);
+    return info.bytes_in_flight + n + QUIC_ROOM_KEPT <= info.cwnd;
+}
+
 void quic_conn_hold_ack(struct quic_conn *c)
 {
-    c->heard |= QUIC_HEARD_HOLD;
+    if (c->unacked <= QUIC_HELD_MOST)
+        c->heard |= QUIC_HEARD_HOLD;
 }
 
 void quic_conn_probe(struct quic_conn *c)

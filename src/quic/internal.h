@@ -76,6 +76,10 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
 #define QUIC_TICKET_WAIT (2 * NSEC_PER_SEC)
 /* How long a held acknowledgement's timer is not even looked at: a wake-up costs ten packets. */
 #define QUIC_HOLD (5 * NSEC_PER_SEC)
+/* Bytes of packets whose acknowledgement is held back.  After losses the peer's congestion window
+ * is 2400 bytes (RFC 9002, 7.2), of which beats take half; and our acknowledgement may get lost. */
+#define QUIC_HELD_MOST 640
+#define QUIC_ROOM_KEPT 1200 /* of the congestion window, for datagrams that must not wait */
 #define QUIC_PROBE_MIN (20 * NSEC_PER_MSEC)
 #define QUIC_PROBES_MAX 50
 /* Server: how long a packet from a new address waits for one from the known address. */
@@ -142,6 +146,7 @@ struct quic_conn {
 
     qhcp_nsec last; /* ngtcp2 aborts where time runs backwards (trap 5): never below this */
     qhcp_nsec connected_at;
+    size_t unacked;     /* bytes heard since our last packet */
     qhcp_nsec held_at;  /* the newest packet that was held back from acknowledgement */
     qhcp_nsec probe_at; /* when unacknowledged control data provokes a PING; or NSEC_NEVER */
     unsigned probes;    /* so many since the last progress */

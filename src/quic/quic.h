@@ -187,8 +187,14 @@ bool quic_conn_takes_datagrams(const struct quic_conn *c);
  * the system told; their `now` otherwise. */
 qhcp_nsec quic_conn_arrived(const struct quic_conn *c);
 
+/* Would a datagram of n bytes leave room in the congestion window for one of the largest?  What is
+ * sent unasked asks first: the peer acknowledges only what it gets, so that a window filled with
+ * what was lost would stay full, and answers would have no room. */
+bool quic_conn_has_room(const struct quic_conn *c, size_t n);
+
 /* Client, two packets a check: the packets that only acknowledge are held back while the last thing
- * received was a solicited answer.  Call from the datagram handler. (DESIGN: trap 1) */
+ * received was a solicited answer, and no more than QUIC_HELD_MOST bytes wait.  Call from the
+ * datagram handler. (DESIGN: trap 1) */
 void quic_conn_hold_ack(struct quic_conn *c);
 
 /* Something on the control stream is unacknowledged: make the peer's acknowledgement come, though

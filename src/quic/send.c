@@ -173,6 +173,7 @@ static bool fill(struct writing *w, ngtcp2_ssize n)
         memcpy(&packet->local, path->local.addr, path->local.addrlen);
     memcpy(&packet->remote, path->remote.addr, path->remote.addrlen);
     w->c->held = false;
+    w->c->unacked = 0;
     w->c->settle_sent = w->c->settling;
     return true;
 }

@@ -3,7 +3,9 @@
  *
  * Each session has a grid of its own, which begins at a moment by chance: load balancers that came
  * together are not told together for ever.  A beat that could not be sent in time is left out, and
- * its number with it; the grid stays where it is. */
+ * its number with it; the grid stays where it is.  So is one that would leave no room in the
+ * congestion window for an answer: the load balancer misses it, asks, and so acknowledges what it
+ * got. */
 #include "base/os/entropy.h"
 #include "server/internal.h"
 
@@ -37,6 +39,7 @@ void heartbeat_expire(struct peer *p, qhcp_nsec now)
     struct heartbeat *h = &p->heartbeat;
     uint8_t buf[LIMIT_DATAGRAM];
     uint64_t slots;
+    size_t n;
 
     heartbeat_set(p, now); /* the session may have ended */
     if (heartbeat_deadline(p) > now)
@@ -44,6 +47,7 @@ void heartbeat_expire(struct peer *p, qhcp_nsec now)
     slots = (now - h->at) / h->interval + 1;
     h->number += slots;
     h->at = nsec_add(h->at, slots * h->interval);
-    peer_send(p, SESSION_DATAGRAM, buf,
-              session_server_beat(&p->session, h->number, buf, sizeof buf), 0);
+    n = session_server_beat(&p->session, h->number, buf, sizeof buf);
+    if (quic_conn_has_room(p->conn, n))
+        peer_send(p, SESSION_DATAGRAM, buf, n, 0);
 }

@@ -90,13 +90,14 @@ static bool settle(struct session_lb *s, uint64_t seq, qhcp_nsec at, struct sess
 }
 
 /* True for the newest beat.  One that was overtaken, or that nobody asked for, is no news. */
-static bool take_beat(struct session_lb *s, const struct wire_health_response *r,
+static bool take_beat(struct session_lb *s, const struct wire_health_response *r, qhcp_nsec at,
                       struct session_lb_report *ret)
 {
     if (!(r->has & WIRE_HAS_BEAT) || s->beat_us == 0 || r->beat <= s->beat)
         return false;
     ret->slots = s->beat > 0 ? r->beat - s->beat : 1;
     ret->what |= SESSION_LB_BEAT;
+    ret->at = at;
     s->beat = r->beat;
     return true;
 }
@@ -117,18 +118,19 @@ static int do_take_response(struct session_lb *s, const struct occasion *o)
     }
     if (asked)
         answer = settle(s, r->seq, o->now, report);
-    beat = take_beat(s, r, report);
+    beat = take_beat(s, r, o->now, report);
     if (r->epoch > s->epoch) {
         s->epoch = r->epoch;
         s->status = r->status;
         wire_again_forget(&s->again);
+        wire_again_forget(&s->again_beat);
         report->what |= SESSION_LB_STATUS;
     } else if (r->epoch < s->epoch || !(answer || beat)) {
         report->what |= SESSION_LB_STALE;
     }
     if (answer)
         report->what |= SESSION_LB_ANSWER;
-    else
+    else if (!beat)
         report->what &= ~(unsigned)(SESSION_LB_REPEATED | SESSION_LB_SAME);
     report->epoch = s->epoch;
     report->status = s->status;
@@ -338,17 +340,22 @@ static int refuse(struct session_lb *s, int error, uint64_t type)
     return session_lb_fail(s, error, type);
 }
 
-/* Nearly every frame repeats the answer before it.  What of that do_take_response looks at is
- * known: it was kept because it was the newest. */
+/* Nearly every frame repeats the answer, or the beat, before it.  What of that do_take_response
+ * looks at is known: it was kept because it was the newest. */
 static bool repeats(struct session_lb *s, const uint8_t *frame, size_t n,
                     struct session_lb_report *ret)
 {
     struct wire_health_response *r = &ret->m.response;
     enum wire_repeats found = wire_again(&s->again, frame, n, &ret->m);
+    uint32_t has = WIRE_HAS_SEQ;
 
+    if (found == WIRE_NEW) {
+        found = wire_again(&s->again_beat, frame, n, &ret->m);
+        has = WIRE_HAS_BEAT;
+    }
     if (found == WIRE_NEW)
         return false;
-    r->has = WIRE_HAS_SEQ;
+    r->has = has;
     r->boot_id = slice_of(s->boot_id, LIMIT_BOOT_ID);
     r->epoch = s->epoch;
     r->status = s->status;
@@ -360,10 +367,13 @@ static bool repeats(struct session_lb *s, const uint8_t *frame, size_t n,
 static void keep(struct session_lb *s, const uint8_t *frame, size_t n,
                  const struct session_lb_report *report)
 {
-    unsigned what = report->what & (SESSION_LB_ANSWER | SESSION_LB_STALE | SESSION_LB_REPEATED);
+    unsigned what = report->what &
+                    (SESSION_LB_ANSWER | SESSION_LB_BEAT | SESSION_LB_STALE | SESSION_LB_REPEATED);
 
     if (what == SESSION_LB_ANSWER)
         wire_again_keep(&s->again, frame, n);
+    else if (what == SESSION_LB_BEAT)
+        wire_again_keep(&s->again_beat, frame, n);
     else if (what & SESSION_LB_STALE)
         wire_again_forget(&s->again);
 }

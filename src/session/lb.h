@@ -30,16 +30,17 @@ enum {
     SESSION_LB_TERMINATED = 1 << 7,  /* TERMINATE_ACK: close the connection */
     SESSION_LB_PEER_ERROR = 1 << 8,  /* ERROR: error; the session is CLOSED */
     SESSION_LB_RESTARTED = 1 << 9,   /* an answer with another boot id than ACK's; alone */
-    SESSION_LB_REPEATED = 1 << 10, /* with ANSWER: reason and checks are those of the answer before
-                                    * it, and not in response; */
-    SESSION_LB_SAME = 1 << 11,     /* with REPEATED: so are the values */
-    SESSION_LB_BEAT = 1 << 12,     /* the newest beat: slots, at */
+    SESSION_LB_REPEATED =
+        1 << 10,               /* with ANSWER: reason and checks are those of the answer before
+                                * it, and not in response; with BEAT: so is all but its number */
+    SESSION_LB_SAME = 1 << 11, /* with REPEATED: so are the values */
+    SESSION_LB_BEAT = 1 << 12, /* the newest beat: slots, at */
 };
 
 struct session_lb_report {
     unsigned what;
     qhcp_nsec rtt;   /* ANSWER: from session_lb_request's `now` to the answer's arrival */
-    qhcp_nsec at;    /* ANSWER: that arrival, and not before that request */
+    qhcp_nsec at;    /* ANSWER, BEAT: that arrival; not before the request */
     uint64_t slots;  /* BEAT: how many were due since the one before, with this one */
     uint64_t epoch;  /* ANSWER, STATUS, BEAT: newest epoch seen */
     uint64_t status; /* ANSWER, STATUS, BEAT: status of that epoch (of an ANSWER that is STALE too,
@@ -75,9 +76,10 @@ struct session_lb {
     bool established;    /* ACK came: boot_id is the server's */
     bool configuring;    /* a CONFIG_UPDATE is unanswered */
     uint8_t boot_id[LIMIT_BOOT_ID];
-    struct wire_again again; /* the newest answer, if it has the newest epoch */
-    uint32_t pending;        /* frames to be pulled, a bit each */
-    uint64_t request_first;  /* first seq that is not pulled yet */
+    struct wire_again again;      /* the newest answer, if it has the newest epoch */
+    struct wire_again again_beat; /* the newest beat, in the same way */
+    uint32_t pending;             /* frames to be pulled, a bit each */
+    uint64_t request_first;       /* first seq that is not pulled yet */
     qhcp_nsec
         sent[SESSION_LB_WINDOW]; /* by seq % WINDOW: when requested; 0: answered or not sent */
     const struct wire_config_update *update; /* the caller's until pulled */

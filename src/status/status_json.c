@@ -113,6 +113,7 @@ static void add_server(struct text *t, const struct status_fleet *fleet, size_t 
         member(t, "evidence", v->evidence);
     text_printf(t, "\"share\":%u,\"own_share\":%u,", v->share, v->own_share);
     text_printf(t, "\"false_verdicts\":%u,", v->false_verdicts);
+    member(t, "liveness", v->listening ? "listen" : "ask");
     text_printf(t, "\"fails\":%u,\"rtt_us\":%llu,\"checks_sent\":%llu,\"checks_ok\":%llu,",
                 v->fails, (unsigned long long)v->rtt_us, (unsigned long long)v->checks_sent,
                 (unsigned long long)v->checks_ok);

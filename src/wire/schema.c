@@ -183,7 +183,7 @@ static const struct schema_field response_fields[] = {
     {LIST(0x07, "checks", &check_schema), ENTRIES(wire_health_response, checks, LIMIT_CHECKS),
      .doc = "The outcome of an application check"},
     {NUMBER(0x08, "beat", 1, NUMBER_MAX), AT(wire_health_response, beat), .has = WIRE_HAS_BEAT,
-     .doc = "Extension 1: the number of this beat; absent in an answer and in a push"},
+     VARIES, .doc = "Extension 1: the number of this beat; absent in an answer and in a push"},
 };
 
 /* Configuration of a live session. */

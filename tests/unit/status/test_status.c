@@ -61,6 +61,7 @@ static void a_status_line_is_as_documented(void **state)
     fake_change(fake_add(&fake, "localhost:4244"), QHCP_DOWN, "port unreachable (ICMP)");
     fake.at[0].own_share = fake.at[0].share = 1000;
     fake.at[0].since = 600 * NSEC_PER_SEC;
+    fake.at[0].listening = true;
     fake.at[1].since = at.now - 1500 * NSEC_PER_MSEC;
     fake.at[1].cause = QHCP_CAUSE_UNREACHABLE;
     fake.at[1].n_values = 0;
@@ -76,7 +77,8 @@ static void a_status_line_is_as_documented(void **state)
         "\"server_id\":"
         "\"id-1\",\"state\":\"up\",\"since\":\"2026-11-23T14:53:17.123Z\","
         "\"cause\":\"none\","
-        "\"reason\":\"\",\"share\":1000,\"own_share\":1000,\"false_verdicts\":0,\"fails\":0,"
+        "\"reason\":\"\",\"share\":1000,\"own_share\":1000,\"false_verdicts\":0,\"liveness\":"
+        "\"listen\",\"fails\":0,"
         "\"rtt_us\":412,"
         "\"checks_sent\":12,"
         "\"checks_ok\":12,"
@@ -85,7 +87,7 @@ static void a_status_line_is_as_documented(void **state)
         "{\"address\":\"localhost:4244\",\"server_id\":\"id-2\",\"state\":\"down\","
         "\"since\":\"2026-11-23T15:43:15.623Z\",\"cause\":\"unreachable\","
         "\"reason\":\"port unreachable (ICMP)\",\"evidence\":\"loss 0.1 "
-        "%\",\"share\":0,\"own_share\":0,\"false_verdicts\":2,\"fails\":3,"
+        "%\",\"share\":0,\"own_share\":0,\"false_verdicts\":2,\"liveness\":\"ask\",\"fails\":3,"
         "\"rtt_us\":412,\"checks_sent\":12,"
         "\"checks_ok\":12,\"metrics\":{},\"services\":[],\"checks\":[]}]}\n");
 }
