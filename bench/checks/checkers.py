@@ -28,6 +28,8 @@ frontend none
     default_backend b0
 """
 BACKEND_SERVERS = 1000
+STATUS = '{"type":"status"'
+LATENESS = re.compile(r'"probe_lateness_us":({[^{}]*})')
 
 
 def address(i):
@@ -59,9 +61,9 @@ class Checker:
     def forget(self, world):
         """Makes the next start a cold one."""
 
-    def own_lateness(self):
-        """What it says itself of how late its probes left; None: nothing."""
-        return None
+    def says_lateness(self):
+        """Does it say itself how late its probes left?"""
+        return False
 
     def doubts(self):
         """What keeps a row from being what it claims."""
@@ -114,20 +116,21 @@ class Qhcp(Checker):
         """A start is cold: without the tickets of the one before."""
         shutil.rmtree(world.dir / "state" / "tickets", ignore_errors=True)
 
-    def own_lateness(self):
-        """(upper bounds in us, how often since the start) by its status; None: it says nothing of that."""
-        lines = self.checking.lines
-        since = len(lines)
-        self.show_status("100ms")
+    def tell_each(self, seconds):
+        """From now on it prints a status so often; the first one so much later, when what the change cost is over."""
+        self.show_status(f"{seconds:g}s")
         self.checking.send(signal.SIGHUP)
-        try:
-            _, line = self.checking.wait_line(lambda text: text.startswith('{"type":"status"'), 20, since)
-        finally:
-            self.show_status(self.status)
-            self.checking.send(signal.SIGHUP)
-        self.read()
-        found = re.search(r'"probe_lateness_us":({[^{}]*})', line)
+
+    def own_lateness(self, within):
+        """{upper bounds in us, how often since the start} of the next status; None: it says nothing of that."""
+        _, line = self.checking.wait_line(lambda text: text.startswith(STATUS), within, len(self.checking.lines))
+        found = LATENESS.search(line)
         return found and json.loads(found[1])
+
+    def says_lateness(self):
+        """By the status that it prints a second after its start."""
+        first = next((line for line in self.checking.lines if line.startswith(STATUS)), "")
+        return self.name != "status" and LATENESS.search(first) is not None
 
     def known(self):
         """Have all been up?  Reads for a moment."""
