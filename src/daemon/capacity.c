@@ -9,12 +9,22 @@
 #define SMALL 4       /* where there are few in all, a part of them */
 #define DESCRIPTORS 2 /* of a connection, and of a pipe */
 #define PIPES 2       /* of a connection, at most: one a direction */
+/* Without connections: 23, for probes and look-ups of names some more, and 4 for each thread. */
+#define OTHERS 48
+#define OTHERS_THREAD 4
+#define FEW 16 /* connections; with fewer the forwarder is of no use */
+
+/* Descriptors that a forwarder needs besides connections and pipes. */
+static size_t others(const struct lb_options *o)
+{
+    return OTHERS + OTHERS_THREAD * capacity_threads(o);
+}
 
 /* Connections come first, except for an eighth, without which all bulk data would be copied. */
-struct capacity capacity_of(size_t descriptors, size_t wanted)
+struct capacity capacity_of(size_t descriptors, size_t others, size_t wanted)
 {
-    size_t reserved = descriptors / SMALL < RESERVED ? descriptors / SMALL : RESERVED;
-    size_t room = (descriptors - reserved) / DESCRIPTORS, left;
+    size_t part = descriptors / SMALL < RESERVED ? descriptors / SMALL : RESERVED;
+    size_t room = (descriptors - (others > part ? others : part)) / DESCRIPTORS, left;
     struct capacity c = {.connections = room - room / 8};
 
     c.connections = c.connections < wanted ? c.connections : wanted;
@@ -31,15 +41,18 @@ struct capacity capacity_find(const struct lb_options *o)
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return (struct capacity){wanted, wanted};
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    c = capacity_of(limit.rlim_cur, wanted);
+    c = capacity_of(limit.rlim_cur, others(o), wanted);
     if (c.connections < wanted)
         log_say(options_given(&o->head, &o->max_connections) ? QHCP_LOG_WARNING : QHCP_LOG_INFO,
                 "accepting at most %zu connections instead of %zu (--max-connections), since only "
                 "%llu descriptors are allowed (ulimit -n, LimitNOFILE=)",
                 c.connections, wanted, (unsigned long long)limit.rlim_cur);
     return c;
+}
+
+size_t capacity_least(const struct lb_options *o)
+{
+    return o->no_forward ? OTHERS : others(o) + FEW * DESCRIPTORS;
 }
 
 unsigned capacity_threads(const struct lb_options *o)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* else a table without memory would end the process */
+#define uthash_nonfatal_oom(element) ((element)->left_out = true)
 #include <uthash.h>
 
 #include "base/address.h"
@@ -13,6 +15,7 @@ struct inherited {
     UT_hash_handle hh;
     struct inherit_server server;
     char key[ADDRESS_KEY];
+    bool left_out; /* of the table, for lack of memory */
 };
 
 void inherit_write(struct text *t, const char *key, const struct inherit_server *s)
@@ -55,6 +58,8 @@ struct inherited *inherit_read(const char *text)
             continue;
         *found = one;
         HASH_ADD_STR(all, key, found);
+        if (found->left_out) /* as if it were new */
+            free(found);
     }
     return all;
 }

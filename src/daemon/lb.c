@@ -3,6 +3,7 @@
  * In: options (and the configuration file again on SIGHUP), datagrams, addresses of names.  Out:
  * datagrams, status and events, the log.  It must never wait for a reader, a name server or a disk
  * while it watches servers; only a reload reads files. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,11 @@
 
 #include "base/os/log.h"
 #include "base/text.h"
+#include "daemon/capacity.h"
 #include "daemon/daemon.h"
 #include "daemon/lb.h"
 #include "daemon/listen.h"
+#include "daemon/needs.h"
 #include "daemon/status_view.h"
 #include "daemon/watch.h"
 
@@ -153,6 +156,7 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     listen_steer(lb->loop, qhcp_lb_steering(lb->core));
     if (r == 0 && to >= 0)
         take_udp(lb, to, words, words_cap);
+    needs_room(lb->loop, lb->options.servers.n);
     if (r == 0 && lb->forward.proxy)
         handover_offer(&lb->handover, lb->options.port, &owner, lb->loop);
     return r;
@@ -167,6 +171,10 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     int r, to = -1;
 
     client.signal = on_signal;
+    r = needs_descriptors(capacity_least(&lb->options), words, words_cap);
+    if (r < 0)
+        return r;
+    needs_memory(LB_MEMORY, lb->options.servers.n);
     r = loop_new(&client, &lb->loop);
     if (r == 0)
         r = publisher_init(&lb->publisher, lb->loop, lb->options.servers.n);
@@ -199,7 +207,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0)
         r = watch_add(lb->core, &lb->options.servers, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
-        r = loop_catch(lb->loop, signals[i]);
+        if ((r = loop_catch(lb->loop, signals[i])) < 0)
+            snprintf(words, words_cap, "cannot catch signals: %s", strerror(errno));
     if (r == 0)
         watch_network(lb->core, lb->loop, &lb->route);
     free(gift.known);

@@ -13,6 +13,8 @@
 #include "daemon/serve.h"
 #include "daemon/service.h"
 #include "daemon/wishes.h"
+
+#define LB_MEMORY (16 << 20) /* bytes that it takes without servers */
 #include "loop/loop.h"
 #include "loop/resolve.h"
 #include "loop/route.h"

@@ -1,6 +1,7 @@
 /* What a running `qhcp lb` does when options change (the live functions of lb_options.h). */
 #include "base/os/log.h"
 #include "daemon/lb.h"
+#include "daemon/needs.h"
 #include "daemon/watch.h"
 
 int lb_live_log(void *ctx, const struct options *before, char *words, size_t words_cap)
@@ -52,6 +53,10 @@ int lb_live_watch(void *ctx, const struct options *before, char *words, size_t w
 
     if (r < 0)
         return r;
+    if (lb->options.servers.n > ((const struct lb_options *)before)->servers.n) {
+        needs_memory(LB_MEMORY, lb->options.servers.n);
+        needs_room(lb->loop, lb->options.servers.n);
+    }
     publisher_configure(&lb->publisher, &lb->options);
     forward_configure(&lb->forward, &lb->options);
     return lb_live_status(ctx, before, words, words_cap);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* else a table without memory would end the process */
+#define uthash_nonfatal_oom(element) ((element)->left_out = true)
 #include <uthash.h>
 
 #include "base/address.h"
@@ -19,9 +21,10 @@
 struct probed {
     UT_hash_handle hh;
     size_t id;
-    bool told; /* that it names no service */
-    bool shut; /* the core was told so */
-    bool open; /* the core is to be told so: it is another port now */
+    bool left_out; /* of the table, for lack of memory */
+    bool told;     /* that it names no service */
+    bool shut;     /* the core was told so */
+    bool open;     /* the core is to be told so: it is another port now */
     char target[ADDRESS_TEXT];
     char key[ADDRESS_KEY]; /* servers_key: a reload may spell it otherwise */
 };
@@ -149,7 +152,11 @@ static struct probed *find_or_add(struct probes *p, const char *address)
     }
     memcpy(server->key, key, sizeof key);
     HASH_ADD_STR(p->table, key, server);
-    return server;
+    if (!server->left_out)
+        return server;
+    slots_give_back(&p->slots, server->id);
+    free(server);
+    return NULL;
 }
 
 /* The first service of the server's that is on its own address: tcp:PORT.  A service elsewhere is

@@ -18,6 +18,7 @@
 #include "daemon/checks.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
+#include "daemon/needs.h"
 #include "daemon/reload.h"
 #include "daemon/server_options.h"
 #include "daemon/service.h"
@@ -27,6 +28,9 @@
 #include <qhcp/server.h>
 
 #define SERVER_WORDS 700
+#define SERVER_DESCRIPTORS 24             /* it has 12, and for each check some for a moment */
+#define SERVER_MEMORY (10 << 20)          /* bytes that it takes without sessions */
+#define SERVER_WATCHERS 16                /* load balancers, for what it says of its needs */
 #define SERVER_UNSENT (60 * NSEC_PER_SEC) /* between two lines about answers that do not leave */
 
 const struct args_spec daemon_server_spec = {
@@ -269,8 +273,12 @@ static int start(struct server *s, char *words, size_t words_cap)
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     uint16_t port = s->options.port;
     union qhcp_addr addr;
-    int r = loop_new(&client, &s->loop);
+    int r = needs_descriptors(SERVER_DESCRIPTORS, words, words_cap);
 
+    if (r < 0)
+        return r;
+    needs_memory(SERVER_MEMORY, SERVER_WATCHERS);
+    r = loop_new(&client, &s->loop);
     if (r < 0) {
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
@@ -287,6 +295,7 @@ static int start(struct server *s, char *words, size_t words_cap)
     if (r == 0)
         r = start_core(s, &s->bound, words, words_cap);
     if (r == 0) {
+        needs_room(s->loop, SERVER_WATCHERS);
         listen_steer(s->loop, qhcp_server_steering(s->core));
         r = declare_metrics(s, words, words_cap);
     }
@@ -298,7 +307,8 @@ static int start(struct server *s, char *words, size_t words_cap)
     if (s->silent)
         loop_hold(s->loop, true);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
-        r = loop_catch(s->loop, signals[i]);
+        if ((r = loop_catch(s->loop, signals[i])) < 0)
+            snprintf(words, words_cap, "cannot catch signals: %s", strerror(errno));
     if (r < 0)
         return r;
     if (!s->silent)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -94,21 +95,18 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)
 int loop_new(const struct loop_client *client, struct loop **ret)
 {
     struct loop *l = calloc(1, sizeof *l);
-    int r = QHCP_E_NOMEM;
 
     if (!l)
-        return r;
+        return QHCP_E_NOMEM;
     if (client)
         l->client = *client;
     l->last_part = &l->parts;
     l->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
-    if (!l->ev)
+    if (!l->ev) /* for memory it does not return without */
         goto free_loop;
     l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (l->timer_fd < 0) {
-        r = QHCP_E_IO;
+    if (l->timer_fd < 0)
         goto free_ev;
-    }
     ev_io_init(&l->timer, on_timer, l->timer_fd, EV_READ);
     ev_prepare_init(&l->before_wait, on_before_wait);
     ev_idle_init(&l->again, on_again);
@@ -124,7 +122,7 @@ free_ev:
     ev_loop_destroy(l->ev);
 free_loop:
     free(l);
-    return r;
+    return QHCP_E_IO;
 }
 
 void loop_free(struct loop *l)
@@ -144,10 +142,26 @@ void loop_free(struct loop *l)
     free(l);
 }
 
+/* With the first signal libev takes a descriptor, and aborts where there is none.  So this takes it
+ * first, to see whether there is one: nothing else opens descriptors meanwhile. */
+static int room_for_signals(const struct loop *l)
+{
+    int fd = l->n_signals > 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+    if (l->n_signals > 0)
+        return 0;
+    if (fd < 0)
+        return QHCP_E_IO;
+    close(fd);
+    return 0;
+}
+
 int loop_catch(struct loop *l, int signum)
 {
     if (l->n_signals == LOOP_SIGNALS)
         return QHCP_E_FULL;
+    if (room_for_signals(l) < 0)
+        return QHCP_E_IO;
     ev_signal *w = &l->signals[l->n_signals++];
     ev_signal_init(w, on_signal, signum);
     w->data = l;

@@ -103,6 +103,10 @@ void loop_unwatch(struct loop_watch *w);
  * QHCP_E_IO with errno kept; QHCP_E_EXISTS. */
 int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound);
 
+/* Receive buffers of rcvbuf bytes for the sockets of loop_bind.  What the smallest of them got, as
+ * the kernel counts (udp.h: twice of what is asked for); 0: there is none. */
+size_t loop_grow(struct loop *l, int rcvbuf);
+
 /* From now on datagrams for no connection of the core's come to sockets of their own, those that
  * are bound and those that will be: they are read last, and no more of them than a bounded part of
  * one CPU is enough for.  QHCP_E_IO with errno: the kernel will not, and all come to one socket. */
@@ -114,7 +118,8 @@ void loop_unbind(struct loop *l);
 /* While held, what arrives waits in the sockets. */
 void loop_hold(struct loop *l, bool hold);
 
-/* Signals go to client->signal from now on.  QHCP_E_FULL beyond eight. */
+/* Signals go to client->signal from now on.  QHCP_E_FULL beyond eight; QHCP_E_IO with errno: there
+ * is no descriptor for the first one.  While no other thread opens descriptors. */
 int loop_catch(struct loop *l, int signum);
 
 /* Runs until loop_stop; what the core still has to send then is sent. */

@@ -263,6 +263,18 @@ int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhc
     return 0;
 }
 
+size_t loop_grow(struct loop *l, int rcvbuf)
+{
+    size_t least = SIZE_MAX, got;
+
+    for (size_t i = 0; i < l->n_bound; i++) {
+        l->sockets[i].rcvbuf = rcvbuf;
+        got = udp_grow(l->sockets[i].udp, rcvbuf);
+        least = got < least ? got : least;
+    }
+    return l->n_bound > 0 ? least : 0;
+}
+
 void loop_hold(struct loop *l, bool hold)
 {
     l->held = hold;

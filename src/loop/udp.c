@@ -60,6 +60,15 @@ static int set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+size_t udp_grow(struct udp *u, int rcvbuf)
+{
+    int got = 0;
+    socklen_t size = sizeof(got);
+
+    (void)set_option(u->fd, SOL_SOCKET, SO_RCVBUF, rcvbuf);
+    return getsockopt(u->fd, SOL_SOCKET, SO_RCVBUF, &got, &size) == 0 && got > 0 ? (size_t)got : 0;
+}
+
 static int configure(int fd, sa_family_t family, int rcvbuf)
 {
     if (rcvbuf > 0 && set_option(fd, SOL_SOCKET, SO_RCVBUF, rcvbuf) != 0)

@@ -19,6 +19,9 @@ int udp_open(const union qhcp_addr *bind, int rcvbuf, struct udp **ret);
  * of the two.  QHCP_E_IO with errno kept: u is as before. */
 int udp_split(struct udp *u, int rcvbuf, const struct qhcp_steering *steering, struct udp **ret);
 void udp_close(struct udp *u);
+/* A receive buffer of rcvbuf bytes.  What it got, as the kernel counts: with the overhead of each
+ * datagram, for which it takes twice of what is asked for. */
+size_t udp_grow(struct udp *u, int rcvbuf);
 int udp_fd(const struct udp *u);
 void udp_local(const struct udp *u, union qhcp_addr *ret);
 

@@ -165,3 +165,17 @@ bool cgroup_same(const struct cgroup *a, const struct cgroup *b)
 {
     return a->unified == b->unified && a->mount == b->mount && strcmp(a->dir, b->dir) == 0;
 }
+
+bool cgroup_memory_limit(const struct cgroup *g, uint64_t *ret)
+{
+    char text[32];
+
+    if (!g->unified)
+        return procfs_number(g->dir, "memory.limit_in_bytes", ret);
+    if (!procfs_text(g->dir, "memory.max", text, sizeof text))
+        return false;
+    if (strcmp(text, "max\n") != 0)
+        return procfs_number_of(text, ret);
+    *ret = UINT64_MAX;
+    return true;
+}

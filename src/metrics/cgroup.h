@@ -46,6 +46,10 @@ bool cgroup_find(const struct cgroup_site *s, const char *controller, struct cgr
 /* Moves up one level; false at the mount point. */
 bool cgroup_up(struct cgroup *g);
 
+/* What the group may have of memory, in bytes.  v2's "max" is UINT64_MAX; v1's "none" is 2^63 less
+ * a page, which no machine has either.  False: it cannot be read. */
+bool cgroup_memory_limit(const struct cgroup *g, uint64_t *ret);
+
 /* The same level of two hierarchies. */
 bool cgroup_same(const struct cgroup *a, const struct cgroup *b);
 

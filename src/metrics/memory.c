@@ -26,21 +26,6 @@ struct memory {
     uint64_t total; /* the machine's bytes */
 };
 
-/* "max" is no limit; nor is any number that no machine has (v1's "none" is 2^63 less a page). */
-static bool read_limit(const struct cgroup *g, uint64_t *ret)
-{
-    char text[32];
-
-    if (!g->unified)
-        return procfs_number(g->dir, "memory.limit_in_bytes", ret);
-    if (!procfs_text(g->dir, "memory.max", text, sizeof text))
-        return false;
-    if (strcmp(text, "max\n") != 0)
-        return procfs_number_of(text, ret);
-    *ret = UINT64_MAX;
-    return true;
-}
-
 static bool read_usage(const struct cgroup *g, uint64_t *ret)
 {
     return procfs_number(g->dir, g->unified ? "memory.current" : "memory.usage_in_bytes", ret);
@@ -97,7 +82,7 @@ static void find_limits(struct memory *m, const struct cgroup_site *site)
         return;
     g = m->own;
     do {
-        if (read_limit(&g, &bytes) && bytes < UINT64_MAX)
+        if (cgroup_memory_limit(&g, &bytes) && bytes < UINT64_MAX)
             m->limits[m->n_limits++] = (struct limit){level, bytes};
     } while (++level < CGROUP_LEVELS && cgroup_up(&g));
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* else a table without memory would end the process */
+#define uthash_nonfatal_oom(element) ((element)->left_out = true)
 #include <uthash.h>
 
 #include "base/value.h"
@@ -12,6 +14,7 @@
 struct seen {
     UT_hash_handle hh;
     size_t position;
+    bool left_out; /* of the table, for lack of memory */
     char key[ADDRESS_KEY];
 };
 
@@ -41,7 +44,10 @@ static int check_one(char *const *list, size_t n, size_t i, struct seen **table,
     }
     entry->position = i + 1;
     HASH_ADD_STR(*table, key, entry);
-    return 0;
+    if (!entry->left_out)
+        return 0;
+    snprintf(words, words_cap, "out of memory");
+    return QHCP_E_NOMEM;
 }
 
 int servers_check(char *const *list, size_t n, char *words, size_t words_cap)

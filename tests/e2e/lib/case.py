@@ -106,7 +106,7 @@ class Case(unittest.TestCase):
     def server(self, port, *arguments, ip="0.0.0.0", **options):
         return self.start("server", "--ip", ip, "--port", port, *arguments, **options)
 
-    def lb(self, servers, *arguments, port=None, **options):
+    def lb(self, servers, *arguments, port=None, kind=Lb, **options):
         """A load balancer with short intervals; arguments of the test's take their places."""
         defaults = {"--port": port or free_port(), "--status-format": "json",
                     "--check-interval": "1", "--liveness-interval": "200ms",
@@ -114,7 +114,7 @@ class Case(unittest.TestCase):
         for name, value in defaults.items():
             if name not in arguments:
                 arguments += (name, value)
-        return self.start("lb", "--servers", ",".join(servers), *arguments, kind=Lb, **options)
+        return self.start("lb", "--servers", ",".join(servers), *arguments, kind=kind, **options)
 
     def qhcp(self, *arguments, within=20, state=None, namespace=None, env=None, stdin=None):
         """Runs `qhcp ARGUMENTS` to its end: (status, standard output, standard error)."""

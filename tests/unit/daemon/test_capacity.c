@@ -17,7 +17,7 @@ static void what_is_said_can_be_had_all_at_once(void **state)
     (void)state;
     for (size_t descriptors = 8; descriptors < 100000; descriptors += 1 + descriptors / 7) {
         for (size_t wanted = 1; wanted < 30000; wanted = wanted * 3 + 1) {
-            struct capacity c = capacity_of(descriptors, wanted);
+            struct capacity c = capacity_of(descriptors, 0, wanted);
             size_t rest = descriptors / 4 < 256 ? descriptors / 4 : 256;
 
             assert_true(2 * c.connections + 2 * c.pipes + rest <= descriptors);
@@ -29,7 +29,7 @@ static void what_is_said_can_be_had_all_at_once(void **state)
 
 static void all_that_is_wanted_is_given_where_there_is_enough(void **state)
 {
-    struct capacity few = capacity_of(800, 20000), many = capacity_of(1000000, 20000);
+    struct capacity few = capacity_of(800, 56, 20000), many = capacity_of(1000000, 56, 20000);
 
     (void)state;
     assert_int_equal(few.connections, 263);

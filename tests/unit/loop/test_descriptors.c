@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -238,6 +241,25 @@ static void two_loops_run_on_two_threads(void **state)
     }
 }
 
+/* As with a small `ulimit -n`: libev would abort. */
+static void a_signal_without_a_descriptor_for_it_is_refused(void **state)
+{
+    const struct loop_client client = {.ctx = NULL};
+    struct rlimit before, none;
+    struct loop *l;
+
+    (void)state;
+    assert_int_equal(loop_new(&client, &l), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(loop_catch(l, SIGUSR1), QHCP_E_IO);
+    assert_int_equal(errno, EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(loop_catch(l, SIGUSR1), 0); /* the twin */
+    loop_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_watch_changes_ends_and_begins_anew_in_its_own_callback),
         cmocka_unit_test(a_part_that_is_always_due_starves_no_descriptor),
         cmocka_unit_test(two_loops_run_on_two_threads),
+        cmocka_unit_test(a_signal_without_a_descriptor_for_it_is_refused),
     };
 
     return cmocka_run_group_tests_name("loop-descriptors", tests, NULL, NULL);
