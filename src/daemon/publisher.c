@@ -86,6 +86,19 @@ static void put_figures(struct feed *feed, struct fleet_entry *e, const struct q
     put_values(feed, e, v);
 }
 
+/* The figures of this server were looked at. */
+static void looked(struct publisher *p, size_t index, const struct fleet_entry *e, qhcp_nsec now)
+{
+    bool counts = e->report.in_flight != FLEET_UNKNOWN;
+
+    p->n_counts += counts;
+    p->n_counts -= p->at[index].counts;
+    p->at[index].counts = counts;
+    p->at[index].stale = false;
+    if (counts && p->balanced)
+        p->look_at = nsec_min(p->look_at, nsec_add(now, LOOK));
+}
+
 static void put_told(struct publisher *p, size_t index, struct fleet_entry *e)
 {
     char services[QHCP_SERVICES][QHCP_SERVICE], all[sizeof services];
@@ -126,7 +139,7 @@ static void put_all(struct publisher *p, size_t index, unsigned what, qhcp_nsec 
     (void)feed_text(p->feed, e, FLEET_NOTICE, v.notice);
     put_figures(p->feed, e, &v, now);
     put_told(p, index, e);
-    p->at[index].stale = false;
+    looked(p, index, e, now);
 }
 
 static void look(struct publisher *p, size_t index, qhcp_nsec now)
@@ -137,7 +150,7 @@ static void look(struct publisher *p, size_t index, qhcp_nsec now)
     if (!e || qhcp_lb_figures(p->core, index, &v) != 0)
         return;
     put_figures(p->feed, e, &v, now);
-    p->at[index].stale = false;
+    looked(p, index, e, now);
 }
 
 static void look_at_self(struct publisher *p, qhcp_nsec now)
@@ -159,12 +172,12 @@ static void expire(void *ctx, qhcp_nsec now)
     for (size_t i = 0; i < n; i++) {
         size_t at = p->look_next++ % p->n;
 
-        if (p->at[at].stale || p->figures)
+        if (p->at[at].stale || (p->balanced && p->at[at].counts))
             look(p, at, now);
     }
     look_at_self(p, now);
     p->to_look = p->to_look > n ? p->to_look - n : 0;
-    if (p->figures || p->to_look > 0)
+    if ((p->balanced && p->n_counts > 0) || p->to_look > 0)
         p->look_at = nsec_add(now, p->n > SLICE ? LOOK * SLICE / p->n : LOOK);
     else
         p->look_at = NSEC_NEVER;
@@ -238,6 +251,7 @@ static bool add(struct publisher *p, const struct qhcp_changed *changed, qhcp_ns
 
 static void drop(struct publisher *p, size_t index, qhcp_nsec now)
 {
+    p->n_counts -= p->at[index].counts;
     tell(p, FLEET_REMOVED, p->at[index].slot, now);
     (void)feed_remove(p->feed, p->at[index].slot);
     memmove(&p->at[index], &p->at[index + 1], (p->n - index - 1) * sizeof p->at[0]);
@@ -311,8 +325,8 @@ void publisher_configure(struct publisher *p, const struct lb_options *o)
 {
     qhcp_nsec now = loop_now();
 
-    p->figures = !o->no_forward;
-    if (p->figures)
+    p->balanced = !o->no_forward;
+    if (p->balanced)
         p->look_at = nsec_min(p->look_at, nsec_add(now, LOOK));
     feed_panic(p->feed, (unsigned)o->panic_threshold,
                (enum qhcp_use)(QHCP_USE_ALL + o->panic_mode));

@@ -15,15 +15,17 @@
 
 struct published {
     uint32_t slot;
-    bool stale; /* its figures have changed since they were looked at */
+    bool stale;  /* its figures have changed since they were looked at */
+    bool counts; /* it reports its requests in flight: a report counts even if it says the same */
 };
 
 struct publisher {
     struct feed *feed;
     const struct qhcp_lb *core; /* set once there is one */
-    bool figures;               /* somebody wants them of all servers, once a second */
+    bool balanced;              /* the forwarder follows reports of those that count */
     struct published *at;       /* by the core's index */
     size_t n, cap;
+    size_t n_counts;   /* servers that count */
     size_t look_next;  /* whose figures are looked at next, */
     size_t to_look;    /* of how many at least, */
     size_t words_next; /* and whose words */

@@ -152,6 +152,48 @@ static void checks_without_news_publish_nothing_but_figures_of_once_a_second(voi
     assert_true(publisher.look_at == NSEC_NEVER || publisher.look_at > loop_now());
 }
 
+static void expire(struct pair *p)
+{
+    qhcp_nsec at = publisher.part.deadline(&publisher);
+
+    assert_true(at != NSEC_NEVER);
+    publisher.part.expire(&publisher, at);
+    publisher.part.turn(&publisher, p->now);
+}
+
+/* Of those that report their requests in flight every report counts (proxy/table.c), of others only
+ * one that says something new. */
+static void a_report_that_says_the_same_is_looked_at_if_it_counts(void **state)
+{
+    static const char *const metrics[] = {"requests_in_flight"};
+    static const struct qhcp_lb_config config = {.liveness_interval = 100 * MSEC,
+                                                 .reconnect_interval = SEC,
+                                                 .metrics = metrics,
+                                                 .n_metrics = 1,
+                                                 .changed = on_changed};
+    struct pair *p = *state;
+    uint64_t seen[2];
+
+    publisher.balanced = true;
+    pair_start(p, 0);
+    pair_start(p, 1);
+    assert_int_equal(qhcp_server_set_metric(p->servers[1], "requests_in_flight", 0, 3), 0);
+    pair_watch(p, 2, &config);
+    assert_false(pair_run(p, 2 * SEC, differs));
+    expire(p);
+    for (uint32_t i = 0; i < 2; i++)
+        seen[i] = feed_at(publisher.feed, publisher_slot(&publisher, i))->report.number;
+    assert_false(pair_run(p, SEC, differs));
+    publisher.at[0].stale = publisher.at[1].stale = false; /* their CPU use may have changed */
+    expire(p);
+    assert_true(feed_at(publisher.feed, publisher_slot(&publisher, 0))->report.number == seen[0]);
+    assert_true(feed_at(publisher.feed, publisher_slot(&publisher, 1))->report.number > seen[1]);
+    publisher.balanced = false;
+    publisher.to_look = 0;
+    expire(p);
+    assert_true(publisher.look_at == NSEC_NEVER);
+}
+
 /* As many metrics as there may be, each with the longest name and a unit of the peer's own. */
 static void values_of_unknown_units_are_plain_numbers(void **state)
 {
@@ -242,6 +284,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             checks_without_news_publish_nothing_but_figures_of_once_a_second, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_report_that_says_the_same_is_looked_at_if_it_counts,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(values_of_unknown_units_are_plain_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_part_finds_in_its_turn_is_published_without_a_wait,
                                         setup, teardown),
