@@ -29,7 +29,7 @@ static void let_go(struct backend *b, qhcp_nsec now, const struct health_step *s
 {
     bool kept = step->lost && !b->lb->stopping && lost_keep(b, now);
 
-    link_end(&b->link, QHCP_E_TIMEOUT, b->reason.words);
+    link_end(&b->link, QHCP_E_TIMEOUT, kept_text(&b->reason.words));
     attempt_cancel(b);
     if (!kept && b->health.cause == HEALTH_CAUSE_REFUSED)
         lost_end(b);

@@ -1,6 +1,7 @@
 #include "lb/attempt.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lb/internal.h"
 
@@ -8,8 +9,14 @@ void attempt_init(struct backend *b)
 {
     if (!b->address.literal)
         return;
-    b->attempt.addrs[0] = b->address.addr;
+    b->attempt.addrs = &b->address.addr;
     b->attempt.n = 1;
+}
+
+void attempt_deinit(struct backend *b)
+{
+    if (!b->address.literal)
+        free(b->attempt.addrs);
 }
 
 bool attempt_remote(const struct backend *b, union qhcp_addr *ret)
@@ -92,8 +99,7 @@ void attempt_start(struct backend *b, qhcp_nsec now)
     credentials_refresh(b->lb, now);
     health_dialed(&b->health, now);
     if (b->address.literal) {
-        (void)address_find_zone(&b->address); /* without one the attempt fails, in words */
-        b->attempt.addrs[0] = b->address.addr;
+        backend_find_zone(b); /* without one the attempt fails, in words */
         start_round(b, now);
         return;
     }
@@ -104,19 +110,22 @@ void attempt_start(struct backend *b, qhcp_nsec now)
 void attempt_resolved(struct backend *b, qhcp_nsec now, const union qhcp_addr *addrs, size_t n,
                       const char *words)
 {
-    union qhcp_addr good = {0};
+    union qhcp_addr good = {0}, *fresh;
 
     if (!b->attempt.resolving)
         return;
     (void)attempt_remote(b, &good);
     settle_later(b);
     b->attempt.resolving = false;
-    if (n == 0) {
+    fresh = n > 0 ? malloc((n < LIMIT_ADDRS ? n : LIMIT_ADDRS) * sizeof *fresh) : NULL;
+    if (!fresh) {
         b->attempt.tried = b->attempt.n = 0;
-        reason_because(b, words ? words : "the name has no addresses");
+        reason_because(b, n > 0 ? "out of memory" : words ? words : "the name has no addresses");
         act_signal(b, now, HEALTH_SIGNAL_DIAL_FAILED);
         return;
     }
+    free(b->attempt.addrs); /* a literal waits for no addresses */
+    b->attempt.addrs = fresh;
     b->attempt.n = 0;
     b->attempt.at = 0;
     for (size_t i = 0; i < n && b->attempt.n < LIMIT_ADDRS; i++) {
@@ -153,7 +162,7 @@ static bool try_elsewhere(struct backend *b, qhcp_nsec now)
 
 void attempt_failed(struct backend *b, qhcp_nsec now, enum health_signal signal, const char *words)
 {
-    if (b->reason.why[0] == '\0' || weight(signal) > weight(b->attempt.worst)) {
+    if (kept_empty(&b->reason.why) || weight(signal) > weight(b->attempt.worst)) {
         b->attempt.worst = signal;
         reason_because(b, words);
     }

@@ -21,7 +21,7 @@ struct backend;
 
 /* Embedded in struct backend; only attempt.c changes it. */
 struct attempt {
-    union qhcp_addr addrs[LIMIT_ADDRS]; /* of the name, tried in turn from `at` */
+    union qhcp_addr *addrs; /* n, tried in turn from `at`: of the name, allocated; or the literal */
     uint8_t n, at;
     uint8_t tried;            /* of this round */
     uint16_t port;            /* of ours that this attempt is made from; 0: the usual one */
@@ -33,6 +33,7 @@ struct attempt {
 
 /* An address literal needs no resolving. */
 void attempt_init(struct backend *b);
+void attempt_deinit(struct backend *b);
 /* Gives up the connection that there is, and dials. */
 void attempt_start(struct backend *b, qhcp_nsec now);
 /* Its turn has come: dials the address that it waited for. */

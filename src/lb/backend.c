@@ -1,6 +1,7 @@
 /* One backend: its parts put together, and what is due of it. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lb/internal.h"
 
@@ -31,6 +32,40 @@ static struct health_config health_config(const struct backend *b)
                                   .local = &b->lb->local};
 }
 
+/* Text, host and key, one after the other in one allocation: b->text owns it. */
+static int name(struct backend *b, const char *text, const struct address *address)
+{
+    char key[ADDRESS_KEY];
+    size_t n_text = strnlen(text, QHCP_TEXT - 1), n_host = strlen(address->host), n_key;
+    char *at;
+
+    address_key(address, key);
+    n_key = strlen(key);
+    at = malloc(n_text + n_host + n_key + 3);
+    if (!at)
+        return QHCP_E_NOMEM;
+    b->text = at;
+    slice_to_cstr(slice_of(text, n_text), at, n_text + 1);
+    b->address = (struct listed){.host = at + n_text + 1,
+                                 .port = address->port,
+                                 .literal = address->literal,
+                                 .addr = address->addr};
+    memcpy(at + n_text + 1, address->host, n_host + 1);
+    b->key = at + n_text + n_host + 2;
+    memcpy(at + n_text + n_host + 2, key, n_key + 1);
+    return 0;
+}
+
+void backend_find_zone(struct backend *b)
+{
+    struct address a = {
+        .port = b->address.port, .literal = b->address.literal, .addr = b->address.addr};
+
+    snprintf(a.host, sizeof a.host, "%s", b->address.host);
+    (void)address_find_zone(&a);
+    b->address.addr = a.addr;
+}
+
 int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struct address *address,
                 struct backend **ret)
 {
@@ -40,9 +75,11 @@ int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struc
     if (!b)
         return QHCP_E_NOMEM;
     b->lb = lb;
+    if (name(b, text, address) != 0) {
+        free(b);
+        return QHCP_E_NOMEM;
+    }
     b->id = lb->next_id++;
-    snprintf(b->text, sizeof b->text, "%s", text);
-    b->address = *address;
     attempt_init(b);
     link_init(&b->link, &lb->owned->session);
     health = health_config(b);
@@ -65,6 +102,11 @@ void backend_free(struct backend *b)
     link_end(&b->link, QHCP_E_NO_ERROR, "removed from the configuration");
     report_deinit(&b->report);
     ticket_deinit(&b->ticket);
+    token_deinit(&b->token);
+    revocation_deinit(&b->revocation);
+    reason_deinit(&b->reason);
+    attempt_deinit(b);
+    free((char *)(uintptr_t)b->text);
     free(b);
 }
 

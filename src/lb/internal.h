@@ -62,6 +62,14 @@
 #define LB_STOP_WAIT (900 * NSEC_PER_MSEC) /* for TERMINATE_ACKs */
 #define LB_STOP_MAX NSEC_PER_SEC           /* from the stop to the end of all */
 
+/* The parts of an address: a struct address with a text as long as it is. */
+struct listed {
+    const char *host;
+    uint16_t port;
+    bool literal;
+    union qhcp_addr addr;
+};
+
 /* One server. */
 struct backend {
     struct heap_node timer; /* first: a node is its backend */
@@ -69,9 +77,8 @@ struct backend {
 
     /* As it is listed; it does not change. */
     size_t id; /* ascending, never reused */
-    char text[QHCP_TEXT];
-    struct address address;
-    char key[ADDRESS_KEY]; /* for the hash */
+    struct listed address;
+    const char *text, *key; /* the text, and what the hash knows it by */
     UT_hash_handle hh;
     bool unlisted; /* there was no memory for the hash */
 
@@ -138,6 +145,8 @@ struct qhcp_lb {
 int backend_new(struct qhcp_lb *lb, qhcp_nsec now, const char *text, const struct address *address,
                 struct backend **ret);
 void backend_free(struct backend *b);
+/* The zone of its address, which is a literal, may be there by now. */
+void backend_find_zone(struct backend *b);
 /* When backend_expire is to be called. */
 qhcp_nsec backend_deadline(const struct backend *b);
 void backend_expire(struct backend *b, qhcp_nsec now);

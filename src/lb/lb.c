@@ -205,8 +205,7 @@ static int list(struct qhcp_lb *lb, const char *text, const struct address *a, s
         err = backend_new(lb, lb->now, text, a, &b);
     if (err != 0)
         return err;
-    address_key(a, b->key);
-    HASH_ADD_STR(lb->by_key, key, b);
+    HASH_ADD_KEYPTR(hh, lb->by_key, b->key, strlen(b->key), b);
     if (b->unlisted) {
         backend_free(b);
         return QHCP_E_NOMEM;

@@ -45,8 +45,8 @@ static void status_words(const struct backend *b, char *ret, size_t cap)
     };
     const char *w = words[b->health.state];
 
-    if (b->report.words[0] != '\0' && w[0] != '\0')
-        snprintf(ret, cap, "%s: %.200s", w, b->report.words);
+    if (!kept_empty(&b->report.words) && w[0] != '\0')
+        snprintf(ret, cap, "%s: %.200s", w, kept_text(&b->report.words));
     else
         snprintf(ret, cap, "%s", w);
 }
@@ -124,7 +124,7 @@ void reason_evidence(const struct backend *b, char *ret, size_t cap)
 static void make_words(const struct backend *b, const struct health_step *step, char *ret,
                        size_t cap)
 {
-    const char *why = b->reason.why[0] != '\0' ? b->reason.why : NULL;
+    const char *why = kept_empty(&b->reason.why) ? NULL : kept_text(&b->reason.why);
 
     switch (b->health.cause) {
     case HEALTH_CAUSE_NONE:
@@ -152,7 +152,8 @@ static void make_words(const struct backend *b, const struct health_step *step, 
         snprintf(ret, cap, "%s", why ? why : "connection closed by the server");
         break;
     case HEALTH_CAUSE_DATA_PORT:
-        snprintf(ret, cap, "the agent answers, but its data port does not: %s", b->reason.port);
+        snprintf(ret, cap, "the agent answers, but its data port does not: %s",
+                 kept_text(&b->reason.port));
         break;
     case HEALTH_CAUSE_HELD:
         held_words(b, ret, cap);
@@ -164,22 +165,25 @@ void reason_find(struct backend *b, const struct health_step *step)
 {
     char words[QHCP_TEXT];
 
-    memcpy(words, b->reason.words, sizeof words); /* they stay where there are no better */
+    kept_copy(&b->reason.words, words, sizeof words); /* they stay where there are no better */
     make_words(b, step, words, sizeof words);
-    if (strcmp(words, b->reason.words) == 0)
+    if (strcmp(words, kept_text(&b->reason.words)) == 0)
         return;
-    memcpy(b->reason.words, words, sizeof words);
+    kept_set(&b->reason.words, words, sizeof words);
     publish_mark(b, QHCP_CHANGE_REASON);
 }
 
 void reason_because(struct backend *b, const char *words)
 {
-    snprintf(b->reason.why, sizeof b->reason.why, "%s", words);
+    kept_set(&b->reason.why, words, QHCP_TEXT);
 }
 
 void reason_port(struct backend *b, const char *words)
 {
-    utf8_clean(slice_str(words), b->reason.port, sizeof b->reason.port);
+    char clean[REASON_PORT];
+
+    utf8_clean(slice_str(words), clean, sizeof clean);
+    kept_set(&b->reason.port, clean, sizeof clean);
 }
 
 void reason_stalled(struct backend *b, qhcp_nsec silence)
@@ -203,5 +207,13 @@ void reason_tell(struct backend *b, enum qhcp_state from)
                  "verdict)",
                  b->reason.stalled_ms);
     b->reason.stalled_ms = 0;
-    publish_event(b, from, b->health.state, b->reason.words[0] != '\0' ? b->reason.words : words);
+    publish_event(b, from, b->health.state,
+                  kept_empty(&b->reason.words) ? words : kept_text(&b->reason.words));
+}
+
+void reason_deinit(struct reason *r)
+{
+    kept_deinit(&r->words);
+    kept_deinit(&r->why);
+    kept_deinit(&r->port);
 }

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "base/kept.h"
+
 #include <qhcp/lb.h>
 
 struct backend;
@@ -13,9 +15,9 @@ struct health_step;
 
 /* Embedded in struct backend; only reason.c changes it. */
 struct reason {
-    char words[QHCP_TEXT];         /* of the present state; "" for up */
-    char why[QHCP_TEXT];           /* the failure that the next words may tell of; or "" */
-    char port[REASON_PORT];        /* why its data port is bad */
+    struct kept words;             /* of the present state; "" for up */
+    struct kept why;               /* the failure that the next words may tell of; or "" */
+    struct kept port;              /* why its data port is bad */
     unsigned long long stalled_ms; /* of the false verdict that ends; 0: none does */
 };
 
@@ -30,6 +32,8 @@ void reason_port(struct backend *b, const char *words);
 void reason_stalled(struct backend *b, qhcp_nsec silence);
 /* The event of a verdict; from: the state before. */
 void reason_tell(struct backend *b, enum qhcp_state from);
+
+void reason_deinit(struct reason *r);
 
 const char *reason_icmp(int error);
 /* What its last going down rested on; "" for none. */

@@ -17,6 +17,9 @@ static_assert(sizeof((struct qhcp_check_view *)0)->name == LIMIT_NAME + 1 &&
 
 void report_deinit(struct report *r)
 {
+    kept_deinit(&r->server_id);
+    kept_deinit(&r->words);
+    free(r->values);
     free(r->metrics);
     free(r->checks);
     free(r->services);
@@ -61,7 +64,7 @@ void report_established(struct backend *b, const struct wire_ack *ack)
 {
     struct report *r = &b->report;
 
-    slice_to_cstr(ack->server_id, r->server_id, sizeof r->server_id);
+    kept_set_slice(&r->server_id, ack->server_id, LIMIT_ID + 1);
     r->restarted = r->booted && memcmp(r->boot_id, ack->boot_id.p, sizeof r->boot_id) != 0;
     memcpy(r->boot_id, ack->boot_id.p, sizeof r->boot_id);
     r->booted = true;
@@ -80,7 +83,7 @@ bool report_take_restarted(struct backend *b)
 
 void report_words(struct backend *b, struct slice words)
 {
-    slice_to_cstr(words, b->report.words, sizeof b->report.words);
+    kept_set_slice(&b->report.words, words, LIMIT_REASON + 1);
     publish_mark(b, QHCP_CHANGE_REPORT);
 }
 
@@ -100,18 +103,18 @@ void report_not_sent(struct backend *b)
     b->report.checks_sent--;
 }
 
-static bool has(const struct wire_values *values, uint64_t number)
+static bool has(const struct wire_value *values, size_t n, uint64_t number)
 {
-    for (size_t i = 0; i < values->count; i++)
-        if (values->at[i].number == number)
+    for (size_t i = 0; i < n; i++)
+        if (values[i].number == number)
             return true;
     return false;
 }
 
 void report_notice(const struct backend *b, char *ret, size_t cap)
 {
-    bool cpu = has(&b->report.values, WIRE_METRIC_CPU);
-    bool memory = has(&b->report.values, WIRE_METRIC_MEMORY);
+    bool cpu = has(b->report.values, b->report.n_values, WIRE_METRIC_CPU);
+    bool memory = has(b->report.values, b->report.n_values, WIRE_METRIC_MEMORY);
 
     snprintf(ret, cap, "it does not report %s%s%s: see the log of `qhcp server` there",
              cpu ? "" : "cpu_usage_percent", cpu || memory ? "" : " and ",
@@ -123,6 +126,23 @@ void report_answer(struct backend *b)
     b->report.checks_ok++;
 }
 
+/* Room for n, or for as many as there is memory for.  A metric that has no value yet gets one
+ * later: there is room for all that ACK named at once. */
+static size_t reserve_values(struct report *r, size_t n)
+{
+    size_t cap = n > r->n_metrics ? n : r->n_metrics;
+    struct wire_value *grown;
+
+    if (n <= r->cap_values)
+        return n;
+    grown = realloc(r->values, cap * sizeof *grown);
+    if (!grown)
+        return r->cap_values;
+    r->values = grown;
+    r->cap_values = cap;
+    return n;
+}
+
 void report_values(struct backend *b, const struct wire_values *values)
 {
     struct report *r = &b->report;
@@ -131,11 +151,13 @@ void report_values(struct backend *b, const struct wire_values *values)
     r->reports++;
     if (!values)
         return;
-    r->complete = has(values, WIRE_METRIC_CPU) && has(values, WIRE_METRIC_MEMORY);
-    if (r->values.count == values->count && memcmp(r->values.at, values->at, size) == 0)
+    r->complete = has(values->at, values->count, WIRE_METRIC_CPU) &&
+                  has(values->at, values->count, WIRE_METRIC_MEMORY);
+    if (r->n_values == values->count && (size == 0 || memcmp(r->values, values->at, size) == 0))
         return;
-    r->values.count = values->count;
-    memcpy(r->values.at, values->at, size);
+    r->n_values = reserve_values(r, values->count);
+    if (r->n_values > 0)
+        memcpy(r->values, values->at, r->n_values * sizeof values->at[0]);
     publish_mark(b, QHCP_CHANGE_VALUES);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "base/kept.h"
 #include "session/lb.h"
 
 #include <qhcp/lb.h>
@@ -23,16 +24,17 @@ struct report_metric {
 
 /* Embedded in struct backend; only report.c changes it.  Outlives sessions. */
 struct report {
-    char server_id[LIMIT_ID + 1];
+    struct kept server_id;
     uint8_t boot_id[LIMIT_BOOT_ID];
-    bool booted;                  /* boot_id is set */
-    bool restarted;               /* another boot_id than the session's before: not told of yet */
-    union qhcp_addr remote;       /* where the last session was; AF_UNSPEC: there was none */
-    char words[LIMIT_REASON + 1]; /* why it is not simply serving */
+    bool booted;            /* boot_id is set */
+    bool restarted;         /* another boot_id than the session's before: not told of yet */
+    union qhcp_addr remote; /* where the last session was; AF_UNSPEC: there was none */
+    struct kept words;      /* why it is not simply serving */
     uint64_t checks_sent, checks_ok;
     struct report_metric *metrics; /* as ACK named them; n_metrics */
     size_t n_metrics;
-    struct wire_values values;
+    struct wire_value *values; /* the newest: n_values; room for cap_values */
+    size_t n_values, cap_values;
     bool complete;                  /* both required metrics are among them */
     uint64_t reports;               /* answers that had values */
     struct qhcp_check_view *checks; /* the newest outcomes; room for cap_checks */

@@ -35,8 +35,9 @@ static bool renews_first(const struct backend *b)
 {
     const struct credentials *ours = &b->lb->credentials;
 
-    return ours->key && !b->token.refused && strcmp(b->token.kid, auth_key_kid(ours->key)) != 0 &&
-           revoked_has_key(&ours->revoked, b->token.kid);
+    return ours->key && !b->token.refused &&
+           strcmp(kept_text(&b->token.kid), auth_key_kid(ours->key)) != 0 &&
+           revoked_has_key(&ours->revoked, kept_text(&b->token.kid));
 }
 
 void revoked_tell(struct backend *b, qhcp_nsec now)
@@ -52,7 +53,7 @@ void revoked_tell(struct backend *b, qhcp_nsec now)
     if (session_lb_config(&b->link.session, now, &update) != 0)
         return; /* another update is on its way: after its answer */
     b->revocation.sent = b->lb->credentials.revoked_number;
-    b->revocation.words[0] = '\0';
+    kept_set(&b->revocation.words, "", 1);
     update_other_sent(b);
     publish_mark(b, QHCP_CHANGE_NOTICE);
     talk_flush(b, now);
@@ -72,13 +73,13 @@ void revoked_heard(struct backend *b, qhcp_nsec now, uint64_t number)
 void revoked_established(struct backend *b, qhcp_nsec now, uint64_t number)
 {
     b->revocation.sent = 0;
-    b->revocation.words[0] = '\0';
+    kept_set(&b->revocation.words, "", 1);
     revoked_heard(b, now, number);
 }
 
 void revoked_refused(struct backend *b, const struct wire_refusal *refusal)
 {
-    slice_to_cstr(refusal->words, b->revocation.words, sizeof b->revocation.words);
+    kept_set_slice(&b->revocation.words, refusal->words, REVOKED_WORDS);
     publish_mark(b, QHCP_CHANGE_NOTICE);
 }
 
@@ -134,8 +135,8 @@ bool revoked_notice(const struct backend *b, char *ret, size_t cap)
 
     if (!behind(b) || b->health.state == QHCP_CONNECTING)
         return false;
-    if (b->revocation.words[0] != '\0')
-        why = b->revocation.words;
+    if (!kept_empty(&b->revocation.words))
+        why = kept_text(&b->revocation.words);
     else if (b->revocation.sent == b->lb->credentials.revoked_number)
         why = "it has not accepted the list (does its version support it?)";
     snprintf(ret, cap,
@@ -143,4 +144,9 @@ bool revoked_notice(const struct backend *b, char *ret, size_t cap)
              "F` here and `qhcp keys import F` there",
              why);
     return true;
+}
+
+void revocation_deinit(struct revocation *r)
+{
+    kept_deinit(&r->words);
 }

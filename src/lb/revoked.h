@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/kept.h"
 #include "base/time.h"
 
 struct backend;
@@ -19,11 +20,13 @@ struct wire_refusal;
 
 #define REVOKED_WAIT (10 * NSEC_PER_SEC) /* from a new list to the names of those that lack it */
 
+#define REVOKED_WORDS 96 /* why a server refuses it, with the NUL */
+
 /* Embedded in struct backend; only revoked.c changes it. */
 struct revocation {
-    uint64_t known; /* number of the newest list that the server has */
-    uint64_t sent;  /* and of the one that it got in this session */
-    char words[96]; /* why it refused that; or "" */
+    uint64_t known;    /* number of the newest list that the server has */
+    uint64_t sent;     /* and of the one that it got in this session */
+    struct kept words; /* why it refused that; or "" */
 };
 
 /* The SHA-256s of the certificates, one after the other; free() them.  QHCP_E_NOMEM. */
@@ -38,6 +41,7 @@ void revoked_refused(struct backend *b, const struct wire_refusal *refusal);
 void revoked_changed(struct qhcp_lb *lb, qhcp_nsec now);
 /* Some time after a new list: names those that have it not. */
 void revoked_remind(struct qhcp_lb *lb, qhcp_nsec now);
+void revocation_deinit(struct revocation *r);
 /* Words if the server lacks it; false if there is nothing to say. */
 bool revoked_notice(const struct backend *b, char *ret, size_t cap);
 

@@ -65,8 +65,8 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
     listen_begin(b, now);
     publish_session(b);
-    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text, b->report.server_id,
-           quic_conn_resumed(b->link.conn) ? ", TLS resumed" : "");
+    lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text,
+           kept_text(&b->report.server_id), quic_conn_resumed(b->link.conn) ? ", TLS resumed" : "");
     act_poll(b, now);
 }
 

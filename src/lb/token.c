@@ -54,7 +54,7 @@ int token_make(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *ret_rene
     } else {
         *ret_renew = nsec_add(now, nsec_min((qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3,
                                             b->token.key_at > 0 ? TOKEN_RETRY : NSEC_NEVER));
-        snprintf(b->token.asked, sizeof b->token.asked, "%s", auth_key_kid(key_of(b)));
+        kept_set(&b->token.asked, auth_key_kid(key_of(b)), LIMIT_ID + 1);
         err = quic_conn_export(b->link.conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
         if (err == 0)
             err = auth_mint(key_of(b), &claims, ret);
@@ -66,7 +66,8 @@ int token_make(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *ret_rene
 bool token_key_changed(const struct backend *b, uint64_t code)
 {
     return code == (uint64_t)-QHCP_E_TOKEN_KEY && b->lb->credentials.key &&
-           b->token.asked[0] != '\0' && strcmp(b->token.asked, auth_key_kid(key_of(b))) != 0;
+           !kept_empty(&b->token.asked) &&
+           strcmp(kept_text(&b->token.asked), auth_key_kid(key_of(b))) != 0;
 }
 
 void token_renew_all(struct qhcp_lb *lb, qhcp_nsec now)
@@ -74,7 +75,8 @@ void token_renew_all(struct qhcp_lb *lb, qhcp_nsec now)
     for (size_t i = 0; lb->credentials.key && i < lb->count; i++) {
         struct backend *b = lb->backends[i];
 
-        if (!b->link.conn || strcmp(b->token.kid, auth_key_kid(lb->credentials.key)) == 0)
+        if (!b->link.conn ||
+            strcmp(kept_text(&b->token.kid), auth_key_kid(lb->credentials.key)) == 0)
             continue;
         b->token.key_at = 0;
         b->token.settled = b->token.refused = false;
@@ -87,8 +89,8 @@ void token_renew_all(struct qhcp_lb *lb, qhcp_nsec now)
 static bool settle_on_key(struct backend *b)
 {
     for (size_t i = 0; i < b->lb->credentials.n_old_keys; i++)
-        if (strcmp(b->token.kid, auth_key_kid(b->lb->credentials.old_keys[i])) == 0 &&
-            strcmp(b->token.asked, b->token.kid) != 0) {
+        if (strcmp(kept_text(&b->token.kid), auth_key_kid(b->lb->credentials.old_keys[i])) == 0 &&
+            strcmp(kept_text(&b->token.asked), kept_text(&b->token.kid)) != 0) {
             b->token.key_at = i + 1;
             return true;
         }
@@ -115,7 +117,7 @@ void token_accepted(struct backend *b)
 {
     b->token.tries = 0;
     publish_mark(b, QHCP_CHANGE_NOTICE);
-    snprintf(b->token.kid, sizeof b->token.kid, "%s", b->token.asked);
+    kept_set(&b->token.kid, kept_text(&b->token.asked), LIMIT_ID + 1);
     if (b->token.key_at > 0 && b->token.told != b->token.key_at)
         lb_log(b->lb, QHCP_LOG_WARNING,
                "%s does not know the new token key; using an old one (%s): run `qhcp keys export "
@@ -153,4 +155,10 @@ bool token_notice(const struct backend *b, char *ret, size_t cap)
              "machine with the CA, and `qhcp keys import F` on the server",
              b->address.host);
     return true;
+}
+
+void token_deinit(struct token *t)
+{
+    kept_deinit(&t->asked);
+    kept_deinit(&t->kid);
 }

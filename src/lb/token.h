@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/kept.h"
 #include "base/limits.h"
 #include "base/time.h"
 
@@ -19,14 +20,14 @@ struct qhcp_lb;
 
 /* Embedded in struct backend; only token.c changes it. */
 struct token {
-    unsigned scopes;          /* what the newest says that it grants: AUTH_SCOPE_* */
-    size_t key_at;            /* the key in use: 0 the newest, else one of the old_keys */
-    size_t tries;             /* keys that the server has refused, one after the other */
-    char asked[LIMIT_ID + 1]; /* the key of the newest token that was sent ... */
-    char kid[LIMIT_ID + 1];   /* ... and of the one in force */
-    bool settled;             /* the next renewal is with key_at: a newer key was refused */
-    bool refused;             /* in this session: the server knows no other key than this */
-    size_t told;              /* key_at of which the log has told */
+    unsigned scopes;   /* what the newest says that it grants: AUTH_SCOPE_* */
+    size_t key_at;     /* the key in use: 0 the newest, else one of the old_keys */
+    size_t tries;      /* keys that the server has refused, one after the other */
+    struct kept asked; /* the key of the newest token that was sent ... */
+    struct kept kid;   /* ... and of the one in force */
+    bool settled;      /* the next renewal is with key_at: a newer key was refused */
+    bool refused;      /* in this session: the server knows no other key than this */
+    size_t told;       /* key_at of which the log has told */
 };
 
 /* A token for this backend's present connection: auth_token_free it. *ret_renew: when to renew it.
@@ -48,5 +49,6 @@ void token_accepted(struct backend *b);
 void token_established(struct backend *b);
 /* Words for the operator if the server knows only an old key; false if there is nothing to say. */
 bool token_notice(const struct backend *b, char *ret, size_t cap);
+void token_deinit(struct token *t);
 
 #endif

@@ -21,9 +21,7 @@ SAME(CAUSE_HELD);
 /* Fields of one size are copied whole. */
 #define SIZE(type, field) sizeof((struct type *)0)->field
 
-static_assert(SIZE(qhcp_view, address) == SIZE(backend, text) &&
-                  SIZE(qhcp_view, server_id) == SIZE(report, server_id) &&
-                  SIZE(qhcp_view, reason) == SIZE(reason, words) &&
+static_assert(SIZE(qhcp_view, server_id) == LIMIT_ID + 1 &&
                   SIZE(qhcp_value, name) == SIZE(report_metric, name),
               "what the core keeps fits the view");
 
@@ -42,15 +40,15 @@ static const struct report_metric *metric(const struct backend *b, uint64_t numb
 
 static void values(const struct backend *b, struct qhcp_view *ret)
 {
-    for (size_t i = 0; i < b->report.values.count && ret->n_values < QHCP_VALUES; i++) {
-        const struct report_metric *m = metric(b, b->report.values.at[i].number);
+    for (size_t i = 0; i < b->report.n_values && ret->n_values < QHCP_VALUES; i++) {
+        const struct report_metric *m = metric(b, b->report.values[i].number);
         struct qhcp_value *v = &ret->values[ret->n_values];
 
         if (!m)
             continue;
         memcpy(v->name, m->name, sizeof v->name);
         v->unit = m->unit;
-        v->value = b->report.values.at[i].value;
+        v->value = b->report.values[i].value;
         ret->n_values++;
     }
 }
@@ -94,9 +92,9 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     if (qhcp_lb_figures(lb, index, ret) != 0)
         return QHCP_E_NOT_FOUND;
     b = lb->backends[index];
-    memcpy(ret->address, b->text, sizeof ret->address);
-    memcpy(ret->server_id, b->report.server_id, sizeof ret->server_id);
-    memcpy(ret->reason, b->reason.words, sizeof ret->reason);
+    slice_to_cstr(slice_str(b->text), ret->address, sizeof ret->address);
+    kept_copy(&b->report.server_id, ret->server_id, sizeof ret->server_id);
+    kept_copy(&b->reason.words, ret->reason, sizeof ret->reason);
     notice(b, ret->notice, sizeof ret->notice);
     ret->certificate_expires = b->ticket.expires;
     ret->state = b->health.state;

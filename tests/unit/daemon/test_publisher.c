@@ -199,6 +199,7 @@ static void values_of_unknown_units_are_plain_numbers(void **state)
 {
     static char name[LIMIT_NAME + 1];
     struct wire_metrics metrics = {.count = QHCP_VALUES};
+    struct wire_values values = {.count = QHCP_VALUES};
     struct pair *p = *state;
     struct qhcp_view v;
     struct backend *b;
@@ -208,12 +209,12 @@ static void values_of_unknown_units_are_plain_numbers(void **state)
     memset(name, 'x', LIMIT_NAME);
     for (size_t i = 0; i < metrics.count; i++) {
         metrics.at[i] = (struct wire_metric){i, slice_str(name), CURSOR_VARINT_MAX - i};
-        b->report.values.at[i] = (struct wire_value){i, i};
+        values.at[i] = (struct wire_value){i, i};
     }
     metrics.at[0].unit = WIRE_UNIT_MILLI;
     metrics.at[1].unit = (UINT64_C(1) << 32) + WIRE_UNIT_PERCENT;
-    b->report.values.count = metrics.count;
     report_metrics(b, &metrics);
+    report_values(b, &values);
     publisher_refresh(&publisher, p->now);
     compare(p, true);
     assert_int_equal(status_view_fleet(&watched).view(&watched, 0, &v), 0);
