@@ -53,7 +53,7 @@ struct options {
     double hours;
     qhcp_nsec interval;
     uint64_t seed;
-    bool whole, brief;
+    bool whole, brief, listen;
 };
 
 struct result {
@@ -107,7 +107,7 @@ static qhcp_nsec interval_of(const struct scenario *s, const struct options *o)
 
 static void init(struct peer *p, const struct scenario *s, const struct options *o, uint64_t seed)
 {
-    peer_init(p, &s->model, interval_of(s, o), o->whole, o->seed + seed);
+    peer_init(p, &s->model, interval_of(s, o), o->whole, o->listen, o->seed + seed);
     if (s->window > 0)
         p->h.config.window = s->window;
 }
@@ -244,9 +244,10 @@ static struct result run(const struct scenario *s, const struct options *o)
 static void print_head(const struct options *o)
 {
     printf("interval %.0f ms unless said, RTT %.1f ms, max-fail-attempts 3, %u servers x %g h, %u "
-           "cuts, seed %llu, %s\n\n",
+           "cuts, seed %llu, %s%s\n\n",
            (double)o->interval / 1e6, RTT / 1e6, o->servers, o->hours, o->cuts,
-           (unsigned long long)o->seed, o->whole ? "health and session" : "health alone");
+           (unsigned long long)o->seed, o->whole ? "health and session" : "health alone",
+           o->listen ? ", listening" : "");
     printf(
         "| path | server-hours | false verdicts | per server-hour | in the first hour | after it | "
         "asked: misses | over | cut off: p50 | p99 | max |\n"
@@ -306,7 +307,7 @@ static int check_all(const struct result r[], const struct options *o)
 static int usage(void)
 {
     fprintf(stderr, "usage: detection_sim [--servers N] [--hours H] [--cuts N] [--interval MS] "
-                    "[--seed N] [--jobs N] [--health-only] [--short] [--only N]\n"
+                    "[--seed N] [--jobs N] [--health-only] [--listen] [--short] [--only N]\n"
                     "--jobs: workers, 1 to 256 (default: one for each CPU)\n");
     return 2;
 }
@@ -319,8 +320,10 @@ static bool parse(int argc, char **argv, struct options *o, size_t *only)
 
         if (strcmp(a, "--health-only") == 0)
             o->whole = false;
+        else if (strcmp(a, "--listen") == 0)
+            o->listen = true;
         else if (strcmp(a, "--short") == 0)
-            *o = (struct options){20, 400, o->jobs, 1, 100 * MS, o->seed, true, true};
+            *o = (struct options){20, 400, o->jobs, 1, 100 * MS, o->seed, true, true, o->listen};
         else if (value[0] == '\0')
             return false;
         else if (i++, strcmp(a, "--servers") == 0)
@@ -353,7 +356,7 @@ static unsigned cpus(void)
 
 int main(int argc, char **argv)
 {
-    struct options o = {1000, 2000, cpus(), 24, 100 * MS, 1, true, false};
+    struct options o = {1000, 2000, cpus(), 24, 100 * MS, 1, true, false, false};
     struct result results[SCENARIOS] = {0};
     size_t only = SCENARIOS;
     time_t began = time(NULL);

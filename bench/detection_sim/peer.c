@@ -17,9 +17,10 @@ static void must(bool ok, const char *what)
 }
 
 void peer_init(struct peer *p, const struct path_model *model, qhcp_nsec interval, bool whole,
-               uint64_t seed)
+               bool listen, uint64_t seed)
 {
     struct health_config config = {.interval = interval,
+                                   .check = PEER_CHECK,
                                    .reconnect_interval = RECONNECT,
                                    .fall = 3,
                                    .rise = HEALTH_RISE,
@@ -30,12 +31,13 @@ void peer_init(struct peer *p, const struct path_model *model, qhcp_nsec interva
     memset(p, 0, sizeof *p);
     p->now = START;
     p->whole = whole;
-    p->dialed = NSEC_NEVER;
+    p->dialed = p->beat_at = NSEC_NEVER;
+    p->beat_every = listen ? interval : 0;
     path_init(&p->path, model, seed);
     config.phase = (uint32_t)path_draw(&p->path, UINT32_MAX);
     config.local = &p->local;
-    p->lb_config =
-        (struct session_lb_config){.lb_id = slice_str("lb"), .interval_us = interval / 1000};
+    p->lb_config = (struct session_lb_config){
+        .lb_id = slice_str("lb"), .interval_us = interval / 1000, .beat_us = p->beat_every / 1000};
     p->self =
         (struct session_server_self){.server_id = slice_str("server"),
                                      .status = QHCP_SERVING,
@@ -70,6 +72,35 @@ static void greet(struct peer *p)
     must(session_lb_frame(&p->lb, p->now, channel, buf, n, &told) == 0 &&
              told.what == SESSION_LB_ESTABLISHED,
          "ACK is not accepted");
+    must(p->lb.beat_us * 1000 == p->beat_every, "beats are not agreed");
+}
+
+/* A session begins: its first beat comes at a moment by chance. */
+static void begin_beats(struct peer *p)
+{
+    p->beat = p->heard = 0;
+    p->beat_at = NSEC_NEVER;
+    if (p->beat_every > 0)
+        p->beat_at = p->now + path_draw(&p->path, p->beat_every);
+    health_listen(&p->h, p->now, p->beat_every);
+}
+
+/* What the server sends by itself, when it comes to it: slots that it missed are left out. */
+static void send_beat(struct peer *p)
+{
+    qhcp_nsec read = path_read(&p->path, p->now);
+    uint64_t slots = (read - p->beat_at) / p->beat_every + 1;
+    struct peer_answer *a;
+
+    p->beat += slots;
+    p->beat_at += slots * p->beat_every;
+    if (!path_passes(&p->path, p->now + RTT))
+        return;
+    a = &p->flight[p->last++ % PEER_FLIGHT];
+    must(p->last - p->first <= PEER_FLIGHT, "too much is in flight");
+    *a = (struct peer_answer){.sent = p->now, .at = read + RTT / 2, .beat = p->beat};
+    if (p->whole)
+        a->n = session_server_beat(&p->server, p->beat, a->p, sizeof a->p);
 }
 
 /* A request over the path and back; the answer in flight, or NULL: one of them is lost. */
@@ -135,6 +166,21 @@ static void find(struct peer *p)
     p->lost = false;
     p->dialed = NSEC_NEVER;
     health_found(&p->h, p->now);
+    health_listen(&p->h, p->now, p->beat_every);
+}
+
+static void deliver_beat(struct peer *p, const struct peer_answer *a)
+{
+    struct session_lb_report told = {.slots = p->heard > 0 ? a->beat - p->heard : 1};
+    struct health_step step;
+
+    p->heard = a->beat;
+    if (p->whole)
+        must(session_lb_frame(&p->lb, p->now, SESSION_DATAGRAM, a->p, a->n, &told) == 0 &&
+                 (told.what & SESSION_LB_BEAT),
+             "the beat is not accepted");
+    health_beat(&p->h, p->now, p->now, told.slots, &step);
+    act(p, &step);
 }
 
 static void deliver(struct peer *p)
@@ -145,6 +191,10 @@ static void deliver(struct peer *p)
 
     if (p->lost)
         find(p);
+    if (a->beat > 0) {
+        deliver_beat(p, a);
+        return;
+    }
     told.rtt = p->now - a->sent;
     told.status = QHCP_SERVING;
     if (p->whole)
@@ -168,6 +218,7 @@ static void dial_ends(struct peer *p)
         if (p->whole)
             greet(p);
         health_established(&p->h, p->now, 0);
+        begin_beats(p);
         health_poll(&p->h, p->now, &step);
     }
     act(p, &step);
@@ -181,7 +232,7 @@ bool peer_run(struct peer *p, qhcp_nsec end, bool first_down)
     for (;;) {
         qhcp_nsec answer = p->first != p->last ? p->flight[p->first % PEER_FLIGHT].at : NSEC_NEVER;
         qhcp_nsec poll = health_deadline(&p->h);
-        qhcp_nsec at = nsec_min(nsec_min(answer, p->dialed), poll);
+        qhcp_nsec at = nsec_min(nsec_min(answer, p->dialed), nsec_min(poll, p->beat_at));
 
         if (at >= end) {
             p->now = end;
@@ -192,6 +243,8 @@ bool peer_run(struct peer *p, qhcp_nsec end, bool first_down)
             deliver(p);
         } else if (p->dialed <= at) {
             dial_ends(p);
+        } else if (p->beat_at <= at) {
+            send_beat(p);
         } else {
             health_poll(&p->h, p->now, &step);
             act(p, &step);

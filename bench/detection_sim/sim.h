@@ -50,9 +50,11 @@ bool path_passes(struct path *p, qhcp_nsec now);
 qhcp_nsec path_read(struct path *p, qhcp_nsec now);
 
 #define PEER_FLIGHT 64
+#define PEER_CHECK (10 * SEC)
 
 struct peer_answer {
     qhcp_nsec sent, at; /* the request; the answer's arrival */
+    uint64_t beat;      /* it is none, but the beat of this number; 0: an answer */
     size_t n;
     uint8_t p[128];
 };
@@ -71,11 +73,15 @@ struct peer {
     unsigned first, last; /* of those in flight; modulo PEER_FLIGHT */
     qhcp_nsec dialed;     /* when the attempt under way ends; NSEC_NEVER: none */
     bool lost;            /* the session was given up, and what is in flight is still its own */
+    qhcp_nsec beat_every; /* 0: the server is asked */
+    qhcp_nsec beat_at;    /* the next one; NSEC_NEVER: there is no session yet */
+    uint64_t beat, heard; /* the newest one's number, and of those that came */
     uint64_t probes, downs;
 };
 
+/* listen: the server sends beats, and is asked every PEER_CHECK. */
 void peer_init(struct peer *p, const struct path_model *model, qhcp_nsec interval, bool whole,
-               uint64_t seed);
+               bool listen, uint64_t seed);
 /* Until `end`, or until it is called down when `first_down`; true in the latter case. */
 bool peer_run(struct peer *p, qhcp_nsec end, bool first_down);
 
