@@ -85,6 +85,7 @@ struct qhcp_self {
                            * it waits longer for answers, and calls no server down for silence */
     size_t suspects;      /* servers that miss checks now */
     struct qhcp_panic panic;
+    struct qhcp_lateness lateness;
 };
 
 /* A state changed (or a server restarted: from and to are both UP). */
@@ -221,6 +222,10 @@ void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_add
                          int error, const uint8_t *quoted, size_t quoted_len);
 /* For sockets that keep strangers' datagrams apart; it does not change. */
 struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb);
+/* How long datagrams may be left in a socket unread that say that they may wait (docs/protocol.md,
+ * Answers that may wait), if they are read before qhcp_lb_expire anyway.  It follows from how many
+ * servers there are.  0: not at all. */
+qhcp_nsec qhcp_lb_patience(const struct qhcp_lb *lb);
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb);
 /* Call when the deadline has come, after what waits in the sockets was received. */
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now);

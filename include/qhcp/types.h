@@ -85,6 +85,15 @@ enum qhcp_use {
 /* The word for it, as in JSON and docs: "healthy", "all", "none". */
 const char *qhcp_use_name(enum qhcp_use use);
 
+/* How late regular probes left, after the moment that was planned for each: how many since the
+ * start, by classes. */
+#define QHCP_LATENESS 19
+struct qhcp_lateness {
+    uint64_t count[QHCP_LATENESS];
+};
+/* The most of a class, in microseconds; UINT64_MAX for the last one, and for what is no class. */
+uint64_t qhcp_lateness_us(size_t class);
+
 /* What a server says of itself (HEALTH_RESPONSE, key status). */
 enum qhcp_status {
     QHCP_SERVING = 0,

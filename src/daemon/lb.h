@@ -40,7 +40,8 @@ struct lb {
     struct forward forward;
     struct handover handover;
     bool stopping;
-    bool handed_over; /* another process has the port; our sessions end, our connections go on */
+    bool handed_over;   /* another process has the port; our sessions end, our connections go on */
+    qhcp_nsec patience; /* the core's, as the loop was told */
     qhcp_nsec drained_by; /* leaving: until then at most */
 };
 

@@ -1,5 +1,8 @@
 /* The core of `qhcp lb` between the loop and the other parts: packets, deadlines and names'
  * addresses go in; packets go out, and the core's findings go to the parts that they concern. */
+#include <errno.h>
+#include <string.h>
+
 #include "base/os/clock.h"
 #include "base/os/log.h"
 #include "daemon/lb.h"
@@ -54,11 +57,23 @@ static void core_expire(void *ctx, qhcp_nsec now)
     qhcp_lb_expire(((struct lb *)ctx)->core, now);
 }
 
+static void be_patient(struct lb *lb, qhcp_nsec most)
+{
+    if (most == lb->patience)
+        return;
+    lb->patience = most;
+    if (loop_be_patient(lb->loop, most) != 0)
+        log_say(QHCP_LOG_WARNING,
+                "cannot let answers wait for each other (%s): each of them costs a wake-up",
+                strerror(errno));
+}
+
 static void core_turn(void *ctx, qhcp_nsec now)
 {
     struct lb *lb = ctx;
 
     (void)now;
+    be_patient(lb, qhcp_lb_patience(lb->core));
     if (!lb->stopping || !qhcp_lb_stopped(lb->core))
         return;
     if (lb->handed_over && handover_open(&lb->handover)) {

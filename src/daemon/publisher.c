@@ -161,6 +161,7 @@ static void look_at_self(struct publisher *p, qhcp_nsec now)
     qhcp_lb_self(p->core, now, &view);
     self->local_score = view.local_score;
     self->suspects = (uint32_t)view.suspects;
+    self->lateness = view.lateness;
 }
 
 /* A slice of all servers, so that a large fleet delays nothing: within LOOK each has its turn. */

@@ -100,6 +100,7 @@ struct fleet_self {
     enum qhcp_use use;    /* what panic leads to; QHCP_USE_HEALTHY: there is none */
     uint32_t local_score; /* 0: well .. 7 */
     uint32_t suspects;    /* servers that miss checks now */
+    struct qhcp_lateness lateness;
 };
 
 static inline bool fleet_healthy(enum qhcp_state state)

@@ -76,6 +76,9 @@ void health_found(struct health *h, qhcp_nsec now)
 void health_sent(struct health *h, qhcp_nsec now)
 {
     const struct silence_waits waits = judge_waits(h, now);
+    const struct grid_terms terms = {.interval = judge_regular(h),
+                                     .phase = h->config.phase,
+                                     .tick = h->config.tick ? *h->config.tick : 0};
     qhcp_nsec wait = 0;
 
     if (h->phase != HEALTH_WATCHING)
@@ -83,7 +86,7 @@ void health_sent(struct health *h, qhcp_nsec now)
     if (h->burst.active)
         wait = rtt_burst(&h->rtt, h->config.interval, h->burst.certain);
     h->asked = false;
-    grid_advance(&h->grid, now, judge_regular(h), h->config.phase);
+    grid_advance(&h->grid, now, &terms);
     h->next = h->grid.at;
     if (h->silence.misses > 0)
         h->next = nsec_add(now, silence_pace(&h->silence, &waits));
@@ -97,6 +100,14 @@ void health_sent(struct health *h, qhcp_nsec now)
 void health_dial_turn(struct health *h, qhcp_nsec now)
 {
     dial_turn(&h->dial, now);
+}
+
+qhcp_nsec health_slot(const struct health *h, qhcp_nsec now)
+{
+    bool regular = h->phase == HEALTH_WATCHING && h->grid.shifted && now >= h->grid.at &&
+                   h->silence.misses == 0 && !h->burst.active;
+
+    return regular ? h->grid.at : 0;
 }
 
 /* What was said to be sent did not leave. */

@@ -37,6 +37,8 @@ struct health_config {
     qhcp_nsec flap_hold;          /* down at least this long after the second fault (flap.h) */
     qhcp_nsec slow_start;         /* until a server that was down has its whole weight */
     uint32_t phase; /* where in the interval it is probed, in parts of 2^32: random per server */
+    const qhcp_nsec
+        *tick; /* regular probes are due at its multiples; shared.  NULL or 0: anywhere */
     const struct local *local; /* its owner's trouble (local.h), shared; NULL: never any */
 };
 
@@ -154,6 +156,9 @@ void health_established(struct health *h, qhcp_nsec now, qhcp_nsec bound);
 void health_found(struct health *h, qhcp_nsec now);
 
 void health_sent(struct health *h, qhcp_nsec now);
+
+/* When the regular probe was to leave that leaves now; 0: what leaves now is another one. */
+qhcp_nsec health_slot(const struct health *h, qhcp_nsec now);
 
 /* The probe could not leave (window, socket): not a miss; it is tried again shortly.  Instead of
  * health_sent, or after it when this is only found out later (then it takes back the newest). */

@@ -29,6 +29,7 @@ static struct health_config health_config(const struct backend *b)
                                   .flap_hold = c->flap_hold,
                                   .slow_start = c->slow_start,
                                   .phase = phase(b),
+                                  .tick = &b->lb->tick.length,
                                   .local = &b->lb->local};
 }
 

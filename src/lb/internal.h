@@ -53,6 +53,7 @@
 #include "lb/settle.h"
 #include "lb/starts.h"
 #include "lb/talk.h"
+#include "lb/tick.h"
 #include "lb/ticket.h"
 #include "lb/token.h"
 #include "lb/update.h"
@@ -60,6 +61,7 @@
 #include "state/state.h"
 
 #define LB_STOP_WAIT (900 * NSEC_PER_MSEC) /* for TERMINATE_ACKs */
+#define LB_EXPIRE 64                       /* servers that are due, in a call */
 #define LB_STOP_MAX NSEC_PER_SEC           /* from the stop to the end of all */
 
 /* The parts of an address: a struct address with a text as long as it is. */
@@ -125,6 +127,7 @@ struct qhcp_lb {
     struct backend *touched; /* settle.c's list */
     unsigned depth;          /* public calls under way: above 1 in a callback that calls in */
 
+    struct tick tick;               /* that regular probes share */
     struct local local;             /* our own trouble, which every backend's health looks at */
     struct crowd crowd;             /* who is silent */
     struct starts starts;           /* whose turn it is to be dialled */

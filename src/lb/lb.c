@@ -211,6 +211,7 @@ static int list(struct qhcp_lb *lb, const char *text, const struct address *a, s
         return QHCP_E_NOMEM;
     }
     lb->backends[lb->count++] = b;
+    tick_adapt(lb);
     *ret = b;
     return 0;
 }
@@ -254,6 +255,7 @@ static void unlist(struct qhcp_lb *lb, struct backend *b)
     HASH_DEL(lb->by_key, b);
     memmove(&lb->backends[i], &lb->backends[i + 1], (lb->count - i - 1) * sizeof *lb->backends);
     lb->count--;
+    tick_adapt(lb);
 }
 
 int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
@@ -306,6 +308,7 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
     }
     begin(lb, now); /* from here on nothing fails */
     use_config(lb, fresh);
+    tick_adapt(lb);
     credentials_take(lb, now, &credentials);
     revoked_changed(lb, now);
     spread(lb, now, old);
@@ -329,6 +332,11 @@ void qhcp_lb_resolved(struct qhcp_lb *lb, qhcp_nsec now, size_t id, const union 
 struct qhcp_steering qhcp_lb_steering(const struct qhcp_lb *lb)
 {
     return quic_steering(lb->quic);
+}
+
+qhcp_nsec qhcp_lb_patience(const struct qhcp_lb *lb)
+{
+    return lb->tick.length;
 }
 
 void qhcp_lb_receive(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
@@ -377,8 +385,9 @@ static void begin_attempts(struct qhcp_lb *lb, qhcp_nsec now)
 
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
 {
-    /* Each backend at most once a call: one that stays due must not starve the sockets. */
-    size_t most = lb->heap.count;
+    /* Each backend at most once a call: one that stays due must not starve the sockets; and no more
+     * than leave together, so that the first probes do not wait for the last. */
+    size_t most = lb->heap.count < LB_EXPIRE ? lb->heap.count : LB_EXPIRE;
 
     begin(lb, now);
     quic_expire(lb->quic, now);
@@ -432,7 +441,8 @@ void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret
 {
     *ret = (struct qhcp_self){.local_score = local_score(&lb->local, now),
                               .suspects = lb->crowd.suspects,
-                              .panic = panic_of(lb)};
+                              .panic = panic_of(lb),
+                              .lateness = lb->tick.lateness};
 }
 
 void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)

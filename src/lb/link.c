@@ -94,7 +94,11 @@ static void link_datagram_done(void *ctx, struct quic_conn *c, uint64_t id, enum
     struct backend *b = quic_conn_user(c);
 
     (void)ctx;
-    if (!b || b->link.conn != c || fate != QUIC_FATE_REFUSED)
+    if (!b || b->link.conn != c)
+        return;
+    if (fate == QUIC_FATE_SENT)
+        talk_sent(b, b->lb->now, id);
+    if (fate != QUIC_FATE_REFUSED)
         return;
     talk_not_sent(b, b->lb->now, id);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: check %llu was not sent", b->text, (unsigned long long)id);

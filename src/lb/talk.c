@@ -4,6 +4,14 @@
 
 #include "lb/internal.h"
 
+void talk_sent(struct backend *b, qhcp_nsec now, uint64_t seq)
+{
+    session_lb_sent(&b->link.session, now, seq);
+    if (b->talk.slot > 0)
+        tick_left(&b->lb->tick, now, b->talk.slot);
+    b->talk.slot = 0;
+}
+
 void talk_not_sent(struct backend *b, qhcp_nsec now, uint64_t seq)
 {
     session_lb_not_sent(&b->link.session, seq);
@@ -47,6 +55,7 @@ void talk_probe(struct backend *b, qhcp_nsec now)
         health_not_sent(&b->health, now);
         return;
     }
+    b->talk.slot = health_slot(&b->health, now);
     health_sent(&b->health, now);
     report_sent(b);
     talk_flush(b, now);

@@ -17,6 +17,7 @@ struct backend;
 
 /* Embedded in struct backend; only talk.c changes it. */
 struct talk {
+    qhcp_nsec slot;   /* when the newest check was to leave, of the regular ones; 0: it is none */
     unsigned unasked; /* unasked frames since unasked_since */
     qhcp_nsec unasked_since;
 };
@@ -27,6 +28,8 @@ void talk_datagram(struct backend *b, qhcp_nsec now, const uint8_t *p, size_t n)
 void talk_expire(struct backend *b, qhcp_nsec now);
 /* Makes a check and sends it. */
 void talk_probe(struct backend *b, qhcp_nsec now);
+/* The check with this number leaves. */
+void talk_sent(struct backend *b, qhcp_nsec now, uint64_t seq);
 /* The check with this number did not leave after all. */
 void talk_not_sent(struct backend *b, qhcp_nsec now, uint64_t seq);
 /* Sends every frame that is due. */

@@ -1,5 +1,6 @@
 /* What the files of src/loop share: loop.c waits, parts.c calls the parts, descriptors.c watches,
- * sockets.c reads and sends, strangers.c reads what is for no connection of ours. */
+ * sockets.c reads and sends, strangers.c reads what is for no connection of ours, patient.c what
+ * may wait. */
 #ifndef QHCP_LOOP_INTERNAL_H
 #define QHCP_LOOP_INTERNAL_H
 
@@ -10,11 +11,12 @@
 #define LOOP_EXTRA 6 /* ports that the core asks for besides */
 #define LOOP_SOCKETS (LOOP_BOUND + LOOP_EXTRA)
 #define LOOP_SIGNALS 8
-#define LOOP_READ_BATCHES 16   /* per socket and wake-up: fair to timers and to the other socket */
-#define LOOP_STALL_BATCHES 128 /* after a stall: more than the largest receive buffer holds */
-#define LOOP_SEND_BATCHES 64   /* per wait: a fleet's first dials must not starve reading */
-#define LOOP_ERRORS 256        /* entries of the error queue per wake-up */
-#define LOOP_MANY 16           /* packets at once of which all may come back as ICMP errors */
+#define LOOP_READ_BATCHES 16    /* per socket and wake-up: fair to timers and to the other socket */
+#define LOOP_STALL_BATCHES 128  /* after a stall: more than the largest receive buffer holds */
+#define LOOP_PATIENT_BATCHES 64 /* of what may wait, in a turn */
+#define LOOP_SEND_BATCHES 64    /* per wait: a fleet's first dials must not starve reading */
+#define LOOP_ERRORS 256         /* entries of the error queue per wake-up */
+#define LOOP_MANY 16            /* packets at once of which all may come back as ICMP errors */
 #define LOOP_STALL (20 * NSEC_PER_MSEC) /* later than this is a stall */
 #define LOOP_BLOCKED NSEC_PER_MSEC      /* between timers while a socket takes nothing */
 #define LOOP_FIRST 1                    /* libev's priorities: connections and deadlines ... */
@@ -37,6 +39,9 @@ struct loop_socket {
     int rcvbuf;            /* a bound one's, as it was asked for */
     struct udp *strangers; /* NULL: udp gets theirs too */
     ev_io strange;
+    struct udp *patient; /* NULL: udp gets what may wait too */
+    int patient_errors;  /* an epoll that looks at nothing but the errors of that socket */
+    ev_io patient_error;
 };
 
 /* Time that may be spent on strangers: earned with time, in debt after a long turn. */
@@ -59,9 +64,11 @@ struct loop {
     bool steered; /* strangers have sockets of their own, as far as the kernel lets us */
     struct qhcp_steering steering;
     struct loop_allowance allowance;
-    ev_timer resume; /* running: strangers wait for it */
-    size_t primary;  /* the bound socket whose room the core fills first */
-    int timer_fd;    /* CLOCK_MONOTONIC, absolute: epoll's own timeouts are whole milliseconds */
+    qhcp_nsec patience;    /* how long datagrams that may wait are not read; 0: they do not wait */
+    qhcp_nsec patience_at; /* when they are read at the latest; NSEC_NEVER: none wait */
+    ev_timer resume;       /* running: strangers wait for it */
+    size_t primary;        /* the bound socket whose room the core fills first */
+    int timer_fd; /* CLOCK_MONOTONIC, absolute: epoll's own timeouts are whole milliseconds */
     ev_io timer;
     qhcp_nsec armed; /* what timer_fd is set to */
     ev_prepare before_wait;
@@ -86,6 +93,16 @@ bool sockets_send(struct loop *l);
 void sockets_tell_blocked(struct loop *l);
 /* Tells the core what the network says of packets that did not arrive. */
 void sockets_drain_errors(struct loop *l, struct udp *u);
+
+/* The same from any of its sockets; true: more may wait. */
+bool sockets_read_from(struct loop *l, struct loop_socket *s, struct udp *u, size_t batches);
+
+/* patient.c */
+/* What may wait in all sockets is read. stalled: after a stall. */
+void patient_read(struct loop *l, qhcp_nsec now, bool stalled);
+void patient_close(struct loop_socket *s);
+/* Of a socket that is split: as l->patience says. */
+int patient_follow(struct loop_socket *s);
 
 /* strangers.c */
 void strangers_init(struct loop *l);

@@ -28,6 +28,7 @@ static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
         if (stalled)
             strangers_read(&l->sockets[i]); /* a reset may be among them */
     }
+    patient_read(l, now, stalled);
     parts_expire(l);
 }
 
@@ -44,7 +45,7 @@ static qhcp_nsec not_at_once(const struct loop *l, qhcp_nsec due)
 
 static void arm(struct loop *l)
 {
-    qhcp_nsec due = not_at_once(l, parts_deadline(l));
+    qhcp_nsec due = not_at_once(l, nsec_min(parts_deadline(l), l->patience_at));
     struct itimerspec spec = {0};
 
     if (due == l->armed)
@@ -114,7 +115,7 @@ int loop_new(const struct loop_client *client, struct loop **ret)
     ev_set_priority(&l->timer, LOOP_FIRST);
     ev_io_start(l->ev, &l->timer);
     ev_prepare_start(l->ev, &l->before_wait);
-    l->armed = NSEC_NEVER;
+    l->armed = l->patience_at = NSEC_NEVER;
     strangers_init(l);
     *ret = l;
     return 0;

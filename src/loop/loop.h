@@ -112,6 +112,11 @@ size_t loop_grow(struct loop *l, int rcvbuf);
  * one CPU is enough for.  QHCP_E_IO with errno: the kernel will not, and all come to one socket. */
 int loop_steer(struct loop *l, const struct qhcp_steering *steering);
 
+/* From now on datagrams that say that they may wait (docs/protocol.md) wake nobody: they are read
+ * when a deadline comes, before it is judged, and so long after the last time at the latest; 0: as
+ * all others.  Needs loop_steer.  QHCP_E_IO with errno: they are read as all others. */
+int loop_be_patient(struct loop *l, qhcp_nsec most);
+
 /* Closes the UDP sockets: their ports are free.  From the turn of a part alone. */
 void loop_unbind(struct loop *l);
 

@@ -20,27 +20,48 @@ void sockets_drain_errors(struct loop *l, struct udp *u)
                                   e.quoted_len);
 }
 
-void sockets_read(struct loop *l, struct loop_socket *s, size_t batches, bool woken)
+/* The number of batches, of which the last one alone may be short. */
+static size_t read_batches(struct loop *l, struct udp *u, size_t most, bool *ret_all)
 {
     struct qhcp_packet *packets;
-    uint32_t dropped;
-    size_t i;
 
-    for (i = 0; i < batches && !l->held; i++) {
-        int n = udp_receive(s->udp, &packets);
+    *ret_all = true;
+    for (size_t i = 0; i < most && !l->held; i++) {
+        int n = udp_receive(u, &packets);
         if (n <= 0)
-            break;
+            return i;
         l->client.receive(l->client.ctx, loop_now(), packets, (size_t)n);
-        if (n < UDP_BATCH) {
-            i++;
-            break; /* level-triggered: what came meanwhile wakes us again */
-        }
+        if (n < UDP_BATCH)
+            return i + 1; /* level-triggered: what came meanwhile wakes us again */
     }
-    if (i == 0 && woken)
-        sockets_drain_errors(l, s->udp);
-    dropped = udp_take_dropped(s->udp);
+    *ret_all = l->held;
+    return most;
+}
+
+static void tell_dropped(struct loop *l, const struct loop_socket *s, struct udp *u)
+{
+    uint32_t dropped = udp_take_dropped(u);
+
     if (dropped > 0 && l->client.dropped && s < &l->sockets[l->n_bound])
         l->client.dropped(l->client.ctx, loop_now(), dropped);
+}
+
+bool sockets_read_from(struct loop *l, struct loop_socket *s, struct udp *u, size_t batches)
+{
+    bool all;
+
+    (void)read_batches(l, u, batches, &all);
+    tell_dropped(l, s, u);
+    return !all;
+}
+
+void sockets_read(struct loop *l, struct loop_socket *s, size_t batches, bool woken)
+{
+    bool all;
+
+    if (read_batches(l, s->udp, batches, &all) == 0 && woken)
+        sockets_drain_errors(l, s->udp);
+    tell_dropped(l, s, s->udp);
 }
 
 static void on_readable(struct ev_loop *ev, ev_io *w, int revents)
@@ -95,6 +116,7 @@ static void close_socket(struct loop *l, struct loop_socket *s)
     ev_io_stop(l->ev, &s->readable);
     ev_io_stop(l->ev, &s->writable);
     strangers_close(s);
+    patient_close(s);
     udp_close(s->udp);
 }
 
@@ -180,6 +202,8 @@ static void send_filled(struct loop *l, struct loop_socket *s)
         sockets_drain_errors(l, s->udp);
     if (s->strangers && n > LOOP_MANY)
         sockets_drain_errors(l, s->strangers); /* before its queue is full */
+    if (s->patient && n > LOOP_MANY)
+        sockets_drain_errors(l, s->patient);
     if (udp_pending(s->udp) > 0)
         ev_io_start(l->ev, &s->writable);
 }
@@ -227,6 +251,8 @@ static int steer(struct loop *l, struct loop_socket *s)
     ev_io_stop(l->ev, &s->readable);
     r = strangers_split(s);
     watch(l, s);
+    if (r == 0)
+        (void)patient_follow(s);
     return r;
 }
 

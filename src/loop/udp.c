@@ -171,7 +171,7 @@ int udp_split(struct udp *u, int rcvbuf, const struct qhcp_steering *steering, s
         return QHCP_E_IO;
     if (open_shared(&u->local, rcvbuf, true, &ours) != 0)
         goto alone;
-    if (steer_attach(ours->fd, steering) != 0)
+    if (steer_attach(ours->fd, steering, false) != 0)
         goto close_ours;
     *ret = ours;
     return 0;
@@ -185,6 +185,16 @@ alone:
     (void)set_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 0);
     errno = saved;
     return QHCP_E_IO;
+}
+
+int udp_join(struct udp *ours, int rcvbuf, struct udp **ret)
+{
+    return open_shared(&ours->local, rcvbuf, true, ret);
+}
+
+int udp_steer(struct udp *ours, const struct qhcp_steering *steering, bool patient)
+{
+    return steer_attach(ours->fd, steering, patient) == 0 ? 0 : QHCP_E_IO;
 }
 
 void udp_close(struct udp *u)

@@ -18,6 +18,12 @@ int udp_open(const union qhcp_addr *bind, int rcvbuf, struct udp **ret);
  * on all others, and what either has no room for, the other does not feel.  ICMP errors come to any
  * of the two.  QHCP_E_IO with errno kept: u is as before. */
 int udp_split(struct udp *u, int rcvbuf, const struct qhcp_steering *steering, struct udp **ret);
+/* A third socket on the address of one that was split, for the datagrams of `ours` that may wait,
+ * once udp_steer says so.  QHCP_E_IO with errno kept. */
+int udp_join(struct udp *ours, int rcvbuf, struct udp **ret);
+/* Of a socket that was split: do those that may wait come to the third one?  QHCP_E_IO with errno:
+ * it is as before. */
+int udp_steer(struct udp *ours, const struct qhcp_steering *steering, bool patient);
 void udp_close(struct udp *u);
 /* A receive buffer of rcvbuf bytes.  What it got, as the kernel counts: with the overhead of each
  * datagram, for which it takes twice of what is asked for. */

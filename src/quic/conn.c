@@ -387,6 +387,12 @@ bool quic_conn_has_room(const struct quic_conn *c, size_t n)
     return info.bytes_in_flight + n + QUIC_ROOM_KEPT <= info.cwnd;
 }
 
+void quic_conn_may_wait(struct quic_conn *c)
+{
+    if (c->n_queued > 0)
+        c->queued[c->n_queued - 1].may_wait = true;
+}
+
 void quic_conn_hold_ack(struct quic_conn *c)
 {
     if (c->unacked <= QUIC_HELD_MOST)

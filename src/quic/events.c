@@ -20,6 +20,21 @@ static void *ctx_of(const struct quic_conn *c)
     return c->endpoint->config.ctx;
 }
 
+_Thread_local uint8_t *quic_events_patient;
+
+/* The spin bit of a short header is ours to set (RFC 9000, 17.4), before the header, which is in
+ * our buffer, becomes the additional data.  ngtcp2 leaves it 0. */
+static int on_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                      const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *plain, size_t n,
+                      const uint8_t *nonce, size_t nonce_n, const uint8_t *header, size_t header_n)
+{
+    uint8_t *patient = quic_events_patient;
+
+    if (patient == header && !(patient[0] & QUIC_LONG))
+        patient[0] |= QUIC_SPIN;
+    return ngtcp2_crypto_encrypt_cb(dest, aead, ctx, plain, n, nonce, nonce_n, header, header_n);
+}
+
 static void on_rand(uint8_t *dest, size_t n, const ngtcp2_rand_ctx *ctx)
 {
     (void)ctx;
@@ -309,7 +324,7 @@ const ngtcp2_callbacks quic_events = {
     .recv_rx_key = on_key,
     .handshake_completed = on_handshake_completed,
     .handshake_confirmed = on_handshake_confirmed,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
+    .encrypt = on_encrypt,
     .decrypt = ngtcp2_crypto_decrypt_cb,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,
     .recv_stream_data = on_stream_data,

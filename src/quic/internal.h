@@ -40,6 +40,8 @@
  * ID + 1, a DATAGRAM frame of 2 + 3, a tag of 16) can provoke a stateless reset. */
 #define QUIC_SERVER_CID 20
 #define QUIC_CLIENT_CID 8
+#define QUIC_LONG 0x80 /* of a packet's first byte: the header's form ... */
+#define QUIC_SPIN 0x20 /* ... and the spin bit of a short header (RFC 9000, 17.3.1) */
 #define QUIC_PREFIX QUIC_LOOKUP_PREFIX /* how each of them begins */
 #define QUIC_RESET_TRIGGER 43          /* RFC 9000, 10.3 */
 _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "probes can provoke");
@@ -98,6 +100,7 @@ enum {
 struct quic_queued {
     uint64_t id;
     uint16_t start, size; /* in the room for datagrams: quic_conn_room */
+    bool may_wait;
 };
 
 /* A piece of the control stream; lives until all of it is acknowledged, since ngtcp2 keeps pointers
@@ -338,6 +341,8 @@ void quic_conn_arm_probe(struct quic_conn *c);
 
 /* events.c */
 extern const ngtcp2_callbacks quic_events;
+/* The packet that this thread writes may wait at the peer, and begins here; NULL: it may not. */
+extern _Thread_local uint8_t *quic_events_patient;
 /* Tells the owner what became of a datagram, and counts. */
 void quic_events_fate(struct quic_conn *c, uint64_t id, enum quic_fate fate);
 void quic_events_release_chunks(struct quic_conn *c, uint64_t acked);

@@ -41,6 +41,7 @@ struct quic_close {
 };
 
 enum quic_fate {
+    QUIC_FATE_SENT,    /* it leaves with this quic_send */
     QUIC_FATE_ACKED,   /* the peer's stack has it */
     QUIC_FATE_LOST,    /* it left and was declared lost */
     QUIC_FATE_REFUSED, /* it never left: congestion window, peer's limit, or the connection ended */
@@ -182,6 +183,10 @@ int quic_conn_write(struct quic_conn *c, const uint8_t *p, size_t n);
  * those beyond 192 bytes together, the first time. id 0: don't tell. */
 int quic_conn_datagram(struct quic_conn *c, const uint8_t *p, size_t n, uint64_t id);
 bool quic_conn_takes_datagrams(const struct quic_conn *c);
+/* The datagram that was queued last, if it has not left, has no news for the peer: the packet says
+ * so by its spin bit, unless the control stream may be in it too (docs/protocol.md, Answers that
+ * may wait). */
+void quic_conn_may_wait(struct quic_conn *c);
 
 /* In the handlers `control` and `datagram`: when the packet arrived that is being read, as far as
  * the system told; their `now` otherwise. */

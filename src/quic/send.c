@@ -34,13 +34,19 @@ static ngtcp2_ssize write_datagram(struct writing *w)
     struct quic_queued queued = c->queued[0];
     ngtcp2_vec bytes = {.base = quic_conn_room(c) + queued.start, .len = queued.size};
     int accepted = 0;
-    ngtcp2_ssize n = ngtcp2_conn_writev_datagram(
-        c->ng, &w->path.path, NULL, w->packet->data, w->packet->cap, &accepted,
-        NGTCP2_WRITE_DATAGRAM_FLAG_NONE, queued.id, &bytes, 1, w->now);
+    ngtcp2_ssize n;
 
+    /* What was lost of the control stream, or of the handshake, would come in the same packet. */
+    if (queued.may_wait && c->tx_acked == c->tx_end && !c->settling)
+        quic_events_patient = w->packet->data;
+    n = ngtcp2_conn_writev_datagram(c->ng, &w->path.path, NULL, w->packet->data, w->packet->cap,
+                                    &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, queued.id, &bytes,
+                                    1, w->now);
+    quic_events_patient = NULL;
     if (accepted) {
         pop_datagram(c);
         c->ping = false;
+        quic_events_fate(c, queued.id, QUIC_FATE_SENT);
         return n;
     }
     if (n > 0)

@@ -145,6 +145,8 @@ static void report(struct peer *p, qhcp_nsec now, enum session_channel channel,
     if (r->what & SESSION_SERVER_REQUEST) {
         server_measure(p->server, now);
         send_answer(p, channel, r->m.request.seq, 0);
+        if (channel == SESSION_DATAGRAM && r->m.request.epoch == p->server->self.epoch)
+            quic_conn_may_wait(p->conn);
     }
     if (r->what & SESSION_SERVER_PUSH_SEEN)
         p->push_at = NSEC_NEVER;

@@ -85,6 +85,8 @@ static bool settle(struct session_lb *s, uint64_t seq, qhcp_nsec at, struct sess
         return false;
     ret->at = nsec_max(at, *sent);
     ret->rtt = ret->at - *sent;
+    if (seq == s->seq)
+        ret->rtt -= nsec_min(s->left_after, ret->rtt);
     *sent = 0;
     return true;
 }
@@ -197,6 +199,7 @@ static int do_finish(struct session_lb *s, const struct occasion *o)
 static int do_ask(struct session_lb *s, const struct occasion *o)
 {
     s->seq++;
+    s->left_after = 0;
     s->sent[s->seq % SESSION_LB_WINDOW] = o->now > 0 ? o->now : 1; /* 0 means "not awaited" */
     if (s->seq - s->request_first >= SESSION_LB_WINDOW)
         s->request_first = s->seq - SESSION_LB_WINDOW + 1;
@@ -427,6 +430,14 @@ int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq)
     if (error == 0)
         *ret_seq = s->seq;
     return error;
+}
+
+void session_lb_sent(struct session_lb *s, qhcp_nsec now, uint64_t seq)
+{
+    qhcp_nsec asked = s->sent[seq % SESSION_LB_WINDOW];
+
+    if (seq == s->seq && asked > 0 && now > asked)
+        s->left_after = nsec_min(now - asked, SESSION_LB_LAG);
 }
 
 void session_lb_not_sent(struct session_lb *s, uint64_t seq)

@@ -39,7 +39,8 @@ enum {
 
 struct session_lb_report {
     unsigned what;
-    qhcp_nsec rtt;   /* ANSWER: from session_lb_request's `now` to the answer's arrival */
+    qhcp_nsec rtt;   /* ANSWER: from session_lb_request's `now` to the answer's arrival, less what
+                      * passed until session_lb_sent: at most SESSION_LB_LAG of that */
     qhcp_nsec at;    /* ANSWER, BEAT: that arrival; not before the request */
     uint64_t slots;  /* BEAT: how many were due since the one before, with this one */
     uint64_t epoch;  /* ANSWER, STATUS, BEAT: newest epoch seen */
@@ -48,7 +49,8 @@ struct session_lb_report {
     struct wire_message m; /* the decoded message; undefined after a failure */
 };
 
-#define SESSION_LB_WINDOW 64 /* requests whose answers are still recognised */
+#define SESSION_LB_LAG (NSEC_PER_MSEC / 2) /* a request that is longer under way waited for us */
+#define SESSION_LB_WINDOW 64               /* requests whose answers are still recognised */
 
 struct session_lb_config {
     struct slice lb_id;
@@ -79,6 +81,7 @@ struct session_lb {
     struct wire_again again;      /* the newest answer, if it has the newest epoch */
     struct wire_again again_beat; /* the newest beat, in the same way */
     uint32_t pending;             /* frames to be pulled, a bit each */
+    qhcp_nsec left_after;         /* the newest request left so long after its `sent`; 0: not yet */
     uint64_t request_first;       /* first seq that is not pulled yet */
     qhcp_nsec
         sent[SESSION_LB_WINDOW]; /* by seq % WINDOW: when requested; 0: answered or not sent */
@@ -115,6 +118,10 @@ void session_lb_refuse(struct session_lb *s, int error, const char *words);
 /* Makes a HEALTH_REQUEST due and sets its sequence number.  QHCP_E_UNEXPECTED unless ACTIVE,
  * LEAVING or LEFT. */
 int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq);
+
+/* The datagram with this request leaves now, a little after it was asked for: the round trip begins
+ * now, if it is the newest. */
+void session_lb_sent(struct session_lb *s, qhcp_nsec now, uint64_t seq);
 
 /* The datagram with this request could not be sent: its answer is not awaited. */
 void session_lb_not_sent(struct session_lb *s, uint64_t seq);

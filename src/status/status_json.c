@@ -1,5 +1,6 @@
 #include "status/status_json.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/address.h"
@@ -146,6 +147,17 @@ static void add_panic(struct text *t, const struct qhcp_panic *panic)
                 qhcp_use_name(panic->use));
 }
 
+static void add_lateness(struct text *t, const struct qhcp_lateness *l)
+{
+    text_add(t, "\"probe_lateness_us\":{\"le\":[");
+    for (size_t i = 0; i < QHCP_LATENESS - 1; i++)
+        text_printf(t, "%s%" PRIu64, i > 0 ? "," : "", qhcp_lateness_us(i));
+    text_add(t, "],\"count\":[");
+    for (size_t i = 0; i < QHCP_LATENESS; i++)
+        text_printf(t, "%s%" PRIu64, i > 0 ? "," : "", l->count[i]);
+    text_add(t, "]}");
+}
+
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct status_moment at)
 {
     struct text servers = {0};
@@ -168,6 +180,8 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct 
     text_printf(t, "\"total\":%zu,\"healthy\":%zu,\"up\":%zu,\"local_score\":%u,", total, healthy,
                 up, self.local_score);
     add_panic(t, &self.panic);
+    text_add(t, ",");
+    add_lateness(t, &self.lateness);
     text_add(t, ",");
     if (fleet->insecure)
         text_add(t, "\"insecure\":true,");

@@ -197,6 +197,9 @@ static void draw_world(struct world *w)
         config.budget = HEALTH_BUDGET;
         config.phase = (uint32_t)draw(w, UINT32_MAX);
     }
+    config.tick = &w->tick; /* as a large fleet has it */
+    if (chance(w, 500))
+        w->tick = config.interval / (1 + config.interval / (8 * MS));
     w->now = START;
     w->delay = 50 * NSEC_PER_USEC + draw(w, 40 * MS);
     w->jitter = draw(w, w->delay / 4);

@@ -62,6 +62,7 @@ struct world {
 
     /* The load balancer's side. */
     struct health h;
+    qhcp_nsec tick; /* of its regular probes; 0: none */
     struct session_lb lb;
     struct session_lb_config lb_config;
     struct wire_config_update update;

@@ -231,6 +231,8 @@ static void put(struct pair *p, int server, bool to_lb, const struct qhcp_packet
     struct flying *f = &queue[queued];
 
     p->packets++;
+    if (to_lb && !(packet->data[0] & 0x80))
+        *(packet->data[0] & 0x20 ? &p->patient : &p->urgent) += 1;
     p->dials += initial;
     if (p->shy[server] && initial)
         return;

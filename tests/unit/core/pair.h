@@ -45,6 +45,8 @@ struct pair {
     bool metrics_given;
     qhcp_nsec waits;   /* so long in the load balancer's socket, before they are read */
     int64_t stamp_off; /* the kernel's time stamps are wrong by so much */
+    uint64_t patient,
+        urgent;        /* short packets from servers that say that they may wait, and others */
     uint64_t packets;  /* that were put on the link, both ways */
     unsigned dials;    /* packets by which the load balancer began or repeated a handshake */
     unsigned sessions; /* that servers granted */

@@ -1,4 +1,4 @@
-/* Two sockets on one address: which of them gets what. */
+/* Sockets on one address: which of them gets what. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +19,7 @@ static const struct qhcp_steering server = {.prefix = {0x80, 0x00, 0x00, 0x01}, 
 
 struct split {
     struct udp *strangers, *ours, *from;
+    struct udp *patient; /* or NULL */
     union qhcp_addr to;
 };
 
@@ -36,6 +37,7 @@ static struct udp *open_at(const char *ip)
 
 static bool split_open(struct split *s, const char *ip, const struct qhcp_steering *steering)
 {
+    s->patient = NULL;
     s->strangers = open_at(ip);
     s->from = open_at(ip);
     if (s->strangers == NULL || s->from == NULL)
@@ -50,6 +52,7 @@ static void split_close(struct split *s)
     udp_close(s->strangers);
     udp_close(s->ours);
     udp_close(s->from);
+    udp_close(s->patient);
 }
 
 static void send_one(struct split *s, const void *bytes, size_t n)
@@ -124,6 +127,55 @@ static void check_all(const char *ip, const struct qhcp_steering *steering)
     split_close(&s);
 }
 
+/* Does the socket of what may wait get it? */
+static bool waits(struct split *s, const void *bytes, size_t n)
+{
+    struct udp *sockets[3] = {s->strangers, s->ours, s->patient};
+    struct pollfd fds[3];
+    struct qhcp_packet *got;
+    bool patient;
+
+    for (size_t i = 0; i < 3; i++)
+        fds[i] = (struct pollfd){.fd = udp_fd(sockets[i]), .events = POLLIN};
+    send_one(s, bytes, n);
+    assert_int_equal(poll(fds, 3, 5000), 1);
+    patient = fds[2].revents != 0;
+    for (size_t i = 0; i < 3; i++)
+        if (fds[i].revents != 0)
+            assert_int_equal(udp_receive_some(sockets[i], 1, &got), 1);
+    return patient;
+}
+
+static void what_may_wait_says_so_by_its_spin_bit(const char *ip)
+{
+    uint8_t bytes[64];
+    struct split s;
+
+    if (!split_open(&s, ip, &client))
+        return;
+    assert_int_equal(udp_join(s.ours, 0, &s.patient), 0);
+    assert_false(waits(&s, bytes, packet(bytes, 0x61, 0, client.prefix))); /* nobody said so yet */
+    assert_int_equal(udp_steer(s.ours, &client, true), 0);
+    for (unsigned low = 0; low < 32; low++) { /* what is hidden decides nothing */
+        assert_true(waits(&s, bytes, packet(bytes, (uint8_t)(0x60 | low), 0, client.prefix)));
+        assert_false(waits(&s, bytes, packet(bytes, (uint8_t)(0x40 | low), 0, client.prefix)));
+    }
+    assert_false(waits(&s, bytes, packet(bytes, 0xe0, 8, client.prefix))); /* a long header */
+    assert_false(waits(&s, bytes, packet(bytes, 0x20, 0, client.prefix))); /* no QUIC */
+    assert_false(waits(&s, bytes, packet(bytes, 0x60, 0, server.prefix))); /* a stranger's */
+    assert_false(waits(&s, bytes, 1));
+    assert_int_equal(udp_steer(s.ours, &client, false), 0);
+    assert_false(waits(&s, bytes, packet(bytes, 0x60, 0, client.prefix)));
+    split_close(&s);
+}
+
+static void what_may_wait_has_a_socket_of_its_own(void **state)
+{
+    (void)state;
+    what_may_wait_says_so_by_its_spin_bit("127.0.0.1");
+    what_may_wait_says_so_by_its_spin_bit("::1");
+}
+
 static void the_prefix_decides(void **state)
 {
     (void)state;
@@ -183,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_prefix_decides),
+        cmocka_unit_test(what_may_wait_has_a_socket_of_its_own),
         cmocka_unit_test(a_strangers_flood_fills_no_buffer_but_its_own),
         cmocka_unit_test(a_port_that_is_taken_stays_so),
     };

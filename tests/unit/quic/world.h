@@ -22,7 +22,7 @@ struct node {
     struct quic_conn *conn; /* the newest that connected or was accepted */
     unsigned accepted, connected, closed, tickets, datagrams, control_acked;
     unsigned forgotten;      /* by a trace's peer */
-    unsigned fates[3];       /* by enum quic_fate */
+    unsigned fates[4];       /* by enum quic_fate */
     uint64_t sent, received; /* packets */
     size_t control_size;
     uint8_t control[70000];

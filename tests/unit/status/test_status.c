@@ -72,7 +72,10 @@ static void a_status_line_is_as_documented(void **state)
         text.at,
         "{\"type\":\"status\",\"schema\":2,\"time\":\"2026-11-23T15:43:17.123Z\","
         "\"total\":2,\"healthy\":1,\"up\":1,"
-        "\"local_score\":0,\"panic\":false,\"use\":\"healthy\",\"servers\":[{\"address\":"
+        "\"local_score\":0,\"panic\":false,\"use\":\"healthy\","
+        "\"probe_lateness_us\":{\"le\":[50,100,200,300,500,700,1000,1500,2000,3000,4000,5000,7000,"
+        "10000,20000,50000,100000,1000000],\"count\":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},"
+        "\"servers\":[{\"address\":"
         "\"localhost:4243\","
         "\"server_id\":"
         "\"id-1\",\"state\":\"up\",\"since\":\"2026-11-23T14:53:17.123Z\","
