@@ -48,6 +48,9 @@ void heartbeat_expire(struct peer *p, qhcp_nsec now)
     h->number += slots;
     h->at = nsec_add(h->at, slots * h->interval);
     n = session_server_beat(&p->session, h->number, buf, sizeof buf);
-    if (quic_conn_has_room(p->conn, n))
-        peer_send(p, SESSION_DATAGRAM, buf, n, 0);
+    if (!quic_conn_has_room(p->conn, n))
+        return;
+    peer_send(p, SESSION_DATAGRAM, buf, n, 0);
+    if (!session_server_push_due(&p->session))
+        quic_conn_may_wait(p->conn);
 }
