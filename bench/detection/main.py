@@ -16,6 +16,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "lib")]
@@ -34,7 +35,7 @@ def arguments():
     parser.add_argument("--faults", type=int, default=200, help="of each kind")
     parser.add_argument("--servers", type=int, default=50, help="that are hurt one by one")
     parser.add_argument("--fleet", type=int, default=200, help="of which none, or all, are")
-    parser.add_argument("--minutes", type=float, default=10, help="with loss and without faults")
+    parser.add_argument("--minutes", type=float, help="with loss and without faults (a twentieth of --faults)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-haproxy", action="store_true")
     parser.add_argument("--quick", action="store_true", help="20 s, no judgement of times, and HAProxy only where it is installed")
@@ -44,6 +45,7 @@ def arguments():
     unknown = [name for name in o.only if name not in NAMES]
     if unknown:
         parser.error(f"there is no {unknown[0]}: {', '.join(NAMES)}")
+    o.minutes = o.faults / 20 if o.minutes is None else o.minutes
     if o.quick:
         o.servers, o.fleet, o.faults, o.minutes = 8, 12, 1, 0.03
     if not (1 <= o.servers <= 900 and 1 <= o.fleet <= 900 and o.faults >= 1 and o.minutes > 0):
@@ -56,9 +58,14 @@ def arguments():
     return o
 
 
-def live(text):
+def live(text, begun=time.monotonic(), said=[""]):
+    """What is under way: as one line of a terminal, else a line when something begins, with the time."""
+    title = text.split(":")[0]
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    elif title and title != said[0]:
+        said[0] = title
+        print(f"{time.monotonic() - begun:4.0f} s: {title}", file=sys.stderr, flush=True)
 
 
 def header(o, world, taken):
