@@ -110,7 +110,7 @@ def one(checker, world, n, every, seconds, base):
     checker.checking.pump(min(max(1, 2 * every), 3) if seconds > 2 else 0.4)
     r = window(checker, max(seconds, every if every <= 10 else 0))
     r["asked"] = n / every * r["seconds"]
-    done = max(r["done"], 1)
+    done = max(min(r["done"], r["asked"]), 1)  # more than that is no check more
     memory = checker.checking.memory()
     r["doubts"], r["notes"] = doubts(checker, n, r), notes(checker, r)
     r.update({"row": checker.name, "title": checker.title, "servers": n, "every_s": every,
