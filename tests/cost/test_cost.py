@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PHASES = ("check", "push", "handshake")
+PHASES = ("check", "push", "handshake", "listening")
 SIDES = {"lb": ("receive", "send", "expire", "deadline"), "server": ("receive", "send", "expire", "deadline", "set_status")}
 SLACK = 1.03  # other addresses, other random numbers
 LOW = 0.90  # below this part of its limit the limit is to be lowered

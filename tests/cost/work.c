@@ -84,6 +84,20 @@ static void pushes(struct pair *p)
     END("push", (unsigned long)PUSHES);
 }
 
+/* Servers send their status by themselves: beats, and the regular check among them. */
+static void listening(struct pair *p, struct qhcp_lb_config config)
+{
+    unsigned long before;
+
+    config.liveness = QHCP_LIVENESS_LISTEN;
+    pair_reload(p, &config);
+    pair_run(p, 4 * INTERVAL, NULL);
+    before = answers(p);
+    CALLGRIND_ZERO_STATS;
+    pair_run(p, 2 * ROUNDS * ROUND, NULL);
+    END("listening", answers(p) - before);
+}
+
 int main(void)
 {
     const struct qhcp_lb_config config = {.liveness_interval = INTERVAL};
@@ -98,6 +112,7 @@ int main(void)
     handshakes(&p, &config);
     checks(&p);
     pushes(&p);
+    listening(&p, config);
     CALLGRIND_STOP_INSTRUMENTATION;
     pair_deinit(&p);
     return 0;
