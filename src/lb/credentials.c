@@ -9,16 +9,19 @@
 
 #define PEM_MAX (1 << 20)
 
-static int read_tls(const struct qhcp_lb_config *config, struct credentials *c, char *words,
-                    size_t cap)
+static int read_tls(const struct state *state, const struct qhcp_lb_config *config,
+                    struct credentials *c, char *words, size_t cap)
 {
+    uint8_t ticket_key[32];
     struct quic_tls_config tls = {.trust_name = c->trust_path,
                                   .trust_given = config->cert_file != NULL,
-                                  .insecure = config->insecure};
+                                  .insecure = config->insecure,
+                                  .ticket_key = ticket_key};
     char *trust = NULL, *cert = NULL, *key = NULL;
     uint8_t *prints = NULL;
     int err = state_read_file(c->trust_path, false, PEM_MAX, &trust, NULL, words, cap);
 
+    state_derive(state, "load balancer's tickets", "", 0, ticket_key);
     if (err == 0 && config->client_cert_file)
         err = state_read_file(config->client_cert_file, false, PEM_MAX, &cert, NULL, words, cap);
     if (err == 0 && config->client_key_file)
@@ -32,6 +35,7 @@ static int read_tls(const struct qhcp_lb_config *config, struct credentials *c, 
         tls.key_pem = key;
         err = quic_tls_new(&tls, &c->tls, words, cap);
     }
+    explicit_bzero(ticket_key, sizeof ticket_key);
     free(prints);
     free(trust);
     free(cert);
@@ -163,7 +167,7 @@ static int read_files(const struct qhcp_lb *lb, const struct qhcp_lb_config *con
     int err = revoked_load(lb->state.dir, &c->revoked, &w);
 
     if (err == 0)
-        err = read_tls(config, c, words, words_cap);
+        err = read_tls(&lb->state, config, c, words, words_cap);
     if (err == 0)
         err = read_key(config, c, words, words_cap);
     if (err == 0 && !config->once && revoked_list(&c->revoked))

@@ -371,7 +371,9 @@ qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
     qhcp_nsec at = nsec_min(heap_deadline(&lb->heap), quic_deadline(lb->quic));
 
     at = nsec_min(at, lb->paths.look_at);
-    return nsec_min(at, lb->stopping ? lb->stop_at : starts_deadline(&lb->starts));
+    if (lb->stopping)
+        return nsec_min(at, lb->stop_at);
+    return lb->starts.waiting > 0 ? nsec_min(at, starts_deadline(&lb->starts)) : at;
 }
 
 /* Those whose turn it is are dialled: no more than there is room for. */
@@ -379,7 +381,7 @@ static void begin_attempts(struct qhcp_lb *lb, qhcp_nsec now)
 {
     struct start *start;
 
-    while (!lb->stopping && (start = starts_next(&lb->starts, now)))
+    while (lb->starts.waiting > 0 && !lb->stopping && (start = starts_next(&lb->starts, now)))
         attempt_turn((struct backend *)((char *)start - offsetof(struct backend, start)), now);
 }
 

@@ -93,9 +93,9 @@ void starts_leave(struct starts *s, qhcp_nsec now, struct start *start)
     take_out(s, start);
 }
 
-void starts_late(struct starts *s, qhcp_nsec now, qhcp_nsec late)
+void starts_shrink(struct starts *s, qhcp_nsec now)
 {
-    if (late <= STARTS_LATE || now < s->shrink_from)
+    if (now < s->shrink_from)
         return;
     s->shrink_from = nsec_add(now, STARTS_SHRINK_PAUSE);
     s->window -= s->window / 4;

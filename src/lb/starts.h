@@ -70,8 +70,13 @@ void starts_wait(struct starts *s, qhcp_nsec now, struct start *start, enum star
 struct start *starts_next(struct starts *s, qhcp_nsec now);
 /* Its handshake is done or has failed, or it no longer wants to begin.  No matter where it is. */
 void starts_leave(struct starts *s, qhcp_nsec now, struct start *start);
+void starts_shrink(struct starts *s, qhcp_nsec now);
 /* Our owner came this late. */
-void starts_late(struct starts *s, qhcp_nsec now, qhcp_nsec late);
+static inline void starts_late(struct starts *s, qhcp_nsec now, qhcp_nsec late)
+{
+    if (late > STARTS_LATE)
+        starts_shrink(s, now);
+}
 /* When starts_next may have another answer; NSEC_NEVER: not before a starts_leave. */
 qhcp_nsec starts_deadline(const struct starts *s);
 

@@ -316,7 +316,7 @@ bool quic_conn_resumed(const struct quic_conn *c)
 
 int64_t quic_conn_peer_expires(const struct quic_conn *c)
 {
-    return c->peer_expires;
+    return c->peer_valid.leaf;
 }
 
 int quic_conn_write(struct quic_conn *c, const uint8_t *p, size_t n)

@@ -173,7 +173,7 @@ struct quic_conn {
     struct quic_chunk *chunks, *chunks_last, *unsent;
     uint64_t tx_end, tx_acked; /* offsets in the control stream */
 
-    int64_t peer_expires;
+    struct quic_validity peer_valid;  /* of the certificate that was verified; 0: none was */
     bool peer_known;                  /* client: the peer's certificate was verified ... */
     uint8_t peer_print[32];           /* ... and this is its SHA-256 */
     struct quic_judgement *judgement; /* why the peer's certificate was refused; NULL: it was not */
@@ -393,6 +393,9 @@ int quic_tls_session(struct quic_conn *c, const struct quic_dial *dial);
  * has ended. */
 int quic_tls_finish(struct quic_conn *c);
 void quic_tls_release(struct quic_conn *c);
+const struct quic_trust *quic_tls_trust(const struct quic_tls *tls);
+/* Seals a client's tickets: QUIC_TICKET_KEY bytes. */
+const uint8_t *quic_tls_ticket_key(const struct quic_tls *tls);
 /* The peer's certificate is refused: a copy of the reason is kept for the end.  Without memory
  * TLS's own words have to do. */
 void quic_tls_refuse(struct quic_conn *c, const struct quic_judgement *why);

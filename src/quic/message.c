@@ -17,16 +17,15 @@ static int take_ticket(gnutls_session_t session)
     struct quic_conn *c = quic_tls_conn(session);
     const struct quic_endpoint_config *config = &c->endpoint->config;
     gnutls_datum_t data = {0};
-    uint8_t fingerprint[32], *ticket;
+    uint8_t *ticket;
     size_t n;
 
     if (c->ticket_seen || config->handlers->ticket == NULL || c->ended ||
         gnutls_session_get_data2(session, &data) != 0)
         return 0;
     c->ticket_seen = true;
-    quic_tls_fingerprint(c->tls, fingerprint);
-    if (quic_ticket_wrap(fingerprint, c->name, c->peer_expires, slice_of(data.data, data.size),
-                         &ticket, &n) == 0) {
+    if (quic_ticket_wrap(quic_tls_ticket_key(c->tls), c->name, &c->peer_valid,
+                         slice_of(data.data, data.size), &ticket, &n) == 0) {
         config->handlers->ticket(config->ctx, c, ticket, n);
         gnutls_memset(ticket, 0, n);
         free(ticket);
@@ -56,7 +55,8 @@ static int bound_cost(gnutls_session_t session)
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
 
-    if (quic_verify_cost(chain, chain ? n : 0, &why) == 0)
+    if (quic_verify_cost(quic_tls_trust(quic_tls_conn(session)->tls), chain, chain ? n : 0, &why) ==
+        0)
         return 0;
     quic_tls_refuse(quic_tls_conn(session), &why);
     return GNUTLS_E_CERTIFICATE_ERROR;

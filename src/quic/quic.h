@@ -81,7 +81,7 @@ struct quic_tls_config {
     bool trust_given;               /* ... which the operator named: it is not the state's CA */
     bool insecure;                  /* client: the certificate is not verified */
     bool require_client_cert;       /* server */
-    const uint8_t *ticket_key;      /* server: 32 bytes or NULL for a random one (64 derived) */
+    const uint8_t *ticket_key;      /* 32 bytes, or NULL for random ones: seals tickets */
     /* Certificates that are refused, whoever signed them: SHA-256 of each, one after the other. */
     const uint8_t *revoked;
     size_t n_revoked;

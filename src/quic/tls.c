@@ -3,9 +3,9 @@
  * qhcp/1, never early data.
  *
  * Trust and resumption: TLS looks at no certificate when it resumes.  So a ticket is offered only
- * under the trust and name it was made with (ticket.c), the chain that GnuTLS keeps in it is judged
- * again after the handshake, a server seals tickets with a key that changes with its own policy,
- * and a server that demands client certificates gives none.
+ * under the trust, the name and the dates with which the chain was verified (ticket.c): a client
+ * seals it with a key that changes with what it trusts, and a server its own with one that changes
+ * with its policy.  A server that demands client certificates gives none.
  *
  * Certificates' dates are judged by the wall clock, which GnuTLS reads itself: the one clock in
  * this folder. */
@@ -260,15 +260,18 @@ void quic_tls_refuse(struct quic_conn *c, const struct quic_judgement *why)
         *c->judgement = *why;
 }
 
-/* 0, or QHCP_E_CERT. */
+/* Of a resumed session the chain was judged under this very trust (ticket.c).  0, or QHCP_E_CERT.
+ */
 static int judge_peer(struct quic_conn *c)
 {
     struct quic_judgement why;
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(c->session, &n);
-    int rv = quic_verify_chain(&c->tls->trust, chain, chain ? n : 0, c->name, time(NULL),
-                               &c->peer_expires, &why);
+    int rv = 0;
 
+    if (!c->resumed || n == 0)
+        rv = quic_verify_chain(&c->tls->trust, chain, chain ? n : 0, c->name, time(NULL),
+                               &c->peer_valid, &why);
     if (rv == 0) {
         c->peer_known = quic_revoked_print(&chain[0], c->peer_print);
         if (c->tls->revoked.n > 0 &&
@@ -278,6 +281,16 @@ static int judge_peer(struct quic_conn *c)
     if (rv != 0)
         quic_tls_refuse(c, &why);
     return rv;
+}
+
+const struct quic_trust *quic_tls_trust(const struct quic_tls *tls)
+{
+    return &tls->trust;
+}
+
+const uint8_t *quic_tls_ticket_key(const struct quic_tls *tls)
+{
+    return tls->ticket_key;
 }
 
 bool quic_conn_peer_revoked(const struct quic_conn *c, const struct quic_tls *tls)
@@ -318,8 +331,8 @@ static int configure_client(struct quic_conn *c, const struct quic_dial *dial)
         gnutls_server_name_set(c->session, GNUTLS_NAME_DNS, c->name, sni_len(c->name)) != 0)
         return QHCP_E_TLS;
     /* A ticket that GnuTLS cannot read is no reason to fail: the handshake is a full one. */
-    if (dial->ticket.n > 0 && quic_ticket_open(dial->ticket, c->tls->fingerprint, c->name,
-                                               time(NULL), &session, &c->peer_expires) == 0)
+    if (dial->ticket.n > 0 && quic_ticket_open(dial->ticket, c->tls->ticket_key, c->name,
+                                               time(NULL), &session, &c->peer_valid) == 0)
         gnutls_session_set_data(c->session, session.p, session.n);
     return 0;
 }
@@ -344,7 +357,9 @@ int quic_tls_session(struct quic_conn *c, const struct quic_dial *dial)
 {
     static const gnutls_datum_t alpn = {.data = (unsigned char *)(uintptr_t)QUIC_ALPN,
                                         .size = sizeof(QUIC_ALPN) - 1};
-    unsigned flags = (dial ? GNUTLS_CLIENT : GNUTLS_SERVER) | GNUTLS_NONBLOCK;
+    /* A second key share would be for servers that have no X25519: they ask for theirs. */
+    unsigned flags =
+        (dial ? GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP : GNUTLS_SERVER) | GNUTLS_NONBLOCK;
     int rv;
 
     if (!c->tls->tickets)

@@ -61,9 +61,10 @@ static int add_cas(struct quic_trust *t)
     for (unsigned i = 0; i < t->n_certs; i++) {
         if (gnutls_x509_crt_get_ca_status(t->certs[i], NULL) <= 0)
             continue;
-        if (gnutls_x509_trust_list_init(&t->cas[t->n_cas], 1) != 0)
+        if (gnutls_x509_trust_list_init(&t->cas[t->n_cas].list, 1) != 0)
             return QHCP_E_NOMEM;
-        gnutls_x509_trust_list_add_cas(t->cas[t->n_cas++], &t->certs[i], 1, 0);
+        t->cas[t->n_cas].cert = t->certs[i];
+        gnutls_x509_trust_list_add_cas(t->cas[t->n_cas++].list, &t->certs[i], 1, 0);
     }
     return 0;
 }
@@ -100,7 +101,7 @@ int quic_trust_init(struct quic_trust *t, const char *pem, const char *name, cha
 void quic_trust_deinit(struct quic_trust *t)
 {
     for (unsigned i = 0; i < t->n_cas; i++)
-        gnutls_x509_trust_list_deinit(t->cas[i], 0);
+        gnutls_x509_trust_list_deinit(t->cas[i].list, 0);
     free(t->cas);
     for (unsigned i = 0; i < t->n_certs; i++)
         gnutls_x509_crt_deinit(t->certs[i]);
@@ -280,9 +281,17 @@ static bool is_pinned(const struct quic_trust *t, gnutls_x509_crt_t leaf)
 
 #define NOT_ISSUED (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNATURE_FAILURE)
 
+static void ends_with(struct quic_validity *v, gnutls_x509_crt_t cert)
+{
+    int64_t end = gnutls_x509_crt_get_expiration_time(cert);
+
+    if (end < v->chain)
+        v->chain = end;
+}
+
 /* 0 when one of the CAs accepts the chain, else what the nearest of them says. */
 static unsigned ask_cas(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned n,
-                        bool server)
+                        bool server, struct quic_validity *validity)
 {
     gnutls_typed_vdata_st purpose = {
         .type = GNUTLS_DT_KEY_PURPOSE_OID,
@@ -294,11 +303,13 @@ static unsigned ask_cas(const struct quic_trust *t, gnutls_x509_crt_t *certs, un
     for (unsigned i = 0; i < t->n_cas; i++) {
         unsigned status = 0;
 
-        if (gnutls_x509_trust_list_verify_crt2(t->cas[i], certs, n, &purpose, 1, 0, &status,
+        if (gnutls_x509_trust_list_verify_crt2(t->cas[i].list, certs, n, &purpose, 1, 0, &status,
                                                NULL) != 0)
             continue;
-        if (status == 0)
+        if (status == 0) {
+            ends_with(validity, t->cas[i].cert);
             return 0;
+        }
         if (!(status & NOT_ISSUED))
             nearest = status;
     }
@@ -307,9 +318,9 @@ static unsigned ask_cas(const struct quic_trust *t, gnutls_x509_crt_t *certs, un
 
 /* The chain up to a trusted CA. */
 static int check_chain(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned n,
-                       bool server, struct quic_judgement *ret)
+                       bool server, struct quic_validity *validity, struct quic_judgement *ret)
 {
-    unsigned status = ask_cas(t, certs, n, server);
+    unsigned status = ask_cas(t, certs, n, server, validity);
     gnutls_datum_t text = {0};
 
     if (status == 0)
@@ -359,7 +370,7 @@ static void other_name(gnutls_x509_crt_t leaf, const char *name, struct quic_jud
 }
 
 static int judge(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned n, const char *name,
-                 time_t now, struct quic_judgement *ret)
+                 time_t now, struct quic_validity *validity, struct quic_judgement *ret)
 {
     int rv;
 
@@ -369,7 +380,7 @@ static int judge(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned 
     if (!is_pinned(t, certs[0])) {
         struct quic_judgement chain = {0};
 
-        if (check_chain(t, certs, n, name != NULL, &chain) != 0 &&
+        if (check_chain(t, certs, n, name != NULL, validity, &chain) != 0 &&
             (rv == 0 || chain.alert == ALERT_UNKNOWN_CA)) {
             *ret = chain;
             rv = QHCP_E_CERT;
@@ -426,12 +437,24 @@ static int check_cost(gnutls_x509_crt_t cert, struct quic_judgement *ret)
                         : "certificate's RSA exponent is too large");
 }
 
-int quic_verify_cost(const gnutls_datum_t *chain, unsigned n, struct quic_judgement *ret_why)
+/* A CA that is trusted ends the chain: no need to read what we have. */
+static unsigned up_to_trusted(const struct quic_trust *t, const gnutls_datum_t *chain, unsigned n)
+{
+    for (unsigned i = 1; i < n; i++)
+        for (unsigned j = 0; j < t->n_cas; j++)
+            if (gnutls_x509_crt_equals2(t->cas[j].cert, &chain[i]))
+                return i;
+    return n;
+}
+
+int quic_verify_cost(const struct quic_trust *t, const gnutls_datum_t *chain, unsigned n,
+                     struct quic_judgement *ret_why)
 {
     struct quic_judgement why = {0};
     gnutls_x509_crt_t cert;
     int rv = 0;
 
+    n = up_to_trusted(t, chain, n);
     for (unsigned i = 0; rv == 0 && i < n && i < CHAIN_CERTS; i++) {
         if (gnutls_x509_crt_init(&cert) != 0) {
             snprintf(why.words, sizeof(why.words), "out of memory");
@@ -449,14 +472,16 @@ int quic_verify_cost(const gnutls_datum_t *chain, unsigned n, struct quic_judgem
 }
 
 int quic_verify_chain(const struct quic_trust *t, const gnutls_datum_t *chain, unsigned n,
-                      const char *name, time_t now, int64_t *ret_expires,
+                      const char *name, time_t now, struct quic_validity *ret,
                       struct quic_judgement *ret_why)
 {
+    struct quic_validity validity = {.chain = INT64_MAX};
     gnutls_x509_crt_t certs[CHAIN_CERTS];
     struct quic_judgement why = {0};
     unsigned have = 0;
     int rv = QHCP_E_CERT;
 
+    n = up_to_trusted(t, chain, n);
     for (; have < n && have < CHAIN_CERTS; have++) {
         if (gnutls_x509_crt_init(&certs[have]) != 0)
             break;
@@ -464,16 +489,19 @@ int quic_verify_chain(const struct quic_trust *t, const gnutls_datum_t *chain, u
             gnutls_x509_crt_deinit(certs[have]);
             break;
         }
+        ends_with(&validity, certs[have]);
     }
     if (have == 0 || have < n) {
         snprintf(why.words, sizeof(why.words), "%s",
                  n == 0 ? "the peer has no certificate" : "the certificate cannot be read");
         rv = refuse(&why, ALERT_BAD_CERTIFICATE, "unreadable certificate");
     } else {
-        rv = judge(t, certs, have, name, now, &why);
+        rv = judge(t, certs, have, name, now, &validity, &why);
     }
-    if (rv == 0 || why.alert == ALERT_EXPIRED)
-        *ret_expires = gnutls_x509_crt_get_expiration_time(certs[0]);
+    if (rv == 0 || why.alert == ALERT_EXPIRED) {
+        validity.leaf = gnutls_x509_crt_get_expiration_time(certs[0]);
+        *ret = validity;
+    }
     if (rv != 0)
         *ret_why = why;
     while (have > 0)

@@ -16,11 +16,23 @@ struct quic_judgement {
     char words[QUIC_WORDS]; /* for our user */
 };
 
+/* One of certs, and a list of it alone: GnuTLS confuses CAs of the same name. */
+struct quic_ca {
+    gnutls_x509_crt_t cert;
+    gnutls_x509_trust_list_t list;
+};
+
+/* How long a certificate is good: unix seconds. */
+struct quic_validity {
+    int64_t leaf;  /* until it ends itself */
+    int64_t chain; /* until the first of it, its issuers and the CA that is trusted ends */
+};
+
 /* What is trusted: CAs, and end-entity certificates that are accepted as they are (pins). */
 struct quic_trust {
     gnutls_x509_crt_t *certs;
     unsigned n_certs;
-    gnutls_x509_trust_list_t *cas; /* a list each: GnuTLS confuses CAs of the same name */
+    struct quic_ca *cas;
     unsigned n_cas;
     char name[128];       /* the file it came from, for words */
     char fingerprint[20]; /* the first 16 hex digits of the first certificate's SHA-256 */
@@ -33,15 +45,18 @@ int quic_trust_init(struct quic_trust *t, const char *pem, const char *name, cha
 void quic_trust_deinit(struct quic_trust *t);
 
 /* A chain as TLS gives it, leaf first.  name: the DNS name or address literal that was dialled;
- * NULL for a client's certificate, whose name is not looked at.  0 and when the leaf ends (unix
- * seconds), or QHCP_E_CERT with *ret_why set; when it ended, for one that is only out of date. */
+ * NULL for a client's certificate, whose name is not looked at.  0 and how long the answer holds,
+ * or QHCP_E_CERT with *ret_why set; ret->leaf says when it ended, for one that is only out of date.
+ */
 int quic_verify_chain(const struct quic_trust *t, const gnutls_datum_t *chain, unsigned n,
-                      const char *name, time_t now, int64_t *ret_expires,
+                      const char *name, time_t now, struct quic_validity *ret,
                       struct quic_judgement *ret_why);
 
 /* Are these keys small enough to compute with?  Call it before a signature of the peer is verified:
- * the peer chooses what that costs. 0, or QHCP_E_CERT with *ret_why set. */
-int quic_verify_cost(const gnutls_datum_t *chain, unsigned n, struct quic_judgement *ret_why);
+ * the peer chooses what that costs, but of a CA that is trusted. 0, or QHCP_E_CERT with *ret_why
+ * set. */
+int quic_verify_cost(const struct quic_trust *t, const gnutls_datum_t *chain, unsigned n,
+                     struct quic_judgement *ret_why);
 
 /* Does the certificate name this DNS name or address literal?  Subject alternative names only
  * (RFC 9525): exact, or "*." for one whole label. */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "quic/internal.h"
 #include "quic/ticket.h"
 #include "trial.h"
 
@@ -148,34 +149,39 @@ static void a_ticket_is_not_used_under_another_trust_or_name(void **state)
     cert_free(&cert);
 }
 
-/* A ticket's wrapper is no secret: even one that claims another trust opens nothing, since the
- * chain in the session is judged again. */
-static void a_ticket_rewrapped_for_another_trust_is_judged_again(void **state)
+/* Nobody without the key of the new trust can make a ticket for it: not from an old one, and not
+ * with what everybody can know. */
+static void a_ticket_rewrapped_for_another_trust_opens_nothing(void **state)
 {
     struct cert cert =
         cert_make(&(struct cert_spec){.cn = "x", .dns = {"a.example"}, .issuer = &trial_ca});
+    static const uint8_t secret[32] = {9};
     struct quic_tls_config server = trial_showing(&cert), client = trial_trusting(trial_ca.pem);
     struct quic_endpoint_config cc = world_client_config();
-    uint8_t before[32], after[32], *wrapped;
+    uint8_t guess[32], *wrapped;
+    struct quic_validity valid;
     struct quic_tls *tls, *old;
     struct slice session;
-    int64_t expires;
     size_t size;
     struct trial t;
 
     (void)state;
+    client.ticket_key = secret;
     trial_init(&t, &server, &client);
     old = world_tls(&client);
     trial_dial(&t, "a.example");
     trial_accepted(&t);
     client = trial_trusting(trial_other_ca.pem);
+    client.ticket_key = secret;
     tls = world_tls(&client);
-    quic_tls_fingerprint(old, before);
-    quic_tls_fingerprint(tls, after);
-    assert_int_equal(quic_ticket_open(slice_of(t.client.ticket, t.client.ticket_size), before,
-                                      "a.example", time(NULL), &session, &expires),
+    assert_int_equal(quic_ticket_open(slice_of(t.client.ticket, t.client.ticket_size),
+                                      quic_tls_ticket_key(old), "a.example", time(NULL), &session,
+                                      &valid),
                      0);
-    assert_int_equal(quic_ticket_wrap(after, "a.example", expires, session, &wrapped, &size), 0);
+    quic_tls_fingerprint(tls, guess);
+    assert_memory_not_equal(guess, quic_tls_ticket_key(tls), 32);
+    assert_memory_not_equal(quic_tls_ticket_key(old), quic_tls_ticket_key(tls), 32);
+    assert_int_equal(quic_ticket_wrap(guess, "a.example", &valid, session, &wrapped, &size), 0);
     memcpy(t.client.ticket, wrapped, size);
     t.client.ticket_size = size;
     world_restart(&t.world, &t.client, &cc, tls);
@@ -190,6 +196,27 @@ static void a_ticket_rewrapped_for_another_trust_is_judged_again(void **state)
     quic_tls_unref(old);
     world_deinit(&t.world);
     cert_free(&cert);
+}
+
+/* It ends with the first certificate of the chain, not only with the server's own. */
+static void a_ticket_ends_with_the_chain(void **state)
+{
+    static const uint8_t key[32] = {1};
+    const struct quic_validity valid = {.leaf = 2000, .chain = 1000};
+    const uint8_t data[] = "session";
+    struct quic_validity got;
+    struct slice session;
+    uint8_t *ticket;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(quic_ticket_wrap(key, "a", &valid, slice_of(data, 7), &ticket, &n), 0);
+    assert_int_equal(quic_ticket_open(slice_of(ticket, n), key, "a", 1000, &session, &got), 0);
+    assert_int_equal(got.leaf, 2000);
+    assert_int_equal(got.chain, 1000);
+    assert_int_equal(quic_ticket_open(slice_of(ticket, n), key, "a", 1001, &session, &got),
+                     QHCP_E_NOT_FOUND);
+    free(ticket);
 }
 
 static void a_fingerprint_changes_with_trust_certificate_and_policy(void **state)
@@ -254,7 +281,8 @@ int main(void)
         cmocka_unit_test(a_ticket_that_is_garbage_gives_a_full_handshake),
         cmocka_unit_test(an_old_ticket_weakens_nothing),
         cmocka_unit_test(a_ticket_is_not_used_under_another_trust_or_name),
-        cmocka_unit_test(a_ticket_rewrapped_for_another_trust_is_judged_again),
+        cmocka_unit_test(a_ticket_rewrapped_for_another_trust_opens_nothing),
+        cmocka_unit_test(a_ticket_ends_with_the_chain),
         cmocka_unit_test(a_fingerprint_changes_with_trust_certificate_and_policy),
         cmocka_unit_test(the_exporter_is_equal_on_both_sides_and_new_on_every_connection),
     };

@@ -270,7 +270,7 @@ static void expect_cost(unsigned modulus_bits, unsigned exponent_bits, const cha
     int rv;
 
     der.data = cert_with_rsa(modulus_bits, exponent_bits, &der.size);
-    rv = quic_verify_cost(&der, 1, &why);
+    rv = quic_verify_cost(&(struct quic_trust){0}, &der, 1, &why);
     assert_int_equal(rv, words ? QHCP_E_CERT : 0);
     assert_string_equal(why.words, words ? words : "");
     free(der.data);
