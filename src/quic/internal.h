@@ -16,7 +16,7 @@
  *   why.c        why a connection ended, in words
  *   tls.c        credentials and TLS sessions; ticket.c wraps tickets
  *   chain.c      is a chain of certificates small enough to be read
- *   verify.c     is this certificate acceptable, in words
+ *   verify.c     is this certificate acceptable, in words; cost.c: is its key small enough
  *   message.c    what the peer's TLS messages say, before TLS acts on them
  *   lookup.c     connection ID, reset token or address -> connection
  *   used.c       which Retry tokens were used

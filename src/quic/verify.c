@@ -16,11 +16,10 @@
 #include "base/utf8.h"
 #include "base/words.h"
 #include "quic/chain.h"
+#include "quic/cost.h"
 
 #include <qhcp/error.h>
 
-#define RSA_BITS 8192 /* a signature of 65536 bits takes 20 s to verify */
-#define RSA_EXPONENT_BITS 64
 #define NO_NAME "no name"
 
 enum {
@@ -392,51 +391,6 @@ static int judge(const struct quic_trust *t, gnutls_x509_crt_t *certs, unsigned 
     return refuse(ret, ALERT_BAD_CERTIFICATE, "certificate is for another name");
 }
 
-/* Bits of a big-endian number. */
-static unsigned count_bits(const gnutls_datum_t *d)
-{
-    unsigned i = 0, bits;
-
-    while (i < d->size && d->data[i] == 0)
-        i++;
-    if (i == d->size)
-        return 0;
-    bits = (d->size - i) * 8;
-    for (unsigned first = d->data[i]; !(first & 0x80); first <<= 1)
-        bits--;
-    return bits;
-}
-
-/* The other algorithms' keys have sizes that TLS knows and bounds. */
-static int check_cost(gnutls_x509_crt_t cert, struct quic_judgement *ret)
-{
-    int algorithm = gnutls_x509_crt_get_pk_algorithm(cert, NULL);
-    gnutls_datum_t n = {0}, e = {0};
-    bool large, slow;
-
-    if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS)
-        return 0;
-    if (gnutls_x509_crt_get_pk_rsa_raw(cert, &n, &e) != 0) {
-        snprintf(ret->words, sizeof(ret->words), "certificate's RSA key cannot be read");
-        return refuse(ret, ALERT_BAD_CERTIFICATE, "unreadable certificate");
-    }
-    large = count_bits(&n) > RSA_BITS;
-    slow = count_bits(&e) > RSA_EXPONENT_BITS;
-    gnutls_free(n.data);
-    gnutls_free(e.data);
-    if (!large && !slow)
-        return 0;
-    if (large)
-        snprintf(ret->words, sizeof(ret->words), "certificate's RSA key is larger than %d bits",
-                 RSA_BITS);
-    else
-        snprintf(ret->words, sizeof(ret->words),
-                 "certificate's RSA exponent is larger than %d bits", RSA_EXPONENT_BITS);
-    return refuse(ret, ALERT_BAD_CERTIFICATE,
-                  large ? "certificate's RSA key is too large"
-                        : "certificate's RSA exponent is too large");
-}
-
 /* A CA that is trusted ends the chain: no need to read what we have. */
 static unsigned up_to_trusted(const struct quic_trust *t, const gnutls_datum_t *chain, unsigned n)
 {
@@ -463,7 +417,7 @@ int quic_verify_cost(const struct quic_trust *t, const gnutls_datum_t *chain, un
         }
         /* One that cannot be read is refused by quic_verify_chain. */
         if (gnutls_x509_crt_import(cert, &chain[i], GNUTLS_X509_FMT_DER) == 0)
-            rv = check_cost(cert, &why);
+            rv = quic_cost_check(cert, &why);
         gnutls_x509_crt_deinit(cert);
     }
     if (rv != 0)
