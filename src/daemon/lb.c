@@ -148,6 +148,7 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     int r;
 
     publisher_configure(&lb->publisher, &lb->options);
+    large_pages_begin(&lb->large_pages, serve_loop(lb->serve));
     r = serve_start(lb->serve);
     if (r < 0)
         snprintf(words, words_cap, "cannot start a second thread: %s", qhcp_strerror(r));
@@ -242,6 +243,7 @@ static void end(struct lb *lb, int status)
                 "a name server or the disk does not answer: leaving without an answer");
         _exit(status);
     }
+    large_pages_end(&lb->large_pages);
     forward_deinit(&lb->forward);
     probes_deinit(&lb->probes);
     route_unwatch(&lb->route);

@@ -6,6 +6,7 @@
 #include "daemon/forward.h"
 #include "daemon/handover.h"
 #include "daemon/hosts.h"
+#include "daemon/large_pages.h"
 #include "daemon/lb_options.h"
 #include "daemon/probes.h"
 #include "daemon/publisher.h"
@@ -40,8 +41,9 @@ struct lb {
     struct forward forward;
     struct handover handover;
     bool stopping;
-    bool handed_over;   /* another process has the port; our sessions end, our connections go on */
-    qhcp_nsec patience; /* the core's, as the loop was told */
+    bool handed_over; /* another process has the port; our sessions end, our connections go on */
+    struct large_pages large_pages;
+    qhcp_nsec patience;   /* the core's, as the loop was told */
     qhcp_nsec drained_by; /* leaving: until then at most */
 };
 
