@@ -296,6 +296,8 @@ size_t loop_grow(struct loop *l, int rcvbuf)
     for (size_t i = 0; i < l->n_bound; i++) {
         l->sockets[i].rcvbuf = rcvbuf;
         got = udp_grow(l->sockets[i].udp, rcvbuf);
+        if (l->sockets[i].patient)
+            got = udp_grow(l->sockets[i].patient, rcvbuf);
         least = got < least ? got : least;
     }
     return l->n_bound > 0 ? least : 0;

@@ -235,6 +235,25 @@ static void a_flood_of_it_starves_nothing(void **state)
     end(&c);
 }
 
+/* A fleet that has grown. */
+static void its_buffer_grows_with_the_others(void **state)
+{
+    struct core c;
+
+    (void)state;
+    begin(&c, NSEC_PER_SEC, 4096);
+    assert_in_range(loop_grow(c.loop, 1 << 20), 1 << 20, 2 << 20);
+    loop_hold(c.loop, true);
+    send_to(&c, PATIENT, 500);
+    loop_hold(c.loop, false);
+    (void)run(&c, 20 * MS);
+    send_to(&c, PATIENT, 1); /* would tell of drops */
+    (void)run(&c, 20 * MS);
+    assert_int_equal(c.patient, 501);
+    assert_int_equal(c.dropped, 0);
+    end(&c);
+}
+
 static void without_patience_nothing_waits(void **state)
 {
     struct core c;
@@ -275,6 +294,7 @@ int main(void)
         cmocka_unit_test(what_may_not_wait_is_acted_on_at_once),
         cmocka_unit_test(an_icmp_error_is_heard_at_once_whichever_socket_gets_it),
         cmocka_unit_test(a_flood_of_it_starves_nothing),
+        cmocka_unit_test(its_buffer_grows_with_the_others),
         cmocka_unit_test(without_patience_nothing_waits),
         cmocka_unit_test(while_held_it_stays_in_the_socket),
     };
