@@ -45,6 +45,7 @@ def ranks(before, after):
 def by_kernel(checker, world, every, wait):
     """Microseconds [p50, p99, max] by the kernel's time stamps, while wait() waits."""
     if checker.watched is None:
+        wait()
         return checker.late
     watch = world.start("checks-watch", [HELPERS / "checks-watch", *checker.watched, int(every * 1e6)], SERVER_CPU,
                         ready="ready")
@@ -58,6 +59,7 @@ def how_late(checker, world, n, every, seconds):
     """By the kernel's time stamps, and where it says that, by its own word."""
     least = max(seconds / 2, 2.5 * every)
     if not checker.says_lateness():
+        least = 0 if checker.watched is None else least
         return {"late_us": by_kernel(checker, world, every, lambda: checker.checking.pump(least)), "own_late_us": None}
     # The status itself delays what is due meanwhile: it may be a small part of the time.
     least = max(least, min(n * STATUS_COST / 0.005, 20))

@@ -60,6 +60,23 @@ class Rows(unittest.TestCase):
         self.assertEqual(measure.notes(Said(100), run(softirqd_s=0.1)), ["10.0 us a check are nobody's (ksoftirqd)"])
         self.assertEqual(measure.notes(Said(100), run(cpu_s=9.9)), ["the CPU of the checking side was full"])
 
+    def test_the_own_lateness_is_of_two_statuses_also_where_the_kernel_is_not_asked(self):
+        counts = iter([{"le": [100, 1000], "count": [5, 0, 0]}, {"le": [100, 1000], "count": [5, 9, 0]}])
+
+        class Listening(Said):
+            watched = late = None
+
+            def says_lateness(self):
+                return True
+
+            def tell_each(self, seconds):
+                pass
+
+            def own_lateness(self, within):
+                return next(counts)
+
+        self.assertEqual(measure.how_late(Listening(100), None, 100, 0.1, 1), {"late_us": None, "own_late_us": [1000, 1000, 1000]})
+
     def test_ranks_are_of_what_came_between_two_counts(self):
         before = {"le": [100, 1000, 10000], "count": [50, 0, 0, 9]}
         after = {"le": [100, 1000, 10000], "count": [150, 98, 2, 9]}
