@@ -145,6 +145,7 @@ static qhcp_nsec deadline(void *ctx)
     const struct forward *f = ctx;
     qhcp_nsec at = nsec_min(f->publish_at, turned_away_deadline(&f->turned_away));
 
+    at = nsec_min(at, restart_file_deadline(&f->restart_file));
     return nsec_min(at, nsec_min(removed_deadline(&f->removed), ports_deadline(f->ports)));
 }
 
@@ -154,6 +155,7 @@ static void expire(void *ctx, qhcp_nsec now)
 
     if (ports_deadline(f->ports) <= now)
         ports_expire(f->ports, now);
+    restart_file_expire(&f->restart_file, f->targets.rows, f->targets.n);
     if (f->publish_at <= now)
         publish(f, now);
     removed_expire(&f->removed, now, f->proxy);
@@ -317,8 +319,10 @@ void forward_stop(struct forward *f, bool handed_over)
         return;
     f->stopping = true;
     f->handed_over = handed_over;
-    if (handed_over)
+    if (handed_over) {
         f->publish_at = NSEC_NEVER;
+        restart_file_drop(&f->restart_file);
+    }
     proxy_stop(f->proxy, handed_over);
 }
 

@@ -29,6 +29,7 @@ void restart_file_init(struct restart_file *ret, struct serve *serve, uint16_t p
 void restart_file_deinit(struct restart_file *k)
 {
     free(k->text);
+    text_deinit(&k->made);
     *k = (struct restart_file){.at = 0};
 }
 
@@ -53,23 +54,6 @@ char *restart_file_take(const struct restart_file *k)
     if (words[0] != '\0')
         log_say(QHCP_LOG_WARNING, "not using what the last process left: %s", words);
     return text;
-}
-
-/* From malloc; NULL: out of memory. */
-static char *describe(const struct proxy_server *servers, size_t n)
-{
-    struct text t = {0};
-
-    for (size_t i = 0; i < n; i++)
-        if (servers[i].share > 0 && servers[i].target.sa.sa_family != AF_UNSPEC)
-            inherit_write(&t, servers[i].name,
-                          &(struct inherit_server){.share = servers[i].share,
-                                                   .degraded = servers[i].degraded,
-                                                   .target = servers[i].target});
-    text_add(&t, ""); /* so that there is one */
-    if (t.failed)
-        text_deinit(&t);
-    return t.failed ? NULL : t.at;
 }
 
 void restart_file_news(struct restart_file *k, bool at_once)
@@ -117,18 +101,8 @@ static void on_done(struct serve_job *job, qhcp_nsec now)
     note(k, anew, k->done);
 }
 
-void restart_file_keep(struct restart_file *k, qhcp_nsec now, const struct proxy_server *servers,
-                       size_t n)
+static void give(struct restart_file *k)
 {
-    if (k->path[0] == '\0' || k->at > now || k->busy)
-        return;
-    k->at = nsec_add(now, RESTART_FILE_RENEW);
-    if (!k->written && !(k->text = describe(servers, n))) {
-        snprintf(k->why, sizeof k->why, "out of memory");
-        note(k, true, false);
-        return;
-    }
-    k->written = true;
     k->job.work = work;
     k->job.done = on_done;
     k->busy = serve_give(k->serve, &k->job) == 0;
@@ -137,4 +111,66 @@ void restart_file_keep(struct restart_file *k, qhcp_nsec now, const struct proxy
         k->text = NULL;
         k->written = false;
     }
+}
+
+static void describe(struct restart_file *k, const struct proxy_server *s)
+{
+    if (s->share > 0 && s->target.sa.sa_family != AF_UNSPEC)
+        inherit_write(&k->made, s->name,
+                      &(struct inherit_server){
+                          .share = s->share, .degraded = s->degraded, .target = s->target});
+}
+
+static void finish(struct restart_file *k)
+{
+    text_add(&k->made, ""); /* so that there is one */
+    k->making = false;
+    if (k->made.failed) {
+        text_deinit(&k->made);
+        snprintf(k->why, sizeof k->why, "out of memory");
+        note(k, true, false);
+        return;
+    }
+    k->text = k->made.at;
+    k->made = (struct text){0};
+    give(k);
+}
+
+qhcp_nsec restart_file_deadline(const struct restart_file *k)
+{
+    return k->making ? 0 : NSEC_NEVER;
+}
+
+void restart_file_expire(struct restart_file *k, const struct proxy_server *servers, size_t n)
+{
+    if (!k->making)
+        return;
+    for (size_t i = 0; i < RESTART_FILE_SLICE && k->next < n; i++)
+        describe(k, &servers[k->next++]);
+    if (k->next >= n)
+        finish(k);
+}
+
+void restart_file_drop(struct restart_file *k)
+{
+    k->making = false;
+    text_deinit(&k->made);
+}
+
+void restart_file_keep(struct restart_file *k, qhcp_nsec now, const struct proxy_server *servers,
+                       size_t n)
+{
+    bool renew = k->written;
+
+    if (k->path[0] == '\0' || k->at > now || k->busy || k->making)
+        return;
+    k->at = nsec_add(now, RESTART_FILE_RENEW);
+    k->written = true; /* unless there is news meanwhile */
+    if (renew) {
+        give(k);
+        return;
+    }
+    k->making = true;
+    k->next = 0;
+    restart_file_expire(k, servers, n);
 }

@@ -3,17 +3,20 @@
  *
  * In: the table that the forwarder uses.  Out: the text (inherit.h) that another process left,
  * while it is fresh.  The file is replaced whole, and not forced onto the disk: it is to survive
- * the process, not the machine.  While the process lives the file's time is renewed every second; a
- * file older than RESTART_FILE_FRESH does not count.  The thread that serves writes, so that a slow
- * disk delays no check. */
+ * the process, not the machine.  A long text is made in slices, between which the loop does its
+ * work.  While the process lives the file's time is renewed every second; a file older than
+ * RESTART_FILE_FRESH does not count.  The thread that serves writes, so that a slow disk delays no
+ * check. */
 #ifndef QHCP_DAEMON_RESTART_FILE_H
 #define QHCP_DAEMON_RESTART_FILE_H
 
+#include "base/text.h"
 #include "daemon/serve.h"
 #include "proxy/proxy.h"
 #include "state/state.h"
 
 #define RESTART_FILE_FRESH (10 * NSEC_PER_SEC)
+#define RESTART_FILE_SLICE 1000 /* servers that are described in one go: a millisecond */
 
 struct restart_file {
     struct serve_job job;
@@ -22,6 +25,9 @@ struct restart_file {
     qhcp_nsec at;          /* when it is looked after next */
     bool written;          /* what is known now, or it is about to be; else the file is old */
     bool told;             /* that it cannot be written */
+    bool making;           /* the text is being made ... */
+    struct text made;      /* ... so far, ... */
+    size_t next;           /* ... up to this row */
     bool busy;             /* the rest is with the thread that serves */
     char *text;            /* to be written; NULL: the time of the file is to be renewed */
     bool done;
@@ -39,8 +45,14 @@ char *restart_file_take(const struct restart_file *k);
  */
 void restart_file_news(struct restart_file *k, bool at_once);
 /* What is known now: it is written if it has changed, otherwise only its time is renewed.  While
- * the last one is still being written, nothing happens: the next call does it. */
+ * the last one is still being made or written, nothing happens: the next call does it. */
 void restart_file_keep(struct restart_file *k, qhcp_nsec now, const struct proxy_server *servers,
                        size_t n);
+/* When restart_file_expire is to be called, which makes the next slice of the text.  In between
+ * rows may change, come and go: who says so (restart_file_news) has the text made anew. */
+qhcp_nsec restart_file_deadline(const struct restart_file *k);
+void restart_file_expire(struct restart_file *k, const struct proxy_server *servers, size_t n);
+/* Another process keeps the file from now on: a text that is being made is dropped. */
+void restart_file_drop(struct restart_file *k);
 
 #endif

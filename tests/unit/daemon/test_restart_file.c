@@ -145,10 +145,72 @@ static void the_thread_that_watches_waits_for_no_disk(void **state)
     unsetenv("QHCP_STATE_DIR");
 }
 
+#define MANY (3 * RESTART_FILE_SLICE + 7)
+
+static size_t lines(const struct restart_file *k)
+{
+    char *text = restart_file_take(k);
+    size_t n = 0;
+
+    for (const char *at = text; at && *at; at++)
+        n += *at == '\n';
+    free(text);
+    return n;
+}
+
+static void a_long_list_is_made_in_slices(void **state)
+{
+    static struct proxy_server servers[MANY];
+    char dir[] = "/tmp/qhcp-known-XXXXXX";
+    struct serve *serve;
+    struct restart_file k;
+    unsigned slices = 1;
+
+    (void)state;
+    loop = actor_begin();
+    assert_int_equal(serve_new(loop, &serve), 0);
+    assert_int_equal(serve_start(serve), 0);
+    assert_non_null(mkdtemp(dir));
+    setenv("QHCP_STATE_DIR", dir, 1);
+    restart_file_init(&k, serve, 80);
+    for (size_t i = 0; i < MANY; i++) {
+        servers[i] = (struct proxy_server){.name = "a:1", .share = 1};
+        servers[i].target.in.sin_family = AF_INET;
+    }
+    restart_file_news(&k, true);
+    restart_file_keep(&k, SEC, servers, MANY);
+    restart_file_keep(&k, 3 * SEC, servers, MANY); /* it is at it */
+    for (; restart_file_deadline(&k) == 0; slices++)
+        restart_file_expire(&k, servers, MANY);
+    assert_int_equal(slices, 4);
+    wait_for(&k);
+    assert_int_equal(lines(&k), MANY);
+
+    restart_file_news(&k, true); /* half of them are gone while the next text is made */
+    restart_file_keep(&k, 5 * SEC, servers, MANY);
+    restart_file_news(&k, true);
+    while (restart_file_deadline(&k) == 0)
+        restart_file_expire(&k, servers, MANY / 2);
+    wait_for(&k);
+    restart_file_keep(&k, 7 * SEC, servers, MANY / 2);
+    while (restart_file_deadline(&k) == 0)
+        restart_file_expire(&k, servers, MANY / 2);
+    wait_for(&k);
+    assert_int_equal(lines(&k), MANY / 2);
+    unlink(k.path);
+    assert_true(serve_stop(serve));
+    restart_file_deinit(&k);
+    serve_free(serve);
+    actor_end(loop);
+    rmdir(dir);
+    unsetenv("QHCP_STATE_DIR");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_thread_that_watches_waits_for_no_disk),
+        cmocka_unit_test(a_long_list_is_made_in_slices),
         cmocka_unit_test(a_list_that_could_not_be_written_does_not_make_the_one_before_it_new),
     };
 
