@@ -29,8 +29,9 @@ struct qhcp_server_config {
     bool metrics_given;
     /* Another server of this process, which outlives this one.  What both would read from the same
      * files (the state directory, certificate and key, token keys, revocations) this one takes from
-     * it, also when they have changed.  Session tickets of one are then good for the other.  NULL:
-     * it reads them itself. */
+     * it, also when they have changed.  Session tickets of one are then good for the other.  The
+     * machine's CPU, memory and load are measured once for both, unless either is told its metrics.
+     * NULL: it does all that itself. */
     const struct qhcp_server *share;
 
     void *ctx;

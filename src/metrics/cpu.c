@@ -36,14 +36,15 @@ struct cpu {
 
 /* "cpu  user nice system idle iowait irq softirq steal guest guest_nice"; guest time is in user
  * already.  Time stolen by the hypervisor is not idle: it was wanted. */
-static struct ticks read_ticks(const char *proc)
+static struct ticks read_ticks(const struct cgroup_site *site)
 {
     enum { FIELDS = 8, IDLE = 3, IOWAIT = 4 };
     struct ticks t = {.known = true};
     char text[256];
     const char *p = text + 3;
 
-    if (!procfs_text(proc, "stat", text, sizeof text) || strncmp(text, "cpu ", 4) != 0)
+    if (!procfs_text_held(site->stat, site->root.proc, "stat", text, sizeof text) ||
+        strncmp(text, "cpu ", 4) != 0)
         return (struct ticks){0};
     for (int i = 0; i < FIELDS; i++) {
         uint64_t v;
@@ -120,9 +121,9 @@ static void look(struct cpu *c, const struct cgroup_site *site)
 }
 
 /* The machine's use since its ticks were last read, should a limit not decide. */
-static void measure_machine(struct cpu *c, const char *proc, bool limited)
+static void measure_machine(struct cpu *c, const struct cgroup_site *site, bool limited)
 {
-    struct ticks ticks = read_ticks(proc);
+    struct ticks ticks = read_ticks(site);
 
     if (!limited)
         c->known = c->begun && whole_machine(&c->ticks, &ticks, &c->value);
@@ -146,7 +147,7 @@ static bool cpu_sample(void *self, const struct cgroup_site *site, qhcp_nsec now
             c->known = true;
         }
         if (!limited || again) /* so that a limit that ends finds ticks of late */
-            measure_machine(c, site->root.proc, limited);
+            measure_machine(c, site, limited);
         c->begun = true;
         c->at = now;
     }

@@ -3,21 +3,12 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
-#include "metrics/providers.h"
+#include "metrics/machine.h"
 #include "wire/registry.h"
 #include <qhcp/error.h>
 
 /* The newest value of every metric, in one table sorted by number.  Nothing is allocated or moved
  * after metrics_new but the rows of that table, so names stay where they are. */
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Adding a metric: its file, a line in providers.h, and a row here. */
-static const struct provider *const providers[] = {
-    &cpu_provider,
-    &memory_provider,
-    &load_provider,
-};
 
 struct row {
     uint64_t number, value;
@@ -26,13 +17,10 @@ struct row {
 };
 
 struct metrics {
-    char *proc, *cgroup;
-    struct cgroup_site site;
-    size_t n_providers;               /* 0: nothing is measured */
-    void *provider[COUNT(providers)]; /* what each remembers; NULL: nothing */
-    unsigned samples;                 /* up to 2 */
-    bool missing[COUNT(providers)];   /* at the last sample, told */
-    qhcp_nsec at;                     /* of the last sample */
+    struct machine *machine; /* NULL: nothing is measured */
+    bool borrowed;           /* the machine is another's */
+    unsigned samples;        /* the machine's, when its values were taken */
+    qhcp_nsec at;            /* of the sample that was taken */
     size_t count;
     struct row rows[LIMIT_METRICS]; /* ascending numbers; those with a value alone */
     size_t n_names;
@@ -41,28 +29,28 @@ struct metrics {
 
 int metrics_new(const struct metrics_root *root, struct metrics **ret)
 {
-    struct metrics *m = calloc(1, sizeof *m);
+    struct metrics *m;
+    int r = metrics_new_given(&m);
 
-    if (m == NULL)
-        return QHCP_E_NOMEM;
-    m->proc = strdup(root != NULL && root->proc != NULL ? root->proc : "/proc");
-    m->cgroup = strdup(root != NULL && root->cgroup != NULL ? root->cgroup : "/sys/fs/cgroup");
-    m->site.root = (struct metrics_root){.proc = m->proc, .cgroup = m->cgroup};
-    if (m->proc == NULL || m->cgroup == NULL)
-        goto free_all;
-    m->n_providers = COUNT(providers);
-    for (size_t i = 0; i < m->n_providers; i++) {
-        if (providers[i]->size == 0)
-            continue;
-        m->provider[i] = calloc(1, providers[i]->size);
-        if (m->provider[i] == NULL)
-            goto free_all;
+    if (r < 0)
+        return r;
+    r = machine_new(root, &m->machine);
+    if (r < 0)
+        free(m);
+    else
+        *ret = m;
+    return r;
+}
+
+int metrics_new_shared(const struct metrics *of, struct metrics **ret)
+{
+    int r = metrics_new_given(ret);
+
+    if (r == 0) {
+        (*ret)->machine = of->machine;
+        (*ret)->borrowed = true;
     }
-    *ret = m;
-    return 0;
-free_all:
-    metrics_free(m);
-    return QHCP_E_NOMEM;
+    return r;
 }
 
 int metrics_new_given(struct metrics **ret)
@@ -77,12 +65,8 @@ int metrics_new_given(struct metrics **ret)
 
 void metrics_free(struct metrics *m)
 {
-    if (m == NULL)
-        return;
-    for (size_t i = 0; i < COUNT(providers); i++)
-        free(m->provider[i]);
-    free(m->proc);
-    free(m->cgroup);
+    if (m != NULL && !m->borrowed)
+        machine_free(m->machine);
     free(m);
 }
 
@@ -125,12 +109,22 @@ static void drop(struct metrics *m, uint64_t number)
     memmove(&m->rows[i], &m->rows[i + 1], (m->count - i) * sizeof m->rows[0]);
 }
 
-static void sample_one(struct metrics *m, size_t i, qhcp_nsec now)
+qhcp_nsec metrics_due(const struct metrics *m, qhcp_nsec min_age)
 {
-    const struct wire_metric_row *registered = wire_metric_by_number(providers[i]->number);
-    struct row row = {.number = providers[i]->number};
+    return nsec_add(m->at, metrics_paired(m) ? min_age : nsec_min(min_age, METRICS_PAIR));
+}
 
-    if (registered == NULL || !providers[i]->sample(m->provider[i], &m->site, now, &row.value)) {
+bool metrics_paired(const struct metrics *m)
+{
+    return m->machine == NULL || m->samples == 2;
+}
+
+static void take(struct metrics *m, size_t i)
+{
+    struct row row = {.number = machine_number(i)};
+    const struct wire_metric_row *registered = wire_metric_by_number(row.number);
+
+    if (registered == NULL || !machine_value(m->machine, i, &row.value)) {
         drop(m, row.number);
         return;
     }
@@ -139,42 +133,25 @@ static void sample_one(struct metrics *m, size_t i, qhcp_nsec now)
     put(m, &row);
 }
 
-qhcp_nsec metrics_due(const struct metrics *m, qhcp_nsec min_age)
-{
-    return nsec_add(m->at, metrics_paired(m) ? min_age : nsec_min(min_age, METRICS_PAIR));
-}
-
-bool metrics_paired(const struct metrics *m)
-{
-    return m->n_providers == 0 || m->samples == 2;
-}
-
 bool metrics_sample(struct metrics *m, qhcp_nsec now, qhcp_nsec min_age)
 {
-    if (m->samples > 0 && now < metrics_due(m, min_age))
+    if (m->machine == NULL)
+        m->at = now;
+    if (m->machine == NULL || (m->samples > 0 && now < metrics_due(m, min_age)))
         return false;
-    if (m->n_providers > 0)
-        cgroup_look(&m->site, now);
-    for (size_t i = 0; i < m->n_providers; i++)
-        sample_one(m, i, now);
-    m->samples += m->samples < 2;
-    m->at = now;
-    return m->n_providers > 0;
+    machine_sample(m->machine, now, min_age);
+    for (size_t i = 0; i < machine_count(); i++)
+        take(m, i);
+    m->samples = machine_samples(m->machine);
+    m->at = machine_sampled_at(m->machine);
+    return true;
 }
 
 void metrics_changes(struct metrics *m,
                      void (*fn)(void *ctx, const char *name, const char *missing), void *ctx)
 {
-    for (size_t i = 0; i < m->n_providers; i++) {
-        uint64_t number = providers[i]->number;
-        bool missing = !stands(m, place(m, number), number);
-
-        if (providers[i]->difference && !metrics_paired(m))
-            continue;
-        if (missing != m->missing[i])
-            fn(ctx, wire_metric_by_number(number)->name, missing ? providers[i]->from : NULL);
-        m->missing[i] = missing;
-    }
+    if (m->machine != NULL)
+        machine_changes(m->machine, fn, ctx);
 }
 
 void metrics_values(const struct metrics *m, struct wire_values *ret)
@@ -201,8 +178,8 @@ static bool name_possible(const char *name)
 
 static bool measured_here(const struct metrics *m, uint64_t number)
 {
-    for (size_t i = 0; i < m->n_providers; i++)
-        if (providers[i]->number == number)
+    for (size_t i = 0; m->machine != NULL && i < machine_count(); i++)
+        if (machine_number(i) == number)
             return true;
     return false;
 }
@@ -210,11 +187,11 @@ static bool measured_here(const struct metrics *m, uint64_t number)
 /* A row of the application's.  The providers' places are kept free: two of them are required. */
 static int put_application(struct metrics *m, const struct row *row)
 {
-    size_t taken = 0;
+    size_t taken = 0, kept = m->machine != NULL ? machine_count() : 0;
 
     for (size_t i = 0; i < m->count; i++)
         taken += !measured_here(m, m->rows[i].number);
-    if (!stands(m, place(m, row->number), row->number) && taken >= LIMIT_METRICS - m->n_providers)
+    if (!stands(m, place(m, row->number), row->number) && taken >= LIMIT_METRICS - kept)
         return QHCP_E_FULL;
     return put(m, row);
 }

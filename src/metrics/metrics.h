@@ -20,10 +20,13 @@ struct metrics_root {
 
 /* QHCP_E_NOMEM alone: files that are missing are metrics that are missing. */
 int metrics_new(const struct metrics_root *root, struct metrics **ret);
+/* The machine is sampled once for this and for `of`, which outlives it.  QHCP_E_NOMEM. */
+int metrics_new_shared(const struct metrics *of, struct metrics **ret);
 /* Nothing is measured: every value is metrics_set's.  QHCP_E_NOMEM. */
 int metrics_new_given(struct metrics **ret);
 
-/* Measures all, unless the last sample is younger than `min_age`; false: nothing has changed.  CPU
+/* Measures all, or takes what was measured for another who shares the machine, unless the last
+ * sample is younger than `min_age`; false: nothing has changed.  CPU
  * use is a difference of two readings: the first sample has no figure for it, and the second one
  * may come METRICS_PAIR later, whatever min_age is. */
 #define METRICS_PAIR (50 * NSEC_PER_MSEC) /* /proc/stat counts in ticks of up to 10 ms */

@@ -1,8 +1,8 @@
 /* A provider measures one registered metric (wire/registry.h).  A new one is a file with a
  * `struct provider`, and a row in metrics.c.
  *
- * It keeps no descriptor: a kernel's file is opened for each reading.  It never fails for good:
- * what cannot be read now has no value now. */
+ * It keeps no descriptor: a kernel's file is opened for each reading, but for site->stat.  It never
+ * fails for good: what cannot be read now has no value now. */
 #ifndef QHCP_METRICS_PROVIDER_H
 #define QHCP_METRICS_PROVIDER_H
 

@@ -28,7 +28,9 @@
 #define SERVER_LEEWAY 30      /* seconds of clock difference that a token may have */
 #define SERVER_TOKEN_LIFETIME_MAX 86400 /* seconds; a longer-lived token is refused */
 #define SERVER_PROCESSING_US 5000       /* the bound on our own processing that ACK promises */
-#define SERVER_METRICS_AGE (500 * NSEC_PER_MSEC) /* values older than this are measured again */
+/* Values older than this are measured again; for who asks seldom, those older than half of its
+ * interval. */
+#define SERVER_METRICS_AGE (500 * NSEC_PER_MSEC)
 #define SERVER_PUSH_MIN (20 * NSEC_PER_MSEC)     /* between repeats of a push, at least */
 #define SERVER_WORDS_APART NSEC_PER_SEC          /* between pushes of new words alone */
 #define SERVER_PUSH_FAST 50                      /* repeats at that pace; then one a second */
@@ -183,6 +185,7 @@ void condition_deinit(struct condition *st);
 /* server.c */
 void server_log(struct qhcp_server *s, enum qhcp_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void server_measure(struct qhcp_server *s, qhcp_nsec now);
+/* Measures, if the values are older than `age`. */
+void server_measure(struct qhcp_server *s, qhcp_nsec now, qhcp_nsec age);
 
 #endif

@@ -97,7 +97,7 @@ static void hello(struct peer *p, qhcp_nsec now, const struct wire_hello *m)
         roster_warn(p, "\"%s\" came without a token", p->lb_id);
     }
     if (err == 0) {
-        server_measure(p->server, now);
+        server_measure(p->server, now, SERVER_METRICS_AGE);
         err = session_server_accept(&p->session, now, m, grant.scopes,
                                     trust_expiry(p->server, now, &grant));
         if (err != 0)
@@ -139,11 +139,17 @@ static void config_update(struct peer *p, qhcp_nsec now, const struct wire_confi
     heartbeat_set(p, now);
 }
 
+/* Many who ask seldom share a sample, too. */
+static qhcp_nsec age_for(const struct peer *p)
+{
+    return nsec_max(SERVER_METRICS_AGE, p->session.interval_us * NSEC_PER_USEC / 2);
+}
+
 static void report(struct peer *p, qhcp_nsec now, enum session_channel channel,
                    const struct session_server_report *r)
 {
     if (r->what & SESSION_SERVER_REQUEST) {
-        server_measure(p->server, now);
+        server_measure(p->server, now, age_for(p));
         send_answer(p, channel, r->m.request.seq, 0);
         if (channel == SESSION_DATAGRAM && r->m.request.epoch == p->server->self.epoch)
             quic_conn_may_wait(p->conn);

@@ -87,6 +87,17 @@ static int open_quic(struct qhcp_server *s)
     return err;
 }
 
+/* A server that has its values from elsewhere has no machine to share. */
+static int take_machine(struct qhcp_server *s)
+{
+    const struct qhcp_server *share = s->config.share;
+
+    if (s->config.metrics_given)
+        return metrics_new_given(&s->metrics);
+    return share && !share->config.metrics_given ? metrics_new_shared(share->metrics, &s->metrics)
+                                                 : metrics_new(NULL, &s->metrics);
+}
+
 int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
                     struct qhcp_server **ret, char *words, size_t words_cap)
 {
@@ -105,11 +116,10 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
     snprintf(words, words_cap, "out of memory");
     err = take_config(s, config);
     if (err == 0)
-        err =
-            config->metrics_given ? metrics_new_given(&s->metrics) : metrics_new(NULL, &s->metrics);
+        err = take_machine(s);
     if (err == 0)
-        server_measure(s,
-                       now); /* first of all: what follows takes some of the time to the second */
+        server_measure(s, now, SERVER_METRICS_AGE); /* first of all: what follows takes some of the
+                                                       time to the second */
     if (err == 0)
         err = trust_open(s, words, words_cap);
     if (err == 0)
@@ -183,9 +193,9 @@ static void take_metrics(struct qhcp_server *s)
     session_said_forget(&s->said);
 }
 
-void server_measure(struct qhcp_server *s, qhcp_nsec now)
+void server_measure(struct qhcp_server *s, qhcp_nsec now, qhcp_nsec age)
 {
-    if (!metrics_sample(s->metrics, now, SERVER_METRICS_AGE))
+    if (!metrics_sample(s->metrics, now, age))
         return;
     take_metrics(s);
     metrics_changes(s->metrics, on_metric, s);
@@ -270,7 +280,7 @@ void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now)
     for (size_t i = 0; i < most && heap_deadline(&s->heap) <= now; i++)
         peer_expire((struct peer *)heap_first(&s->heap), now);
     if (condition_deadline(s) <= now) {
-        server_measure(s, now);
+        server_measure(s, now, SERVER_METRICS_AGE);
         condition_measured(s, now);
     }
     if (s->files_at <= now)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH = 4096 };
@@ -16,22 +17,54 @@ int procfs_open(const char *dir, const char *name)
     return n > 0 && n < PATH ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 }
 
-bool procfs_text(const char *dir, const char *name, char *buf, size_t cap)
+/* From its start, as a string.  The kernel may hand a long file out in pieces. */
+static bool read_text(int fd, char *buf, size_t cap)
 {
-    int fd = procfs_open(dir, name);
     size_t used = 0;
     ssize_t n = 1;
 
-    /* The kernel may hand a long file out in pieces. */
     while (fd >= 0 && n > 0 && used < cap - 1) {
-        n = read(fd, buf + used, cap - 1 - used);
+        n = pread(fd, buf + used, cap - 1 - used, (off_t)used);
         if (n > 0)
             used += (size_t)n;
     }
-    if (fd >= 0)
-        close(fd);
     buf[used] = '\0';
     return used > 0 && n >= 0;
+}
+
+bool procfs_text(const char *dir, const char *name, char *buf, size_t cap)
+{
+    int fd = procfs_open(dir, name);
+    bool read = read_text(fd, buf, cap);
+
+    if (fd >= 0)
+        close(fd);
+    return read;
+}
+
+/* Another file may have its name by now. */
+static bool is_there(const struct procfs_held *h)
+{
+    struct stat st;
+
+    return h->number > 0 && fstat(h->number - 1, &st) == 0 && st.st_nlink > 0;
+}
+
+bool procfs_text_held(struct procfs_held *h, const char *dir, const char *name, char *buf,
+                      size_t cap)
+{
+    if (is_there(h) && read_text(h->number - 1, buf, cap))
+        return true;
+    procfs_let_go(h);
+    h->number = procfs_open(dir, name) + 1;
+    return read_text(h->number - 1, buf, cap);
+}
+
+void procfs_let_go(struct procfs_held *h)
+{
+    if (h->number > 0)
+        close(h->number - 1);
+    h->number = 0;
 }
 
 bool procfs_digits(const char **p, uint64_t *ret)

@@ -1,5 +1,5 @@
 /* Small files of the kernel's: opened, read into a buffer on the stack, closed; numbers taken out
- * strictly.  Nothing here allocates or keeps a descriptor. */
+ * strictly.  Nothing here allocates, and only procfs_text_held keeps a descriptor. */
 #ifndef QHCP_BASE_OS_PROCFS_H
 #define QHCP_BASE_OS_PROCFS_H
 
@@ -12,6 +12,17 @@ int procfs_open(const char *dir, const char *name);
 
 /* The start of dir/name as a C string, up to cap - 1 bytes.  False: not readable, or empty. */
 bool procfs_text(const char *dir, const char *name, char *buf, size_t cap);
+
+/* A file that is read often.  Zeroed: not open. */
+struct procfs_held {
+    int number; /* of the descriptor, and 1 */
+};
+
+/* As procfs_text, always with the same dir and name; opens what is not open, or is there no more.
+ */
+bool procfs_text_held(struct procfs_held *h, const char *dir, const char *name, char *buf,
+                      size_t cap);
+void procfs_let_go(struct procfs_held *h);
 
 /* A decimal number at *p, which moves behind it.  False: none there, or over 64 bits. */
 bool procfs_digits(const char **p, uint64_t *ret);

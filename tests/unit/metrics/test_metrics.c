@@ -155,10 +155,11 @@ static size_t open_files(void)
     return n;
 }
 
-static void no_descriptor_is_kept(void **state)
+static void one_descriptor_is_kept_however_many_share_it(void **state)
 {
     struct fixture *f = *state;
     size_t before = open_files();
+    struct metrics *other;
 
     fixture_machine(&f->tree, 0, 0);
     fixture_v2_here(&f->tree, "/a/b");
@@ -169,7 +170,60 @@ static void no_descriptor_is_kept(void **state)
         fixture_v2_here(&f->tree, i % 2 ? "/a/b" : "/a");
         fixture_look(f);
     }
-    assert_int_equal(open_files(), before);
+    assert_int_equal(open_files(), before + 1); /* of /proc/stat */
+    assert_int_equal(metrics_new_shared(f->m, &other), 0);
+    metrics_sample(other, f->now, 0);
+    assert_int_equal(open_files(), before + 1);
+    metrics_free(other);
+    metrics_sample(f->m, f->now + SEC, 0);
+    assert_int_equal(open_files(), before + 1);
+}
+
+static void who_shares_a_machine_takes_the_samples_that_there_are(void **state)
+{
+    struct fixture *f = *state;
+    struct metrics *other;
+
+    fixture_machine(&f->tree, 100, 900);
+    fixture_start(f);
+    fixture_machine(&f->tree, 200, 1200);
+    fixture_second(f);
+    assert_int_equal(metrics_new_shared(f->m, &other), 0);
+    fixture_machine(&f->tree, 1000, 1200);
+    assert_true(metrics_sample(other, f->now + SEC / 4, SEC / 2));
+    assert_true(metrics_paired(other)); /* it need not wait for a second one */
+    assert_int_equal(fixture_value(other, WIRE_METRIC_CPU), 2500);
+    assert_true(metrics_due(other, SEC / 2) == f->now + SEC / 2); /* not later than for the first */
+    assert_false(metrics_sample(other, f->now + SEC / 2 - 1, SEC / 2));
+    assert_true(metrics_sample(other, f->now + SEC / 2, SEC / 2));
+    assert_int_equal(fixture_value(other, WIRE_METRIC_CPU), 10000);
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 2500); /* until it looks, too */
+    assert_true(metrics_sample(f->m, f->now + SEC / 2, SEC / 2));
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 10000);
+    assert_int_equal(metrics_set(other, "queue_depth", WIRE_UNIT_NONE, 7), 0);
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_APPLICATION_FIRST), ABSENT);
+    assert_int_equal(metrics_set(other, "cpu_usage_percent", WIRE_UNIT_PERCENT, 7), QHCP_E_ARG);
+    metrics_free(other);
+}
+
+/* Its descriptor is kept, but what it shows is what its name shows. */
+static void a_file_in_the_place_of_another_is_read(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_machine(&f->tree, 100, 900);
+    fixture_start(f);
+    fixture_machine(&f->tree, 200, 1200);
+    fixture_second(f);
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 2500);
+    tree_remove(&f->tree, "proc/stat");
+    fixture_second(f);
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), ABSENT);
+    fixture_machine(&f->tree, 300, 1300);
+    fixture_second(f);
+    fixture_machine(&f->tree, 400, 1400);
+    fixture_second(f);
+    assert_int_equal(fixture_value(f->m, WIRE_METRIC_CPU), 5000);
 }
 
 static void an_applications_own_metrics_are_numbered_as_they_come(void **state)
@@ -319,7 +373,9 @@ int main(void)
         TEST(malformed_files_of_the_machine_leave_their_metric_out),
         TEST(an_empty_tree_has_no_values_and_no_crash),
         TEST(a_sample_too_soon_changes_nothing),
-        TEST(no_descriptor_is_kept),
+        TEST(one_descriptor_is_kept_however_many_share_it),
+        TEST(who_shares_a_machine_takes_the_samples_that_there_are),
+        TEST(a_file_in_the_place_of_another_is_read),
         TEST(what_cannot_be_read_is_told_once_and_again_when_it_can),
         TEST(an_applications_own_metrics_are_numbered_as_they_come),
         TEST(a_bad_metric_of_the_application_is_refused),
