@@ -61,7 +61,9 @@ static void look_for_silent(struct starts *s, qhcp_nsec now)
 
 static bool has_room(const struct starts *s)
 {
-    return s->in_window < s->window && s->in_window + s->slow < STARTS_MOST;
+    size_t most = STARTS_MOST + (s->queues[STARTS_ALIVE] ? STARTS_MOST_ALIVE : 0);
+
+    return s->in_window < s->window && s->in_window + s->slow < most;
 }
 
 struct start *starts_next(struct starts *s, qhcp_nsec now)

@@ -22,7 +22,10 @@
 #define STARTS_WINDOW 32 /* to begin with: their answers fill half of Linux's default buffer */
 #define STARTS_WINDOW_MIN 4
 #define STARTS_WINDOW_MAX 128
-#define STARTS_MOST 1024                         /* attempts under way in all, 45 kB each */
+#define STARTS_MOST 1024 /* attempts under way in all, 45 kB each */
+/* More, for servers that are alive: a thousand that are silent do not keep out one that restarts.
+ */
+#define STARTS_MOST_ALIVE 64
 #define STARTS_PATIENCE (100 * NSEC_PER_MSEC)    /* for the first answer */
 #define STARTS_LATE (10 * NSEC_PER_MSEC)         /* later than this the window shrinks ... */
 #define STARTS_SHRINK_PAUSE (50 * NSEC_PER_MSEC) /* ... and not again before */

@@ -39,9 +39,12 @@ static unsigned count(const struct model *m, enum starts_place place)
 
 static bool room(const struct model *m)
 {
-    unsigned begun = count(m, STARTS_IN_WINDOW);
+    unsigned begun = count(m, STARTS_IN_WINDOW), most = m->most;
 
-    return begun < m->window && begun + count(m, STARTS_SLOW) < m->most;
+    for (unsigned i = 0; i < NODES; i++)
+        if (m->place[i] == STARTS_WAITING && m->rank[i] == STARTS_ALIVE)
+            most = m->most + STARTS_MOST_ALIVE;
+    return begun < m->window && begun + count(m, STARTS_SLOW) < most;
 }
 
 /* -1: nobody's. */
@@ -273,6 +276,13 @@ static void no_more_are_under_way_than_there_is_memory_for(void **state)
     assert_int_equal(starts_deadline(&s), START + 11000 * MS);
     assert_non_null(starts_next(&s, START + 11000 * MS));
     assert_null(starts_next(&s, START + 11000 * MS));
+    /* Servers that restart have some room of their own. */
+    for (unsigned i = 0; i < STARTS_MOST_ALIVE; i++) {
+        starts_wait(&s, START + 12000 * MS, &nodes[9999 - i], STARTS_ALIVE);
+        assert_ptr_equal(starts_next(&s, START + (12000 + i * 100) * MS), &nodes[9999 - i]);
+    }
+    starts_wait(&s, START + 20000 * MS, &nodes[9000], STARTS_ALIVE);
+    assert_null(starts_next(&s, START + 20000 * MS));
     free(nodes);
 }
 
