@@ -239,9 +239,13 @@ static int peer_accepted(void *ctx, struct quic_conn *c)
 
 static void peer_connected(void *ctx, struct quic_conn *c, qhcp_nsec now)
 {
+    struct peer *p = quic_conn_user(c);
+
     (void)ctx;
-    (void)c;
-    (void)now; /* HELLO is the load balancer's to send; the session's deadline waits for it */
+    if (!p)
+        return;
+    session_server_connected(&p->session, now); /* HELLO is the load balancer's to send */
+    peer_rearm(p);
 }
 
 static void peer_datagram(void *ctx, struct quic_conn *c, qhcp_nsec now, const uint8_t *data,

@@ -46,6 +46,12 @@ void session_server_init(struct session_server *s, const struct session_server_s
                                  .token_expires = NSEC_NEVER};
 }
 
+void session_server_connected(struct session_server *s, qhcp_nsec now)
+{
+    if (s->state == SESSION_SERVER_WAITING)
+        s->deadline = nsec_add(now, SESSION_HELLO_TIMEOUT);
+}
+
 /* Ends the session by our own ERROR, whose words are in s->words. */
 static int fail(struct session_server *s, int error, uint64_t refers)
 {

@@ -82,6 +82,9 @@ struct session_server {
 void session_server_init(struct session_server *s, const struct session_server_self *self,
                          qhcp_nsec now);
 
+/* The handshake is done: the time for HELLO begins anew. */
+void session_server_connected(struct session_server *s, qhcp_nsec now);
+
 /* One whole frame.  As session_lb_frame. */
 int session_server_frame(struct session_server *s, qhcp_nsec now, enum session_channel channel,
                          const uint8_t *frame, size_t n, struct session_server_report *ret);

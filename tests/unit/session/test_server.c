@@ -132,6 +132,24 @@ static void no_hello_is_a_timeout(void **state)
     kit_server_expect_error(&k, QHCP_E_TIMEOUT, "no HELLO within 5 s of the handshake", 0);
 }
 
+/* A handshake that took four seconds leaves the load balancer all of its time for HELLO. */
+static void hello_is_awaited_from_the_end_of_the_handshake(void **state)
+{
+    const qhcp_nsec done = T0 + 4 * NSEC_PER_SEC;
+    struct kit_server k;
+
+    (void)state;
+    kit_server(&k, SESSION_SERVER_WAITING, 0);
+    session_server_connected(&k.s, done);
+    assert_true(session_server_deadline(&k.s) == done + SESSION_HELLO_TIMEOUT);
+    assert_int_equal(session_server_expire(&k.s, done + SESSION_HELLO_TIMEOUT - 1, &k.r), 0);
+    assert_int_equal(session_server_expire(&k.s, done + SESSION_HELLO_TIMEOUT, &k.r),
+                     QHCP_E_TIMEOUT);
+    kit_server(&k, SESSION_SERVER_ACTIVE, SESSION_SCOPE_HEALTH);
+    session_server_connected(&k.s, done);
+    assert_true(session_server_deadline(&k.s) != done + SESSION_HELLO_TIMEOUT);
+}
+
 static void an_answer_carries_the_sessions_metrics_only(void **state)
 {
     struct wire_message m = request(9, 0);
@@ -409,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_refusal_carries_code_and_words),
         cmocka_unit_test(hello_twice_and_speaking_before_it_say_what_was_wrong),
         cmocka_unit_test(no_hello_is_a_timeout),
+        cmocka_unit_test(hello_is_awaited_from_the_end_of_the_handshake),
         cmocka_unit_test(an_answer_carries_the_sessions_metrics_only),
         cmocka_unit_test(a_push_has_no_sequence_number_and_a_reason_always),
         cmocka_unit_test(what_does_not_fit_a_datagram_is_left_out),
