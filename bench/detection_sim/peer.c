@@ -143,10 +143,12 @@ static void act(struct peer *p, const struct health_step *step)
 {
     if (step->verdict && p->h.state == QHCP_DOWN)
         p->downs++;
-    if (step->drop)
-        p->lost = step->lost && p->path.model->kind == PATH_STALLS;
-    if (step->drop && !p->lost)
+    if (step->drop) /* one that is cut off is a dead one: its session does not come back */
+        p->lost = step->lost && p->path.model->kind == PATH_STALLS && !p->path.cut;
+    if (step->drop && !p->lost) {
         p->first = p->last;
+        p->beat_at = NSEC_NEVER;
+    }
     if (step->dial) {
         health_dialed(&p->h, p->now);
         p->dialed = path_read(&p->path, p->now) + (p->path.cut ? DIAL_WAIT : DIAL_TIME);

@@ -203,6 +203,9 @@ void judge_beat(struct health *h, qhcp_nsec now, qhcp_nsec at)
         return;
     if (s.beats > 0 && h->session.answered) {
         s.by_beat = true;
+        if (taught(h) ==
+            0) /* when packets passed again, answers tell; a beat tells how long it stood */
+            s.length = nsec_min(s.length, s.head);
         loss_silence(&h->loss, now, &s);
         rtt_stalled(&h->rtt, now);
     }

@@ -45,6 +45,7 @@ void loss_answered(struct loss *l)
 
 void loss_beat(struct loss *l)
 {
+    l->beats = true;
     l->half = !l->half;
     if (!l->half)
         mean(&l->fail, &l->checks, CHECKS, 0);
@@ -90,12 +91,10 @@ void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s)
 
     for (unsigned i = 0; i < s->misses && i < LOSS_MISSES_MAX; i++)
         mean(&l->fail, &l->checks, CHECKS, 1);
-    for (unsigned i = s->beats; i < s->misses && i < LOSS_MISSES_MAX; i++)
+    if (s->beats == 0) /* those that follow a miss are sent in bad times only */
         mean(&l->trips, &l->requests, CHECKS, 1);
-    if (!s->by_beat) {
+    if (!s->by_beat)
         mean(&l->fail, &l->checks, CHECKS, 0);
-        mean(&l->trips, &l->requests, CHECKS, 0);
-    }
     mean(&l->first, &l->regular, REGULAR, 1);
     mean(&l->head, &n, SILENCES, (double)s->head);
     mean(&l->again, &l->silences, SILENCES, s->misses > 1);
@@ -109,14 +108,20 @@ void loss_silence(struct loss *l, qhcp_nsec now, const struct loss_silence *s)
     keep(&l->survived, LOSS_MEMORY, now, s->length);
 }
 
+/* Beats know nothing of the way to the server. */
+static double fail(const struct loss *l)
+{
+    return l->beats ? at_least(l->fail, l->trips) : l->fail;
+}
+
 static double share(const struct loss *l)
 {
-    return at_most(at_least(at_least(l->fail, l->trips), FAIL_FLOOR), FAIL_CEILING);
+    return at_most(at_least(fail(l), FAIL_FLOOR), FAIL_CEILING);
 }
 
 unsigned loss_share(const struct loss *l)
 {
-    return (unsigned)(at_least(l->fail, l->trips) * 10000 + .5);
+    return (unsigned)(fail(l) * 10000 + .5);
 }
 
 /* The least n with f^n <= odds. */

@@ -9,7 +9,8 @@
  * has been survived before and so proves nothing.
  *
  * Beats take one way and requests two.  So a beat that came is worth half an answer, and the share
- * of requests alone is kept beside: what loses packets on the way to the server shows there only.
+ * of regular requests that fail is kept beside: what is lost on the way to the server shows there
+ * alone.
  *
  * A silence that ended in a verdict is not fed: a dead server says nothing of the path.  Only when
  * the server answers again on the same session was it a stall, and the verdict false: then
@@ -37,7 +38,7 @@ struct loss_longest {
 
 struct loss {
     double fail;     /* f: share of checks that are not answered, or beats that do not come */
-    double trips;    /* f of requests alone: the same where there are no beats */
+    double trips;    /* share of regular requests that begin a silence; where there are beats */
     double first;    /* share of regular checks that begin a silence */
     double again;    /* share of silences in which the check after the first missed too, */
     double gap;      /* the mean distance of checks in those, ns, */
@@ -45,7 +46,7 @@ struct loss {
     double head;     /* mean first time-out, ns */
     unsigned checks; /* fed so far, of each measure; they saturate */
     unsigned regular, silences, long_ones, requests;
-    bool half;                     /* a beat's half is owed */
+    bool beats, half;              /* there were some; half of one is owed */
     struct loss_longest survived;  /* silences that ended in time; LOSS_MEMORY */
     struct loss_longest convicted; /* those that false verdicts ended; LOSS_FALSE_MEMORY */
 };
