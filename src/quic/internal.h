@@ -11,7 +11,7 @@
  *   conn.c       its life and its accessors
  *   early.c      what came before its time
  *   events.c     what ngtcp2 calls
- *   memory.c     where ngtcp2's memory comes from
+ *   scratch.c    the buffer that all connections decrypt into
  *   guard.c      what a peer may say before ngtcp2 and GnuTLS hear it
  *   send.c       what a connection writes, in which order
  *   why.c        why a connection ended, in words
@@ -345,9 +345,9 @@ void quic_conn_established(struct quic_conn *c);
 /* Control data is unacknowledged: a PING is due in max(2 srtt, 20 ms). */
 void quic_conn_arm_probe(struct quic_conn *c);
 
-/* memory.c: before the first connection, and after the last one. */
-void quic_memory_init(struct quic_endpoint *e);
-void quic_memory_deinit(struct quic_endpoint *e);
+/* scratch.c: before the first connection, and after the last one. */
+void quic_scratch_init(struct quic_endpoint *e);
+void quic_scratch_deinit(struct quic_endpoint *e);
 
 /* events.c */
 extern const ngtcp2_callbacks quic_events;

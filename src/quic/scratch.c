@@ -57,7 +57,7 @@ static void *on_realloc(void *p, size_t n, void *user)
     return own;
 }
 
-void quic_memory_init(struct quic_endpoint *e)
+void quic_scratch_init(struct quic_endpoint *e)
 {
     e->shares = ngtcp2_version(0)->version_num == READ_FOR;
     e->memory = (ngtcp2_mem){.user_data = e,
@@ -67,7 +67,7 @@ void quic_memory_init(struct quic_endpoint *e)
                              .realloc = on_realloc};
 }
 
-void quic_memory_deinit(struct quic_endpoint *e)
+void quic_scratch_deinit(struct quic_endpoint *e)
 {
     free(e->decrypted);
 }

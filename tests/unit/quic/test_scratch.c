@@ -113,7 +113,7 @@ static void only_the_first_2048_bytes_are_shared(void **state)
     void *a, *b, *c, *d;
 
     (void)state;
-    quic_memory_init(&e);
+    quic_scratch_init(&e);
     assert_true(e.shares);
     a = m->realloc(NULL, QUIC_DECRYPTED, m->user_data);
     b = m->realloc(NULL, QUIC_DECRYPTED, m->user_data);
@@ -135,7 +135,7 @@ static void only_the_first_2048_bytes_are_shared(void **state)
     m->free(c, m->user_data);
     m->free(d, m->user_data);
     m->free(NULL, m->user_data);
-    quic_memory_deinit(&e);
+    quic_scratch_deinit(&e);
 }
 
 int main(void)
