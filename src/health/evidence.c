@@ -27,11 +27,13 @@ void evidence_answered(struct evidence_ring *r, qhcp_nsec sent, qhcp_nsec slack,
     struct evidence_sample *best = NULL;
     qhcp_nsec least = slack;
 
-    /* The newest first, which it nearly always is. */
-    for (unsigned i = 1; i <= EVIDENCE_SAMPLES && (!best || least > 0); i++) {
+    /* The newest first, which it nearly always is; before a check that is too old all are. */
+    for (unsigned i = 1; i <= EVIDENCE_SAMPLES; i++) {
         struct evidence_sample *s = &r->at[(r->next - i) % EVIDENCE_SAMPLES];
         qhcp_nsec gap = s->sent > sent ? s->sent - sent : sent - s->sent;
 
+        if (s->sent < sent && gap > least && s->fate != EVIDENCE_NO_BEAT)
+            break;
         if ((s->fate != EVIDENCE_OPEN && s->fate != EVIDENCE_MISSED) || gap > least)
             continue;
         best = s;
