@@ -7,6 +7,7 @@ from world import HELPERS, SERVER_CPU, kernel, softirqd
 
 STATUS_COST = 4e-6  # seconds of a server in a status, about
 LESS = 0.03  # of the checks that were asked for may be missing or too many
+LATE_PATIENCE = 30  # seconds: that long, and not longer, probes are watched for their lateness
 EDGE = 0.02  # and so may those of so many seconds: at both ends of the time they are cut in two
 
 
@@ -58,6 +59,8 @@ def by_kernel(checker, world, every, wait):
 def how_late(checker, world, n, every, seconds):
     """By the kernel's time stamps, and where it says that, by its own word."""
     least = max(seconds / 2, 2.5 * every)
+    if least > LATE_PATIENCE:
+        return {"late_us": None, "own_late_us": None}
     if not checker.says_lateness():
         least = 0 if checker.watched is None else least
         return {"late_us": by_kernel(checker, world, every, lambda: checker.checking.pump(least)), "own_late_us": None}
