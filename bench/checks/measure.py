@@ -5,9 +5,9 @@ import time
 from checkers import PATIENCE
 from world import HELPERS, SERVER_CPU, kernel, softirqd
 
+LATE_PATIENCE = 30  # seconds: that long, and not longer, probes are watched for their lateness
 STATUS_COST = 4e-6  # seconds of a server in a status, about
 LESS = 0.03  # of the checks that were asked for may be missing or too many
-LATE_PATIENCE = 30  # seconds: that long, and not longer, probes are watched for their lateness
 EDGE = 0.02  # and so may those of so many seconds: at both ends of the time they are cut in two
 
 
