@@ -40,22 +40,21 @@ static void full_blocks_are_moved_and_keep_what_is_in_them(void **state)
 
     (void)state;
     assert_true(all != MAP_FAILED);
-    (void)madvise(all, size, MADV_NOHUGEPAGE); /* else the kernel may begin with large ones */
     c = (struct collapse){.at = ((uintptr_t)all + COLLAPSE_BLOCK - 1) & ~(COLLAPSE_BLOCK - 1)};
     c.begin = c.at;
     c.end = c.at + BLOCKS * COLLAPSE_BLOCK;
     uint8_t *p = (uint8_t *)c.at;
-    for (size_t i = 0; i < 2 * COLLAPSE_BLOCK; i += PAGE) /* two are full, one is half full */
+    /* Two are full.  One is half full, which the kernel by itself must not make large either. */
+    (void)madvise(p + 2 * COLLAPSE_BLOCK, 2 * COLLAPSE_BLOCK, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < 2 * COLLAPSE_BLOCK; i += PAGE)
         memset(p + i, (int)(i / PAGE % 251), PAGE);
     for (size_t i = 0; i < COLLAPSE_BLOCK / 2; i += PAGE)
         p[2 * COLLAPSE_BLOCK + i] = 1;
-    (void)madvise(all, size, MADV_HUGEPAGE);
     while (collapse_next(&c)) {
     }
-    assert_true(c.impossible || c.at == c.end);
-    assert_in_range(large_kb((uintptr_t)p), 0, 2 * COLLAPSE_BLOCK / 1024);
+    assert_true(c.impossible || (c.at == c.end && c.moved[0] == 3));
     if (!c.impossible)
-        assert_true(large_kb((uintptr_t)p) > 0);
+        assert_int_equal(large_kb((uintptr_t)p), 2 * COLLAPSE_BLOCK / 1024);
     for (size_t i = 0; i < 2 * COLLAPSE_BLOCK; i++)
         if (p[i] != i / PAGE % 251)
             fail_msg("byte %zu has changed", i);
@@ -75,10 +74,11 @@ static void a_walk_over_the_heap_ends(void **state)
         memset(some[i], 1, 100000);
     }
     collapse_begin(&c);
-    assert_true(c.end > c.at && c.at % COLLAPSE_BLOCK == 0);
+    assert_true(c.at % COLLAPSE_BLOCK == 0 && c.end >= c.at);
     while (collapse_next(&c))
         blocks++;
-    assert_true(c.impossible || blocks >= 2);
+    if (c.end > 0) /* a sanitizer's malloc has no heap of that kind */
+        assert_true(c.impossible || blocks >= 2);
     assert_false(collapse_next(&c));
     c.impossible = true; /* then nothing is looked at any more */
     collapse_begin(&c);
