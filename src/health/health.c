@@ -152,6 +152,8 @@ void health_answer(struct health *h, qhcp_nsec now, qhcp_nsec at, qhcp_nsec rtt,
     h->session.status = status;
     if (h->session.risen < h->config.rise)
         h->session.risen++;
+    if (!rtt_settled(&h->rtt)) /* beats tell nothing of round trips: the grid may be a wide one */
+        h->next = nsec_min(h->next, nsec_add(now, h->config.interval));
     judge_status(h, now, ret);
 }
 

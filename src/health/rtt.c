@@ -51,6 +51,11 @@ void rtt_sample(struct rtt *r, qhcp_nsec rtt)
     r->srtt = nsec_max(r->srtt / 8 * 7 + rtt / 8, 1);
 }
 
+bool rtt_settled(const struct rtt *r)
+{
+    return r->srtt + grace(r, 2) <= RTT_FAST_MIN || r->rttvar <= r->srtt / 4;
+}
+
 qhcp_nsec rtt_timeout(const struct rtt *r, qhcp_nsec interval)
 {
     qhcp_nsec most = nsec_max(interval, RTT_TIMEOUT_FIRST);

@@ -40,6 +40,11 @@ void rtt_answered(struct rtt *r, qhcp_nsec now, qhcp_nsec rtt);
  * been a sample. */
 void rtt_stalled(struct rtt *r, qhcp_nsec now);
 
+/* The time-outs are the least, or the round trips differ by a quarter at most.  The first round
+ * trip is often one of a start's bustle, and only more of them correct it.  True without a sample.
+ */
+bool rtt_settled(const struct rtt *r);
+
 /* How long a probe may stay unanswered: srtt + 4 rttvar (RFC 6298, 2.3), at least 1.5 srtt, and the
  * server's bound, within [RTT_TIMEOUT_MIN, max(interval, 1 s)].  interval: between probes. */
 qhcp_nsec rtt_timeout(const struct rtt *r, qhcp_nsec interval);

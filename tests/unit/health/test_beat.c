@@ -89,6 +89,35 @@ static void listening(struct clock *c)
     }
 }
 
+/* As the first one in the bustle of a start: a verdict must not wait for it. */
+static void a_round_trip_that_was_long_once_is_asked_for_until_it_is_right(void **state)
+{
+    struct clock c;
+
+    (void)state;
+    clock_init(&c, 3);
+    c.h.config.check = 10 * SEC;
+    clock_establish(&c);
+    health_listen(&c.h, c.now, SEC);
+    c.now += 20 * MS;
+    health_answer(&c.h, c.now, c.now, 20 * MS, QHCP_SERVING, true, &c.step);
+    assert_false(rtt_settled(&c.h.rtt));
+    for (qhcp_nsec end = c.now + 60 * SEC, next = c.now + SEC; c.now < end;) {
+        c.now = nsec_min(next, health_deadline(&c.h));
+        health_poll(&c.h, c.now, &c.step);
+        clock_take(&c);
+        if (c.step.probe)
+            answer(&c, QHCP_SERVING, true);
+        if (c.now < next)
+            continue;
+        health_beat(&c.h, c.now, c.now, 1, &c.step);
+        next += SEC;
+    }
+    assert_true(rtt_settled(&c.h.rtt));
+    assert_int_equal(rtt_fast(&c.h.rtt, SEC), RTT_FAST_MIN);
+    assert_in_range(c.probes, 15, 40);
+}
+
 static void beats_make_requests_rare(void **state)
 {
     struct clock c;
@@ -242,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_beat_is_due_an_interval_after_the_slot_of_the_one_before),
         cmocka_unit_test(jitter_makes_tolerant_and_what_was_held_up_together_does_not),
         cmocka_unit_test(numbers_that_do_not_fit_the_time_are_not_learnt_from),
+        cmocka_unit_test(a_round_trip_that_was_long_once_is_asked_for_until_it_is_right),
         cmocka_unit_test(beats_make_requests_rare),
         cmocka_unit_test(a_beat_that_does_not_come_is_a_miss_and_asks_at_once),
         cmocka_unit_test(without_an_answer_it_is_a_verdict),
