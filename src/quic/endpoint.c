@@ -39,7 +39,6 @@ int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls
     }
     quic_lookup_own(&e->lookup, e->ids.prefix, quic_cid_size(e));
     used_init(&e->used, QUIC_RETRY_LIFETIME);
-    quic_scratch_init(e);
     e->tls = quic_tls_ref(tls);
     *ret = e;
     return 0;
@@ -51,7 +50,6 @@ void quic_endpoint_free(struct quic_endpoint *e)
         return;
     while (e->conns != NULL)
         quic_conn_discard(e->conns);
-    quic_scratch_deinit(e);
     quic_closing_deinit(e);
     used_deinit(&e->used);
     free(e->resetting);

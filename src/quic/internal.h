@@ -11,7 +11,6 @@
  *   conn.c       its life and its accessors
  *   early.c      what came before its time
  *   events.c     what ngtcp2 calls
- *   scratch.c    the buffer that all connections decrypt into
  *   guard.c      what a peer may say before ngtcp2 and GnuTLS hear it
  *   send.c       what a connection writes, in which order
  *   why.c        why a connection ended, in words
@@ -196,8 +195,6 @@ struct quic_conn {
     uint8_t small[QUIC_DATAGRAM_SMALL];
 };
 
-#define QUIC_DECRYPTED 2048 /* bytes that ngtcp2 asks for first */
-
 /* Answers of stateless.c that wait for quic_send. */
 #define QUIC_ANSWERS 64
 #define QUIC_ANSWER_CAP 512
@@ -253,9 +250,6 @@ struct quic_endpoint {
     size_t n_proven;
     struct quic_closing *closing_first, *closing_last;
     size_t n_closing;
-    ngtcp2_mem memory; /* for its connections */
-    bool shares;       /* they have the next one together */
-    void *decrypted;   /* QUIC_DECRYPTED bytes, where ngtcp2 decrypts; NULL: not yet */
 };
 
 static inline size_t quic_cid_size(const struct quic_endpoint *e)
@@ -344,10 +338,6 @@ qhcp_nsec quic_conn_clock(struct quic_conn *c, qhcp_nsec now);
 void quic_conn_established(struct quic_conn *c);
 /* Control data is unacknowledged: a PING is due in max(2 srtt, 20 ms). */
 void quic_conn_arm_probe(struct quic_conn *c);
-
-/* scratch.c: before the first connection, and after the last one. */
-void quic_scratch_init(struct quic_endpoint *e);
-void quic_scratch_deinit(struct quic_endpoint *e);
 
 /* events.c */
 extern const ngtcp2_callbacks quic_events;
