@@ -42,6 +42,7 @@ class Checker:
 
     watched = ("udp", FLEET_PORT)
     usual = None  # seconds: what it checks at by default, if not at what is asked for
+    surplus = 0  # part of the checks that whom it asks may count besides
     slowest = None  # checks a second that it can do
     checking = answering = None  # processes
 
@@ -84,6 +85,7 @@ class Qhcp(Checker):
         self.liveness, self.status = liveness, status
         if liveness == "listen":  # what leaves regularly leaves the servers, and how late that is says nothing of the checker
             self.watched = self.late = None
+            self.surplus = 0.1  # the servers' acknowledgements, which the fleet cannot tell from what they send by themselves
 
     def fleet(self, world, n):
         if n not in self.fleets:

@@ -89,7 +89,8 @@ def window(checker, seconds):
 def doubts(checker, n, r):
     """What keeps a row from being what it claims."""
     up, found = checker.up(), checker.doubts()
-    if abs(r["done"] - r["asked"]) > LESS * r["asked"] + EDGE * r["asked"] / r["seconds"] + 2:
+    share = max(LESS, checker.surplus) if r["done"] > r["asked"] else LESS
+    if abs(r["done"] - r["asked"]) > share * r["asked"] + EDGE * r["asked"] / r["seconds"] + 2:
         found.append(f"{r['done'] / r['asked'] * 100:.0f} % of the checks done")
     if up is not None and up != n:
         found.append(f"{n - up} of {n} not up")

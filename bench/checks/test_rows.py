@@ -49,6 +49,10 @@ class Rows(unittest.TestCase):
     def test_checks_that_were_not_done_or_done_too_often_are_said(self):
         self.assertEqual(self.doubts(done=9500), ["95 % of the checks done"])
         self.assertEqual(self.doubts(done=10500), ["105 % of the checks done"])
+        listening = Said(100)
+        listening.surplus = 0.1
+        self.assertEqual(measure.doubts(listening, 100, run(done=10500)), [])
+        self.assertEqual(measure.doubts(listening, 100, run(done=9500)), ["95 % of the checks done"])
 
     def test_servers_that_are_not_up_and_lost_packets_are_said(self):
         self.assertEqual(self.doubts(up=98), ["2 of 100 not up"])
