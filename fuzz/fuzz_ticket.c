@@ -36,7 +36,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const uint8_t key[32] = "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF";
+static const uint8_t seal[32] = "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF";
 static const uint8_t elsewhere[32] = "fFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF";
 static struct state state;
 static char tickets[STATE_PATH];
@@ -81,7 +81,7 @@ static uint64_t take(struct slice *in, size_t n)
 static int open_ticket(struct slice ticket, time_t now, struct slice *ret)
 {
     struct quic_validity valid;
-    int error = quic_ticket_open(ticket, key, NAME, now, ret, &valid);
+    int error = quic_ticket_open(ticket, seal, NAME, now, ret, &valid);
 
     must(error == 0 || error == QHCP_E_NOT_FOUND);
     if (error == 0)
@@ -105,7 +105,7 @@ static void try_sealed(struct slice in)
     memcpy(ticket, "QHT2", 4);
     if (in.n > 0)
         memcpy(ticket + BODY, in.p, in.n);
-    must(gnutls_hmac_fast(GNUTLS_MAC_SHA256, key, sizeof key, ticket + BODY, in.n, ticket + 4) ==
+    must(gnutls_hmac_fast(GNUTLS_MAC_SHA256, seal, sizeof seal, ticket + BODY, in.n, ticket + 4) ==
          0);
     try_raw(slice_of(ticket, BODY + in.n));
     free(ticket);
@@ -120,12 +120,12 @@ static void try_wrapped(struct slice in)
     uint8_t *ticket;
     bool good = in.n > 0 && (valid.chain == 0 || now <= valid.chain);
 
-    must(quic_ticket_wrap(key, NAME, &valid, in, &ticket, &n) == 0);
+    must(quic_ticket_wrap(seal, NAME, &valid, in, &ticket, &n) == 0);
     must((open_ticket(slice_of(ticket, n), now, &session) == 0) == good);
     if (good)
         must(session.n == in.n && memcmp(session.p, in.p, in.n) == 0);
     must(quic_ticket_open(slice_of(ticket, n), elsewhere, NAME, now, &session, &ends) != 0);
-    must(quic_ticket_open(slice_of(ticket, n), key, "b", now, &session, &ends) != 0);
+    must(quic_ticket_open(slice_of(ticket, n), seal, "b", now, &session, &ends) != 0);
     must(open_ticket(slice_of(ticket, n - 1), now, &session) != 0);
     ticket[bit / 8 % n] ^= (uint8_t)(1 << bit % 8);
     must(open_ticket(slice_of(ticket, n), now, &session) != 0);
