@@ -55,6 +55,10 @@ class Checker:
             interval = max(interval, self.usual)
         return max(interval, n / self.slowest) if self.slowest else interval
 
+    def settled(self, every):
+        """Seconds after the start until it does what it does from then on."""
+        return min(max(1, 2 * every), 3)
+
     def up(self):
         """How many servers are up, by the checking side's own word; None: it says nothing of that."""
         return None
@@ -86,6 +90,10 @@ class Qhcp(Checker):
         if liveness == "listen":  # what leaves regularly leaves the servers, and how late that is says nothing of the checker
             self.watched = self.late = None
             self.surplus = 0.1  # the servers' acknowledgements, which the fleet cannot tell from what they send by themselves
+
+    def settled(self, every):
+        """Its heap moves into large pages after 5 s; listening, it also asks until it knows the round trip."""
+        return max(15, min(35 * every, 45)) if self.liveness == "listen" else 15
 
     def fleet(self, world, n):
         if n not in self.fleets:

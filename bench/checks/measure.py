@@ -61,14 +61,14 @@ def how_late(checker, world, n, every, seconds):
     least = max(seconds / 2, 2.5 * every)
     if least > LATE_PATIENCE:
         return {"late_us": None, "own_late_us": None}
+    # The status is off: it delays what is due meanwhile.
+    late = by_kernel(checker, world, every, lambda: checker.checking.pump(least if checker.watched else 0))
     if not checker.says_lateness():
-        least = 0 if checker.watched is None else least
-        return {"late_us": by_kernel(checker, world, every, lambda: checker.checking.pump(least)), "own_late_us": None}
-    # The status itself delays what is due meanwhile: it may be a small part of the time.
+        return {"late_us": late, "own_late_us": None}
+    # Now it is on, but may be a small part of the time.
     least = max(least, min(n * STATUS_COST / 0.005, 20))
     checker.tell_each(least)
-    told = [checker.own_lateness(least + PATIENCE)]
-    late = by_kernel(checker, world, every, lambda: told.append(checker.own_lateness(least + PATIENCE)))
+    told = [checker.own_lateness(least + PATIENCE) for _ in range(2)]
     return {"late_us": late, "own_late_us": ranks(*told)}
 
 
@@ -113,7 +113,7 @@ def notes(checker, r):
 def one(checker, world, n, every, seconds, base):
     checker.forget(world)
     known, known_cpu = start(checker, world, n, every)
-    checker.checking.pump(min(max(1, 2 * every), 3) if seconds > 2 else 0.4)
+    checker.checking.pump(checker.settled(every) if seconds > 2 else 0.4)
     r = window(checker, max(seconds, every if every <= 10 else 0))
     r["asked"] = n / every * r["seconds"]
     done = max(min(r["done"], r["asked"]), 1)  # more than that is no check more

@@ -41,6 +41,8 @@ void rtt_sample(struct rtt *r, qhcp_nsec rtt)
 
     if (rtt == 0)
         rtt = 1; /* 0 means "no sample" */
+    if (r->samples < RTT_SETTLES)
+        r->samples++;
     if (r->srtt == 0) {
         r->srtt = rtt;
         r->rttvar = rtt / 2;
@@ -53,7 +55,8 @@ void rtt_sample(struct rtt *r, qhcp_nsec rtt)
 
 bool rtt_settled(const struct rtt *r)
 {
-    return r->srtt + grace(r, 2) <= RTT_FAST_MIN || r->rttvar <= r->srtt / 4;
+    return r->samples == RTT_SETTLES || r->srtt + grace(r, 2) <= RTT_FAST_MIN ||
+           r->rttvar <= r->srtt / 4;
 }
 
 qhcp_nsec rtt_timeout(const struct rtt *r, qhcp_nsec interval)

@@ -24,11 +24,14 @@ struct rtt_stall {
     qhcp_nsec srtt, rttvar; /* before the first of their answers */
 };
 
+#define RTT_SETTLES 32 /* samples: a 70th of a first one that was wrong is left by then */
+
 /* Zeroed: no sample yet. */
 struct rtt {
     qhcp_nsec srtt, rttvar; /* RFC 6298; srtt 0: no sample yet */
     qhcp_nsec bound;        /* how long the server may take to answer (ACK) */
     struct rtt_stall stall; /* the last one that ended */
+    unsigned samples;       /* up to RTT_SETTLES */
 };
 
 void rtt_sample(struct rtt *r, qhcp_nsec rtt);
@@ -40,9 +43,9 @@ void rtt_answered(struct rtt *r, qhcp_nsec now, qhcp_nsec rtt);
  * been a sample. */
 void rtt_stalled(struct rtt *r, qhcp_nsec now);
 
-/* The time-outs are the least, or the round trips differ by a quarter at most.  The first round
- * trip is often one of a start's bustle, and only more of them correct it.  True without a sample.
- */
+/* The time-outs are the least, or the round trips differ by a quarter at most, or there were
+ * RTT_SETTLES of them: then they just differ.  The first round trip is often one of a start's
+ * bustle, and only more of them correct it.  True without a sample. */
 bool rtt_settled(const struct rtt *r);
 
 /* How long a probe may stay unanswered: srtt + 4 rttvar (RFC 6298, 2.3), at least 1.5 srtt, and the

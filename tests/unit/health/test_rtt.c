@@ -109,6 +109,36 @@ static void answers_to_probes_after_a_stall_are_samples_all(void **state)
     assert_true(r.srtt == other.srtt && r.rttvar == other.rttvar);
 }
 
+/* A server whose round trips just differ must not be asked for ever. */
+static void round_trips_that_differ_for_good_settle_too(void **state)
+{
+    struct rtt r = {0};
+
+    (void)state;
+    assert_true(rtt_settled(&r)); /* nothing to correct */
+    for (unsigned i = 1; i < RTT_SETTLES; i++) {
+        rtt_sample(&r, i % 2 == 0 ? MS : 20 * MS);
+        assert_false(rtt_settled(&r));
+    }
+    rtt_sample(&r, MS);
+    assert_true(rtt_settled(&r));
+}
+
+/* The twin: these differ by little, or are as short as any time-out is. */
+static void round_trips_that_are_alike_settle_sooner(void **state)
+{
+    struct rtt far = {0}, near = {0};
+
+    (void)state;
+    rtt_sample(&far, 20 * MS);
+    assert_false(rtt_settled(&far));
+    for (unsigned i = 0; i < 3; i++)
+        rtt_sample(&far, 20 * MS);
+    assert_true(rtt_settled(&far));
+    rtt_sample(&near, MS);
+    assert_true(rtt_settled(&near));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +148,8 @@ int main(void)
         cmocka_unit_test(no_wait_is_longer_than_a_regular_probes),
         cmocka_unit_test(of_a_stalls_answers_only_the_fastest_is_a_sample),
         cmocka_unit_test(answers_to_probes_after_a_stall_are_samples_all),
+        cmocka_unit_test(round_trips_that_differ_for_good_settle_too),
+        cmocka_unit_test(round_trips_that_are_alike_settle_sooner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
