@@ -46,7 +46,6 @@ def ranks(before, after):
 def by_kernel(checker, world, every, wait):
     """Microseconds [p50, p99, max] by the kernel's time stamps, while wait() waits."""
     if checker.watched is None:
-        wait()
         return checker.late
     watch = world.start("checks-watch", [HELPERS / "checks-watch", *checker.watched, int(every * 1e6)], SERVER_CPU,
                         ready="ready")
@@ -62,7 +61,7 @@ def how_late(checker, world, n, every, seconds):
     if least > LATE_PATIENCE:
         return {"late_us": None, "own_late_us": None}
     # The status is off: it delays what is due meanwhile.
-    late = by_kernel(checker, world, every, lambda: checker.checking.pump(least if checker.watched else 0))
+    late = by_kernel(checker, world, every, lambda: checker.checking.pump(least))
     if not checker.says_lateness():
         return {"late_us": late, "own_late_us": None}
     # Now it is on, but may be a small part of the time.
