@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/cursor.h"
+#include "base/os/procfs.h"
 #include "base/slice.h"
 #include "metrics/cgroup.h"
 #include "metrics/providers.h"
@@ -97,6 +98,7 @@ static char base[64], proc[80], cgroup[80];
 static int base_fd = -1;
 static bool written[FILES];
 static struct cgroup_site site;
+static struct procfs_held held;
 static void *remembers[PROVIDERS];
 static bool begun;
 static qhcp_nsec now;
@@ -162,7 +164,7 @@ static int lowest_free(void)
 static void begin(void)
 {
     begun = true;
-    site = (struct cgroup_site){.root = {.proc = proc, .cgroup = cgroup}};
+    site = (struct cgroup_site){.root = {.proc = proc, .cgroup = cgroup}, .stat = &held};
     for (size_t i = 0; i < PROVIDERS; i++) {
         remembers[i] = providers[i]->size > 0 ? calloc(1, providers[i]->size) : NULL;
         must(providers[i]->size == 0 || remembers[i] != NULL);
@@ -186,6 +188,7 @@ static void sample_all(void)
         must(providers[i]->sample(remembers[i], &site, now, &again) == known &&
              (!known || again == value));
     }
+    procfs_let_go(&held);
 }
 
 static void end(void)

@@ -7,7 +7,7 @@
 
 void cursor_init(struct cursor *c, struct slice in)
 {
-    *c = (struct cursor){.p = in.p, .end = in.p + in.n};
+    *c = (struct cursor){.p = in.p, .end = in.n > 0 ? in.p + in.n : in.p}; /* p may be NULL */
 }
 
 /* n bytes without the two bits that tell n. */

@@ -101,12 +101,13 @@ static void release_tls(struct quic_conn *c, qhcp_nsec now)
 }
 
 /* While an acknowledgement is held back, its timer (an eighth of a round trip) is always ngtcp2's
- * first, so that ngtcp2 is not asked. */
+ * first, so that ngtcp2 is not asked; after QUIC_HOLD it has seen that timer expire. */
 void quic_conn_rearm(struct quic_conn *c, qhcp_nsec now)
 {
-    qhcp_nsec at = c->held ? c->held_at + QUIC_HOLD : ngtcp2_conn_get_expiry(c->ng);
+    bool hide = c->held && now < c->held_at + QUIC_HOLD;
+    qhcp_nsec at = hide ? c->held_at + QUIC_HOLD : ngtcp2_conn_get_expiry(c->ng);
 
-    c->hold_hidden = c->held;
+    c->hold_hidden = hide;
     at = nsec_min(at, c->probe_at);
     if (c->stray != NULL)
         at = nsec_min(at, c->stray->at);

@@ -116,6 +116,32 @@ static void a_held_acknowledgement_wakes_nobody(void **state)
     world_pair_deinit(&p);
 }
 
+/* With checks every 10 s and more, the hold outlasts its own limit. */
+static void nor_does_one_that_is_held_for_longer_than_its_limit(void **state)
+{
+    struct pair p;
+    unsigned woken = 0;
+    qhcp_nsec end;
+
+    (void)state;
+    world_pair_init(&p);
+    p.server.on_datagram = answer;
+    p.client.on_datagram = hold;
+    pair_connect(&p);
+    check(&p, NSEC_PER_SEC, 5);
+    assert_int_equal(quic_conn_datagram(p.client.conn, (const uint8_t *)"x", 1, 0), 0);
+    world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
+    for (end = p.world.now + 12 * NSEC_PER_SEC; quic_deadline(p.client.endpoint) < end; woken++) {
+        qhcp_nsec at = nsec_max(quic_deadline(p.client.endpoint), p.world.now);
+
+        world_run(&p.world, at - p.world.now + 1, NULL);
+        if (woken > 100)
+            break;
+    }
+    assert_in_range(woken, 1, 8);
+    world_pair_deinit(&p);
+}
+
 static void what_nobody_asked_for_is_acknowledged_at_once(void **state)
 {
     struct pair p;
@@ -379,6 +405,7 @@ int main(void)
         cmocka_unit_test(without_the_hold_a_check_costs_three_packets),
         cmocka_unit_test(two_packets_hold_at_other_intervals_too),
         cmocka_unit_test(a_held_acknowledgement_wakes_nobody),
+        cmocka_unit_test(nor_does_one_that_is_held_for_longer_than_its_limit),
         cmocka_unit_test(what_nobody_asked_for_is_acknowledged_at_once),
         cmocka_unit_test(a_push_beside_a_solicited_answer_is_not_held_back),
         cmocka_unit_test(a_probe_makes_the_acknowledgement_of_a_held_answer_come),
