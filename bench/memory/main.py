@@ -47,8 +47,8 @@ class Process:
 
 
 def balancer(where, number, servers, interval):
-    return Process(where, f"lb{number}", QHCP, "lb", "--no-forward", "--status-format", "none", "--servers", servers,
-                   "--check-interval", f"{interval}s")
+    return Process(where, f"lb{number}", QHCP, "lb", "--no-forward", "--status-format", "none", "--port", "0",
+                   "--servers", servers, "--check-interval", f"{interval}s")
 
 
 def settle(lbs, n):
