@@ -6,6 +6,7 @@
 Exit status: 0 all servers came up and the limits are kept, 1 not, 2 usage."""
 
 import argparse
+import atexit
 import os
 import re
 import subprocess
@@ -36,6 +37,7 @@ class Process:
         self.log = where / f"{name}.log"
         with self.log.open("wb") as log:
             self.child = subprocess.Popen(command, stdout=log, stderr=log, cwd=where, **more)
+        atexit.register(self.end)
 
     def up(self):
         """How many of its servers have been up."""
@@ -47,8 +49,8 @@ class Process:
 
 
 def balancer(where, number, servers, interval):
-    return Process(where, f"lb{number}", QHCP, "lb", "--no-forward", "--status-format", "none", "--port", "0",
-                   "--servers", servers, "--check-interval", f"{interval}s")
+    return Process(where, f"lb{number}", QHCP, "lb", "--no-forward", "--status-format", "none",
+                   "--port", str(PORT + 1 + number), "--servers", servers, "--check-interval", f"{interval}s")
 
 
 def settle(lbs, n):
