@@ -22,6 +22,8 @@ class Listen(Case):
         return lb.wait_status(lambda s: s["up"] == 1 and s["servers"][0]["liveness"] == mode, within=5, since=at)
 
     def test_a_server_that_stands_still_is_down_as_soon_as_by_asking(self):
+        """Whether a beat or a request between two beats is the first that gets no answer is chance: that a
+        late beat is said in the evidence is tested with a clock of its own (unit/core-listen)."""
         lb, at = self.pair()
         at, status = self.listening(lb, at)
         self.assertGreater(status["servers"][0]["checks_sent"], 0)
@@ -30,7 +32,6 @@ class Listen(Case):
         at, down = lb.wait_event("down", within=2, since=at)
         self.assertLess(time.monotonic() - began, 0.5)
         self.assertRegex(down["reason"], r"^no answer to \d+ checks in \d+ ms$")
-        self.assertIn("no beat", down["evidence"])
         self.agent.send(signal.SIGCONT)
         at, _ = lb.wait_event("up", within=5, since=at)
         self.listening(lb, at)
