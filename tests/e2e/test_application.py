@@ -113,6 +113,13 @@ class Application(AppCase):
         self.assertRegex(shown, "check wide: serving")
         self.assertEqual(server.popen.poll(), None)
 
+    def wait_shown(self, *words):
+        """`qhcp control show` says all of that."""
+        deadline = time.monotonic() + 5 * SLOW
+        while not all(w in (shown := self.qhcp("control", "show")[1]) for w in words):
+            self.assertLess(time.monotonic(), deadline, shown)
+            time.sleep(0.05)
+
     def test_floods_of_headers_and_bodies_are_cut_off_and_delay_no_answer(self):
         app = self.http()
         url = f"http://127.0.0.1:{app.port}/"
@@ -121,15 +128,9 @@ class Application(AppCase):
                              **{"--liveness-interval": "50ms"})
         lb.wait_event("down", within=10)
         app.mode = "body"
-        time.sleep(0.5)
-        shown = self.qhcp("control", "show")[1]
-        self.assertIn("check status: serving", shown)
-        self.assertIn('check body: not serving: answered 200 without "nonesuch"', shown)
+        self.wait_shown("check status: serving", 'check body: not serving: answered 200 without "nonesuch"')
         app.mode = "headers"
-        deadline = time.monotonic() + 5 * SLOW
-        while "headers are longer than 64 KiB" not in self.qhcp("control", "show")[1]:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
+        self.wait_shown("headers are longer than 64 KiB")
 
     def test_a_command_says_serving_degraded_or_not_by_its_exit_status(self):
         says = self.dir / "says"

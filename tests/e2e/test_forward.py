@@ -103,8 +103,8 @@ class Forward(ForwardCase):
         leaving = self.servers[index]
         leaving.send(signal.SIGTERM)
         lb.wait_event("draining", within=2, address=f"127.0.0.1:{self.agents[index]}", since=at)
-        time.sleep(0.05)
         other = "ba"[index]
+        self.wait_served_by(other)
         self.assertEqual({self.ask() for _ in range(40)}, {other})
         self.assertIsNone(leaving.popen.poll(), "it went though a connection was open")
         held.sendall(b"still here")
@@ -138,9 +138,10 @@ class Forward(ForwardCase):
         self.assertEqual(read_line(held), "a")
         lb.send(signal.SIGTERM)
         wait_log(lb, "closing the sessions with", 5)
-        time.sleep(0.1)
+        deadline = time.monotonic() + 5 * SLOW
         with self.assertRaises(ConnectionRefusedError):
-            self.connect()
+            while time.monotonic() < deadline:
+                self.connect().close()
         held.sendall(b"x" * 100000)
         held.shutdown(socket.SHUT_WR)
         self.assertEqual(len(read_all(held)), 100000 + len("\n100000"))
@@ -216,7 +217,7 @@ class Forward(ForwardCase):
         watch(agents[1])
         lb.send(signal.SIGHUP)
         wait_log(lb, "configuration read again", 5 * SLOW)
-        time.sleep(0.1)
+        self.wait_served_by("b")
         self.assertEqual({self.ask() for _ in range(60)}, {"b"})
         with self.assertRaises(ConnectionResetError):  # once --max-drain is over
             held.recv(1)

@@ -85,6 +85,12 @@ class ForwardCase(Case):
         while len({self.ask() for _ in range(8 * n)} - {""}) < n:
             self.assertLess(time.monotonic(), deadline)
 
+    def wait_served_by(self, name):
+        """It alone is in the forwarder's table, which follows a verdict a moment later."""
+        deadline = time.monotonic() + 5 * SLOW
+        while {self.ask() for _ in range(10)} != {name}:
+            self.assertLess(time.monotonic(), deadline)
+
     def connect(self, family=socket.AF_INET):
         s = socket.socket(family)
         self.addCleanup(s.close)
