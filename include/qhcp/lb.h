@@ -116,6 +116,8 @@ struct qhcp_changed {
     size_t id;           /* its own in this qhcp_lb, ascending, never reused */
     const char *address; /* as it was added */
     unsigned what;       /* enum qhcp_change */
+    bool more; /* others that were removed with it follow: no index changes before the last of them
+                */
 };
 
 /* How a server shows that it lives. */
@@ -199,6 +201,10 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
 /* Removes a server: TERMINATE, then forgotten; the indexes of later ones move down by one.
  * QHCP_E_NOT_FOUND. */
 int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address);
+/* The same for n servers, in time that grows with n and the number of servers, not with their
+ * product.  Returns how many there were; an address that is not watched is passed over. */
+size_t qhcp_lb_remove_many(struct qhcp_lb *lb, qhcp_nsec now, const char *const *addresses,
+                           size_t n);
 
 /* A new configuration, on live sessions (CONFIG_UPDATE): intervals, fall, metrics; certificates and
  * keys are read again.  On failure words says why and the old one is in force, all of it. */

@@ -198,6 +198,7 @@ int publisher_init(struct publisher *ret, struct loop *loop, size_t servers)
 {
     *ret = (struct publisher){
         .look_at = NSEC_NEVER,
+        .first_gap = SIZE_MAX,
         .part = {
             .name = "publisher", .ctx = ret, .deadline = deadline, .expire = expire, .turn = turn}};
     loop_add(loop, &ret->part);
@@ -250,13 +251,29 @@ static bool add(struct publisher *p, const struct qhcp_changed *changed, qhcp_ns
     return true;
 }
 
+/* The servers behind those that were removed move up, which may be once for many. */
+static void close_gaps(struct publisher *p)
+{
+    size_t kept = p->first_gap;
+
+    for (size_t i = p->first_gap; i < p->n; i++)
+        if (p->at[i].slot != FLEET_NOBODY)
+            p->at[kept++] = p->at[i];
+    p->n = kept;
+    p->first_gap = SIZE_MAX;
+    if (p->to_look > 0)
+        p->to_look = p->n; /* one that is stale may have moved past its turn */
+}
+
 static void drop(struct publisher *p, size_t index, qhcp_nsec now)
 {
-    p->n_counts -= p->at[index].counts;
-    tell(p, FLEET_REMOVED, p->at[index].slot, now);
-    (void)feed_remove(p->feed, p->at[index].slot);
-    memmove(&p->at[index], &p->at[index + 1], (p->n - index - 1) * sizeof p->at[0]);
-    p->n--;
+    struct published *one = &p->at[index];
+
+    p->n_counts -= one->counts;
+    tell(p, FLEET_REMOVED, one->slot, now);
+    (void)feed_remove(p->feed, one->slot);
+    one->slot = FLEET_NOBODY;
+    p->first_gap = index < p->first_gap ? index : p->first_gap;
 }
 
 void publisher_changed(struct publisher *p, const struct qhcp_changed *changed)
@@ -270,6 +287,8 @@ void publisher_changed(struct publisher *p, const struct qhcp_changed *changed)
         return;
     if (changed->what & QHCP_CHANGE_REMOVED) {
         drop(p, changed->index, now);
+        if (!changed->more)
+            close_gaps(p);
     } else if (changed->what & ~(unsigned)(QHCP_CHANGE_VALUES | QHCP_CHANGE_SHARE)) {
         put_all(p, changed->index, changed->what, now);
         if (changed->what & QHCP_CHANGE_SESSION)

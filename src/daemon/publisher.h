@@ -14,9 +14,9 @@
 #include <qhcp/lb.h>
 
 struct published {
-    uint32_t slot;
-    bool stale;  /* its figures have changed since they were looked at */
-    bool counts; /* it reports its requests in flight: a report counts even if it says the same */
+    uint32_t slot; /* FLEET_NOBODY: it was removed, and others with it follow */
+    bool stale;    /* its figures have changed since they were looked at */
+    bool counts;   /* it reports its requests in flight: a report counts even if it says the same */
 };
 
 struct publisher {
@@ -25,6 +25,7 @@ struct publisher {
     bool balanced;              /* the forwarder follows reports of those that count */
     struct published *at;       /* by the core's index */
     size_t n, cap;
+    size_t first_gap;  /* of servers that were removed; SIZE_MAX: there is none */
     size_t n_counts;   /* servers that count */
     size_t look_next;  /* whose figures are looked at next, */
     size_t to_look;    /* of how many at least, */

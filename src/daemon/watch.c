@@ -25,16 +25,19 @@ struct entry {
     bool added;    /* to what is watched, just now */
 };
 
-/* All of a list; `all` is one array, NULL for lack of memory. */
+/* All of a list; the arrays are NULL for lack of memory. */
 struct table {
     struct entry *all, *by_key;
+    const char **keys; /* room for as many */
     size_t n;
 };
 
 static int table_init(struct table *ret, const struct list *list)
 {
-    *ret = (struct table){.all = calloc(list->n ? list->n : 1, sizeof *ret->all)};
-    if (!ret->all)
+    size_t n = list->n ? list->n : 1;
+
+    *ret = (struct table){.all = calloc(n, sizeof *ret->all), .keys = calloc(n, sizeof *ret->keys)};
+    if (!ret->all || !ret->keys)
         return QHCP_E_NOMEM;
     ret->n = list->n;
     for (size_t i = 0; i < list->n; i++) {
@@ -49,6 +52,7 @@ static int table_init(struct table *ret, const struct list *list)
 static void table_deinit(struct table *t)
 {
     HASH_CLEAR(hh, t->by_key);
+    free(t->keys);
     free(t->all);
 }
 
@@ -70,43 +74,49 @@ static int add(struct qhcp_lb *core, struct table *t, const struct list *list, c
 
 static void take_back(struct qhcp_lb *core, const struct table *t)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < t->n; i++)
         if (t->all[i].added)
-            (void)qhcp_lb_remove(core, loop_now(), t->all[i].key);
+            t->keys[n++] = t->all[i].key;
+    (void)qhcp_lb_remove_many(core, loop_now(), t->keys, n);
 }
 
-static void remove_old(const struct watch_change *c, const struct table *t)
+static void remove_old(const struct watch_change *c, const struct table *t, struct table *old)
 {
-    char key[ADDRESS_KEY];
     struct entry *found;
+    size_t n = 0;
 
-    for (size_t i = 0; i < c->old->n; i++) {
-        servers_key(c->old->at[i], key);
-        HASH_FIND_STR(t->by_key, key, found);
+    for (size_t i = 0; i < old->n; i++) {
+        HASH_FIND_STR(t->by_key, old->all[i].key, found);
         if (found)
             continue;
-        log_say(QHCP_LOG_INFO, "%s is no longer watched", key);
-        (void)qhcp_lb_remove(c->core, loop_now(), key);
-        c->removed(c->ctx, key);
+        log_say(QHCP_LOG_INFO, "%s is no longer watched", old->all[i].key);
+        old->keys[n++] = old->all[i].key;
     }
+    (void)qhcp_lb_remove_many(c->core, loop_now(), old->keys, n);
+    for (size_t i = 0; i < n; i++)
+        c->removed(c->ctx, old->keys[i]);
 }
 
 /* What may fail comes first, and what cannot be taken back last. */
 int watch_change(const struct watch_change *c, char *words, size_t words_cap)
 {
-    struct table t;
-    int r = table_init(&t, c->list);
+    struct table t, old;
+    int r = table_init(&t, c->list), ready = table_init(&old, c->old);
 
+    r = r < 0 ? r : ready;
     snprintf(words, words_cap, "%s", qhcp_strerror(r));
     if (r == 0)
         r = add(c->core, &t, c->list, words, words_cap);
     if (r == 0)
         r = qhcp_lb_reload(c->core, loop_now(), c->config, words, words_cap);
     if (r == 0)
-        remove_old(c, &t);
+        remove_old(c, &t, &old);
     else
         take_back(c->core, &t);
     table_deinit(&t);
+    table_deinit(&old);
     return r;
 }
 

@@ -5,6 +5,7 @@
  * file calls none above it, except that every file hands its findings to act.c:
  *
  * lb.c          the public functions; view.c: those that look
+ * removal.c     servers that leave the list
  * backend.c     one server: its parts put together, and what is due of it
  * link.c        quic's events; a connection with its session, from its begin to its one end
  * lost.c        a connection that was given up, and may live
@@ -48,6 +49,7 @@
 #include "lb/paths.h"
 #include "lb/publish.h"
 #include "lb/reason.h"
+#include "lb/removal.h"
 #include "lb/report.h"
 #include "lb/revoked.h"
 #include "lb/settle.h"
@@ -82,7 +84,7 @@ struct backend {
     struct listed address;
     const char *text, *key; /* the text, and what the hash knows it by */
     UT_hash_handle hh;
-    bool unlisted; /* there was no memory for the hash */
+    bool unlisted; /* it is not in the hash: it leaves, or there was no memory */
 
     /* The way to it. */
     struct attempt attempt;

@@ -248,31 +248,25 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
     return err;
 }
 
-static void unlist(struct qhcp_lb *lb, struct backend *b)
+size_t qhcp_lb_remove_many(struct qhcp_lb *lb, qhcp_nsec now, const char *const *addresses,
+                           size_t n)
 {
-    size_t i = lb_index(lb, b->id);
+    struct removal removal = {0};
+    struct backend *b;
 
-    HASH_DEL(lb->by_key, b);
-    memmove(&lb->backends[i], &lb->backends[i + 1], (lb->count - i - 1) * sizeof *lb->backends);
-    lb->count--;
-    tick_adapt(lb);
+    begin(lb, now);
+    for (size_t i = 0; i < n; i++)
+        if ((b = find_text(lb, addresses[i])))
+            removal_add(&removal, b);
+    if (removal.n > 0)
+        removal_end(&removal, lb, now);
+    end(lb);
+    return removal.n;
 }
 
 int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address)
 {
-    struct backend *b = find_text(lb, address);
-
-    if (!b)
-        return QHCP_E_NOT_FOUND;
-    begin(lb, now);
-    publish_removed(b);
-    unlist(lb, b);
-    backend_stop(b, now);
-    ticket_save(b);
-    backend_free(b);
-    lb_judge_panic(lb);
-    end(lb);
-    return 0;
+    return qhcp_lb_remove_many(lb, now, &address, 1) == 1 ? 0 : QHCP_E_NOT_FOUND;
 }
 
 /* The sessions that live learn what is new of it. */

@@ -8,11 +8,14 @@ void publish_mark(struct backend *b, unsigned what)
     settle_later(b);
 }
 
-static void announce(struct backend *b)
+static void announce(struct backend *b, bool more)
 {
     const struct qhcp_lb_config *config = b->lb->config;
-    struct qhcp_changed changed = {
-        .index = lb_index(b->lb, b->id), .id = b->id, .address = b->text, .what = b->publish.what};
+    struct qhcp_changed changed = {.index = lb_index(b->lb, b->id),
+                                   .id = b->id,
+                                   .address = b->text,
+                                   .what = b->publish.what,
+                                   .more = more};
 
     b->publish.what = 0;
     if (config->changed)
@@ -34,13 +37,13 @@ void publish_look(struct backend *b, qhcp_nsec now)
     p->weight = weight;
     p->share = share;
     if (p->what != 0)
-        announce(b);
+        announce(b, false);
 }
 
-void publish_removed(struct backend *b)
+void publish_removed(struct backend *b, bool more)
 {
     b->publish.what |= QHCP_CHANGE_REMOVED;
-    announce(b);
+    announce(b, more);
 }
 
 void publish_added(struct backend *b)

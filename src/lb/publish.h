@@ -35,7 +35,7 @@ void publish_added(struct backend *b);
 void publish_event(struct backend *b, enum qhcp_state from, enum qhcp_state to, const char *reason);
 /* A session was established. */
 void publish_session(struct backend *b);
-/* b is about to leave the list: announced at once. */
-void publish_removed(struct backend *b);
+/* b is about to leave the list: announced at once.  more: so are others of the same call. */
+void publish_removed(struct backend *b, bool more);
 
 #endif

@@ -22,6 +22,7 @@ struct picture {
     struct qhcp_check_view checks[PAIR_SERVERS][QHCP_CHECKS];
     unsigned all[PAIR_SERVERS]; /* every change that was announced */
     unsigned announced, states;
+    bool more; /* as the newest said */
     size_t ids[PAIR_SERVERS];
 };
 
@@ -39,6 +40,7 @@ static void on_changed(void *ctx, const struct qhcp_changed *changed)
     (void)qhcp_lb_checks(p->lb, i, picture.checks[i], QHCP_CHECKS);
     picture.all[i] |= changed->what;
     picture.ids[i] = changed->id;
+    picture.more = changed->more;
     picture.announced++;
     picture.states += (changed->what & QHCP_CHANGE_STATE) != 0;
 }
@@ -244,6 +246,32 @@ static void a_server_that_is_removed_is_announced_last(void **state)
     assert_true(picture.ids[0] == id || picture.ids[0] == picture.ids[1]);
 }
 
+/* Each is announced at the index that it had before all of it; one that is not there is passed
+ * over. */
+static void many_that_are_removed_together_move_the_others_once(void **state)
+{
+    static const char *const gone[] = {"127.0.0.1:4246", "127.0.0.1:9", "127.0.0.1:4244",
+                                       "127.0.0.1:4246"};
+    struct pair *p = *state;
+    size_t ids[4];
+
+    watch(p, 4);
+    memcpy(ids, picture.ids, sizeof ids);
+    memset(picture.all, 0, sizeof picture.all);
+    assert_int_equal(qhcp_lb_remove_many(p->lb, p->now, gone, 4), 2);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal((picture.all[i] & QHCP_CHANGE_REMOVED) != 0, i % 2 == 1);
+        assert_int_equal(picture.ids[i], ids[i]);
+    }
+    assert_false(picture.more);
+    assert_int_equal(qhcp_lb_count(p->lb), 2);
+    picture.views[1] = picture.views[2];
+    assert_false(pair_run(p, SEC, differs));
+    assert_true(pair_all_up(p));
+    assert_int_equal(lb_index(p->lb, ids[2]), 1);
+    assert_int_equal(qhcp_lb_remove_many(p->lb, p->now, gone, 4), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +290,8 @@ int main(void)
             pair_teardown),
         cmocka_unit_test_setup_teardown(a_server_that_is_removed_is_announced_last, pair_setup,
                                         pair_teardown),
+        cmocka_unit_test_setup_teardown(many_that_are_removed_together_move_the_others_once,
+                                        pair_setup, pair_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

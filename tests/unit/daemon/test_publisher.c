@@ -123,6 +123,25 @@ static void the_fleet_is_what_the_core_sees(void **state)
     compare(p, true);
 }
 
+static void many_that_are_removed_together_leave_the_others_in_their_order(void **state)
+{
+    static const char *const gone[] = {"127.0.0.1:4245", "127.0.0.1:4243"};
+    struct pair *p = *state;
+    uint32_t slot, others[2];
+
+    watch(p, 4);
+    others[0] = publisher_slot(&publisher, 1);
+    others[1] = publisher_slot(&publisher, 3);
+    assert_int_equal(qhcp_lb_remove_many(p->lb, p->now, gone, 2), 2);
+    assert_false(pair_run(p, SEC, differs));
+    assert_int_equal(publisher_slot(&publisher, 0), others[0]);
+    assert_int_equal(publisher_slot(&publisher, 1), others[1]);
+    assert_int_equal(publisher_slot(&publisher, 2), FLEET_NOBODY);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(feed_find(publisher.feed, gone[i], &slot), QHCP_E_NOT_FOUND);
+    assert_int_equal(feed_current(publisher.feed)->self.n, 2);
+}
+
 static void a_server_that_is_removed_gives_its_place_to_no_other(void **state)
 {
     struct pair *p = *state;
@@ -281,6 +300,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_fleet_is_what_the_core_sees, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            many_that_are_removed_together_leave_the_others_in_their_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_is_removed_gives_its_place_to_no_other, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(
