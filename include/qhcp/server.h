@@ -110,6 +110,17 @@ int qhcp_server_reload(struct qhcp_server *s, qhcp_nsec now, char *words, size_t
 /* Load balancers with an established session. */
 size_t qhcp_server_sessions(const struct qhcp_server *s);
 
+/* One of them, and how far it is with the newest status: a copy. */
+struct qhcp_watcher {
+    char lb_id[QHCP_TEXT]; /* as it calls itself; verified is that it may ask */
+    bool acknowledged;     /* it has seen the newest status */
+    bool counts;           /* it says how many connections it has open; only while the status is */
+    uint64_t in_flight;    /* draining, not serving or maintenance, and it gives it no new ones */
+};
+/* Fills up to cap, and returns how many there are.  A drain is over when each has acknowledged and
+ * counts none. */
+size_t qhcp_server_watchers(const struct qhcp_server *s, struct qhcp_watcher *ret, size_t cap);
+
 #pragma GCC visibility pop
 
 #endif

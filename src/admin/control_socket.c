@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 
 #include <qhcp/server.h>
 
+#define CONTROL_SHOWN 64                    /* load balancers by name, at most */
 #define CONTROL_PATIENCE (2 * NSEC_PER_SEC) /* for a client that does not say what it wants */
 
 int control_socket_path(const char *path, uint16_t port, char ret[CONTROL_PATH], char *words,
@@ -67,6 +69,67 @@ static void status_line(struct text *t, const char *what, enum qhcp_status statu
     text_add(t, "\n");
 }
 
+static size_t watchers(const struct control_socket *c, struct qhcp_watcher **ret)
+{
+    size_t n = qhcp_server_sessions(c->core);
+
+    *ret = calloc(n + 1, sizeof **ret);
+    return *ret ? qhcp_server_watchers(c->core, *ret, n) : 0;
+}
+
+static void show_watcher(struct text *t, const struct qhcp_watcher *w, bool drains)
+{
+    text_add(t, "load balancer ");
+    text_plain(t, w->lb_id);
+    if (!drains)
+        text_add(t, "\n");
+    else if (!w->acknowledged)
+        text_add(t, ": has not acknowledged\n");
+    else if (!w->counts)
+        text_add(t, ": has acknowledged, does not say how many connections it has open\n");
+    else
+        text_printf(t, ": has acknowledged, %llu connection%s in flight\n",
+                    (unsigned long long)w->in_flight, w->in_flight == 1 ? "" : "s");
+}
+
+/* drains: with how far each is. */
+static void show_watchers(const struct control_socket *c, struct text *t, bool drains)
+{
+    struct qhcp_watcher *all;
+    size_t n = watchers(c, &all);
+
+    text_printf(t, "load balancers: %zu\n", qhcp_server_sessions(c->core));
+    for (size_t i = 0; i < n && i < CONTROL_SHOWN; i++)
+        show_watcher(t, &all[i], drains);
+    free(all);
+}
+
+/* How far the drain is, for `qhcp control drain --wait`: four numbers, and who is waited for. */
+static void show_drain(const struct control_socket *c, struct text *t)
+{
+    struct qhcp_watcher *all;
+    size_t n = watchers(c, &all), acknowledged = 0, counting = 0, shown = 0;
+    unsigned long long in_flight = 0;
+
+    if (!all) {
+        text_add(t, "error: out of memory\n");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        acknowledged += all[i].acknowledged;
+        counting += all[i].counts;
+        in_flight += all[i].in_flight;
+    }
+    text_printf(t, "ok\nload balancers: %zu\nacknowledged: %zu\ncounting: %zu\nin flight: %llu\n",
+                n, acknowledged, counting, in_flight);
+    for (size_t i = 0; i < n && shown < CONTROL_SHOWN; i++)
+        if (!all[i].counts || all[i].in_flight > 0) {
+            show_watcher(t, &all[i], true);
+            shown++;
+        }
+    free(all);
+}
+
 static void show(const struct control_socket *c, struct text *t)
 {
     struct qhcp_server_view v;
@@ -75,8 +138,11 @@ static void show(const struct control_socket *c, struct text *t)
     qhcp_server_status(c->core, &v);
     text_add(t, "ok\n");
     status_line(t, "status", v.status, v.reason);
-    status_line(t, "set by the operator", v.set_status, v.set_reason);
-    text_printf(t, "load balancers: %zu\n", qhcp_server_sessions(c->core));
+    if (v.set_status == QHCP_SERVING)
+        text_add(t, "set by the operator: nothing\n");
+    else
+        status_line(t, "set by the operator", v.set_status, v.set_reason);
+    show_watchers(c, t, v.status >= QHCP_STATUS_DRAINING);
     for (size_t i = 0; i < v.n_checks; i++) {
         const struct qhcp_check_view *k = &v.checks[i];
         value_duration_text(k->duration - k->duration % (100 * NSEC_PER_USEC), took, sizeof took);
@@ -106,13 +172,15 @@ static const char *objection(const struct control_socket *c, const char *verb)
     qhcp_server_status(c->core, &v);
     if (c->stopping)
         return "the server is stopping";
+    if (strcmp(verb, "undrain") == 0 && v.set_status == QHCP_STATUS_MAINTENANCE)
+        return "it is in maintenance, which ends with: qhcp control serving";
     if (strcmp(verb, "undrain") == 0 && v.set_status != QHCP_STATUS_DRAINING)
         return "no operator has set it to drain";
     return NULL;
 }
 
-static void change(struct control_socket *c, qhcp_nsec now, size_t i, const char *words,
-                   struct text *t)
+static void change(struct control_socket *c, qhcp_nsec now, const struct control_client *k,
+                   size_t i, const char *words, struct text *t)
 {
     const char *no = objection(c, verbs[i].verb);
     char reason[CONTROL_LINE];
@@ -124,7 +192,8 @@ static void change(struct control_socket *c, qhcp_nsec now, size_t i, const char
     snprintf(reason, sizeof reason, "by operator%s%.200s", words[0] ? ": " : "", words);
     if (verbs[i].status == QHCP_SERVING)
         reason[0] = '\0';
-    log_say(QHCP_LOG_INFO, "operator: %s%s%.200s", verbs[i].verb, words[0] ? ": " : "", words);
+    log_say(QHCP_LOG_INFO, "operator (user %u, process %d): %s%s%.200s", (unsigned)k->peer.uid,
+            (int)k->peer.pid, verbs[i].verb, words[0] ? ": " : "", words);
     qhcp_server_set_status(c->core, now, verbs[i].status, reason);
     intent_keep(c->path, verbs[i].status, reason);
     show(c, t);
@@ -183,9 +252,11 @@ static void obey(struct control_socket *c, qhcp_nsec now, struct control_client 
     while (i < sizeof verbs / sizeof verbs[0] && strcmp(verbs[i].verb, k->line) != 0)
         i++;
     if (i < sizeof verbs / sizeof verbs[0])
-        change(c, now, i, words ? words : "", &t);
+        change(c, now, k, i, words ? words : "", &t);
     else if (strcmp(k->line, "show") == 0)
         show(c, &t);
+    else if (strcmp(k->line, "drained") == 0)
+        show_drain(c, &t);
     else if (strcmp(k->line, "report") == 0)
         take_report(c, words ? words : k->line + strlen(k->line), &t);
     else
@@ -218,17 +289,16 @@ static void hear(void *ctx, qhcp_nsec now, unsigned ready)
     }
 }
 
-static bool may_speak(int fd)
+static bool may_speak(int fd, struct ucred *ret)
 {
-    struct ucred peer;
-    socklen_t n = sizeof peer;
+    socklen_t n = sizeof *ret;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret, &n) < 0)
         return false;
-    if (peer.uid == 0 || peer.uid == geteuid())
+    if (ret->uid == 0 || ret->uid == geteuid())
         return true;
-    log_say(QHCP_LOG_WARNING, "control socket: refused user %u (process %d)", (unsigned)peer.uid,
-            (int)peer.pid);
+    log_say(QHCP_LOG_WARNING, "control socket: refused user %u (process %d)", (unsigned)ret->uid,
+            (int)ret->pid);
     return false;
 }
 
@@ -236,15 +306,17 @@ static void welcome(void *ctx, qhcp_nsec now, int fd)
 {
     struct control_socket *c = ctx;
     struct control_client *k = NULL;
+    struct ucred peer;
 
     for (size_t i = 0; i < CONTROL_CLIENTS && !k; i++)
         if (!c->clients[i].watch.loop)
             k = &c->clients[i];
-    if (!may_speak(fd)) {
+    if (!may_speak(fd, &peer)) {
         static const char no[] = "error: only root and the server's user may use this socket\n";
         (void)!send(fd, no, sizeof no - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     } else if (k) {
         k->socket = c;
+        k->peer = peer;
         k->n = 0;
         k->until = nsec_add(now, CONTROL_PATIENCE);
         loop_watch(c->listener.watch.loop, &k->watch, fd, LOOP_READABLE, hear, k);

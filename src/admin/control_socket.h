@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "loop/listener.h"
@@ -24,6 +25,7 @@ struct qhcp_server;
 struct control_client {
     struct control_socket *socket;
     struct loop_watch watch; /* on no loop: free */
+    struct ucred peer;
     qhcp_nsec until;
     size_t n;
     char line[CONTROL_LINE];

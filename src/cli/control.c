@@ -9,11 +9,13 @@
 #include "admin/control_socket.h"
 #include "base/value.h"
 #include "cli/cli.h"
+#include "cli/drain.h"
 #include "daemon/shared_options.h"
 #include "metrics/application.h"
 
 #define CONTROL_WORDS 700
 #define CONTROL_WAIT 5 /* seconds for an answer */
+#define CONTROL_ANSWER 65536
 
 #define CONTROL_OPTIONS(X)                                                                         \
     SHARED_CONTROL(X)                                                                              \
@@ -21,6 +23,9 @@
       .doc = "The server's UDP port, which is in the default name of the socket.")                 \
     X(reason, "reason", TEXT, .arg = "WORDS", .min = 1, .max = 200,                                \
       .doc = "A reason that load balancers show with the state.")                                  \
+    X(wait, "wait", DURATION, .max = OPTIONS_DAY,                                                  \
+      .doc = "Wait so long at most until every load balancer has acknowledged, and none of its "   \
+             "connections is open; for drain and maintenance.")                                    \
     X(metric, "metric", ITEM, .arg = "NAME=VALUE", .max = 16, .check = check_value,                \
       .doc = "A value of the application's own, for report. Repeatable.")
 
@@ -54,9 +59,11 @@ const struct args_spec cli_control_spec = {
     .usage_status = ARGS_USAGE,
 };
 
-/* Is the verb one, and does a reason go with it, or values? */
-static int check_verb(const char *verb, bool reason, bool values, char *words, size_t words_cap)
+/* Is the verb one, and do the options go with it? */
+static int check_verb(const struct control_options *o, const char *verb, char *words,
+                      size_t words_cap)
 {
+    bool values = o->metric.n > 0, reason = o->reason != NULL, wait = o->wait > 0;
     static const char *const known[] = {"drain",   "maintenance", "undrain",
                                         "serving", "report",      "show"};
     char quote[VALUE_QUOTE + 8];
@@ -70,9 +77,10 @@ static int check_verb(const char *verb, bool reason, bool values, char *words, s
                 "--metric goes with report: qhcp control report --metric requests_in_flight=12");
             return QHCP_E_ARG;
         }
-        if (!reason || i < 2)
+        if ((!reason && !wait) || i < 2)
             return 0;
-        snprintf(words, words_cap, "--reason goes with drain and maintenance, not with %s", verb);
+        snprintf(words, words_cap, "--%s goes with drain and maintenance, not with %s",
+                 reason ? "reason" : "wait", verb);
         return QHCP_E_ARG;
     }
     snprintf(words, words_cap,
@@ -105,21 +113,28 @@ static int dial(const char *path, int *ret, char *words, size_t words_cap)
     return 0;
 }
 
-/* Asks, and prints what comes.  0, or QHCP_E_* with words. */
-static int converse(int fd, const char *line, size_t n, char *words, size_t words_cap)
+/* Asks one line: 0 with what came, or QHCP_E_* with words. */
+static int converse(const char *path, const char *line, size_t n, char *ret, size_t cap,
+                    char *words, size_t words_cap)
 {
-    char answer[16384];
+    char answer[CONTROL_ANSWER];
     size_t have = 0;
     ssize_t r = 1;
+    int fd, error = dial(path, &fd, words, words_cap);
 
+    if (error < 0)
+        return error;
     (void)!send(fd, line, n, MSG_NOSIGNAL); /* who is refused unheard is told why anyway */
     while (r > 0 && have < sizeof answer - 1) {
         r = recv(fd, answer + have, sizeof answer - 1 - have, 0);
         have += r > 0 ? (size_t)r : 0;
     }
+    close(fd);
     answer[have] = '\0';
-    if (strncmp(answer, "ok\n", 3) == 0 && r == 0)
-        return fputs(answer + 3, stdout) == EOF || fflush(stdout) == EOF ? QHCP_E_IO : 0;
+    if (strncmp(answer, "ok\n", 3) == 0 && r == 0) {
+        snprintf(ret, cap, "%s", answer + 3);
+        return 0;
+    }
     if (strncmp(answer, "error: ", 7) == 0)
         snprintf(words, words_cap, "refused: %.*s", (int)strcspn(answer + 7, "\n"), answer + 7);
     else
@@ -141,23 +156,28 @@ static int make_line(const struct control_options *o, const char *verb, char *re
     return (int)n + 1;
 }
 
+/* How far is the drain?  For drain_wait. */
+static int ask_drained(void *ctx, char *ret, size_t cap, char *words, size_t words_cap)
+{
+    return converse(ctx, "drained\n", sizeof "drained\n" - 1, ret, cap, words, words_cap);
+}
+
+/* An exit status, with words unless it is 0. */
 static int tell(const struct control_options *o, const char *verb, char *words, size_t words_cap)
 {
-    char path[CONTROL_PATH], line[CONTROL_LINE];
-    int fd = -1, n = make_line(o, verb, line, sizeof line), r;
+    char path[CONTROL_PATH], line[CONTROL_LINE], answer[CONTROL_ANSWER];
+    int n = make_line(o, verb, line, sizeof line);
 
     if (n < 0) {
         snprintf(words, words_cap, "more than %d bytes at once", CONTROL_LINE);
-        return n;
+        return ARGS_FAILURE;
     }
-    r = control_socket_path(o->control, o->port, path, words, words_cap);
-    if (r == 0)
-        r = dial(path, &fd, words, words_cap);
-    if (r < 0)
-        return r;
-    r = converse(fd, line, (size_t)n, words, words_cap);
-    close(fd);
-    return r;
+    if (control_socket_path(o->control, o->port, path, words, words_cap) < 0 ||
+        converse(path, line, (size_t)n, answer, sizeof answer, words, words_cap) < 0)
+        return ARGS_FAILURE;
+    if (o->wait > 0)
+        return drain_wait(ask_drained, path, o->wait, words, words_cap);
+    return fputs(answer, stdout) == EOF || fflush(stdout) == EOF ? ARGS_FAILURE : ARGS_OK;
 }
 
 int cli_control(int argc, char **argv)
@@ -168,8 +188,8 @@ int cli_control(int argc, char **argv)
     int status = ARGS_USAGE;
 
     args_parse(&cli_control_spec, argc, argv, &options.head, &verb);
-    if (check_verb(verb, options.reason != NULL, options.metric.n > 0, words, sizeof words) == 0)
-        status = tell(&options, verb, words, sizeof words) == 0 ? ARGS_OK : ARGS_FAILURE;
+    if (check_verb(&options, verb, words, sizeof words) == 0)
+        status = tell(&options, verb, words, sizeof words);
     if (status != ARGS_OK)
         fprintf(stderr, "%s: %s\n", cli_control_spec.name, words);
     options_deinit(&options.head);

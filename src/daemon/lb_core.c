@@ -138,7 +138,7 @@ struct qhcp_lb_config lb_core_config(struct lb *lb)
     c.event = on_event;
     c.changed = on_changed;
     c.session = on_session;
-    c.leaving = on_leaving;
+    c.leaving = lb->options.no_forward ? NULL : on_leaving;
     c.log = log_callback;
     return c;
 }

@@ -195,6 +195,15 @@ void health_status(struct health *h, qhcp_nsec now, unsigned status, struct heal
     ask(h, now, ret);
 }
 
+void health_hurry(struct health *h, qhcp_nsec now, struct health_step *ret)
+{
+    *ret = (struct health_step){.from = h->state};
+    if (h->phase != HEALTH_WATCHING)
+        return;
+    h->next = nsec_min(h->next, now);
+    ask(h, now, ret);
+}
+
 void health_data_port(struct health *h, qhcp_nsec now, bool open, struct health_step *ret)
 {
     *ret = (struct health_step){.from = h->state};

@@ -184,6 +184,9 @@ void health_beat(struct health *h, qhcp_nsec now, qhcp_nsec at, uint64_t slots,
 /* A pushed status. */
 void health_status(struct health *h, qhcp_nsec now, unsigned status, struct health_step *ret);
 
+/* The server is to be told something at once: the next probe brings it. */
+void health_hurry(struct health *h, qhcp_nsec now, struct health_step *ret);
+
 void health_signal(struct health *h, qhcp_nsec now, enum health_signal signal,
                    struct health_step *ret);
 

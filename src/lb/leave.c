@@ -2,12 +2,35 @@
 
 #include "lb/internal.h"
 
-qhcp_nsec leave_deadline(const struct backend *b)
+/* Its status says that it wants no new connections, and we know how many it has. */
+static bool drains(const struct backend *b)
 {
-    return b->link.session.state == SESSION_LB_LEAVING ? b->leave.look : NSEC_NEVER;
+    return b->link.session.state == SESSION_LB_ACTIVE &&
+           b->link.session.status >= QHCP_STATUS_DRAINING && b->lb->config->leaving;
 }
 
-void leave_expire(struct backend *b, qhcp_nsec now)
+qhcp_nsec leave_deadline(const struct backend *b)
+{
+    return b->link.session.state == SESSION_LB_LEAVING || drains(b) ? b->leave.look : NSEC_NEVER;
+}
+
+static void count(struct backend *b, qhcp_nsec now)
+{
+    const struct qhcp_lb_config *c = b->lb->config;
+    struct session_lb *s = &b->link.session;
+    size_t left = c->leaving(c->ctx, b->text, false);
+    bool news = left == 0 || !s->counts;
+    struct health_step step;
+
+    b->leave.look = left > 0 ? nsec_add(now, LEAVE_LOOK) : NSEC_NEVER;
+    session_lb_in_flight(s, left);
+    if (!news)
+        return;
+    health_hurry(&b->health, now, &step);
+    act_on(b, now, &step);
+}
+
+static void finish(struct backend *b, qhcp_nsec now)
 {
     const struct qhcp_lb_config *c = b->lb->config;
     bool over = b->leave.until <= now;
@@ -19,9 +42,23 @@ void leave_expire(struct backend *b, qhcp_nsec now)
     talk_flush(b, now);
 }
 
+void leave_expire(struct backend *b, qhcp_nsec now)
+{
+    if (b->link.session.state == SESSION_LB_LEAVING)
+        finish(b, now);
+    else
+        count(b, now);
+}
+
 void leave_begin(struct backend *b, qhcp_nsec now, qhcp_nsec deadline)
 {
     deadline -= nsec_min(deadline / 10, LEAVE_EARLY);
     b->leave.until = nsec_add(now, nsec_min(b->lb->config->max_drain, deadline));
-    leave_expire(b, now);
+    finish(b, now);
+}
+
+void leave_status(struct backend *b, qhcp_nsec now)
+{
+    if (drains(b) && !b->link.session.counts)
+        b->leave.look = nsec_add(now, LEAVE_LOOK);
 }

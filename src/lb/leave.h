@@ -1,5 +1,6 @@
-/* A server that leaves: its TERMINATE is acknowledged when none of our connections goes to it any
- * more, or when its time is up. */
+/* A server that wants no new connections, while some of ours are open.  One that drains is told how
+ * many there are, with every request, and at once when there are none any more.  One that leaves
+ * gets the answer to its TERMINATE then, or when its time is up. */
 #ifndef QHCP_LB_LEAVE_H
 #define QHCP_LB_LEAVE_H
 
@@ -12,14 +13,16 @@ struct backend;
 #define LEAVE_MAX (60 * NSEC_PER_SEC)    /* unless the configuration says otherwise */
 
 /* Embedded in struct backend; only leave.c changes it.  Of no meaning unless the session's state is
- * LEAVING. */
+ * LEAVING, or the server's status says that it wants no new connections. */
 struct leave {
-    qhcp_nsec until; /* our connections may go on until then at most, ... */
-    qhcp_nsec look;  /* ... and are counted again then */
+    qhcp_nsec until; /* LEAVING: our connections may go on until then at most */
+    qhcp_nsec look;  /* they are counted then; NSEC_NEVER: none are left, and it knows */
 };
 
 /* TERMINATE came, with this deadline from now. */
 void leave_begin(struct backend *b, qhcp_nsec now, qhcp_nsec deadline);
+/* The server's status is another.  The first count waits for the forwarder to know. */
+void leave_status(struct backend *b, qhcp_nsec now);
 qhcp_nsec leave_deadline(const struct backend *b);
 void leave_expire(struct backend *b, qhcp_nsec now);
 

@@ -87,8 +87,10 @@ static void answered(struct backend *b, qhcp_nsec now, const struct session_lb_r
     bool stale = (r->what & SESSION_LB_STALE) != 0, same = (r->what & SESSION_LB_SAME) != 0;
     struct health_step step = {0};
 
-    if (r->what & SESSION_LB_STATUS)
+    if (r->what & SESSION_LB_STATUS) {
         report_words(b, m->has & WIRE_HAS_REASON ? m->reason : slice_of(NULL, 0));
+        leave_status(b, now);
+    }
     if (!stale && !(r->what & (SESSION_LB_REPEATED | SESSION_LB_BEAT))) /* a beat has none */
         report_checks(b, &m->checks);
     if (r->what & SESSION_LB_ANSWER) {

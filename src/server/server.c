@@ -325,12 +325,27 @@ int qhcp_server_reload(struct qhcp_server *s, qhcp_nsec now, char *words, size_t
     return trust_load(s, words, words_cap);
 }
 
-size_t qhcp_server_sessions(const struct qhcp_server *s)
+size_t qhcp_server_watchers(const struct qhcp_server *s, struct qhcp_watcher *ret, size_t cap)
 {
     size_t n = 0;
 
-    for (const struct peer *p = s->members.first; p; p = p->next)
-        n += p->session.state == SESSION_SERVER_ACTIVE ||
-             p->session.state == SESSION_SERVER_TERMINATING;
+    for (const struct peer *p = s->members.first; p; p = p->next) {
+        const struct session_server *k = &p->session;
+        bool acknowledged = k->epoch_seen == s->self.epoch;
+
+        if (k->state != SESSION_SERVER_ACTIVE && k->state != SESSION_SERVER_TERMINATING)
+            continue;
+        if (n++ >= cap)
+            continue;
+        ret[n - 1] = (struct qhcp_watcher){.acknowledged = acknowledged,
+                                           .counts = acknowledged && k->counts,
+                                           .in_flight = acknowledged ? k->in_flight : 0};
+        snprintf(ret[n - 1].lb_id, sizeof ret[n - 1].lb_id, "%s", p->lb_id);
+    }
     return n;
+}
+
+size_t qhcp_server_sessions(const struct qhcp_server *s)
+{
+    return qhcp_server_watchers(s, NULL, 0);
 }

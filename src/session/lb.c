@@ -124,6 +124,7 @@ static int do_take_response(struct session_lb *s, const struct occasion *o)
     if (r->epoch > s->epoch) {
         s->epoch = r->epoch;
         s->status = r->status;
+        s->counts = s->counts && r->status >= QHCP_STATUS_DRAINING;
         wire_again_forget(&s->again);
         wire_again_forget(&s->again_beat);
         report->what |= SESSION_LB_STATUS;
@@ -430,6 +431,12 @@ int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq)
     if (error == 0)
         *ret_seq = s->seq;
     return error;
+}
+
+void session_lb_in_flight(struct session_lb *s, uint64_t n)
+{
+    s->counts = s->status >= QHCP_STATUS_DRAINING;
+    s->in_flight = n;
 }
 
 void session_lb_sent(struct session_lb *s, qhcp_nsec now, uint64_t seq)

@@ -70,6 +70,8 @@ struct session_lb {
     uint64_t seq;                           /* the newest request's; 0: none yet */
     uint64_t epoch;                         /* newest status epoch seen */
     uint64_t status;                        /* status of that epoch */
+    bool counts;                            /* requests say how many connections go on ... */
+    uint64_t in_flight;                     /* ... to a server that wants no new ones */
     uint64_t config_id;
     uint64_t beat_us;    /* between the server's beats, as it has confirmed; 0: it sends none */
     uint64_t beat_asked; /* what it was last asked for */
@@ -118,6 +120,10 @@ void session_lb_refuse(struct session_lb *s, int error, const char *words);
 /* Makes a HEALTH_REQUEST due and sets its sequence number.  QHCP_E_UNEXPECTED unless ACTIVE,
  * LEAVING or LEFT. */
 int session_lb_request(struct session_lb *s, qhcp_nsec now, uint64_t *ret_seq);
+
+/* The server wants no new connections (its status is DRAINING, NOT_SERVING or MAINTENANCE), it gets
+ * none, and n of ours are still open: requests say so until its status is another. */
+void session_lb_in_flight(struct session_lb *s, uint64_t n);
 
 /* The datagram with this request leaves now, a little after it was asked for: the round trip begins
  * now, if it is the newest. */

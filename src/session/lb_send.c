@@ -100,7 +100,10 @@ static size_t pull_request(struct session_lb *s, uint8_t *buf, size_t cap, uint6
         if (s->sent[seq % SESSION_LB_WINDOW] == 0)
             continue; /* given up before it left */
         m.type = WIRE_HEALTH_REQUEST;
-        m.request = (struct wire_health_request){.seq = seq, .epoch = s->epoch};
+        m.request = (struct wire_health_request){.has = s->counts ? WIRE_HAS_IN_FLIGHT : 0,
+                                                 .seq = seq,
+                                                 .epoch = s->epoch,
+                                                 .in_flight = s->in_flight};
         n = wire_encode(&m, buf, cap);
         if (n <= 0)
             return 0;

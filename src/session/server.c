@@ -113,6 +113,11 @@ static int do_take_request(struct session_server *s, const struct occasion *o)
     if (request->seq == 0)
         return QHCP_E_VALUE; /* it would be answered as a push */
     o->report->what = SESSION_SERVER_REQUEST;
+    if (request->seq > s->seq) {
+        s->seq = request->seq;
+        s->counts = request->has & WIRE_HAS_IN_FLIGHT;
+        s->in_flight = request->in_flight;
+    }
     if (request->epoch > s->epoch_seen && s->epoch_seen < newest) {
         s->epoch_seen = request->epoch < newest ? request->epoch : newest;
         if (s->epoch_seen == newest)

@@ -63,9 +63,12 @@ struct session_server {
     bool push;
     bool beats; /* HELLO named the extension */
     uint64_t interval_us;
-    uint64_t beat_us;               /* between beats; 0: none are wanted */
-    uint64_t config_id;             /* newest CONFIG_UPDATE's */
-    uint64_t epoch_seen;            /* newest epoch that a request acknowledged */
+    uint64_t beat_us;    /* between beats; 0: none are wanted */
+    uint64_t config_id;  /* newest CONFIG_UPDATE's */
+    uint64_t epoch_seen; /* newest epoch that a request acknowledged */
+    uint64_t seq;        /* the newest request's */
+    bool counts;         /* it says how many connections go on: */
+    uint64_t in_flight;
     qhcp_nsec deadline;             /* of HELLO, token expiry or TERMINATE */
     qhcp_nsec token_expires;        /* monotonic; the session ends then unless renewed */
     struct session_metrics metrics; /* metrics in this session */

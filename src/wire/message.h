@@ -90,6 +90,7 @@ struct wire_refusals {
 #define WIRE_HAS_REFERS 0x80u
 #define WIRE_HAS_REVOCATIONS 0x100u
 #define WIRE_HAS_BEAT 0x200u
+#define WIRE_HAS_IN_FLIGHT 0x400u
 
 /* Extensions, as HELLO and ACK name them. */
 #define WIRE_EXTENSION_BEATS 1 /* the server sends its status by itself */
@@ -120,8 +121,10 @@ struct wire_ack {
 };
 
 struct wire_health_request {
+    uint32_t has;   /* IN_FLIGHT */
     uint64_t seq;   /* 0x00 required: from 1, never reused in a session */
     uint64_t epoch; /* 0x02 required: the newest status epoch seen; acknowledges pushes. 0: none */
+    uint64_t in_flight; /* 0x04 connections to a server that wants no new ones */
 };
 
 struct wire_health_response {

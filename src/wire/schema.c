@@ -149,6 +149,10 @@ static const struct schema_field request_fields[] = {
     {NUMBER(0x02, "epoch", 0, NUMBER_MAX), AT(wire_health_request, epoch), REQUIRED,
      .doc = "The newest status epoch that it has seen in this session, which acknowledges a push; "
             "0: none"},
+    {NUMBER(0x04, "in_flight", 0, NUMBER_MAX), AT(wire_health_request, in_flight),
+     .has = WIRE_HAS_IN_FLIGHT,
+     .doc = "To a server that wants no new connections: how many of the load balancer's are still "
+            "open; absent: it does not say"},
 };
 
 static int response_rule(const void *message)
@@ -290,6 +294,7 @@ static const struct schema schemas[] = {
      .name = "HEALTH_REQUEST",
      .sender = SCHEMA_FROM_LB,
      .datagram = true,
+     .has = true,
      .doc = "Asks for the server's health.",
      FIELDS(request_fields)},
     {.type = WIRE_HEALTH_RESPONSE,

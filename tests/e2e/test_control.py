@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import stat
 
@@ -47,11 +48,25 @@ class Control(ControlCase):
             self.assertEqual(status, 2)
             self.assertIn("--metric goes with report", errors)
 
+    def test_a_drain_that_is_waited_for_says_by_its_exit_status_what_it_came_to(self):
+        self.server(4243)
+        for arguments, expected, said in ((["--no-forward"], 4, "does not say how many connections it has open"),
+                                          ([], 0, "drained: 1 of 1 load balancer has acknowledged, 0 connections")):
+            lb = self.lb(["127.0.0.1:4243"], *arguments)
+            lb.wait_event("up", within=10)
+            status, out, errors = self.qhcp("control", "drain", "--wait", "5s" if expected == 0 else "300ms")
+            self.assertEqual(status, expected, out + errors)
+            self.assertIn(said, out + errors)
+            self.control("undrain")
+            self.assertEqual(lb.stop(signal.SIGTERM, 5 * SLOW), 0, lb.story())
+        self.assertEqual(self.control("drain", "--wait", "60s"), "drained: no load balancer watches this server\n")
+
     def test_wrong_commands_are_refused_and_change_nothing(self):
         self.pair()
         for arguments, said, status in (
                 (["drian"], "is not a command of qhcp control", 2), ([], "is missing", 2),
                 (["show", "--reason", "x"], "--reason goes with drain and maintenance", 2),
+                (["show", "--wait", "1s"], "--wait goes with drain and maintenance", 2),
                 (["undrain"], "refused: no operator has set it to drain", 1),
                 (["show", "--port", "4299"], "no server runs there", 1)):
             got, out, errors = self.qhcp("control", *arguments)

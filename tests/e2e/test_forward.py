@@ -132,6 +132,27 @@ class Forward(ForwardCase):
         self.assertGreater(time.monotonic() - begun, 0.8)
         self.assertIn("the time of its drain is over: 1 connection is reset", lb.errors())
 
+    def test_a_drain_waits_until_the_last_connection_has_ended_and_says_so(self):
+        lb, at = self.fleet("a", "b")
+        held = self.connect()
+        while read_line(held) != "a":
+            held = self.connect()
+        drain = ("control", "drain", "--port", str(self.agents[0]), "--wait")
+        status, said, errors = self.qhcp(*drain, "300ms")
+        self.assertEqual((status, errors), (3, "qhcp control: the server is not drained\n"))
+        self.assertRegex(said, r"^not drained in time: 1 of 1 load balancer has acknowledged, 1 connection in flight\n"
+                               r"load balancer .*: has acknowledged, 1 connection in flight\n$")
+        lb.wait_event("draining", within=5, address=f"127.0.0.1:{self.agents[0]}", since=at)
+        self.assertEqual({self.ask() for _ in range(20)}, {"b"})
+        waiting = self.start(*drain, "60s")
+        held.sendall(b"still here")
+        held.shutdown(socket.SHUT_WR)
+        self.assertEqual(read_all(held), b"still here\n10")
+        self.assertEqual(waiting.wait(5 * SLOW), 0, waiting.story())
+        status, said, errors = self.qhcp(*drain, "60s")  # it is idle: at once
+        self.assertEqual((status, said, errors),
+                         (0, "drained: 1 of 1 load balancer has acknowledged, 0 connections in flight\n", ""))
+
     def test_a_load_balancer_that_stops_lets_connections_finish_and_takes_no_new_ones(self):
         lb, _ = self.fleet("a")
         held = self.connect()

@@ -106,6 +106,8 @@ static void request(struct dump *d, const struct wire_health_request *m)
 {
     number(d, "seq", m->seq);
     number(d, "epoch", m->epoch);
+    if (m->has & WIRE_HAS_IN_FLIGHT)
+        number(d, "in_flight", m->in_flight);
 }
 
 static void response(struct dump *d, const struct wire_health_response *m)

@@ -59,7 +59,8 @@ MESSAGES = {
         ("metrics", None, "list", METRIC, None, 32), ("extensions", None, "n", 0, MAX, 16),
         ("services", None, "t", 1, 280, 16), ("revoked", None, "n", 1, MAX), None,
         ("beat_us", None, "n", 1000, 3600 * SECOND)],
-    "HEALTH_REQUEST": [("seq", n(0, 1), "n", 1, MAX), None, ("epoch", n(2, 0), "n", 0, MAX)],
+    "HEALTH_REQUEST": [("seq", n(0, 1), "n", 1, MAX), None, ("epoch", n(2, 0), "n", 0, MAX), None,
+                       ("in_flight", None, "n", 0, MAX)],
     "HEALTH_RESPONSE": [
         ("seq", None, "n", 1, MAX), ("boot_id", b(1, BOOT), "b", 8, 8), ("epoch", n(2, 1), "n", 1, MAX),
         ("values", None, "values", None, None), ("status", n(4, 0), "n", 0, 4),
