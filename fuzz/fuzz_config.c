@@ -51,18 +51,21 @@ static void check_limits(const union values *values)
 
 static void try_config(const struct options_table *table, const char *text, size_t n)
 {
-    char words[900] = "";
+    struct faults f = {.n = 0};
     union values o;
+    size_t told;
 
     options_init(&o.head, table);
     o.head.no_files = true;
-    if (yaml_parse("fuzz.yaml", text, n, &o.head, words, sizeof words) < 0)
-        must(words[0] != '\0');
+    if (yaml_parse("fuzz.yaml", text, n, &o.head, &f) < 0)
+        must(f.n > 0);
     else
-        check_limits(&o);
-    words[0] = '\0';
-    if (options_check(&o.head, words, sizeof words) < 0)
-        must(words[0] != '\0');
+        must(f.n == 0);
+    check_limits(&o);
+    told = f.n;
+    must((options_check(&o.head, &f) < 0) == (f.n > told));
+    must(f.n == 0 || faults_text(&f)[0] != '\0');
+    faults_deinit(&f);
     options_deinit(&o.head);
 }
 
@@ -79,13 +82,14 @@ static void try_duration(const char *text)
 
 static void try_list(const char *text, const char *all, size_t n)
 {
-    char words[900];
+    struct faults f = {.n = 0};
     struct list l = {0};
 
-    if (list_parse(&l, text, LIST_TEXT_ONLY, words, sizeof words) == 0)
+    if (list_parse(&l, text, LIST_TEXT_ONLY, NULL, &f) == 0)
         must(l.n > 0);
-    list_parse_lines(&l, "fuzz.txt", all, n, words, sizeof words);
-    servers_check(l.at, l.n, words, sizeof words);
+    (void)list_parse_lines(&l, "fuzz.txt", all, n, &f);
+    (void)servers_check(&l, "servers", &f);
+    faults_deinit(&f);
     list_deinit(&l);
 }
 

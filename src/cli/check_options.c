@@ -9,11 +9,11 @@ static int check_rule(const char *text, char *words, size_t words_cap)
     return check_rules_parse(text, &ignored, words, words_cap);
 }
 
-static int check(const struct options *options, char *words, size_t words_cap)
+static void check(const struct options *options, struct faults *f)
 {
     const struct check_options *o = (const struct check_options *)options;
 
-    return options_check_pair(options, &o->client_cert, &o->client_key, words, words_cap);
+    options_check_pair(options, &o->client_cert, &o->client_key, f);
 }
 
 #define ROW(...) OPTIONS_ROW(struct check_options, __VA_ARGS__)

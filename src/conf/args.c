@@ -10,7 +10,7 @@
 
 #define ARGS_KEY 0x1000 /* first key of our options without a letter */
 #define ARGS_DOC 700    /* longest text of one option in --help, defaults included */
-#define ARGS_WORDS 900
+#define ARGS_LINE 1000
 #define ARGS_HELP 2000  /* what --help says around the options */
 #define ARGS_CHOICES 40 /* a longer list of choices moves from the option into its text */
 
@@ -22,8 +22,7 @@ struct parse {
     const char **operands;     /* NULL: of no interest */
     unsigned n_operands;
     const char *wrong; /* the argument that argp could not parse */
-    int error;         /* of the first refusal, with its words */
-    char words[ARGS_WORDS];
+    struct faults *faults;
 };
 
 /* The argp options of one command; the texts live as long. */
@@ -62,38 +61,23 @@ static void make_table(const struct options_table *options, struct table *ret)
         (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN}; /* as -?, --help */
 }
 
-static void refuse(struct parse *p, int error)
-{
-    if (p->error == 0)
-        p->error = error;
-}
-
 static void set_option(struct parse *p, const struct options_row *row, const char *arg)
 {
-    char why[600] = "out of memory";
-    int r;
+    const struct place at = {.option = row->name};
 
-    if (p->error < 0)
-        return;
-    if (p->old && row->kind == OPTIONS_LIST && strcmp(arg, "@-") == 0)
-        r = options_copy_list(p->options, p->old, row);
-    else
-        r = options_set(p->options, row, arg ? arg : "true", LIST_STDIN, why, sizeof why);
-    if (r < 0) {
-        snprintf(p->words, sizeof p->words, "--%s: %s", row->name, why);
-        refuse(p, r);
-    }
+    if (!p->old || row->kind != OPTIONS_LIST || strcmp(arg, "@-") != 0)
+        (void)options_set(p->options, row, arg ? arg : "true", LIST_STDIN, &at, p->faults);
+    else if (options_copy_list(p->options, p->old, row) < 0)
+        faults_add(p->faults, &at, QHCP_E_NOMEM, "out of memory");
 }
 
 static void add_operand(struct parse *p, const char *arg)
 {
     char quote[VALUE_QUOTE + 8];
 
-    if (p->error < 0)
-        return;
     if (p->n_operands == p->spec->operands) {
-        snprintf(p->words, sizeof p->words, "%s is one argument too many", value_quote(arg, quote));
-        refuse(p, QHCP_E_ARG);
+        faults_add(p->faults, NULL, QHCP_E_ARG, "%s is one argument too many",
+                   value_quote(arg, quote));
         return;
     }
     if (p->operands)
@@ -140,14 +124,17 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
-static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsigned flags,
-                      struct parse *p)
+/* False: some of it was not looked at. */
+static bool parse_argv(const struct args_spec *spec, int argc, char **argv, unsigned flags,
+                       struct parse *p)
 {
     struct table *table = malloc(sizeof *table);
     char *saved = argv[0], doc[ARGS_HELP], name[32], quote[VALUE_QUOTE + 8];
 
-    if (!table)
-        return QHCP_E_NOMEM;
+    if (!table) {
+        faults_add(p->faults, NULL, QHCP_E_NOMEM, "out of memory");
+        return false;
+    }
     make_table(spec->options, table);
     snprintf(doc, sizeof doc, "%s\v%s", spec->doc,
              spec->notes ? spec->notes
@@ -161,47 +148,44 @@ static int parse_argv(const struct args_spec *spec, int argc, char **argv, unsig
     error_t e = argp_parse(&argp, argc, argv, flags, NULL, p);
     argv[0] = saved;
     free(table);
-    if (e != 0 && p->error == 0) {
-        snprintf(p->words, sizeof p->words, "%s is not an option, or its value is missing",
-                 value_quote(p->wrong ? p->wrong : "", quote));
-        p->error = QHCP_E_ARG;
-    }
-    if (p->error == 0 && spec->operands > 0 && p->n_operands == 0 && !spec->optional) {
-        snprintf(p->words, sizeof p->words, "%s is missing", spec->positional);
-        p->error = QHCP_E_ARG;
-    }
-    return p->error;
+    if (e != 0)
+        faults_add(p->faults, NULL, QHCP_E_ARG, "%s is not an option, or its value is missing",
+                   value_quote(p->wrong ? p->wrong : "", quote));
+    if (p->faults->n == 0 && spec->operands > 0 && p->n_operands == 0 && !spec->optional)
+        faults_add(p->faults, NULL, QHCP_E_ARG, "%s is missing", spec->positional);
+    return e == 0;
 }
 
 /* Takes over what the configuration file says that the command line does not. */
-static int add_config(struct options *o, const char *path, char *words, size_t words_cap)
+static void add_config(struct options *o, const char *path, struct faults *f)
 {
     struct options *file = malloc(o->table->size);
 
-    if (!file)
-        return QHCP_E_NOMEM;
+    if (!file) {
+        faults_add(f, NULL, QHCP_E_NOMEM, "out of memory");
+        return;
+    }
     options_init(file, o->table);
-    int r = yaml_load(path, file, words, words_cap);
-    if (r == 0)
-        options_merge(o, file);
-    options_deinit(file);
+    (void)yaml_load(path, file, f);
+    options_merge(o, file);
     free(file);
-    return r;
 }
 
-/* The configuration file, where one is named; then a check of the whole. */
-static int complete(struct options *o, char *words, size_t words_cap)
+/* The command line; the configuration file, where one is named; then a check of the whole, if all
+ * of it is known. */
+static int parse(struct parse *p, int argc, char **argv, unsigned flags)
 {
-    const char *path = options_config(o);
-    char why[ARGS_WORDS / 2];
-    int r = path ? add_config(o, path, words, words_cap) : 0;
+    bool all;
+    const char *path;
 
-    if (r < 0)
-        return r;
-    r = options_check(o, why, sizeof why);
-    if (r < 0)
-        snprintf(words, words_cap, "%s%s%s", path ? path : "", path ? ": " : "", why);
-    return r;
+    options_init(p->options, p->spec->options);
+    all = parse_argv(p->spec, argc, argv, flags, p);
+    path = options_config(p->options);
+    if (path)
+        add_config(p->options, path, p->faults);
+    if (all && (!path || p->options->file))
+        (void)options_check(p->options, p->faults);
+    return p->faults->n > 0 ? p->faults->error : 0;
 }
 
 void args_refuse(const struct args_spec *spec, const char *words)
@@ -212,36 +196,53 @@ void args_refuse(const struct args_spec *spec, const char *words)
         fprintf(stderr, "%s: %s\nTry '%s --help'.\n", spec->name, words, spec->name);
 }
 
+static void first_line(void *ctx, const char *line)
+{
+    char *ret = ctx;
+
+    if (ret[0] == '\0')
+        snprintf(ret, ARGS_LINE, "%s", line);
+}
+
+static void refuse(const struct args_spec *spec, struct faults *f)
+{
+    char line[ARGS_LINE] = "";
+
+    if (spec->plugin) {
+        faults_each(f, first_line, line);
+        args_refuse(spec, line);
+        return;
+    }
+    fputs(faults_text(f), stderr); /* those of a file begin with its name, as editors want it */
+    if (f->flags)
+        fprintf(stderr, "Try '%s --help'.\n", spec->name);
+}
+
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
                 const char **ret_operands)
 {
-    struct parse p = {.spec = spec, .options = ret, .operands = ret_operands};
+    char command[40];
+    struct faults faults = {.command = spec->plugin ? NULL : command};
+    struct parse p = {.spec = spec, .options = ret, .operands = ret_operands, .faults = &faults};
 
+    snprintf(command, sizeof command, "%s: ", spec->name);
     for (unsigned i = 0; i < spec->operands; i++)
         ret_operands[i] = NULL;
-    options_init(ret, spec->options);
-    int r = parse_argv(spec, argc, argv, 0, &p);
-    if (r == 0)
-        r = complete(ret, p.words, sizeof p.words);
-    if (r < 0) {
-        args_refuse(spec, p.words[0] ? p.words : qhcp_strerror(r));
-        options_deinit(ret);
-        exit(spec->usage_status);
-    }
+    if (parse(&p, argc, argv, 0) == 0)
+        return;
+    refuse(spec, &faults);
+    faults_deinit(&faults);
+    options_deinit(ret);
+    exit(spec->usage_status);
 }
 
 int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,
-                struct options *ret, char *words, size_t words_cap)
+                struct options *ret, struct faults *f)
 {
-    struct parse p = {.spec = spec, .options = ret, .old = old};
+    struct parse p = {.spec = spec, .options = ret, .old = old, .faults = f};
+    int r = parse(&p, argc, argv, ARGP_SILENT);
 
-    options_init(ret, spec->options);
-    int r = parse_argv(spec, argc, argv, ARGP_SILENT, &p);
-    if (r == 0)
-        r = complete(ret, p.words, sizeof p.words);
-    if (r < 0) {
-        snprintf(words, words_cap, "%s", p.words[0] ? p.words : qhcp_strerror(r));
+    if (r < 0)
         options_deinit(ret);
-    }
     return r;
 }

@@ -36,9 +36,9 @@ void args_parse(const struct args_spec *spec, int argc, char **argv, struct opti
 void args_refuse(const struct args_spec *spec, const char *words);
 
 /* Reads the configuration file again and puts the command line of argv over it, into *ret.  A list
- * that came from standard input is taken from old.  Nothing is printed; on failure words say why
- * and *ret is empty. */
+ * that came from standard input is taken from old.  Nothing is printed; 0, or the first fault of
+ * *f, and *ret is empty. */
 int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,
-                struct options *ret, char *words, size_t words_cap);
+                struct options *ret, struct faults *f);
 
 #endif

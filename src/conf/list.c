@@ -9,46 +9,97 @@
 
 #include "base/os/file.h"
 
-void list_cut(struct list *l, size_t n)
-{
-    while (l->n > n)
-        free(l->at[--l->n]);
-}
-
 void list_deinit(struct list *l)
 {
-    list_cut(l, 0);
+    for (size_t i = 0; i < l->n; i++)
+        free(l->at[i]);
+    for (size_t i = 0; i < l->n_files; i++)
+        free(l->files[i]);
     free(l->at);
+    free(l->places);
+    free(l->files);
     *l = (struct list){0};
 }
 
-int list_add(struct list *l, const char *text, size_t n)
+static bool grow(struct list *l)
 {
+    size_t cap = l->cap ? 2 * l->cap : 16;
+    char **at = realloc(l->at, cap * sizeof *at);
+
+    if (!at)
+        return false;
+    l->at = at;
+    struct list_place *places = realloc(l->places, cap * sizeof *places);
+    if (!places)
+        return false;
+    l->places = places;
+    l->cap = cap;
+    return true;
+}
+
+/* The number of a file of this name; 0: there is no memory.  Entries of one file follow each other.
+ */
+static size_t file_number(struct list *l, const char *name)
+{
+    if (l->n_files > 0 && strcmp(l->files[l->n_files - 1], name) == 0)
+        return l->n_files;
+    char **files = realloc(l->files, (l->n_files + 1) * sizeof *files);
+    if (!files)
+        return 0;
+    l->files = files;
+    l->files[l->n_files] = strdup(name);
+    return l->files[l->n_files] ? ++l->n_files : 0;
+}
+
+int list_add(struct list *l, const char *text, size_t n, const struct place *at)
+{
+    struct list_place place = {.line = 0};
+
     if (l->n >= LIST_MAX)
         return QHCP_E_FULL;
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? 2 * l->cap : 16;
-        char **grown = realloc(l->at, cap * sizeof *grown);
-        if (!grown)
-            return QHCP_E_NOMEM;
-        l->at = grown;
-        l->cap = cap;
+    if (l->n == l->cap && !grow(l))
+        return QHCP_E_NOMEM;
+    if (at && at->file) {
+        size_t file = file_number(l, at->file);
+
+        if (file == 0 || file > UINT16_MAX)
+            return file == 0 ? QHCP_E_NOMEM : QHCP_E_FULL;
+        place.file = (uint16_t)file;
+        place.line = at->line;
+        place.column = at->column < UINT16_MAX ? (uint16_t)at->column : UINT16_MAX;
     }
     char *copy = strndup(text, n);
     if (!copy)
         return QHCP_E_NOMEM;
+    l->places[l->n] = place;
     l->at[l->n++] = copy;
     return 0;
 }
 
-static int add_or_say(struct list *l, const char *text, size_t n, char *words, size_t words_cap)
+struct place list_place(const struct list *l, size_t i, const char *option)
 {
-    int r = list_add(l, text, n);
+    const struct list_place *p = &l->places[i];
 
-    if (r < 0)
-        snprintf(words, words_cap, r == QHCP_E_FULL ? "more than %u entries" : "out of memory",
-                 (unsigned)LIST_MAX);
-    return r;
+    if (p->file == 0)
+        return (struct place){.option = option};
+    return (struct place){.file = l->files[p->file - 1], .line = p->line, .column = p->column};
+}
+
+void list_drop(struct list *l, size_t i)
+{
+    free(l->at[i]);
+    l->n--;
+    memmove(&l->at[i], &l->at[i + 1], (l->n - i) * sizeof l->at[0]);
+    memmove(&l->places[i], &l->places[i + 1], (l->n - i) * sizeof l->places[0]);
+}
+
+static int add(struct list *l, const char *text, size_t n, const struct place *at, struct faults *f)
+{
+    int r = list_add(l, text, n, at);
+
+    if (r == QHCP_E_FULL)
+        return faults_add(f, at, r, "more than %u entries", (unsigned)LIST_MAX);
+    return r < 0 ? faults_add(f, at, r, "out of memory") : 0;
 }
 
 static void trim(const char **p, const char **end)
@@ -59,16 +110,25 @@ static void trim(const char **p, const char **end)
         (*end)--;
 }
 
-int list_parse_lines(struct list *l, const char *name, const char *content, size_t n, char *words,
-                     size_t words_cap)
+/* Characters from p to end, from 1. */
+static unsigned column_of(const char *p, const char *end)
 {
+    unsigned n = 1;
+
+    for (; p < end; p++)
+        n += ((unsigned char)*p & 0xc0) != 0x80; /* of UTF-8, the first byte of each */
+    return n;
+}
+
+int list_parse_lines(struct list *l, const char *name, const char *content, size_t n,
+                     struct faults *f)
+{
+    struct place at = {.file = name};
     const char *end = content + n;
     int r = 0;
 
-    if (n > 0 && memchr(content, '\0', n)) {
-        snprintf(words, words_cap, "%s is not a text file: it has a NUL byte", name);
-        return QHCP_E_PARSE;
-    }
+    if (n > 0 && memchr(content, '\0', n))
+        return faults_add(f, &at, QHCP_E_PARSE, "it has a NUL byte: not a text file");
     for (const char *line = content; line < end && r == 0;) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         const char *next = stop ? stop + 1 : end, *p = line;
@@ -77,8 +137,10 @@ int list_parse_lines(struct list *l, const char *name, const char *content, size
         if (comment)
             stop = comment;
         trim(&p, &stop);
+        at.line++;
+        at.column = column_of(line, p);
         if (p < stop)
-            r = add_or_say(l, p, (size_t)(stop - p), words, words_cap);
+            r = add(l, p, (size_t)(stop - p), &at, f);
         line = next;
     }
     return r;
@@ -100,52 +162,52 @@ static int open_file(const char *path, enum list_source allowed, const struct wo
     return fd < 0 ? words_errno(w, errno, "open", path) : fd;
 }
 
-static int parse_file(struct list *l, const char *path, enum list_source allowed, char *words,
-                      size_t words_cap)
+static int parse_file(struct list *l, const char *path, enum list_source allowed,
+                      const struct place *at, struct faults *f)
 {
-    const struct words w = {words, words_cap};
+    char why[500] = "";
+    const struct words w = {why, sizeof why};
     bool is_stdin = strcmp(path, "-") == 0;
     const char *name = is_stdin ? "standard input" : path;
     size_t before = l->n, n;
     char *content;
 
     if (is_stdin && allowed != LIST_STDIN)
-        return words_fail(&w, QHCP_E_ARG, "@- (standard input) cannot be read here");
+        return faults_add(f, at, QHCP_E_ARG, "@- (standard input) cannot be read here");
     if (path[0] == '\0')
-        return words_fail(&w, QHCP_E_ARG,
+        return faults_add(f, at, QHCP_E_ARG,
                           "\"@\" needs a file: use @FILE, or @- for standard input");
     int fd = open_file(path, allowed, &w);
     if (fd < 0)
-        return fd;
+        return faults_add(f, at, fd, "%s", why);
     int r = file_read_fd(fd, name, LIST_FILE_MAX, &content, &n, &w);
     if (!is_stdin)
         close(fd);
     if (r < 0)
-        return r;
-    r = list_parse_lines(l, name, content, n, words, words_cap);
+        return faults_add(f, at, r, "%s", why);
+    r = list_parse_lines(l, name, content, n, f);
     free(content);
     if (r == 0 && l->n == before)
-        r = words_fail(&w, QHCP_E_PARSE, "%s has no entries", name);
+        r = faults_add(f, at, QHCP_E_PARSE, "%s has no entries", name);
     return r;
 }
 
-int list_parse(struct list *l, const char *text, enum list_source allowed, char *words,
-               size_t words_cap)
+int list_parse(struct list *l, const char *text, enum list_source allowed, const struct place *at,
+               struct faults *f)
 {
     int r = 0;
 
     if (text[0] == '@' && allowed != LIST_TEXT_ONLY)
-        return parse_file(l, text + 1, allowed, words, words_cap);
+        return parse_file(l, text + 1, allowed, at, f);
     for (const char *p = text; r == 0; p++) {
         const char *next = strchrnul(p, ','), *stop = next;
         trim(&p, &stop);
-        if (p == stop) {
-            snprintf(words, words_cap, "%s",
-                     *text == '\0' ? "the list is empty"
-                                   : "an entry is empty: two commas in a row, or one at an end");
-            return QHCP_E_PARSE;
-        }
-        r = add_or_say(l, p, (size_t)(stop - p), words, words_cap);
+        if (p == stop)
+            return faults_add(f, at, QHCP_E_PARSE, "%s",
+                              *text == '\0'
+                                  ? "the list is empty"
+                                  : "an entry is empty: two commas in a row, or one at an end");
+        r = add(l, p, (size_t)(stop - p), at, f);
         if (*next == '\0')
             break;
         p = next;

@@ -11,6 +11,8 @@
 #include "base/utf8.h"
 #include "base/value.h"
 
+#define WORDS 700 /* of what is wrong with one value */
+
 static void *value_of(const struct options *o, const struct options_row *row)
 {
     return (char *)(uintptr_t)o + row->offset;
@@ -19,6 +21,11 @@ static void *value_of(const struct options *o, const struct options_row *row)
 static bool *set_of(const struct options *o, const struct options_row *row)
 {
     return (bool *)(uintptr_t)&o->set[row - o->table->rows];
+}
+
+static size_t index_of(const struct options *o, const struct options_row *row)
+{
+    return (size_t)(row - o->table->rows);
 }
 
 static bool is_text(const struct options_row *row)
@@ -176,28 +183,49 @@ static int choose(const char *choices, const char *text, unsigned *ret, char *wo
     return QHCP_E_ARG;
 }
 
-/* Each entry that text adds to a list is judged by its user. */
+/* Each entry that text adds to a list is judged by its user; what he refuses is dropped. */
+static int judge_entries(const struct options_row *row, struct list *l, size_t from,
+                         struct faults *f)
+{
+    char words[WORDS];
+    int first = 0;
+
+    for (size_t i = from; i < l->n && row->check;) {
+        struct place at = list_place(l, i, row->name);
+        int r = row->check(l->at[i], words, sizeof words);
+
+        if (r == 0) {
+            i++;
+            continue;
+        }
+        faults_add(f, &at, r, "%s", words);
+        first = first ? first : r;
+        list_drop(l, i);
+    }
+    return first;
+}
+
 static int set_list(const struct options_row *row, const char *text, enum list_source files,
-                    bool no_files, struct list *l, char *words, size_t words_cap)
+                    const struct place *at, struct list *l, struct faults *f)
 {
     size_t before = l->n;
-    int r = row->kind == OPTIONS_ITEM
-                ? list_add(l, text, strlen(text))
-                : list_parse(l, text, no_files ? LIST_TEXT_ONLY : files, words, words_cap);
+    int r, bad;
 
-    if (r == 0 && l->n > row->max) {
-        snprintf(words, words_cap, "more than %llu entries", (unsigned long long)row->max);
-        r = QHCP_E_FULL;
-    }
-    for (size_t i = before; i < l->n && r == 0 && row->check; i++)
-        r = row->check(l->at[i], words, words_cap);
-    if (r < 0)
-        list_cut(l, before);
+    if (row->kind == OPTIONS_LIST)
+        r = list_parse(l, text, files, at, f);
+    else if ((r = list_add(l, text, strlen(text), at)) < 0)
+        faults_add(f, at, r, "out of memory");
+    bad = judge_entries(row, l, before, f);
+    r = r < 0 ? r : bad;
+    if (l->n > row->max)
+        r = faults_add(f, at, QHCP_E_FULL, "more than %llu entries", (unsigned long long)row->max);
+    while (l->n > row->max)
+        list_drop(l, l->n - 1);
     return r;
 }
 
 static int set_value(struct options *o, const struct options_row *row, const char *text,
-                     enum list_source files, char *words, size_t words_cap)
+                     char *words, size_t words_cap)
 {
     void *v = value_of(o, row);
 
@@ -213,13 +241,13 @@ static int set_value(struct options *o, const struct options_row *row, const cha
         return set_file(text, o->no_files, v, words, words_cap);
     case OPTIONS_TEXT:
         return set_text(row, text, v, words, words_cap);
-    case OPTIONS_LIST:
-    case OPTIONS_ITEM:
-        return set_list(row, text, files, o->no_files, v, words, words_cap);
     case OPTIONS_CHOICE:
         return choose(row->arg, text, v, words, words_cap);
     case OPTIONS_SWITCH:
         return value_switch(text, v, words, words_cap);
+    case OPTIONS_LIST:
+    case OPTIONS_ITEM:
+        break;
     }
     return QHCP_E_INTERNAL;
 }
@@ -237,7 +265,7 @@ void options_init(struct options *o, const struct options_table *table)
         if (row->def && is_text(row))
             *(char **)value_of(o, row) = (char *)(uintptr_t)row->def; /* not on the heap */
         else if (row->def)
-            set_value(o, row, row->def, LIST_TEXT_ONLY, ignored, sizeof ignored);
+            set_value(o, row, row->def, ignored, sizeof ignored);
     }
 }
 
@@ -255,23 +283,32 @@ void options_deinit(struct options *o)
         return;
     for (size_t i = 0; i < o->table->n; i++)
         drop_value(o, &o->table->rows[i]);
+    free(o->file);
     memset(o, 0, o->table->size);
 }
 
 int options_set(struct options *o, const struct options_row *row, const char *text,
-                enum list_source files, char *words, size_t words_cap)
+                enum list_source files, const struct place *at, struct faults *f)
 {
-    bool *set = set_of(o, row);
+    char words[WORDS] = "out of memory";
+    size_t i = index_of(o, row);
+    int r;
 
-    if (*set && !options_repeatable(row)) {
-        snprintf(words, words_cap, "is given twice");
-        return QHCP_E_EXISTS;
-    }
-    snprintf(words, words_cap, "out of memory");
-    int r = set_value(o, row, text, files, words, words_cap);
-    if (r == 0)
-        *set = true;
+    if (options_repeatable(row))
+        r = set_list(row, text, o->no_files ? LIST_TEXT_ONLY : files, at, value_of(o, row), f);
+    else if (o->set[i])
+        r = faults_add(f, at, QHCP_E_EXISTS, "is given twice");
+    else if ((r = set_value(o, row, text, words, sizeof words)) < 0)
+        faults_add(f, at, r, "%s", words);
+    *(r == 0 ? &o->set[i] : &o->refused[i]) = true;
+    if (o->from[i].line == 0)
+        o->from[i] = (struct options_line){at->line, at->column};
     return r;
+}
+
+void options_refuse(struct options *o, const struct options_row *row)
+{
+    o->refused[index_of(o, row)] = true;
 }
 
 int options_copy_list(struct options *o, const struct options *old, const struct options_row *row)
@@ -279,41 +316,67 @@ int options_copy_list(struct options *o, const struct options *old, const struct
     const struct list *l = value_of(old, row);
     int r = 0;
 
-    for (size_t i = 0; i < l->n && r == 0; i++)
-        r = list_add(value_of(o, row), l->at[i], strlen(l->at[i]));
+    for (size_t i = 0; i < l->n && r == 0; i++) {
+        struct place at = list_place(l, i, NULL);
+
+        r = list_add(value_of(o, row), l->at[i], strlen(l->at[i]), &at);
+    }
     *set_of(o, row) = true;
     return r;
 }
 
 void options_merge(struct options *o, struct options *from)
 {
+    char *file = o->file;
+
     for (size_t i = 0; i < o->table->n; i++)
         if (!o->set[i] && from->set[i])
             options_exchange(o, from, &o->table->rows[i]);
+        else if (!o->set[i] && from->refused[i])
+            o->refused[i] = true;
+    o->file = from->file;
+    from->file = file;
     options_deinit(from);
 }
 
-int options_check(const struct options *o, char *words, size_t words_cap)
+int options_check(const struct options *o, struct faults *f)
 {
-    return o->table->check ? o->table->check(o, words, words_cap) : 0;
+    size_t before = f->n;
+
+    if (o->table->check)
+        o->table->check(o, f);
+    return f->n > before ? f->error : 0;
 }
 
 bool options_given(const struct options *o, const void *value)
 {
-    return *set_of(o, row_at(o, value));
+    size_t i = index_of(o, row_at(o, value));
+
+    return o->set[i] || o->refused[i];
 }
 
-int options_check_pair(const struct options *o, const void *a, const void *b, char *words,
-                       size_t words_cap)
+struct place options_place(const struct options *o, const void *value)
 {
-    const struct options_row *x = row_at(o, a), *y = row_at(o, b);
-    bool given = *set_of(o, x);
+    const struct options_row *row = row_at(o, value);
+    const struct options_line *from = &o->from[index_of(o, row)];
+    bool flag = options_given(o, value) && from->line == 0;
 
-    if (given == *set_of(o, y))
-        return 0;
-    snprintf(words, words_cap, "--%s goes with --%s: give both or neither",
-             given ? x->name : y->name, given ? y->name : x->name);
-    return QHCP_E_ARG;
+    return (struct place){.file = flag ? NULL : o->file,
+                          .line = from->line,
+                          .column = from->column,
+                          .option = row->name};
+}
+
+void options_check_pair(const struct options *o, const void *a, const void *b, struct faults *f)
+{
+    const void *given = options_given(o, a) ? a : b, *other = given == a ? b : a;
+    struct place at = options_place(o, given);
+    const char *dashes = at.file ? "" : "--";
+
+    at.option = NULL;
+    if (options_given(o, a) != options_given(o, b))
+        faults_add(f, &at, QHCP_E_ARG, "%s%s goes with %s%s: give both or neither", dashes,
+                   row_at(o, given)->name, dashes, row_at(o, other)->name);
 }
 
 const char *options_config(const struct options *o)
@@ -350,10 +413,13 @@ void options_exchange(struct options *a, struct options *b, const struct options
     char saved[sizeof(struct list)];
     size_t n = size_of(row->kind);
     bool set = *set_of(a, row);
+    struct options_line *x = &a->from[index_of(a, row)], *y = &b->from[index_of(b, row)], from = *x;
 
     memcpy(saved, value_of(a, row), n);
     memcpy(value_of(a, row), value_of(b, row), n);
     memcpy(value_of(b, row), saved, n);
     *set_of(a, row) = *set_of(b, row);
     *set_of(b, row) = set;
+    *x = *y;
+    *y = from;
 }

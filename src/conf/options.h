@@ -90,9 +90,8 @@ struct options_table {
     const struct options_row *rows;
     size_t n;    /* OPTIONS_MAX at most */
     size_t size; /* of the struct of values */
-    /* Checks the options together: pairs, what must be given.  0, or QHCP_E_* with words that name
-     * the option.  May be NULL. */
-    int (*check)(const struct options *o, char *words, size_t words_cap);
+    /* Checks the options together: pairs, what must be given; adds faults.  May be NULL. */
+    void (*check)(const struct options *o, struct faults *f);
 };
 
 /* Of the array `rows` before it. */
@@ -106,6 +105,11 @@ struct options {
     const struct options_table *table; /* NULL: empty */
     bool no_files;                     /* no file is looked at: for fuzzing */
     bool set[OPTIONS_MAX];             /* by the user, not by default; by row */
+    bool refused[OPTIONS_MAX];         /* the user gave it a value that is wrong */
+    char *file;                        /* that was read; NULL: none, or it is not YAML */
+    struct options_line {
+        unsigned line, column; /* in it; 0: it was on the command line */
+    } from[OPTIONS_MAX];
 };
 
 /* The name of its value in --help: "PORT"; NULL for a switch. */
@@ -126,11 +130,14 @@ void options_init(struct options *o, const struct options_table *table);
 /* Frees the values.  A struct that is zeroed is fine. */
 void options_deinit(struct options *o);
 
-/* Sets one option from text.  `files`: may a list be "@FILE", or "@-".  On failure words say what
- * is wrong with the value, without naming the option. QHCP_E_EXISTS: it is set already (but a list
- * grows). */
+/* Sets one option from text, which stands at `at` (at->file is NULL: on the command line). `files`:
+ * may a list be "@FILE", or "@-".  Faults are added to *f, and the first is returned; of a list the
+ * good entries are there then.  QHCP_E_EXISTS: it is set already (but a list grows). */
 int options_set(struct options *o, const struct options_row *row, const char *text,
-                enum list_source files, char *words, size_t words_cap);
+                enum list_source files, const struct place *at, struct faults *f);
+
+/* The user gave it a value that is wrong. */
+void options_refuse(struct options *o, const struct options_row *row);
 
 /* Appends old's list to o's. QHCP_E_NOMEM. */
 int options_copy_list(struct options *o, const struct options *old, const struct options_row *row);
@@ -138,15 +145,17 @@ int options_copy_list(struct options *o, const struct options *old, const struct
 /* Takes over from `from` (same command) what o does not have set itself; `from` is left empty. */
 void options_merge(struct options *o, struct options *from);
 
-/* Checks the options together (the table's check).  0, or QHCP_E_* with words. */
-int options_check(const struct options *o, char *words, size_t words_cap);
+/* Checks the options together (the table's check).  0, or the first fault. */
+int options_check(const struct options *o, struct faults *f);
 
 /* Did the user give this option?  value: where its value is, as &o->port. */
 bool options_given(const struct options *o, const void *value);
 
-/* Two options that go together: both are given, or neither is; else QHCP_E_ARG with words. */
-int options_check_pair(const struct options *o, const void *a, const void *b, char *words,
-                       size_t words_cap);
+/* Where it was given; where it is not, the file, or the command line if there is none. */
+struct place options_place(const struct options *o, const void *value);
+
+/* Two options that go together: both are given, or neither is. */
+void options_check_pair(const struct options *o, const void *a, const void *b, struct faults *f);
 
 /* The path of the configuration file; NULL: none. */
 const char *options_config(const struct options *o);

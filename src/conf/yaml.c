@@ -4,230 +4,156 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cyaml/cyaml.h>
-
 #include "base/os/file.h"
 #include "base/value.h"
+#include "conf/nearest.h"
+#include "conf/tree.h"
 
 #define CONFIG_FILE_MAX (32u << 20) /* bytes: LIST_MAX servers with the longest names */
 #define CONFIG_SCALAR_MAX 4096      /* bytes of one value: a path (PATH_MAX) */
 
-/* What libcyaml loads: one member of each array per option, used as its kind says. */
-struct raw {
-    char *scalar[OPTIONS_MAX];
-    char **list[OPTIONS_MAX];
-    uint32_t n[OPTIONS_MAX];
+struct reader {
+    const char *name; /* of the file */
+    struct options *options;
+    struct faults *faults;
 };
 
-/* What libcyaml says of a failure, line by line, on its log. */
-struct complaint {
-    char error[300]; /* the first error */
-    char where[80];  /* the option, where one is named */
-    unsigned line;   /* 0: unknown */
-    bool more;       /* a second document */
-};
-
-static const cyaml_schema_value_t entry_schema = {
-    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CONFIG_SCALAR_MAX)};
-
-static cyaml_schema_field_t make_field(const struct options_row *row, size_t i)
+static struct place key_place(const struct reader *r, const struct tree *t)
 {
-    cyaml_schema_field_t f = {.key = row->name};
-    enum cyaml_flag flags = (enum cyaml_flag)(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL);
-
-    if (options_repeatable(row)) {
-        f.data_offset = (uint32_t)(offsetof(struct raw, list) + i * sizeof(char **));
-        f.count_offset = (uint32_t)(offsetof(struct raw, n) + i * sizeof(uint32_t));
-        f.count_size = sizeof(uint32_t);
-        f.value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE,
-                                         .flags = flags,
-                                         .data_size = sizeof(char *),
-                                         .sequence = {&entry_schema, 0, LIST_MAX}};
-    } else {
-        f.data_offset = (uint32_t)(offsetof(struct raw, scalar) + i * sizeof(char *));
-        f.value = (cyaml_schema_value_t){.type = CYAML_STRING,
-                                         .flags = flags,
-                                         .data_size = sizeof(char),
-                                         .string = {0, CONFIG_SCALAR_MAX}};
-    }
-    return f;
+    return (struct place){.file = r->name, .line = t->key_line, .column = t->key_column};
 }
 
-/* All options of the command but --config itself. */
-static void make_fields(const struct options_table *options,
-                        cyaml_schema_field_t ret[OPTIONS_MAX + 1])
+static struct place value_place(const struct reader *r, const struct tree *t, const char *option)
 {
-    size_t n = 0;
-
-    for (size_t i = 0; i < options->n; i++)
-        if (options->rows[i].kind != OPTIONS_CONFIG)
-            ret[n++] = make_field(&options->rows[i], i);
-    ret[n] = (cyaml_schema_field_t){.key = NULL};
+    return (struct place){.file = r->name, .line = t->line, .column = t->column, .option = option};
 }
 
-/* "  in mapping field 'port' (line: 3, column: 7)" */
-static void note_place(struct complaint *c, const char *text)
+/* What somebody is to write. */
+static const char *example(const struct options_row *row, char choices[OPTIONS_CHOICES])
 {
-    const char *line = strstr(text, "(line: "), *name = strchr(text, '\'');
+    static const char *const examples[] = {
+        [OPTIONS_DURATION] = "a duration, as in 500ms or 5s",
+        [OPTIONS_NUMBER] = "a number",
+        [OPTIONS_PORT] = "a port, 1 to 65535",
+        [OPTIONS_FILE] = "the path of a file",
+        [OPTIONS_CONFIG] = "the path of a file",
+        [OPTIONS_TEXT] = "a text",
+        [OPTIONS_LIST] = "a list, one \"- entry\" a line",
+        [OPTIONS_ITEM] = "a list, one \"- entry\" a line",
+        [OPTIONS_SWITCH] = "true or false",
+    };
 
-    if (c->line == 0 && line)
-        c->line = (unsigned)strtoul(line + 7, NULL, 10);
-    if (c->where[0] == '\0' && strstr(text, "in mapping field '") && name)
-        snprintf(c->where, sizeof c->where, "%.*s", (int)strcspn(name + 1, "'"), name + 1);
+    if (row->kind != OPTIONS_CHOICE)
+        return examples[row->kind];
+    options_choices(row->arg, choices);
+    return choices;
 }
 
-static void on_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+/* A scalar that sets an option, or adds to it. */
+static void set(struct reader *r, const struct options_row *row, const struct tree *t)
 {
-    struct complaint *c = ctx;
-    char text[300];
+    char choices[OPTIONS_CHOICES];
+    const struct place at = value_place(r, t, row->name);
 
-    vsnprintf(text, sizeof text, fmt, args);
-    text[strcspn(text, "\n")] = '\0';
-    if (level == CYAML_LOG_WARNING && strstr(text, "Ignoring documents"))
-        c->more = true;
-    if (level < CYAML_LOG_ERROR || strstr(text, "Backtrace:"))
-        return;
-    if (strncmp(text, "Load: ", 6) == 0 && text[6] != ' ' && c->error[0] == '\0')
-        snprintf(c->error, sizeof c->error, "%s", text + 6);
+    if (t->kind != TREE_SCALAR)
+        faults_add(r->faults, &at, QHCP_E_PARSE, "expected %s, not %s",
+                   options_repeatable(row) ? "a single value in the list" : example(row, choices),
+                   tree_kind_name(t));
+    else if (tree_is_null(t))
+        faults_add(r->faults, &at, QHCP_E_PARSE,
+                   "no value: expected %s, or leave the key out for the default",
+                   example(row, choices));
+    else if (strlen(t->text) > CONFIG_SCALAR_MAX)
+        faults_add(r->faults, &at, QHCP_E_FULL, "longer than %d bytes", CONFIG_SCALAR_MAX);
     else
-        note_place(c, text);
+        (void)options_set(r->options, row, t->text,
+                          options_repeatable(row) ? LIST_FILES : LIST_TEXT_ONLY, &at, r->faults);
 }
 
-/* The line of the last `key:`; 0: nowhere. */
-static unsigned line_of(const char *text, size_t n, const char *key)
+static void set_list(struct reader *r, const struct options_row *row, const struct tree *t)
 {
-    unsigned line = 1, found = 0;
-    size_t len = strlen(key);
+    if (t->kind == TREE_MAPPING) {
+        const struct place at = value_place(r, t, row->name);
 
-    for (const char *p = text, *end = text + n; p < end; line++) {
-        const char *next = memchr(p, '\n', (size_t)(end - p));
-        next = next ? next + 1 : end;
-        while (p < next && strchr(" \t{\"'", *p))
-            p++;
-        if ((size_t)(next - p) > len && memcmp(p, key, len) == 0 && strchr(": \"'", p[len]))
-            found = line;
-        p = next;
+        faults_add(r->faults, &at, QHCP_E_PARSE, "expected a list, one \"- entry\" a line, not %s",
+                   tree_kind_name(t));
+        return;
     }
-    return found;
+    if (t->kind == TREE_SCALAR) {
+        set(r, row, t);
+        return;
+    }
+    for (const struct tree *entry = t->first; entry; entry = entry->next)
+        set(r, row, entry);
 }
 
-/* Words for what libcyaml found, in the user's terms. */
-static void explain(const char *name, const char *text, size_t n, const struct complaint *c,
-                    cyaml_err_t error, char *words, size_t words_cap)
+static void refuse_key(struct reader *r, const struct tree *t)
 {
-    char what[500], quote[VALUE_QUOTE + 8], at[16] = "";
-    const char *colon = strstr(c->error, ": ");
-    const char *detail = colon ? colon + 2 : "";
-    unsigned line = c->line;
+    struct nearest nearest = {.word = t->key};
+    char quote[VALUE_QUOTE + 8], words[NEAREST_WORDS];
+    const struct place at = key_place(r, t);
+    const struct options_table *table = r->options->table;
 
-    if (strncmp(c->error, "Unexpected key", 14) == 0 ||
-        strncmp(c->error, "Mapping field already seen", 26) == 0) {
-        snprintf(what, sizeof what,
-                 c->error[0] == 'U' ? "there is no option %s" : "%s is there twice",
-                 value_quote(detail, quote));
-        if (line_of(text, n, detail) > 0) /* libcyaml names the value before it */
-            line = line_of(text, n, detail);
-    } else if (strncmp(c->error, "Expecting STRING", 16) == 0) {
-        snprintf(what, sizeof what, "%s: expected a single value", c->where);
-    } else if (strncmp(c->error, "Expecting SEQUENCE", 18) == 0) {
-        snprintf(what, sizeof what, "%s: expected a list, one \"- entry\" a line", c->where);
-    } else if (strncmp(c->error, "Expecting MAPPING", 17) == 0) {
-        snprintf(what, sizeof what, "expected only lines of the form \"option: value\"");
-    } else if (error == CYAML_ERR_ALIAS) {
-        snprintf(what, sizeof what, "aliases (*name) are not allowed here");
-    } else {
-        snprintf(what, sizeof what, "%s%s%s", c->where, c->where[0] ? ": " : "",
-                 c->error[0] ? c->error : cyaml_strerror(error));
-    }
-    if (line > 0)
-        snprintf(at, sizeof at, "%u: ", line);
-    snprintf(words, words_cap, "%s: %s%s%s", name, line > 0 ? "line " : "", at, what);
+    for (size_t i = 0; i < table->n; i++)
+        if (table->rows[i].kind != OPTIONS_CONFIG)
+            nearest_offer(&nearest, table->rows[i].name);
+    faults_add(r->faults, &at, QHCP_E_PARSE, "there is no option %s%s", value_quote(t->key, quote),
+               nearest_words(&nearest, words));
 }
 
-static int apply_row(const struct raw *raw, size_t i, struct options *ret, char *words,
-                     size_t words_cap)
+static void read_key(struct reader *r, const struct tree *t)
 {
-    const struct options_row *row = &ret->table->rows[i];
-    char why[400];
-    int r;
+    const struct options_row *row = options_find(r->options->table, t->key);
+    size_t before = r->faults->n;
 
-    if (!options_repeatable(row)) {
-        if (!raw->scalar[i])
-            return 0;
-        return options_set(ret, row, raw->scalar[i], LIST_TEXT_ONLY, words, words_cap);
+    if (t->again)
+        return;
+    if (!row || row->kind == OPTIONS_CONFIG) {
+        refuse_key(r, t);
+        return;
     }
-    for (size_t k = 0; k < raw->n[i]; k++) {
-        r = options_set(ret, row, raw->list[i][k], LIST_FILES, why, sizeof why);
-        if (r < 0) {
-            snprintf(words, words_cap, "entry %zu: %s", k + 1, why);
-            return r;
-        }
-    }
-    return 0;
+    if (options_repeatable(row))
+        set_list(r, row, t);
+    else
+        set(r, row, t);
+    if (r->faults->n > before)
+        options_refuse(r->options, row);
 }
 
-static int apply(const char *name, const char *text, size_t n, const struct raw *raw,
-                 struct options *ret, char *words, size_t words_cap)
+int yaml_parse(const char *name, const char *text, size_t n, struct options *ret, struct faults *f)
 {
-    char why[500];
+    struct reader r = {.name = name, .options = ret, .faults = f};
+    const struct place at = {.file = name};
+    size_t before = f->n;
+    struct tree *root;
 
-    for (size_t i = 0; i < ret->table->n; i++) {
-        const char *option = ret->table->rows[i].name;
-        int r = apply_row(raw, i, ret, why, sizeof why);
-
-        if (r < 0) {
-            snprintf(words, words_cap, "%s: line %u: %s: %s", name, line_of(text, n, option),
-                     option, why);
-            return r;
-        }
+    if (tree_parse(name, text, n, &root, f) < 0 && !root)
+        return f->error;
+    if (!root || root->kind == TREE_MAPPING)
+        ret->file = strdup(name);
+    if (root && root->kind == TREE_MAPPING) {
+        if (!ret->file)
+            faults_add(f, &at, QHCP_E_NOMEM, "out of memory");
+        for (const struct tree *t = root->first; t; t = t->next)
+            read_key(&r, t);
+    } else if (root) {
+        const struct place top = value_place(&r, root, NULL);
+        faults_add(f, &top, QHCP_E_PARSE, "expected lines of the form \"option: value\", not %s",
+                   tree_kind_name(root));
     }
-    return 0;
+    tree_free(root);
+    return f->n > before ? f->error : 0;
 }
 
-int yaml_parse(const char *name, const char *text, size_t n, struct options *ret, char *words,
-               size_t words_cap)
+int yaml_load(const char *path, struct options *ret, struct faults *f)
 {
-    cyaml_schema_field_t fields[OPTIONS_MAX + 1];
-    struct complaint c = {0};
-    struct raw *raw = NULL;
-    int r = 0;
-
-    make_fields(ret->table, fields);
-    const cyaml_schema_value_t top = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw, fields)};
-    const cyaml_config_t config = {.log_fn = on_log,
-                                   .log_ctx = &c,
-                                   .mem_fn = cyaml_mem,
-                                   .log_level = CYAML_LOG_WARNING,
-                                   .flags = CYAML_CFG_NO_ALIAS};
-    if (n > 0 && memchr(text, '\0', n)) {
-        snprintf(words, words_cap, "%s is not YAML: it has a NUL byte", name);
-        return QHCP_E_PARSE;
-    }
-    cyaml_err_t error =
-        cyaml_load_data((const uint8_t *)text, n, &config, &top, (cyaml_data_t **)&raw, NULL);
-    if (error != CYAML_OK) {
-        explain(name, text, n, &c, error, words, words_cap);
-        return QHCP_E_PARSE;
-    }
-    if (c.more) {
-        snprintf(words, words_cap, "%s: a second document (after ---) is not allowed", name);
-        r = QHCP_E_PARSE;
-    }
-    if (r == 0 && raw) /* NULL: an empty file, which sets nothing */
-        r = apply(name, text, n, raw, ret, words, words_cap);
-    cyaml_free(&config, &top, raw, 0);
-    return r;
-}
-
-int yaml_load(const char *path, struct options *ret, char *words, size_t words_cap)
-{
-    char *text;
+    char *text, why[500] = "";
     size_t n;
-    int r = file_read(path, true, CONFIG_FILE_MAX, &text, &n, &(struct words){words, words_cap});
+    int r = file_read(path, true, CONFIG_FILE_MAX, &text, &n, &(struct words){why, sizeof why});
 
     if (r < 0)
-        return r;
-    r = yaml_parse(path, text, n, ret, words, words_cap);
+        return faults_add(f, &(struct place){.file = ""}, r, "%s", why);
+    r = yaml_parse(path, text, n, ret, f);
     free(text);
     return r;
 }

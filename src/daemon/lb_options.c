@@ -8,10 +8,20 @@
 #include "check/spec.h"
 #include "daemon/capacity.h"
 #include "daemon/destination.h"
+#include "sources/listed.h"
 #include "sources/servers.h"
 
 #define WHY 600
 #define NO_PANIC 101 /* per cent: there are always fewer */
+
+static int check_server(const char *text, char *words, size_t words_cap)
+{
+    struct address address;
+    struct listed ignored;
+    int r = listed_parse(text, &ignored, words, words_cap);
+
+    return r == 0 ? address_parse(ignored.address, &address, words, words_cap) : r;
+}
 
 static int check_probe(const char *text, char *words, size_t words_cap)
 {
@@ -56,34 +66,42 @@ int lb_options_bind(const struct lb_options *o, union qhcp_addr ret[2], char *wo
     for (size_t i = 0; i < o->bind.n && r == 0; i++)
         r = address_parse_ip(o->bind.at[i], 0, &ret[i], words, words_cap);
     if (r == 0 && o->bind.n == 2 && ret[0].sa.sa_family == ret[1].sa.sa_family) {
-        snprintf(words, words_cap, "--bind: expected at most one IPv4 and one IPv6 address");
+        snprintf(words, words_cap, "expected at most one IPv4 and one IPv6 address");
         r = QHCP_E_EXISTS;
     }
     return r;
 }
 
-static int check(const struct options *options, char *words, size_t words_cap)
+static void check_servers(const struct lb_options *o, struct faults *f)
+{
+    struct place at = options_place(&o->head, &o->servers);
+
+    at.option = NULL;
+    if (o->servers.n > 0)
+        (void)servers_check(&o->servers, "servers", f);
+    else if (!options_given(&o->head, &o->servers))
+        faults_add(f, &at, QHCP_E_ARG, "%s is missing: name the servers to watch, as in %s",
+                   at.file ? "servers" : "--servers",
+                   at.file ? "servers: [localhost:4243]" : "--servers localhost:4243");
+}
+
+static void check(const struct options *options, struct faults *f)
 {
     const struct lb_options *o = (const struct lb_options *)options;
+    struct place at = options_place(&o->head, &o->take_over);
     union qhcp_addr bind[2];
     char why[WHY];
-    int r = options_check_pair(&o->head, &o->client_cert, &o->client_key, words, words_cap);
+    int r;
 
+    options_check_pair(&o->head, &o->client_cert, &o->client_key, f);
+    check_servers(o, f);
+    at.option = NULL;
+    if (o->take_over && o->no_forward)
+        faults_add(f, &at, QHCP_E_ARG, "--take-over and --no-forward exclude each other");
+    r = lb_options_bind(o, bind, why, sizeof why);
+    at = options_place(&o->head, &o->bind);
     if (r < 0)
-        return r;
-    if (o->servers.n == 0) {
-        snprintf(words, words_cap,
-                 "--servers is missing: name the servers to watch, as in --servers localhost:4243");
-        return QHCP_E_ARG;
-    }
-    if (o->take_over && o->no_forward) {
-        snprintf(words, words_cap, "--take-over and --no-forward exclude each other");
-        return QHCP_E_ARG;
-    }
-    r = servers_check(o->servers.at, o->servers.n, why, sizeof why);
-    if (r < 0)
-        snprintf(words, words_cap, "--servers: %s", why);
-    return r == 0 ? lb_options_bind(o, bind, words, words_cap) : r;
+        faults_add(f, &at, r, "%s", why);
 }
 
 #define ROW(...) OPTIONS_ROW(struct lb_options, __VA_ARGS__)

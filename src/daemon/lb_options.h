@@ -11,7 +11,7 @@
 #define LB_KEEP_ALIVE_MAX (9 * 3600 * NSEC_PER_SEC) /* the kernel's is 32767 s */
 
 #define LB_OPTIONS(X)                                                                              \
-    X(servers, "servers", LIST, .max = LIST_MAX, .live = lb_live_watch,                            \
+    X(servers, "servers", LIST, .max = LIST_MAX, .check = check_server, .live = lb_live_watch,     \
       .doc = "The servers to watch, as host:port with commas between. @FILE reads one per line "   \
              "('#' begins a comment), @- reads standard input. An address may be followed by "     \
              "weight=1 to 1000, priority=0 to 15 and service=tcp:PORT or tcp:ADDRESS:PORT; see "   \

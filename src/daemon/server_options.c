@@ -84,17 +84,18 @@ static bool own_metric(const void *ctx, const char *name, unsigned *ret_unit)
     return threshold_registered(NULL, name, ret_unit);
 }
 
-static int check_rules(const struct server_options *o, char *words, size_t words_cap)
+static void check_rules(const struct server_options *o, struct faults *f)
 {
     struct threshold rule;
     char why[300];
-    int r = 0;
 
-    for (size_t i = 0; i < o->degraded.n && r == 0; i++)
-        r = threshold_parse(o->degraded.at[i], own_metric, &o->metrics, &rule, why, sizeof why);
-    if (r < 0)
-        snprintf(words, words_cap, "--degraded: %s", why);
-    return r;
+    for (size_t i = 0; i < o->degraded.n; i++) {
+        const struct place at = list_place(&o->degraded, i, "degraded");
+        int r = threshold_parse(o->degraded.at[i], own_metric, &o->metrics, &rule, why, sizeof why);
+
+        if (r < 0)
+            faults_add(f, &at, r, "%s", why);
+    }
 }
 
 static int parse_application(const char *text, struct spec *ret, char *words, size_t words_cap)
@@ -110,55 +111,51 @@ void server_options_checks(const struct server_options *o,
     ret[2] = (struct server_checks){"watch-unit", &o->watch_unit, spec_unit};
 }
 
-/* No two checks have one name; `n` have these already.  How many have one then, or QHCP_E_*. */
-static int add_names(const struct server_checks *c, char names[][LIMIT_NAME + 1], size_t n,
-                     char *words, size_t words_cap)
+/* No two checks have one name; `n` have these already.  How many have one then. */
+static size_t add_names(const struct server_checks *c, char names[][LIMIT_NAME + 1], size_t n,
+                        struct faults *f)
 {
     struct spec spec;
+    char ignored[300];
 
     for (size_t i = 0; i < c->list->n; i++, n++) {
-        int r = c->parse(c->list->at[i], &spec, words, words_cap);
+        const struct place at = list_place(c->list, i, c->option);
 
-        if (r < 0)
-            return r;
-        for (size_t k = 0; k < n; k++) {
-            if (strcmp(names[k], spec.name) != 0)
-                continue;
-            snprintf(words, words_cap,
-                     "--%s: two checks have the name \"%s\": tell them apart with name=", c->option,
-                     spec.name);
-            return QHCP_E_EXISTS;
-        }
+        (void)c->parse(c->list->at[i], &spec, ignored, sizeof ignored); /* it was checked before */
+        for (size_t k = 0; k < n; k++)
+            if (strcmp(names[k], spec.name) == 0)
+                faults_add(
+                    f, &at, QHCP_E_EXISTS,
+                    "two checks have the name \"%s\": tell them apart with name=", spec.name);
         memcpy(names[n], spec.name, sizeof names[n]);
     }
-    return (int)n;
+    return n;
 }
 
-static int check_names(const struct server_options *o, char *words, size_t words_cap)
+static void check_names(const struct server_options *o, struct faults *f)
 {
     char names[LIMIT_CHECKS][LIMIT_NAME + 1];
     struct server_checks checks[SERVER_CHECK_OPTIONS];
-    int n = 0;
+    const struct place at = options_place(&o->head, &o->check);
+    size_t n = 0;
 
     if (o->check.n + o->watch_pid.n + o->watch_unit.n > LIMIT_CHECKS) {
-        snprintf(words, words_cap, "--check, --watch-pid and --watch-unit: more than %d in all",
-                 LIMIT_CHECKS);
-        return QHCP_E_FULL;
+        faults_add(f, &at, QHCP_E_FULL, "with watch-pid and watch-unit more than %d in all",
+                   LIMIT_CHECKS);
+        return;
     }
     server_options_checks(o, checks);
-    for (size_t i = 0; i < SERVER_CHECK_OPTIONS && n >= 0; i++)
-        n = add_names(&checks[i], names, (size_t)n, words, words_cap);
-    return n < 0 ? n : 0;
+    for (size_t i = 0; i < SERVER_CHECK_OPTIONS; i++)
+        n = add_names(&checks[i], names, n, f);
 }
 
-static int check(const struct options *options, char *words, size_t words_cap)
+static void check(const struct options *options, struct faults *f)
 {
     const struct server_options *o = (const struct server_options *)options;
-    int r = options_check_pair(&o->head, &o->key_file, &o->cert_file, words, words_cap);
 
-    if (r == 0)
-        r = check_rules(o, words, words_cap);
-    return r == 0 ? check_names(o, words, words_cap) : r;
+    options_check_pair(&o->head, &o->key_file, &o->cert_file, f);
+    check_rules(o, f);
+    check_names(o, f);
 }
 
 #define ROW(...) OPTIONS_ROW(struct server_options, __VA_ARGS__)

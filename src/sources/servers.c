@@ -18,57 +18,53 @@ struct seen {
     char key[ADDRESS_KEY];
 };
 
-/* Checks entry i and enters it into the table. */
-static int check_one(char *const *list, size_t n, size_t i, struct seen **table, struct seen *entry,
-                     char *words, size_t words_cap)
+/* "number 3", or "on line 7" of a file. */
+static const char *first_words(const struct list *l, size_t i, char *ret, size_t cap)
 {
-    char why[400], quote[VALUE_QUOTE + 8];
-    struct address a;
-    struct listed l;
-    struct seen *found;
-    int r = listed_parse(list[i], &l, why, sizeof why);
+    const struct place at = list_place(l, i, NULL);
 
-    if (r == 0)
-        r = address_parse(l.address, &a, why, sizeof why);
-    if (r < 0) {
-        snprintf(words, words_cap, "server %zu of %zu: %s", i + 1, n, why);
-        return r;
-    }
-    address_key(&a, entry->key);
-    HASH_FIND_STR(*table, entry->key, found);
-    if (found) {
-        snprintf(words, words_cap,
-                 "server %zu of %zu: %s is in the list twice, first as number %zu", i + 1, n,
-                 value_quote(l.address, quote), found->position);
-        return QHCP_E_EXISTS;
-    }
-    entry->position = i + 1;
-    HASH_ADD_STR(*table, key, entry);
-    if (!entry->left_out)
-        return 0;
-    snprintf(words, words_cap, "out of memory");
-    return QHCP_E_NOMEM;
+    if (at.file)
+        snprintf(ret, cap, "on line %u of %s", at.line, at.file);
+    else
+        snprintf(ret, cap, "as number %zu", i + 1);
+    return ret;
 }
 
-int servers_check(char *const *list, size_t n, char *words, size_t words_cap)
+/* Enters entry i into the table. */
+static int check_one(const struct list *list, size_t i, const char *option, struct seen **table,
+                     struct seen *entry, struct faults *f)
 {
-    struct seen *table = NULL, *all;
-    int r = 0;
+    char first[300], quote[VALUE_QUOTE + 8], address[ADDRESS_KEY];
+    const struct place at = list_place(list, i, option);
+    struct seen *found;
 
-    if (n == 0) {
-        snprintf(words, words_cap, "the list of servers is empty");
-        return QHCP_E_ARG;
+    snprintf(address, sizeof address, "%.*s", (int)strcspn(list->at[i], " \t"), list->at[i]);
+    servers_key(list->at[i], entry->key);
+    HASH_FIND_STR(*table, entry->key, found);
+    if (found)
+        return faults_add(f, &at, QHCP_E_EXISTS, "%s is in the list twice, first %s",
+                          value_quote(address, quote),
+                          first_words(list, found->position, first, sizeof first));
+    entry->position = i;
+    HASH_ADD_STR(*table, key, entry);
+    return entry->left_out ? faults_add(f, &at, QHCP_E_NOMEM, "out of memory") : 0;
+}
+
+int servers_check(const struct list *list, const char *option, struct faults *f)
+{
+    struct seen *table = NULL, *all = calloc(list->n ? list->n : 1, sizeof *all);
+    int first = 0;
+
+    if (!all)
+        return faults_add(f, NULL, QHCP_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < list->n && first != QHCP_E_NOMEM; i++) {
+        int r = check_one(list, i, option, &table, &all[i], f);
+
+        first = r < 0 && (first == 0 || r == QHCP_E_NOMEM) ? r : first;
     }
-    all = calloc(n, sizeof *all);
-    if (!all) {
-        snprintf(words, words_cap, "out of memory");
-        return QHCP_E_NOMEM;
-    }
-    for (size_t i = 0; i < n && r == 0; i++)
-        r = check_one(list, n, i, &table, &all[i], words, words_cap);
     HASH_CLEAR(hh, table);
     free(all);
-    return r;
+    return first;
 }
 
 void servers_key(const char *text, char ret[ADDRESS_KEY])

@@ -3,13 +3,13 @@
 #define QHCP_SOURCES_SERVERS_H
 
 #include "base/address.h"
+#include "conf/list.h"
 
 #include <qhcp/error.h>
 
-/* Is every entry of the list well-formed (listed.h), and no address there twice?  QHCP_E_PARSE,
- * QHCP_E_EXISTS, QHCP_E_ARG (the list is empty), QHCP_E_NOMEM, with words that name the position,
- * from 1. */
-int servers_check(char *const *list, size_t n, char *words, size_t words_cap);
+/* Is no address in the list twice?  (Its entries are well-formed: listed.h.)  option: whose value
+ * the list is.  0, or the first fault: QHCP_E_EXISTS, QHCP_E_NOMEM. */
+int servers_check(const struct list *list, const char *option, struct faults *f);
 
 /* The spelling that all of one server's have in common (address_key), of its address or its entry
  * in the list; "" for what is neither. */

@@ -261,7 +261,7 @@ class Application(AppCase):
         file.write_text("port: 4243\ncheck:\n  - tcp:80\n  - tcp:80 rise=0\n", encoding="ascii")
         status, _, errors = self.qhcp("server", "--config", file)
         self.assertEqual(status, 2)
-        self.assertIn(f"{file}: line 2: check: entry 2: at character 8, \"rise=0\"", errors)
+        self.assertIn(f"{file}:4:5: at character 8, \"rise=0\"", errors)
         # the twins
         process = self.sleeper()
         _, lb = self.watched("--check", f"exec:{command}", "--check", "rise=1 tcp:1 name=b fall=1000",

@@ -235,12 +235,12 @@ class Lists(RawCase):
     def test_a_bad_list_is_refused_with_the_entry_and_its_place(self):
         rows = {
             "": "--servers",
-            "localhost:1,localhost:2,LOCALHOST:1": r'server 3 of 3: "LOCALHOST:1" is in the list twice, '
+            "localhost:1,localhost:2,LOCALHOST:1": '--servers: "LOCALHOST:1" is in the list twice, '
                                                    "first as number 1",
             "[::1]:1,[0:0::1]:1": "is in the list twice",
-            "localhost": 'server 1 of 1: "localhost": no port: expected host:port',
+            "localhost": '--servers: "localhost": no port: expected host:port',
             "localhost:": '"localhost:": "" is not a port: expected a whole number from 1 to 65535',
-            "a:1,localhost:70000": 'server 2 of 2: "localhost:70000": "70000" is out of range: a port is 1 to 65535',
+            "a:1,localhost:70000": '--servers: "localhost:70000": "70000" is out of range: a port is 1 to 65535',
             "localhost:0": "a port is 1 to 65535",
             "::1:4243": "an IPv6 address needs brackets",
             "[::1]": r"expected \[IPv6 address\]:port",

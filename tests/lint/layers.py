@@ -47,7 +47,7 @@ FOREIGN = {
     r"cjose/": {"auth"},
     r"curl/": {"check"},
     r"(ev|ares)\.h$": {"loop"},
-    r"cyaml/": {"conf"},
+    r"yaml\.h": {"conf"},
     r"argp\.h": {"conf", "cli"},
     r"urcu": {"proxy"},
     r"systemd/": {"check", "daemon"},

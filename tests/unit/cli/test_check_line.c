@@ -31,7 +31,7 @@ static void add(struct list *l, const char *rule)
     struct threshold t;
 
     assert_int_equal(check_rules_parse(rule, &t, said, sizeof said), 0);
-    assert_int_equal(list_add(l, rule, strlen(rule)), 0);
+    assert_int_equal(list_add(l, rule, strlen(rule), NULL), 0);
 }
 
 static const char *line_of(const struct qhcp_view *v, enum check_line_status status)

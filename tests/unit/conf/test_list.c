@@ -11,10 +11,19 @@
 
 static char words[900];
 
+/* What *f says, in words; it is empty then. */
+static int said(struct faults *f, int r)
+{
+    snprintf(words, sizeof words, "%s", faults_text(f));
+    faults_deinit(f);
+    return r;
+}
+
 static int parse(struct list *l, const char *text, enum list_source allowed)
 {
-    words[0] = '\0';
-    return list_parse(l, text, allowed, words, sizeof words);
+    struct faults f = {.n = 0};
+
+    return said(&f, list_parse(l, text, allowed, NULL, &f));
 }
 
 static void make_file(char path[32], const char *content, size_t n)
@@ -142,19 +151,20 @@ static void standard_input_is_read_only_where_allowed(void **state)
 
 static void ten_thousand_servers_are_taken(void **state)
 {
+    struct faults f = {.n = 0};
     struct list l = {0};
     char name[32];
 
     (void)state;
     for (int i = 0; i < 10000; i++) {
         snprintf(name, sizeof name, "s%d.example:4243", i);
-        assert_int_equal(list_add(&l, name, strlen(name)), 0);
+        assert_int_equal(list_add(&l, name, strlen(name), NULL), 0);
     }
-    assert_int_equal(servers_check(l.at, l.n, words, sizeof words), 0);
-    assert_int_equal(list_add(&l, "S9998.EXAMPLE:4243", 18), 0);
-    assert_int_equal(servers_check(l.at, l.n, words, sizeof words), QHCP_E_EXISTS);
-    assert_says(words, "server 10001 of 10001");
-    assert_says(words, "number 9999");
+    assert_int_equal(servers_check(&l, "servers", &f), 0);
+    assert_int_equal(list_add(&l, "S9998.EXAMPLE:4243", 18, NULL), 0);
+    assert_int_equal(said(&f, servers_check(&l, "servers", &f)), QHCP_E_EXISTS);
+    assert_string_equal(words, "--servers: \"S9998.EXAMPLE:4243\" is in the list twice, first as "
+                               "number 9999\n");
     list_deinit(&l);
 }
 
@@ -163,9 +173,9 @@ static void too_many_entries_are_refused(void **state)
     struct list l = {.n = LIST_MAX};
 
     (void)state;
-    assert_int_equal(list_add(&l, "a:1", 3), QHCP_E_FULL);
+    assert_int_equal(list_add(&l, "a:1", 3, NULL), QHCP_E_FULL);
     l.n = 0;
-    assert_int_equal(list_add(&l, "a:1", 3), 0);
+    assert_int_equal(list_add(&l, "a:1", 3, NULL), 0);
     list_deinit(&l);
 }
 

@@ -68,11 +68,11 @@ static int live_file(void *ctx, const struct options *before, char *words, size_
     return 0;
 }
 
-static int check_made(const struct options *o, char *words, size_t words_cap)
+static void check_made(const struct options *o, struct faults *f)
 {
     const struct made_options *m = (const struct made_options *)o;
 
-    return options_check_pair(o, &m->color, &m->edge, words, words_cap);
+    options_check_pair(o, &m->color, &m->edge, f);
 }
 
 #define ROW(...) OPTIONS_ROW(struct made_options, __VA_ARGS__)
@@ -83,24 +83,30 @@ static const struct args_spec spec = {
 
 static char words[900];
 
+/* What *f says, in words; it is empty then. */
+static int said(struct faults *f, int r)
+{
+    snprintf(words, sizeof words, "%s", faults_text(f));
+    faults_deinit(f);
+    return r;
+}
+
 static int parse(struct made_options *ret, const char *first, const char *second)
 {
     char made[] = "made";
     char *argv[] = {made, (char *)(uintptr_t)first, (char *)(uintptr_t)second, NULL};
 
-    words[0] = '\0';
-    return args_reload(&spec,
-                       second  ? 3
-                       : first ? 2
-                               : 1,
-                       argv, NULL, &ret->head, words, sizeof words);
+    struct faults f = {.n = 0};
+
+    return said(&f, args_reload(&spec, second ? 3 : first ? 2 : 1, argv, NULL, &ret->head, &f));
 }
 
 static int yaml(struct made_options *ret, const char *text)
 {
+    struct faults f = {.n = 0};
+
     options_init(&ret->head, &table);
-    words[0] = '\0';
-    return yaml_parse("t.yaml", text, strlen(text), &ret->head, words, sizeof words);
+    return said(&f, yaml_parse("t.yaml", text, strlen(text), &ret->head, &f));
 }
 
 static void the_command_line_fills_the_members(void **state)
@@ -133,7 +139,7 @@ static void the_owner_of_a_row_judges_its_entries_and_of_a_table_the_whole(void 
     assert_int_equal(parse(&o, "--color=red,pink", "--edge=2"), QHCP_E_ARG);
     assert_says(words, "--color: \"pink\" is taken");
     assert_int_equal(yaml(&o, "size: 3\ncolor: [red, pink]\n"), QHCP_E_ARG);
-    assert_says(words, "t.yaml: line 2: color: entry 2: \"pink\" is taken");
+    assert_says(words, "t.yaml:2:14: \"pink\" is taken");
     options_deinit(&o.head);
     assert_int_equal(parse(&o, "--color=red", NULL), QHCP_E_ARG);
     assert_says(words, "--color goes with --edge: give both or neither");

@@ -18,26 +18,31 @@
 
 static void a_list_is_refused_or_taken_whole(void **state)
 {
-    char names[SERVERS][32], *list[SERVERS], words[400];
+    struct list list = {0};
     unsigned fail = 0;
+    char name[32];
     int r;
 
     (void)state;
     for (unsigned i = 0; i < SERVERS; i++) {
-        snprintf(names[i], sizeof names[i], "10.0.0.%u:4243", i + 1);
-        list[i] = names[i];
+        snprintf(name, sizeof name, "10.0.0.%u:4243", i + 1);
+        assert_int_equal(list_add(&list, name, strlen(name), NULL), 0);
     }
     do {
+        struct faults f = {.n = 0};
+
         allocator_fail = ++fail;
-        r = servers_check(list, SERVERS, words, sizeof words);
+        r = servers_check(&list, "servers", &f);
         allocator_fail = 0;
         if (r != 0) {
             assert_int_equal(r, QHCP_E_NOMEM);
-            assert_string_equal(words, "out of memory");
+            assert_non_null(strstr(faults_text(&f), "out of memory\n"));
         }
+        faults_deinit(&f);
     } while (r != 0 && fail < MOST);
     assert_int_equal(r, 0);
     assert_true(fail > 2);
+    list_deinit(&list);
 }
 
 static void what_is_inherited_is_what_there_is_memory_for(void **state)

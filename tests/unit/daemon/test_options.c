@@ -43,14 +43,15 @@ static void every_row_has_a_name_of_its_own_and_says_what_it_is_for(void **state
 
 static void look_at_default(struct options *o, const struct options_row *row)
 {
-    char words[400];
+    const struct place at = {.option = row->name};
+    struct faults f = {.n = 0};
 
     if (!row->def)
         return;
     assert_false(options_repeatable(row) || row->kind == OPTIONS_FILE ||
                  row->kind == OPTIONS_CONFIG || row->kind == OPTIONS_SWITCH);
-    if (options_set(o, row, row->def, LIST_TEXT_ONLY, words, sizeof words) != 0)
-        fail_msg("--%s: its default: %s", row->name, words);
+    if (options_set(o, row, row->def, LIST_TEXT_ONLY, &at, &f) != 0)
+        fail_msg("its default: %s", faults_text(&f));
 }
 
 static void every_default_is_a_value_that_the_option_takes(void **state)
