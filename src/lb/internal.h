@@ -127,6 +127,7 @@ struct qhcp_lb {
     size_t count, cap, next_id;
     struct heap heap;        /* of their timers */
     struct backend *touched; /* settle.c's list */
+    size_t unsettled;        /* the first so many are to be settled, in slices */
     unsigned depth;          /* public calls under way: above 1 in a callback that calls in */
 
     struct tick tick;               /* that regular probes share */

@@ -367,6 +367,8 @@ qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
     at = nsec_min(at, lb->paths.look_at);
     if (lb->stopping)
         return nsec_min(at, lb->stop_at);
+    if (lb->unsettled > 0)
+        return lb->now;
     return lb->starts.waiting > 0 ? nsec_min(at, starts_deadline(&lb->starts)) : at;
 }
 
@@ -386,6 +388,7 @@ void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
     size_t most = lb->heap.count < LB_EXPIRE ? lb->heap.count : LB_EXPIRE;
 
     begin(lb, now);
+    settle_slice(lb);
     quic_expire(lb->quic, now);
     settle_touched(lb);
     for (size_t i = 0; i < most && heap_deadline(&lb->heap) <= now; i++) {

@@ -12,8 +12,18 @@ void settle_later(struct backend *b)
 
 void settle_later_all(struct qhcp_lb *lb)
 {
-    for (size_t i = 0; i < lb->count; i++)
-        settle_later(lb->backends[i]);
+    lb->unsettled = lb->count;
+    settle_slice(lb);
+}
+
+/* From the end on: neither those that are added meanwhile nor those that move up can be missed. */
+void settle_slice(struct qhcp_lb *lb)
+{
+    size_t left = lb->unsettled < lb->count ? lb->unsettled : lb->count;
+
+    for (unsigned i = 0; i < SETTLE_SLICE && left > 0; i++)
+        settle_later(lb->backends[--left]);
+    lb->unsettled = left;
 }
 
 void settle_forget(struct backend *b)

@@ -16,9 +16,15 @@ struct settle {
     struct backend *prev, *next;
 };
 
+#define SETTLE_SLICE 1000 /* a millisecond at most */
+
 /* Something happened to b. */
 void settle_later(struct backend *b);
+/* Something happened to all: a slice of them is settled with this call, the others slice by slice.
+ */
 void settle_later_all(struct qhcp_lb *lb);
+/* The next slice of those.  More are left while lb->unsettled is above 0. */
+void settle_slice(struct qhcp_lb *lb);
 /* b is being freed. */
 void settle_forget(struct backend *b);
 /* Settles what was touched: the end of every public call, but of one from within another's callback

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "lb/internal.h"
 #include "pair.h"
 
 #define MS 1000000ull
@@ -127,12 +128,56 @@ static void refused_ones_cost_no_more_at_a_time(void **state)
     assert_in_range(s.packets, 1, 4 * MANY);
 }
 
+static unsigned in_call;
+
+static void on_changed(void *ctx, const struct qhcp_changed *changed)
+{
+    (void)ctx;
+    (void)changed;
+    in_call++;
+}
+
+static void have_news(struct storm *s)
+{
+    for (size_t i = 0; i < s->p->lb->count; i++)
+        s->p->lb->backends[i]->publish.share = 1;
+}
+
+/* All servers are concerned, and no call does the work of all: checks wait for it. */
+static void panic_reaches_all_servers_slice_by_slice(void **state)
+{
+    struct storm s;
+    unsigned calls = 0;
+
+    begin(&s, state);
+    s.p->lb->config->changed = on_changed;
+    run(&s, MS);
+    have_news(&s);
+    s.p->lb->config->panic_threshold = 50;
+    s.p->lb->in_state[QHCP_DOWN] = 1; /* of one that is known, none is healthy */
+    for (lb_judge_panic(s.p->lb); s.p->lb->unsettled > 0; calls++) {
+        assert_int_equal(s.p->lb->use, QHCP_USE_ALL);
+        assert_true(qhcp_lb_deadline(s.p->lb) <= s.p->now);
+        in_call = 0;
+        qhcp_lb_expire(s.p->lb, s.p->now);
+        assert_in_range(in_call, 1, 2 * SETTLE_SLICE);
+        if (calls == 0) /* the others move up */
+            assert_int_equal(qhcp_lb_remove(s.p->lb, s.p->now, "127.9.0.1:9"), 0);
+    }
+    assert_in_range(calls, 2, MANY / SETTLE_SLICE);
+    for (unsigned i = 0; i < MANY - 1; i++)
+        assert_int_equal(s.p->lb->backends[i]->publish.share, 0);
+    s.p->lb->in_state[QHCP_DOWN] = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(silent_servers_are_dialled_a_window_at_a_time, pair_setup,
                                         pair_teardown),
         cmocka_unit_test_setup_teardown(refused_ones_cost_no_more_at_a_time, pair_setup,
+                                        pair_teardown),
+        cmocka_unit_test_setup_teardown(panic_reaches_all_servers_slice_by_slice, pair_setup,
                                         pair_teardown),
     };
 
