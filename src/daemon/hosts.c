@@ -1,5 +1,8 @@
 /* Questions wait in a list of the watching thread's, and a few at a time are with the other one,
- * each in a place of its own that its answer comes back in. */
+ * each in a place of its own that its answer comes back in.
+ *
+ * A question that no DNS server answers takes seconds.  When that happens again and again, those
+ * that wait are told so at once, and not after minutes; a few go on asking. */
 #include "daemon/hosts.h"
 
 #include <stdio.h>
@@ -11,6 +14,11 @@
 #include "loop/loop.h"
 
 #define HOSTS_AT_ONCE 64 /* as many as resolve.c has under way */
+#define HOSTS_SILENT                                                                               \
+    16                 /* questions in a row: from then on it is the DNS servers, not the names    \
+                        */
+#define HOSTS_PROBES 8 /* questions under way from then on */
+#define HOSTS_TELL 200 /* in a turn */
 
 struct question {
     struct question *next;
@@ -25,6 +33,7 @@ struct place {
     struct hosts *hosts;
     struct question *question; /* NULL: free */
     size_t n;
+    bool silent;
     union qhcp_addr addrs[LIMIT_ADDRS];
     char words[400];
 };
@@ -36,7 +45,8 @@ struct hosts {
     void (*done)(void *ctx, const struct resolve_answer *answer);
     void *ctx;
     struct question *first, **last;
-    size_t given; /* places that are not free */
+    size_t given;    /* places that are not free */
+    unsigned silent; /* answers in a row that no DNS server has given */
     struct place places[HOSTS_AT_ONCE];
 };
 
@@ -46,6 +56,7 @@ static void on_resolved(void *ctx, const struct resolve_answer *answer)
     struct place *p = &h->places[answer->index];
 
     p->n = answer->n < LIMIT_ADDRS ? answer->n : LIMIT_ADDRS;
+    p->silent = answer->silent;
     if (p->n > 0)
         memcpy(p->addrs, answer->addrs, p->n * sizeof *p->addrs);
     snprintf(p->words, sizeof p->words, "%s", answer->words);
@@ -61,6 +72,7 @@ static void work(struct serve_job *job, qhcp_nsec now)
     if (resolve_start(p->hosts->resolve, (size_t)(p - p->hosts->places), q->host, q->port) == 0)
         return;
     p->n = 0;
+    p->silent = false;
     snprintf(p->words, sizeof p->words, "cannot resolve %s: out of memory", q->host);
     serve_answer(job);
 }
@@ -74,20 +86,39 @@ static void done(struct serve_job *job, qhcp_nsec now)
                                           .port = q->port,
                                           .addrs = p->addrs,
                                           .n = p->n,
-                                          .words = p->words};
+                                          .words = p->words,
+                                          .silent = p->silent};
     struct hosts *h = p->hosts;
 
     (void)now;
+    h->silent = p->silent ? h->silent + 1 : 0;
     h->done(h->ctx, &answer);
     p->question = NULL;
     h->given--;
     free(q);
 }
 
-/* Gives as many questions away as there are places. */
+static struct question *take(struct hosts *h)
+{
+    struct question *q = h->first;
+
+    h->first = q->next;
+    if (!h->first)
+        h->last = &h->first;
+    return q;
+}
+
+static size_t room(const struct hosts *h)
+{
+    size_t most = h->silent < HOSTS_SILENT ? HOSTS_AT_ONCE : HOSTS_PROBES;
+
+    return most > h->given ? most - h->given : 0;
+}
+
+/* Gives as many questions away as there is room for. */
 static void give(struct hosts *h)
 {
-    for (size_t i = 0; i < HOSTS_AT_ONCE && h->first && h->given < HOSTS_AT_ONCE; i++) {
+    for (size_t i = 0; i < HOSTS_AT_ONCE && h->first && room(h) > 0; i++) {
         struct place *p = &h->places[i];
 
         if (p->question)
@@ -101,16 +132,46 @@ static void give(struct hosts *h)
             return;
         }
         h->given++;
-        h->first = h->first->next;
-        if (!h->first)
-            h->last = &h->first;
+        (void)take(h);
     }
+}
+
+/* It would wait for the same DNS servers. */
+static void tell_silent(struct hosts *h)
+{
+    struct question *q = take(h);
+    char words[400];
+    const struct resolve_answer answer = {
+        .index = q->index, .host = q->host, .port = q->port, .words = words, .silent = true};
+
+    snprintf(words, sizeof words, "cannot resolve %s: " RESOLVE_SILENT, q->host);
+    h->done(h->ctx, &answer);
+    free(q);
+}
+
+static bool is_silent(const struct hosts *h)
+{
+    return h->first && h->silent >= HOSTS_SILENT && room(h) == 0;
 }
 
 static void turn(void *ctx, qhcp_nsec now)
 {
     (void)now;
     give(ctx);
+}
+
+static qhcp_nsec deadline(void *ctx)
+{
+    return is_silent(ctx) ? loop_now() : NSEC_NEVER;
+}
+
+static void expire(void *ctx, qhcp_nsec now)
+{
+    struct hosts *h = ctx;
+
+    (void)now;
+    for (unsigned i = 0; i < HOSTS_TELL && is_silent(h); i++)
+        tell_silent(h);
 }
 
 int hosts_new(struct loop *watching, struct serve *serve,
@@ -131,7 +192,8 @@ int hosts_new(struct loop *watching, struct serve *serve,
         free(h);
         return r;
     }
-    h->part = (struct loop_part){.name = "hosts", .ctx = h, .turn = turn};
+    h->part = (struct loop_part){
+        .name = "hosts", .ctx = h, .deadline = deadline, .expire = expire, .turn = turn};
     loop_add(watching, &h->part);
     *ret = h;
     return 0;

@@ -16,7 +16,8 @@ int hosts_new(struct loop *watching, struct serve *serve,
 void hosts_free(struct hosts *h);
 
 /* Asks for the addresses of host, copied; done is called later, from the loop of the thread that
- * watches.  QHCP_E_NOMEM (done is not called then). */
+ * watches.  While no DNS server answers, a question for which there is no room is answered without
+ * being asked.  QHCP_E_NOMEM (done is not called then). */
 int hosts_start(struct hosts *h, size_t index, const char *host, uint16_t port);
 
 #endif

@@ -158,10 +158,11 @@ static void cache_store(struct resolve *r, const char *host, const union qhcp_ad
     c->until = nsec_add(loop_now(), RESOLVE_CACHE_AGE);
 }
 
-static void answer(struct job *job, const union qhcp_addr *addrs, size_t n, const char *words)
+static void answer(struct job *job, const union qhcp_addr *addrs, size_t n, const char *words,
+                   bool silent)
 {
     union qhcp_addr with_port[LIMIT_ADDRS];
-    struct resolve_answer a = {job->index, job->host, job->port, with_port, n, words};
+    struct resolve_answer a = {job->index, job->host, job->port, with_port, n, words, silent};
 
     for (size_t i = 0; i < n; i++) {
         with_port[i] = addrs[i];
@@ -232,7 +233,7 @@ static const char *reason(int status)
     case ARES_ENONAME:
         return "no such name";
     case ARES_ETIMEOUT:
-        return "no DNS server answers";
+        return RESOLVE_SILENT;
     case ARES_ECONNREFUSED:
         return "the DNS servers cannot be reached";
     case ARES_ESERVFAIL:
@@ -268,7 +269,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
         if (n > 0)
             cache_store(r, job->host, addrs, n);
         snprintf(words, sizeof words, "cannot resolve %s: %s", job->host, reason(status));
-        answer(job, addrs, n, n > 0 ? "" : words);
+        answer(job, addrs, n, n > 0 ? "" : words, n == 0 && status == ARES_ETIMEOUT);
     }
     free(job);
     pump_soon(r);
@@ -280,7 +281,7 @@ static void start_job(struct resolve *r, struct job *job)
     const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
 
     if (c->n > 0 && loop_now() < c->until && strcmp(c->host, job->host) == 0) {
-        answer(job, c->addrs, c->n, "");
+        answer(job, c->addrs, c->n, "", false);
         free(job);
         return;
     }

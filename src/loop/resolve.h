@@ -7,6 +7,8 @@
 #ifndef QHCP_LOOP_RESOLVE_H
 #define QHCP_LOOP_RESOLVE_H
 
+#include <stdbool.h>
+
 #include <qhcp/error.h>
 #include <qhcp/types.h>
 
@@ -21,7 +23,11 @@ struct resolve_answer {
         *addrs; /* n of them, with the port; n 0: words says why ("cannot resolve ...") */
     size_t n;
     const char *words;
+    bool silent; /* no DNS server has answered */
 };
+
+/* In words, after "cannot resolve NAME: ". */
+#define RESOLVE_SILENT "no DNS server answers"
 
 /* QHCP_E_NOMEM, QHCP_E_IO. */
 int resolve_new(struct loop *loop, void (*done)(void *ctx, const struct resolve_answer *answer),
