@@ -15,6 +15,7 @@
 #include "daemon/listen.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
+#include "state/state.h"
 
 #define CHECK_WORDS 700
 
@@ -189,8 +190,12 @@ static int start(struct check *c, char *words, size_t words_cap)
                                        .unreachable = on_unreachable,
                                        .signal = on_signal};
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-    int r = loop_new(&client, &c->loop);
+    bool own_files = c->options.token_file || c->options.client_key;
+    int r = own_files ? 0 : state_as_owner(words, words_cap);
 
+    if (r < 0)
+        return r;
+    r = loop_new(&client, &c->loop);
     if (r == 0)
         r = resolve_new(c->loop, on_resolved, c, &c->resolve);
     if (r < 0) {

@@ -285,8 +285,10 @@ static int open_state(const struct request *r, struct state *ret, char *words, s
 static int run(const struct request *r, char *words, size_t cap)
 {
     struct state s;
-    int error = open_state(r, &s, words, cap);
+    int error = state_as_owner(words, cap);
 
+    if (!error)
+        error = open_state(r, &s, words, cap);
     if (error)
         return error;
     words[0] = '\0';

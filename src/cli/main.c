@@ -10,6 +10,7 @@
 
 #include "base/value.h"
 #include "cli/cli.h"
+#include "cli/completion.h"
 #include "cli/options_doc.h"
 #include "cli/version.h"
 #include "daemon/daemon.h"
@@ -74,12 +75,27 @@ static int print_mdoc(const char *what)
     return ARGS_USAGE;
 }
 
+static int print_completion(const char *shell)
+{
+    struct completion_command known[sizeof commands / sizeof commands[0]];
+    size_t n = sizeof commands / sizeof commands[0];
+
+    for (size_t i = 0; i < n; i++)
+        known[i] = (struct completion_command){commands[i].name, commands[i].doc, commands[i].spec};
+    if (completion_print(stdout, shell, known, n))
+        return ARGS_OK;
+    fprintf(stderr, "qhcp: help --completion takes a shell: bash, zsh or fish\n");
+    return ARGS_USAGE;
+}
+
 static int help(int argc, char **argv)
 {
     char option[] = "--help", *help_argv[] = {NULL, option, NULL};
 
     if (argc == 3 && strcmp(argv[1], "--mdoc") == 0)
         return print_mdoc(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "--completion") == 0)
+        return print_completion(argv[2]);
     if (argc == 2) {
         help_argv[0] = argv[1];
         return run(argv[1], 2, help_argv);

@@ -54,6 +54,7 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
 {
     lb->stopping = true;
     lb->handed_over = handed_over;
+    announce_end(&lb->announce);
     forward_stop(&lb->forward, handed_over);
     if (handed_over)
         qhcp_lb_stop(lb->core, now);
@@ -70,12 +71,14 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
 static void on_signal(void *ctx, qhcp_nsec now, int signum)
 {
     struct lb *lb = ctx;
+    char words[ANNOUNCE_WORDS];
 
     if (!lb->stopping && reload_wanted(&lb->reload, signum)) {
         if (reload(&lb->reload, now)) {
             log_say(QHCP_LOG_INFO, "configuration read again: %zu server%s",
                     TEXT_COUNT(lb->options.servers.n));
-            service_reloaded("watching");
+            announce_words(lb->publisher.feed, words);
+            service_reloaded(&lb->service, words);
         }
         return;
     }
@@ -229,13 +232,14 @@ static void run(struct lb *lb)
                 "can pose as one of them");
     if (lb->display.status.terminal && lb->display.status.tells)
         log_divert(status_log_line, &lb->display.status);
-    service_ready(&lb->service, lb->loop, words);
+    announce_begin(&lb->announce, lb->loop, &lb->service, lb->publisher.feed);
     loop_run(lb->loop);
     log_divert(NULL, NULL);
 }
 
 static void end(struct lb *lb, int status)
 {
+    announce_end(&lb->announce);
     service_deinit(&lb->service);
     handover_end(&lb->handover);
     if (!serve_stop(lb->serve)) { /* nothing here is worth waiting for it */
@@ -267,6 +271,7 @@ int daemon_lb(int argc, char **argv)
                                .argc = argc,
                                .argv = argv,
                                .options = &lb.options.head,
+                               .service = &lb.service,
                                .ctx = &lb}};
     const struct status_view watched = {.publisher = &lb.publisher, .forward = &lb.forward};
     const struct status_fleet fleet = status_view_fleet(&watched);

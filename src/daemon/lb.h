@@ -2,6 +2,7 @@
 #ifndef QHCP_DAEMON_LB_H
 #define QHCP_DAEMON_LB_H
 
+#include "daemon/announce.h"
 #include "daemon/display.h"
 #include "daemon/forward.h"
 #include "daemon/handover.h"
@@ -35,6 +36,7 @@ struct lb {
     struct route route;
     struct display display;
     struct service service;
+    struct announce announce;
     struct probes probes;
     struct publisher publisher;
     struct wishes wishes;

@@ -67,12 +67,12 @@ bool reload(const struct reload *r, qhcp_nsec now)
     struct faults faults = {.n = 0};
     bool done;
 
-    service_reloading(now);
+    service_reloading(r->service, now);
     done = fresh && follow(r, fresh, &faults, words, sizeof words) == 0;
     free(fresh);
     if (!done) {
         say_refused(&faults, words);
-        service_reloaded("reload refused: see the log");
+        service_reloaded(r->service, "reload refused: see the log");
     }
     faults_deinit(&faults);
     return done;

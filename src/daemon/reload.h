@@ -5,12 +5,15 @@
 
 #include "conf/args.h"
 
+struct service;
+
 struct reload {
     const struct args_spec *spec;
     int argc; /* to be parsed again */
     char **argv;
     struct options *options; /* in force */
-    void *ctx;               /* of `again`, and of the options' live functions */
+    const struct service *service;
+    void *ctx; /* of `again`, and of the options' live functions */
     /* Reads again what options name (certificates, keys), before options change; or fails with
      * words, and has changed nothing.  NULL: the live functions do. */
     int (*again)(void *ctx, char *words, size_t words_cap);

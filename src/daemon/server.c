@@ -165,7 +165,7 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
     if (!s->stopping && reload_wanted(&s->reload, signum)) {
         if (reload(&s->reload, now)) {
             log_say(QHCP_LOG_INFO, "configuration, certificates and keys read again");
-            service_reloaded("serving");
+            service_reloaded(&s->service, "serving");
         }
         return;
     }
@@ -322,6 +322,7 @@ int daemon_server(int argc, char **argv)
                                   .argc = argc,
                                   .argv = argv,
                                   .options = &s.options.head,
+                                  .service = &s.service,
                                   .ctx = &s,
                                   .again = read_again}};
     char words[SERVER_WORDS] = "cannot start: out of memory";

@@ -54,8 +54,18 @@ static void expire(void *ctx, qhcp_nsec now)
     notify("WATCHDOG=1");
 }
 
+void service_starting(const char *words)
+{
+    char before[60];
+
+    snprintf(before, sizeof before, "EXTEND_TIMEOUT_USEC=%llu\n",
+             (unsigned long long)(SERVICE_PATIENCE / NSEC_PER_USEC));
+    notify_words(before, words);
+}
+
 void service_ready(struct service *s, struct loop *loop, const char *words)
 {
+    s->ready = true;
     s->watchdog = watchdog_usec() * NSEC_PER_USEC / 2; /* sd_watchdog_enabled(3): half of it */
     s->next = nsec_add(loop_now(), s->watchdog);
     s->part =
@@ -70,18 +80,26 @@ void service_deinit(struct service *s)
     loop_remove(&s->part);
 }
 
-void service_reloading(qhcp_nsec now)
+void service_says(const char *words)
+{
+    notify_words("", words);
+}
+
+void service_reloading(const struct service *s, qhcp_nsec now)
 {
     char state[80];
 
+    if (!s->ready)
+        return;
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu",
              (unsigned long long)(now / NSEC_PER_USEC));
     notify(state);
 }
 
-void service_reloaded(const char *words)
+void service_reloaded(const struct service *s, const char *words)
 {
-    notify_words("READY=1\n", words);
+    if (s->ready)
+        notify_words("READY=1\n", words);
 }
 
 void service_stopping(const char *words)

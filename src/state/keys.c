@@ -18,6 +18,7 @@
 #include "state/lock.h"
 #include "state/names.h"
 #include "state/out.h"
+#include "state/owner.h"
 #include "state/pki.h"
 #include "state/revoked.h"
 
@@ -317,8 +318,10 @@ static int write_all(const struct source *from, const char *dir, const json_t *r
     json_t *row;
     size_t i;
 
+    owner_outside();
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         error = words_errno(from->w, errno, "make", dir);
+    owner_inside();
     json_array_foreach((json_t *)rows, i, row)
     {
         char *text = error ? NULL : bundle_text(json_array_get(docs, i));

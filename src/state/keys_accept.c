@@ -15,6 +15,7 @@
 #include "state/keys_own.h"
 #include "state/lock.h"
 #include "state/out.h"
+#include "state/owner.h"
 #include "state/pki.h"
 
 /* The audience of a request's proof: no name that a server can have (a DNS name has no blanks). */
@@ -214,7 +215,10 @@ static int read_request(const char *path, char **ret, size_t *ret_len, const str
 {
     if (strcmp(path, "-") == 0)
         return file_read_fd(STDIN_FILENO, "standard input", BUNDLE_MAX, ret, ret_len, w);
-    return file_read(path, true, BUNDLE_MAX, ret, ret_len, w);
+    owner_outside();
+    int error = file_read(path, true, BUNDLE_MAX, ret, ret_len, w);
+    owner_inside();
+    return error;
 }
 
 int keys_accept(const struct state *s, const char *path, const char *out, int64_t now, char *words,

@@ -20,6 +20,7 @@
 #include "state/keys_own.h"
 #include "state/lock.h"
 #include "state/names.h"
+#include "state/owner.h"
 #include "state/pki.h"
 #include "state/revoked.h"
 
@@ -350,7 +351,9 @@ static int read_bundle(const char *path, struct bundle *ret, const struct words 
 
     if (strcmp(path, "-") == 0)
         return read_fd(STDIN_FILENO, "standard input", ret, w);
+    owner_outside();
     error = file_open(path, true, &fd, w);
+    owner_inside();
     if (error)
         return error;
     error = read_fd(fd, path, ret, w);

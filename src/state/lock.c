@@ -18,6 +18,8 @@
 #include "state/state.h"
 #include "state/transaction.h"
 
+#define SYSTEM_DIR "/var/lib/qhcp" /* of root, or of the user of the services */
+
 /* "a", "b" -> "a/b"; QHCP_E_ARG when it does not fit. */
 static int join(const char *a, const char *b, char *ret, size_t cap, const struct words *w)
 {
@@ -60,11 +62,12 @@ static const char *home_dir(void)
 int lock_find(char *ret, size_t cap, const struct words *w)
 {
     const char *own = getenv("QHCP_STATE_DIR"), *xdg = getenv("XDG_STATE_HOME"), *home;
+    struct stat st;
 
     if (own)
         return from_variable(own, ret, cap, w);
-    if (geteuid() == 0)
-        return join("/var/lib/qhcp", "", ret, cap, w);
+    if (geteuid() == 0 || (stat(SYSTEM_DIR, &st) == 0 && st.st_uid == geteuid()))
+        return join(SYSTEM_DIR, "", ret, cap, w);
     if (xdg && xdg[0] == '/') /* a relative one is to be ignored (XDG Base Directory) */
         return join(xdg, "qhcp", ret, cap, w);
     home = home_dir();
@@ -107,7 +110,7 @@ static bool looks_like_ours(const char *dir)
     return ours || !others;
 }
 
-int lock_check_dir(const char *dir, const struct words *w)
+int lock_check_dir(const char *dir, bool any_owner, const struct words *w)
 {
     struct stat st;
 
@@ -126,7 +129,7 @@ int lock_check_dir(const char *dir, const struct words *w)
         return words_fail(w, QHCP_E_IO,
                           "%s is not a directory: move it away, or set QHCP_STATE_DIR to another",
                           dir);
-    if (st.st_uid != geteuid())
+    if (!any_owner && st.st_uid != geteuid())
         return words_fail(
             w, QHCP_E_PERMISSION,
             "the state directory %s belongs to another user (uid %u, this is uid %u): "
@@ -211,7 +214,7 @@ int lock_take(const char *dir, int *ret_fd, const struct words *w)
 
     error = access(dir, F_OK) == 0 ? 0 : make_dirs(dir, w);
     if (!error)
-        error = lock_check_dir(dir, w);
+        error = lock_check_dir(dir, false, w);
     if (error)
         return error;
     snprintf(path, sizeof path, "%s/lock", dir);

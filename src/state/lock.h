@@ -2,6 +2,7 @@
 #ifndef QHCP_STATE_LOCK_H
 #define QHCP_STATE_LOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/words.h"
@@ -13,9 +14,10 @@
  * QHCP_E_ARG with words for a variable that cannot be used. */
 int lock_find(char *ret, size_t cap, const struct words *w);
 
-/* Is there a private directory of ours?  QHCP_E_NOT_FOUND when there is nothing; QHCP_E_PERMISSION
+/* Is there a private directory of ours, or of somebody's (any_owner, for root, who only looks where
+ * it is)?  QHCP_E_NOT_FOUND when there is nothing; QHCP_E_PERMISSION
  * for one that others can enter or own; QHCP_E_IO for what is no directory. */
-int lock_check_dir(const char *dir, const struct words *w);
+int lock_check_dir(const char *dir, bool any_owner, const struct words *w);
 
 /* Makes the directory (0700) and its parents where missing, checks it, and takes the lock; a change
  * that another process left half-way is finished.  Give *ret_fd to lock_drop. */

@@ -10,6 +10,7 @@
 #include "base/os/file.h"
 #include "state/bundle.h"
 #include "state/issued.h"
+#include "state/owner.h"
 #include "state/state.h"
 #include "state/stored.h"
 
@@ -34,9 +35,13 @@ int out_check(const char *out, bool secret, bool replace, const struct words *w)
                    : 0;
     if (!out[0])
         return words_fail(w, QHCP_E_ARG, "--out: the file name is empty");
-    if (lstat(out, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
-        return 0; /* what cannot be written fails with its own words */
-    ours = file_read(out, false, BUNDLE_MAX, &text, &n, &silent) == 0;
+    owner_outside();
+    if (lstat(out, &st) != 0 || !S_ISREG(st.st_mode))
+        st.st_size = 0; /* what cannot be written fails with its own words */
+    ours = st.st_size > 0 && file_read(out, false, BUNDLE_MAX, &text, &n, &silent) == 0;
+    owner_inside();
+    if (st.st_size == 0)
+        return 0;
     if (ours) {
         ours = bundle_is_one(slice_of(text, n));
         file_wipe(text, n);
@@ -54,8 +59,12 @@ int out_write(const char *out, struct slice text, unsigned mode, const struct wo
 {
     int err;
 
-    if (!is_stdout(out))
-        return state_write_file(out, text, mode, w->p, w->cap);
+    if (!is_stdout(out)) {
+        owner_outside();
+        err = state_write_file(out, text, mode, w->p, w->cap);
+        owner_inside();
+        return err;
+    }
     err = file_write_all(STDOUT_FILENO, text);
     return err ? words_errno(w, err, "write", "standard output") : 0;
 }

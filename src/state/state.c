@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <gnutls/crypto.h>
 #include <qhcp/error.h>
@@ -13,6 +14,7 @@
 #include "base/words.h"
 #include "state/lock.h"
 #include "state/make.h"
+#include "state/owner.h"
 #include "state/pki.h"
 #include "state/stored.h"
 #include "state/ticket.h"
@@ -69,7 +71,7 @@ int state_find(struct state *ret, char *words, size_t words_cap)
     int error = lock_find(s.dir, sizeof s.dir, &w);
 
     if (!error)
-        error = lock_check_dir(s.dir, &w);
+        error = lock_check_dir(s.dir, geteuid() == 0, &w);
     if (!error)
         error = stored_origin(s.dir, &origin, &w);
     if (error)
@@ -77,6 +79,13 @@ int state_find(struct state *ret, char *words, size_t words_cap)
     s.imported = origin.server || origin.lb;
     *ret = s;
     return 0;
+}
+
+int state_as_owner(char *words, size_t words_cap)
+{
+    const struct words w = {words, words_cap};
+
+    return owner_become(&w);
 }
 
 int state_renew(struct state *s, char *words, size_t words_cap)

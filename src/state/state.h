@@ -58,15 +58,19 @@ struct state {
 };
 
 /* Finds the directory (QHCP_STATE_DIR, /var/lib/qhcp for root, XDG_STATE_HOME/qhcp,
- * ~/.local/state/qhcp), makes what is missing under the lock, renews what runs out (automatic
- * certificates from 30 days before expiry; the server certificate too when the machine's names or
- * addresses changed), checks modes and owners of private files (QHCP_E_PERMISSION), and loads.
- * On failure `words` says what, where and what to do. */
+ * ~/.local/state/qhcp; /var/lib/qhcp also for the user that it belongs to), makes what is missing
+ * under the lock, renews what runs out (automatic certificates from 30 days before expiry; the
+ * server certificate too when the machine's names or addresses changed), checks modes and owners of
+ * private files (QHCP_E_PERMISSION), and loads. On failure `words` says what, where and what to do.
+ */
 int state_open(struct state *ret, char *words, size_t words_cap);
 /* The same at a time of the caller's (unix seconds), for tests. */
 int state_open_at(struct state *ret, int64_t now, char *words, size_t words_cap);
 /* Finds and checks the directory only; makes and loads nothing.  QHCP_E_NOT_FOUND for none. */
 int state_find(struct state *ret, char *words, size_t words_cap);
+/* For a command that ends, before all else of these: if this is root and the directory another
+ * user's, works on it as that user (owner.h).  QHCP_E_PERMISSION. */
+int state_as_owner(char *words, size_t words_cap);
 void state_close(struct state *s); /* wipes the secret */
 
 /* For a process that runs long: call hourly.  Does again what state_open does: renews certificates

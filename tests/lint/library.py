@@ -103,4 +103,4 @@ class Library(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             shown = run("systemd-analyze", "security", "--offline=true", str(here), env=self.env)
             level = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", shown).group(1))
-            self.assertLess(level, 2.5, shown)
+            self.assertLess(level, 2.0, shown)
