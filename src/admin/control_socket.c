@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admin/intent.h"
+#include "admin/private_socket.h"
 #include "base/os/log.h"
 #include "base/text.h"
 #include "base/value.h"
 #include "metrics/application.h"
-#include "state/state.h"
 #include "wire/registry.h"
 
 #include <qhcp/server.h>
@@ -24,18 +23,8 @@
 int control_socket_path(const char *path, uint16_t port, char ret[CONTROL_PATH], char *words,
                         size_t words_cap)
 {
-    struct state found;
-    char made[STATE_PATH + 32];
-    int r;
-
-    if (!path) {
-        r = state_find(&found, words, words_cap);
-        if (r < 0)
-            return r;
-        snprintf(made, sizeof made, "%s/control-%u.sock", found.dir, port);
-        state_close(&found);
-        path = made;
-    }
+    if (!path)
+        return private_socket_path("control", port, "--control", ret, words, words_cap);
     if (strlen(path) >= CONTROL_PATH) {
         snprintf(words, words_cap,
                  "%s is too long for a socket's name: use another one with --control", path);
@@ -325,63 +314,16 @@ static void welcome(void *ctx, qhcp_nsec now, int fd)
     close(fd);
 }
 
-/* A socket that nobody answers was left by a process that was killed.  Anything else with that name
- * is another file: connect(2) refuses those too. */
-static bool is_stale(const struct sockaddr_un *at)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    struct stat st;
-    bool stale = fd >= 0 && lstat(at->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-                 connect(fd, (const struct sockaddr *)at, sizeof *at) < 0 && errno == ECONNREFUSED;
-
-    if (fd >= 0)
-        close(fd);
-    return stale;
-}
-
-/* Bound under a mask, so that it was never open to others. */
-static int bind_private(int fd, const struct sockaddr_un *at)
-{
-    mode_t mask = umask(0177);
-    int r = bind(fd, (const struct sockaddr *)at, sizeof *at), error = errno;
-
-    if (r < 0 && error == EADDRINUSE && is_stale(at) && unlink(at->sun_path) == 0) {
-        r = bind(fd, (const struct sockaddr *)at, sizeof *at);
-        error = errno;
-    }
-    umask(mask);
-    errno = error;
-    return r;
-}
-
 static int listen_there(struct control_socket *c, struct loop *loop, char *words, size_t words_cap)
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
+    int fd, r = private_socket_listen(c->path, 0600, CONTROL_CLIENTS, "--control", &fd, words,
+                                      words_cap);
 
-    memcpy(at.sun_path, c->path, sizeof at.sun_path);
-    if (fd < 0 || bind_private(fd, &at) < 0) {
-        error = errno;
+    if (r == 0)
+        listener_begin(loop, &c->listener, fd, welcome, c);
+    else
         c->path[0] = '\0'; /* not ours to remove */
-        if (error == EADDRINUSE)
-            snprintf(
-                words, words_cap,
-                "%s belongs to another server, or is another file: use another one with --control",
-                at.sun_path);
-        else
-            snprintf(words, words_cap, "cannot make the socket %s: %s", at.sun_path,
-                     strerror(error));
-        if (fd >= 0)
-            close(fd);
-        return error == EADDRINUSE ? QHCP_E_EXISTS : QHCP_E_IO;
-    }
-    if (listen(fd, CONTROL_CLIENTS) < 0) {
-        snprintf(words, words_cap, "cannot listen on %s: %s", c->path, strerror(errno));
-        close(fd);
-        return QHCP_E_IO;
-    }
-    listener_begin(loop, &c->listener, fd, welcome, c);
-    return 0;
+    return r;
 }
 
 static qhcp_nsec deadline(void *ctx)

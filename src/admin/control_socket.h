@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
+#include "admin/private_socket.h"
 #include "loop/listener.h"
 
-#define CONTROL_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
+#define CONTROL_PATH PRIVATE_SOCKET_PATH
 #define CONTROL_CLIENTS 8
 #define CONTROL_REPORT 16 /* values of one request */
 #define CONTROL_LINE 512  /* bytes of a request: a verb and words for a reason */

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/value.h"
+#include "base/version.h"
 #include "cli/cli.h"
 #include "cli/completion.h"
 #include "cli/options_doc.h"
-#include "cli/version.h"
 #include "daemon/daemon.h"
 
 #ifndef __has_feature /* clang's */
@@ -20,7 +20,7 @@
 #endif
 
 /* argp finds it only where it can be seen from its library. */
-__attribute__((visibility("default"))) const char *argp_program_version = "qhcp " CLI_VERSION;
+__attribute__((visibility("default"))) const char *argp_program_version = "qhcp " BASE_VERSION;
 
 static const struct {
     const char *name;

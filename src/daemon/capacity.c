@@ -1,8 +1,10 @@
 #include "daemon/capacity.h"
 
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "base/os/log.h"
 
 #define RESERVED 256  /* descriptors for everything else: sockets, probes of data ports, files */
@@ -18,6 +20,14 @@
 static size_t others(const struct lb_options *o)
 {
     return OTHERS + OTHERS_THREAD * capacity_threads(o);
+}
+
+/* What is left for the forwarder where the admin interface has its connections. */
+static size_t besides_admin(const struct lb_options *o, size_t descriptors)
+{
+    bool off = o->admin.n == 1 && strcmp(o->admin.at[0], "off") == 0;
+
+    return off ? descriptors : descriptors - admin_connections(descriptors);
 }
 
 /* Connections come first, except for an eighth, without which all bulk data would be copied. */
@@ -41,7 +51,7 @@ struct capacity capacity_find(const struct lb_options *o)
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return (struct capacity){wanted, wanted};
-    c = capacity_of(limit.rlim_cur, others(o), wanted);
+    c = capacity_of(besides_admin(o, limit.rlim_cur), others(o), wanted);
     if (c.connections < wanted)
         log_say(options_given(&o->head, &o->max_connections) ? QHCP_LOG_WARNING : QHCP_LOG_INFO,
                 "accepting at most %zu connections instead of %zu (--max-connections), since only "

@@ -56,10 +56,12 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
     lb->handed_over = handed_over;
     announce_end(&lb->announce);
     forward_stop(&lb->forward, handed_over);
-    if (handed_over)
+    if (handed_over) {
+        lb_admin_release(&lb->admin);
         qhcp_lb_stop(lb->core, now);
-    else
+    } else {
         handover_end(&lb->handover);
+    }
     lb->drained_by = nsec_add(now, lb->options.max_drain);
     service_stopping("closing the sessions with the servers");
     lb->leaving = (struct loop_part){
@@ -209,6 +211,9 @@ static int start(struct lb *lb, char *words, size_t words_cap)
                          &(struct forward_host){lb->core, lb->publisher.feed, lb->loop, lb->serve},
                          to >= 0 ? &gift : NULL, words, words_cap);
     if (r == 0)
+        r = lb_admin_begin(&lb->admin, &lb->options, to >= 0, &lb->publisher, lb->loop, lb->serve,
+                           words, words_cap);
+    if (r == 0)
         r = watch_add(lb->core, &lb->options.servers, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         if ((r = loop_catch(lb->loop, signals[i])) < 0)
@@ -247,6 +252,7 @@ static void end(struct lb *lb, int status)
                 "a name server or the disk does not answer: leaving without an answer");
         _exit(status);
     }
+    lb_admin_end(&lb->admin);
     large_pages_end(&lb->large_pages);
     forward_deinit(&lb->forward);
     probes_deinit(&lb->probes);

@@ -8,6 +8,7 @@
 #include "daemon/handover.h"
 #include "daemon/hosts.h"
 #include "daemon/large_pages.h"
+#include "daemon/lb_admin.h"
 #include "daemon/lb_options.h"
 #include "daemon/probes.h"
 #include "daemon/publisher.h"
@@ -40,6 +41,7 @@ struct lb {
     struct probes probes;
     struct publisher publisher;
     struct wishes wishes;
+    struct lb_admin admin;
     struct forward forward;
     struct handover handover;
     bool stopping;

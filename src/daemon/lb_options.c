@@ -57,6 +57,19 @@ static int check_metric(const char *text, char *words, size_t words_cap)
     return QHCP_E_ARG;
 }
 
+int lb_options_check_admin(const char *text, char *words, size_t words_cap)
+{
+    struct admin_address at;
+    int r = strcmp(text, "off") == 0 ? 0 : admin_address_parse(text, &at, words, words_cap);
+
+    if (r < 0 || strcmp(text, "off") == 0 || at.local || at.loopback)
+        return r;
+    snprintf(words, words_cap,
+             "%s is not on this machine alone: use an address of 127.0.0.0/8, [::1] or unix:PATH",
+             text);
+    return QHCP_E_ARG;
+}
+
 int lb_options_bind(const struct lb_options *o, union qhcp_addr ret[2], char *words,
                     size_t words_cap)
 {

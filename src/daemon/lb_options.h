@@ -2,6 +2,7 @@
 #ifndef QHCP_DAEMON_LB_OPTIONS_H
 #define QHCP_DAEMON_LB_OPTIONS_H
 
+#include "admin/admin_address.h"
 #include "balance/algorithms.h"
 #include "daemon/shared_options.h"
 #include "proxy/proxy.h"
@@ -114,6 +115,11 @@
           "when their server is removed from the list. The server's own deadline may be shorter.") \
     X(no_forward, "no-forward", SWITCH,                                                            \
       .doc = "Only watch servers, and do not forward: the TCP port stays closed.")                 \
+    X(admin, "admin", ITEM, .arg = "PLACE", .max = ADMIN_ADDRESSES,                                \
+      .check = lb_options_check_admin,                                                             \
+      .doc = "Where the admin interface listens (HTTP; see ADMIN in qhcp-lb(1)): ADDRESS:PORT of " \
+             "this machine; unix:PATH, or unix:PATH,mode=0660 for its group too; off: nowhere. "   \
+             "By default admin-PORT.sock in the state directory, and 127.0.0.1:4280 if free.")     \
     X(metrics, "metrics", LIST, .max = LIMIT_METRICS - 2, .check = check_metric,                   \
       .live = lb_live_watch,                                                                       \
       .doc = "Names of metrics to ask for besides cpu_usage_percent and memory_usage_percent, "    \
@@ -142,6 +148,8 @@ int lb_live_watch(void *ctx, const struct options *before, char *words, size_t w
 int lb_live_forward(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_status(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_log(void *ctx, const struct options *before, char *words, size_t words_cap);
+
+int lb_options_check_admin(const char *text, char *words, size_t words_cap);
 
 /* Values that follow from other options if the user gives none. */
 qhcp_nsec lb_options_liveness(const struct lb_options *o);

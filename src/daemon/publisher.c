@@ -173,12 +173,12 @@ static void expire(void *ctx, qhcp_nsec now)
     for (size_t i = 0; i < n; i++) {
         size_t at = p->look_next++ % p->n;
 
-        if (p->at[at].stale || (p->balanced && p->at[at].counts))
+        if (p->at[at].stale || (p->balanced && p->at[at].counts) || now < p->wanted_until)
             look(p, at, now);
     }
     look_at_self(p, now);
     p->to_look = p->to_look > n ? p->to_look - n : 0;
-    if ((p->balanced && p->n_counts > 0) || p->to_look > 0)
+    if ((p->balanced && p->n_counts > 0) || p->to_look > 0 || now < p->wanted_until)
         p->look_at = nsec_add(now, p->n > SLICE ? LOOK * SLICE / p->n : LOOK);
     else
         p->look_at = NSEC_NEVER;
@@ -211,6 +211,12 @@ void publisher_deinit(struct publisher *p)
     feed_free(p->feed);
     free(p->at);
     *p = (struct publisher){.feed = NULL};
+}
+
+void publisher_want(struct publisher *p, qhcp_nsec now, qhcp_nsec until)
+{
+    p->wanted_until = until;
+    p->look_at = nsec_min(p->look_at, now);
 }
 
 uint32_t publisher_slot(const struct publisher *p, size_t index)

@@ -25,12 +25,13 @@ struct publisher {
     bool balanced;              /* the forwarder follows reports of those that count */
     struct published *at;       /* by the core's index */
     size_t n, cap;
-    size_t first_gap;  /* of servers that were removed; SIZE_MAX: there is none */
-    size_t n_counts;   /* servers that count */
-    size_t look_next;  /* whose figures are looked at next, */
-    size_t to_look;    /* of how many at least, */
-    size_t words_next; /* and whose words */
-    qhcp_nsec look_at; /* at figures; NSEC_NEVER: none is stale */
+    size_t first_gap;       /* of servers that were removed; SIZE_MAX: there is none */
+    size_t n_counts;        /* servers that count */
+    size_t look_next;       /* whose figures are looked at next, */
+    size_t to_look;         /* of how many at least, */
+    size_t words_next;      /* and whose words */
+    qhcp_nsec wanted_until; /* somebody reads figures: all are looked at once a second */
+    qhcp_nsec look_at;      /* at figures; NSEC_NEVER: none is stale */
     struct loop_part part;
 };
 
@@ -51,6 +52,9 @@ void publisher_configure(struct publisher *p, const struct lb_options *o);
 /* All figures are of now, and words that only time changes nearly so, in a snapshot that is
  * published at once. */
 void publisher_refresh(struct publisher *p, qhcp_nsec now);
+
+/* Somebody reads figures until then: those that nobody announces are kept fresh too. */
+void publisher_want(struct publisher *p, qhcp_nsec now, qhcp_nsec until);
 
 /* The slot of the server at this index of the core; FLEET_NOBODY. */
 uint32_t publisher_slot(const struct publisher *p, size_t index);

@@ -97,7 +97,8 @@ struct fleet_entry {
 /* The load balancer itself, and what is counted of all servers. */
 struct fleet_self {
     size_t n, by_state[FLEET_STATES];
-    enum qhcp_use use;    /* what panic leads to; QHCP_USE_HEALTHY: there is none */
+    bool swept;        /* each has been looked at once: none was still connecting, at some time */
+    enum qhcp_use use; /* what panic leads to; QHCP_USE_HEALTHY: there is none */
     uint32_t local_score; /* 0: well .. 7 */
     uint32_t suspects;    /* servers that miss checks now */
     struct qhcp_lateness lateness;

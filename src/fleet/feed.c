@@ -440,6 +440,7 @@ static int put_in_force(struct feed *f, qhcp_nsec now, int64_t wall_ms)
     if (!s)
         return QHCP_E_NOMEM;
     follow_all(f, now, wall_ms);
+    f->next->self.swept = f->next->self.swept || f->next->self.by_state[QHCP_CONNECTING] == 0;
     judge_panic(f, now, wall_ms);
     f->next->version = coming(f);
     f->next->at = now;

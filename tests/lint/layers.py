@@ -33,7 +33,7 @@ MAY = {
     "conf": set(),
     "sources": {"conf", "fleet", "loop"},
     "status": {"fleet", "lb", "proxy", "wire"},
-    "admin": {"conf", "fleet", "loop", "metrics", "server", "state", "wire"},
+    "admin": {"auth", "conf", "fleet", "lb", "loop", "metrics", "server", "state", "wire"},
 }
 MAY["daemon"] = set(MAY) - {"base"}
 MAY["cli"] = set(MAY) - {"base"}
@@ -51,6 +51,7 @@ FOREIGN = {
     r"argp\.h": {"conf", "cli"},
     r"urcu": {"proxy"},
     r"systemd/": {"check", "daemon"},
+    r"microhttpd": {"admin"},
 }
 
 # names of files that several folders have, because the files mirror each other: each is that thing

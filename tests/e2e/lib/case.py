@@ -110,7 +110,7 @@ class Case(unittest.TestCase):
         """A load balancer with short intervals; arguments of the test's take their places."""
         defaults = {"--port": port or free_port(), "--status-format": "json",
                     "--check-interval": "1", "--liveness-interval": "200ms",
-                    "--reconnect-interval": "1"}
+                    "--reconnect-interval": "1", "--admin": "off"}
         for name, value in defaults.items():
             if name not in arguments:
                 arguments += (name, value)

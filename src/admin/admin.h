@@ -1,0 +1,65 @@
+/* The admin interface of `qhcp lb`: HTTP/1.1 for programs and people of this machine, and over TLS
+ * for others (docs/api.md).
+ *
+ * In flow requests, out flow answers that are read from the fleet's snapshots and its log of
+ * changes.  It lives on the thread that serves and is never in the way of the thread that watches:
+ * what it wants changed it asks for by wishes (fleet/wish.h).  libmicrohttpd reads HTTP; every
+ * connection, request and answer is bounded (admin_http.h).
+ *
+ * A path is a row of admin_routes.c. */
+#ifndef QHCP_ADMIN_ADMIN_H
+#define QHCP_ADMIN_ADMIN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "admin/admin_address.h"
+#include "base/time.h"
+
+struct admin;
+struct feed;
+struct loop;
+
+/* What the thread that watches says of itself, about once a second, and is told. */
+struct admin_pulse {
+    _Atomic qhcp_nsec beat;       /* when it last ran: monotonic */
+    _Atomic uint32_t local_score; /* qhcp_self.local_score */
+    _Atomic uint32_t suspects;    /* servers that miss checks */
+    _Atomic qhcp_nsec looked_at;  /* when somebody last asked for figures of servers */
+};
+
+#define ADMIN_STALE (3 * NSEC_PER_SEC)  /* a beat that is older: the thread stands still */
+#define ADMIN_LOOKED (5 * NSEC_PER_SEC) /* figures are kept fresh so long after looked_at */
+
+struct admin_config {
+    const struct admin_address *at; /* n of them: where to listen; copied */
+    size_t n;
+    size_t connections; /* at most, of all; from admin_connections */
+    bool again;         /* another process may hold the addresses for a moment: try again */
+    struct feed *feed;
+    struct loop *loop; /* of the thread that serves, which does not run yet */
+    struct admin_pulse *pulse;
+    const char *id, *version;
+    bool insecure; /* --insecure: said in /api/v1/self */
+    /* From the thread that serves: words for the log, which is another thread's; at most once a
+     * connection.  Never NULL. */
+    void (*log)(void *ctx, int level, const char *words);
+    void *ctx;
+};
+
+/* How many connections there may be where so many descriptors are allowed. */
+size_t admin_connections(size_t descriptors);
+
+/* Listens.  An address that the operator did not give, and that is in use, is left out with a
+ * warning in *warning (words_cap bytes; "" if there is none).  QHCP_E_EXISTS, QHCP_E_IO,
+ * QHCP_E_NOMEM with words.  *ret is freed with admin_free while the loop does not run, before loop
+ * and feed. */
+int admin_new(const struct admin_config *config, struct admin **ret, char *warning, char *words,
+              size_t words_cap);
+void admin_free(struct admin *a);
+
+/* Gives the addresses up: another process has come for them.  From the thread that serves. */
+void admin_release(struct admin *a);
+
+#endif

@@ -1,0 +1,66 @@
+/* The paths of the admin interface.  One more is one row, its function in a file of its own, and
+ * its description in docs/openapi.yaml, which a test compares with these rows. */
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/admin_http.h"
+#include "admin/admin_self.h"
+#include "admin/admin_server.h"
+
+static const struct admin_route rows[] = {
+    {"GET", "/healthz", ADMIN_ANYBODY, "", admin_self_health},
+    {"GET", "/readyz", ADMIN_ANYBODY, "", admin_self_ready},
+    {"GET", "/api/v1/self", ADMIN_READ, "", admin_self_show},
+    {"GET", "/api/v1/servers", ADMIN_READ, "state q limit after", admin_server_list},
+    {"GET", "/api/v1/servers/*", ADMIN_READ, "", admin_server_one},
+};
+
+#define ROWS (sizeof rows / sizeof rows[0])
+
+const struct admin_route *admin_routes_at(size_t i)
+{
+    return i < ROWS ? &rows[i] : NULL;
+}
+
+/* Segment by segment; a "*" takes one that is not empty. */
+static bool fits(const char *pattern, const char *path, char name[ADMIN_NAME])
+{
+    while (*pattern != '\0' && *path != '\0') {
+        size_t n = strcspn(path + 1, "/"), k = strcspn(pattern + 1, "/");
+        bool any = k == 1 && pattern[1] == '*';
+
+        if (path[0] != '/' ||
+            (any ? n == 0 || n >= ADMIN_NAME : n != k || memcmp(path + 1, pattern + 1, n) != 0))
+            return false;
+        if (any) {
+            memcpy(name, path + 1, n);
+            name[n] = '\0';
+        }
+        path += n + 1;
+        pattern += k + 1;
+    }
+    return *pattern == '\0' && *path == '\0';
+}
+
+const struct admin_route *admin_routes_find(const char *method, const char *path,
+                                            char ret_name[ADMIN_NAME], char ret_allow[64])
+{
+    size_t n = 0;
+
+    ret_name[0] = ret_allow[0] = '\0';
+    if (strcmp(method, "HEAD") == 0)
+        method = "GET";
+    for (size_t i = 0; i < ROWS; i++) {
+        const char *m = rows[i].method;
+
+        if (!fits(rows[i].path, path, ret_name))
+            continue;
+        if (strcmp(m, method) == 0) {
+            ret_allow[0] = '\0';
+            return &rows[i];
+        }
+        n += (size_t)snprintf(ret_allow + n, 64 - n, "%s%s%s", n > 0 ? ", " : "", m,
+                              strcmp(m, "GET") == 0 ? ", HEAD" : "");
+    }
+    return NULL;
+}
