@@ -117,9 +117,9 @@
       .doc = "Only watch servers, and do not forward: the TCP port stays closed.")                 \
     X(admin, "admin", ITEM, .arg = "PLACE", .max = ADMIN_ADDRESSES,                                \
       .check = lb_options_check_admin,                                                             \
-      .doc = "Where the admin interface listens (HTTP; see ADMIN in qhcp-lb(1)): ADDRESS:PORT of " \
-             "this machine; unix:PATH, or unix:PATH,mode=0660 for its group too; off: nowhere. "   \
-             "By default admin-PORT.sock in the state directory, and 127.0.0.1:4280 if free.")     \
+      .doc = "Where the admin interface listens (HTTP): ADDRESS:PORT of this machine, unix:PATH, " \
+             "or off. By default a socket in the state directory, and 127.0.0.1:4280. See ADMIN "  \
+             "in qhcp-lb(1).")                                                                     \
     X(metrics, "metrics", LIST, .max = LIMIT_METRICS - 2, .check = check_metric,                   \
       .live = lb_live_watch,                                                                       \
       .doc = "Names of metrics to ask for besides cpu_usage_percent and memory_usage_percent, "    \

@@ -55,9 +55,9 @@ static void list_of(struct list *l, const char *a, const char *b)
     list_deinit(l);
     *l = (struct list){0};
     if (a)
-        assert_int_equal(list_add(l, a, strlen(a)), 0);
+        assert_int_equal(list_add(l, a, strlen(a), NULL), 0);
     if (b)
-        assert_int_equal(list_add(l, b, strlen(b)), 0);
+        assert_int_equal(list_add(l, b, strlen(b), NULL), 0);
 }
 
 static void off_is_alone_and_nothing_is_there_twice(void **state)
