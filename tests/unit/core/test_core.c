@@ -37,6 +37,23 @@ static const struct pair_event *last(struct pair *p)
     return &p->events[p->n_events - 1];
 }
 
+/* There, back, and there once more: HELLO waits for nobody after the server's flight has come. */
+static void hello_leaves_with_the_end_of_the_handshake(void **state)
+{
+    struct pair *p = *state;
+    uint64_t before;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, NULL);
+    pair_run(p, 2 * PAIR_LATENCY - 1, NULL);
+    before = p->packets;
+    assert_false(pair_run(p, PAIR_LATENCY / 2, pair_all_up));
+    assert_in_range(p->packets - before, 2, 3); /* the rest of the handshake, and HELLO */
+    assert_int_equal(p->sessions, 0);
+    pair_run(p, PAIR_LATENCY, NULL);
+    assert_int_equal(p->sessions, 1);
+}
+
 static void servers_come_up_with_their_metrics(void **state)
 {
     struct pair *p = *state;
@@ -424,6 +441,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
+        TEST(hello_leaves_with_the_end_of_the_handshake),
         TEST(servers_come_up_with_their_metrics),
         TEST(a_killed_server_is_down_by_icmp_and_comes_back),
         TEST(a_full_window_does_not_hide_a_dead_server),

@@ -11,6 +11,7 @@
 
 #include "lb/internal.h"
 #include "pair.h"
+#include "quic/internal.h"
 
 #define MS 1000000ull
 #define SEC (1000 * MS)
@@ -128,6 +129,49 @@ static void refused_ones_cost_no_more_at_a_time(void **state)
     assert_in_range(s.packets, 1, 4 * MANY);
 }
 
+#define ERRORS 10000 /* in a second */
+
+/* As a forger would quote a packet to it: seen says whether he has seen the connection's ID. */
+static size_t quote(struct pair *p, unsigned i, bool seen, uint8_t ret[32])
+{
+    const ngtcp2_cid *id = ngtcp2_conn_get_dcid(p->lb->backends[i]->link.conn->ng);
+
+    ret[0] = 0x40;
+    memcpy(ret + 1, id->data, id->datalen);
+    return seen ? 1 + id->datalen : 4;
+}
+
+/* Live servers are asked a few times more, and none is down: whoever forges ICMP buys no traffic.
+ */
+static void errors_by_the_thousand_cost_a_few_checks(void **state)
+{
+    const struct qhcp_lb_config config = {.liveness_interval = SEC};
+    struct pair *p = *state;
+
+    for (int i = 0; i < PAIR_SERVERS; i++)
+        pair_start(p, i);
+    pair_watch(p, PAIR_SERVERS, &config);
+    assert_true(pair_run(p, 5 * SEC, pair_all_up));
+    pair_run(p, 2 * SEC, NULL);
+    p->n_events = 0;
+    p->packets = p->dials = 0;
+    for (unsigned i = 0; i < ERRORS; i++) {
+        unsigned server = i % PAIR_SERVERS;
+        union qhcp_addr remote = {.in = {.sin_family = AF_INET,
+                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                         .sin_port = htons((uint16_t)(4243 + server))}};
+        uint8_t quoted[32];
+        size_t n = quote(p, server, i / PAIR_SERVERS % 2, quoted);
+
+        qhcp_lb_unreachable(p->lb, p->now, &remote, ECONNREFUSED, quoted, n);
+        pair_run(p, SEC / ERRORS, NULL);
+    }
+    assert_int_equal(p->dials, 0);
+    assert_in_range(p->packets, 2 * PAIR_SERVERS, 40 * PAIR_SERVERS);
+    assert_int_equal(p->n_events, 0);
+    assert_true(pair_all_up(p));
+}
+
 static unsigned in_call;
 
 static void on_changed(void *ctx, const struct qhcp_changed *changed)
@@ -176,6 +220,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(silent_servers_are_dialled_a_window_at_a_time, pair_setup,
                                         pair_teardown),
         cmocka_unit_test_setup_teardown(refused_ones_cost_no_more_at_a_time, pair_setup,
+                                        pair_teardown),
+        cmocka_unit_test_setup_teardown(errors_by_the_thousand_cost_a_few_checks, pair_setup,
                                         pair_teardown),
         cmocka_unit_test_setup_teardown(panic_reaches_all_servers_slice_by_slice, pair_setup,
                                         pair_teardown),
