@@ -5,10 +5,13 @@
 
 #include "conf/args.h"
 
-extern const struct args_spec cli_check_spec, cli_control_spec, cli_keys_spec;
+extern const struct args_spec cli_check_spec, cli_control_spec, cli_history_spec, cli_keys_spec,
+    cli_why_spec;
 
 int cli_check(int argc, char **argv);
 int cli_control(int argc, char **argv);
+int cli_history(int argc, char **argv);
+int cli_why(int argc, char **argv);
 int cli_keys(int argc, char **argv); /* keys.c */
 
 #endif

@@ -34,6 +34,9 @@ static const struct {
      "check one server once, as a Nagios plugin or a liveness probe"},
     {"control", cli_control, &cli_control_spec,
      "drain a server of this machine, take it out, or show its status"},
+    {"history", cli_history, &cli_history_spec,
+     "show what happened to the servers of a load balancer"},
+    {"why", cli_why, &cli_why_spec, "tell why a server went down"},
     {"keys", cli_keys, &cli_keys_spec, "show, export, import and rotate certificates and keys"},
 };
 

@@ -58,6 +58,7 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
     forward_stop(&lb->forward, handed_over);
     if (handed_over) {
         lb_admin_release(&lb->admin);
+        recording_silence(&lb->recording);
         qhcp_lb_stop(lb->core, now);
     } else {
         handover_end(&lb->handover);
@@ -154,6 +155,7 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
 
     publisher_configure(&lb->publisher, &lb->options);
     large_pages_begin(&lb->large_pages, serve_loop(lb->serve));
+    recording_begin(&lb->recording, &lb->options, lb->publisher.feed, lb->loop, lb->serve);
     r = serve_start(lb->serve);
     if (r < 0)
         snprintf(words, words_cap, "cannot start a second thread: %s", qhcp_strerror(r));
@@ -254,6 +256,7 @@ static void end(struct lb *lb, int status)
     }
     lb_admin_end(&lb->admin);
     large_pages_end(&lb->large_pages);
+    recording_end(&lb->recording);
     forward_deinit(&lb->forward);
     probes_deinit(&lb->probes);
     route_unwatch(&lb->route);

@@ -12,6 +12,7 @@
 #include "daemon/lb_options.h"
 #include "daemon/probes.h"
 #include "daemon/publisher.h"
+#include "daemon/recording.h"
 #include "daemon/reload.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"
@@ -47,6 +48,7 @@ struct lb {
     bool stopping;
     bool handed_over; /* another process has the port; our sessions end, our connections go on */
     struct large_pages large_pages;
+    struct recording recording;
     qhcp_nsec patience;   /* the core's, as the loop was told */
     qhcp_nsec drained_by; /* leaving: until then at most */
 };

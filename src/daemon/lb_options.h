@@ -133,6 +133,15 @@
     X(status_interval, "status-interval", DURATION, .min = 100 * NSEC_PER_MSEC,                    \
       .max = OPTIONS_DAY, .live = lb_live_status,                                                  \
       .doc = "How often the status is printed. By default --check-interval, but at least 1s.")     \
+    X(history, "history", TEXT, .arg = "off|PATH", .min = 1, .max = 1000,                          \
+      .doc = "The file that keeps the history: every change with its evidence, and a sample of "   \
+             "each server a minute, for qhcp history and qhcp why. By default history-PORT.db in " \
+             "the state directory. off: none.")                                                    \
+    X(history_days, "history-days", NUMBER, .arg = "DAYS", .def = "7", .min = 1, .max = 3650,      \
+      .doc = "How long the history is kept.")                                                      \
+    X(history_size, "history-size", NUMBER, .arg = "MB", .def = "512", .min = 1, .max = 1000000,   \
+      .doc = "How large the history may become: beyond it the oldest part goes, however new. "     \
+             "1,000 servers take 50 MB a day.")                                                    \
     SHARED_ID(X)                                                                                   \
     SHARED_DAEMON(X, lb_live_log)
 

@@ -10,8 +10,9 @@
 #include "sources/listed.h"
 #include "sources/servers.h"
 
-#define LOOK NSEC_PER_SEC /* from look to look at a server's figures */
-#define SLICE 1000        /* servers that are looked at in a turn: a millisecond */
+#define LOOK NSEC_PER_SEC       /* from look to look at a server's figures */
+#define ALL (50 * NSEC_PER_SEC) /* the same at everybody's: the history has a sample a minute */
+#define SLICE 1000              /* servers that are looked at in a turn: a millisecond */
 #define NAMES (QHCP_VALUES * (sizeof((struct qhcp_value *)0)->name + 1))
 #define WORDS 400
 #define RING_MOST 65536    /* 70 MB, once so much has changed */
@@ -19,7 +20,9 @@
 
 static qhcp_nsec deadline(void *ctx)
 {
-    return ((const struct publisher *)ctx)->look_at;
+    const struct publisher *p = ctx;
+
+    return nsec_min(p->look_at, p->n > 0 ? p->all_at : NSEC_NEVER);
 }
 
 static void turn(void *ctx, qhcp_nsec now)
@@ -170,6 +173,12 @@ static void expire(void *ctx, qhcp_nsec now)
     struct publisher *p = ctx;
     size_t n = p->n < SLICE ? p->n : SLICE;
 
+    if (p->all_at <= now) {
+        for (size_t i = 0; i < p->n; i++)
+            p->at[i].stale = true;
+        p->to_look = p->n;
+        p->all_at = nsec_add(now, ALL);
+    }
     for (size_t i = 0; i < n; i++) {
         size_t at = p->look_next++ % p->n;
 
@@ -199,6 +208,7 @@ int publisher_init(struct publisher *ret, struct loop *loop, size_t servers)
     *ret = (struct publisher){
         .look_at = NSEC_NEVER,
         .first_gap = SIZE_MAX,
+        .all_at = nsec_add(loop_now(), ALL),
         .part = {
             .name = "publisher", .ctx = ret, .deadline = deadline, .expire = expire, .turn = turn}};
     loop_add(loop, &ret->part);

@@ -32,6 +32,7 @@ struct publisher {
     size_t words_next;      /* and whose words */
     qhcp_nsec wanted_until; /* somebody reads figures: all are looked at once a second */
     qhcp_nsec look_at;      /* at figures; NSEC_NEVER: none is stale */
+    qhcp_nsec all_at; /* when all of them are stale: what is not announced is no older than that */
     struct loop_part part;
 };
 

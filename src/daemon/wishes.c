@@ -55,6 +55,7 @@ static void tell(struct feed *feed, uint32_t slot, const struct wish *w, qhcp_ns
     c.from = (uint8_t)(before ? before->intent.use : FLEET_IN_USE);
     snprintf(c.name, sizeof c.name, "%s", fleet_text(e, FLEET_NAME));
     snprintf(c.words, sizeof c.words, "%s", w->words);
+    snprintf(c.who, sizeof c.who, "%s", w->who);
     feed_tell(feed, &c);
 }
 

@@ -41,6 +41,7 @@ struct fleet_change {
     char name[264];  /* whose */
     char words[256]; /* why */
     char evidence[512];
+    char who[96]; /* who wanted it, and from where; "": nobody */
 };
 
 struct ring;

@@ -41,6 +41,7 @@ struct wish {
     uint64_t number;
     char server[264]; /* a name */
     char words[256];  /* why, for the log */
+    char who[96];     /* asks, and from where: "root (uid 0) by the socket"; or "" */
 };
 
 struct wish_answer {

@@ -18,6 +18,7 @@
  * imported.json        what was imported here: {"server": bool, "lb": bool, "at": T,
  *                        "server_created": T, "lb_created": T}, the bundles' own times
  * secret               32 random bytes: reset, Retry and ticket keys are derived from it, 0600
+ * history-PORT.db      what happened (src/history), 0600; with -wal and -shm beside it
  * known-PORT           what a load balancer knows of its servers (restart_file.h)
  * tickets/             TLS session tickets, 0600 each, at most 24 h old
  * pending, pending.new a change that is being made (transaction.h)

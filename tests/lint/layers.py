@@ -33,7 +33,8 @@ MAY = {
     "conf": set(),
     "sources": {"conf", "fleet", "loop"},
     "status": {"fleet", "lb", "proxy", "wire"},
-    "admin": {"auth", "conf", "fleet", "lb", "loop", "metrics", "server", "state", "wire"},
+    "history": {"fleet", "loop"},
+    "admin": {"auth", "conf", "fleet", "history", "lb", "loop", "metrics", "server", "state", "wire"},
 }
 MAY["daemon"] = set(MAY) - {"base"}
 MAY["cli"] = set(MAY) - {"base"}
@@ -49,6 +50,7 @@ FOREIGN = {
     r"(ev|ares)\.h$": {"loop"},
     r"yaml\.h": {"conf"},
     r"argp\.h": {"conf", "cli"},
+    r"sqlite3\.h": {"history"},
     r"urcu": {"proxy"},
     r"systemd/": {"check", "daemon"},
     r"microhttpd": {"admin"},
@@ -57,7 +59,7 @@ FOREIGN = {
 # names of files that several folders have, because the files mirror each other: each is that thing
 # on another layer (a command of cli is named as its word)
 MIRRORS = {"check", "config", "conn", "internal", "keys", "lb", "listen", "message", "metrics",
-           "revoked", "server", "ticket"}
+           "revoked", "server", "ticket", "why"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^">]+)[>"]', re.MULTILINE)
 
