@@ -138,7 +138,7 @@ static void it_has_what_went_before_and_who_went_with_it(void **state)
     assert_group(s, "tag eu", 1, 1);
     assert_group(s, "tag blue", 1, 1);
     assert_int_equal(s->n_samples, STORY_SAMPLES);
-    assert_int_equal(s->samples[0].at_ms, START_MS + 6 * MINUTE_MS);
+    assert_int_equal(s->samples[0].at_ms, START_MS + 5 * MINUTE_MS);
     assert_int_equal(s->samples[14].answered, 41);
     free(s);
 }
