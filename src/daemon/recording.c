@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/os/log.h"
+#include "base/version.h"
 #include "state/state.h"
 
 #define MAIL 16 /* messages that may wait for the watching thread's turn */
@@ -75,7 +76,7 @@ void recording_begin(struct recording *ret, const struct lb_options *o, struct f
     struct recorder_config c = {.ours = !o->history,
                                 .max_bytes = o->history_size * 1000000,
                                 .max_age_ms = (int64_t)o->history_days * DAY_MS,
-                                .version = RECORDING_VERSION,
+                                .version = BASE_VERSION,
                                 .say = say,
                                 .ctx = ret};
     char words[400] = "";
