@@ -64,7 +64,7 @@ class Way:
 
 
 THREADED = ("e2e/connections", "e2e/forward", "e2e/handover", "e2e/routes", "unit/daemon-restart-file",
-            "unit/daemon-serve", "unit/daemon-wishes", "unit/fleet-readers", "unit/fleet-wish", "unit/loop-descriptors",
+            "unit/base-log", "unit/daemon-serve", "unit/daemon-wishes", "unit/fleet-readers", "unit/fleet-wish", "unit/loop-descriptors",
             "unit/loop-mailbox", "unit/proxy-places", "unit/proxy-planner", "unit/proxy-clients",
             "unit/proxy-table")
 LINES = "-Dc_args=-g1"  # what a sanitizer's report names: no more is built, and that sooner

@@ -203,7 +203,7 @@ int main(int argc, char **argv)
     mallopt(M_MMAP_THRESHOLD, OWN_PAGES);
     mallopt(M_TOP_PAD, 0); /* else they fit into what the heap has in store */
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    log_init(o.verbose ? QHCP_LOG_INFO : QHCP_LOG_ERROR);
+    log_init(o.verbose ? QHCP_LOG_INFO : QHCP_LOG_ERROR, LOG_AUTO);
     r = start(&f, &o, &pipe, words, sizeof words);
     if (r == 0) {
         loop_watch(f.loop, &f.input, STDIN_FILENO, LOOP_READABLE, on_input, &input);

@@ -283,7 +283,7 @@ int cli_check(int argc, char **argv)
     args_parse(&cli_check_spec, argc, argv, &c.options.head, &positional);
     take_address(&c, positional);
     c.rules = (struct check_rules){.warning = &c.options.warning, .critical = &c.options.critical};
-    log_init((enum qhcp_log_level)c.options.log_level);
+    log_init((enum qhcp_log_level)c.options.log_level, LOG_AUTO);
     if (start(&c, words, sizeof words) == 0)
         status = run(&c, line, sizeof line);
     else

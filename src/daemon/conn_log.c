@@ -36,5 +36,5 @@ void conn_log_say(void *ctx, const struct proxy_ended *e)
 
     (void)ctx;
     conn_log_line(e, line);
-    log_say(QHCP_LOG_INFO, "%s", line);
+    log_record(QHCP_LOG_INFO, line);
 }

@@ -76,6 +76,8 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
     struct lb *lb = ctx;
     char words[ANNOUNCE_WORDS];
 
+    if (log_part_signal(signum))
+        return;
     if (!lb->stopping && reload_wanted(&lb->reload, signum)) {
         if (reload(&lb->reload, now)) {
             log_say(QHCP_LOG_INFO, "configuration read again: %zu server%s",
@@ -173,7 +175,7 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
 static int start(struct lb *lb, char *words, size_t words_cap)
 {
     struct loop_client client = lb_core_client(lb);
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
     struct qhcp_lb_config config = lb_core_config(lb);
     struct handover_gift gift = {.known = NULL};
     int r, to = -1;
@@ -187,6 +189,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0)
         r = publisher_init(&lb->publisher, lb->loop, lb->options.servers.n);
     if (r == 0) {
+        log_part_begin(&lb->log, lb->loop);
         lb_core_join(lb);
         r = display_begin(&lb->display, lb->loop, &lb->publisher);
         if (r == 0)
@@ -263,6 +266,7 @@ static void end(struct lb *lb, int status)
     hosts_free(lb->hosts);
     display_end(&lb->display);
     wishes_end(&lb->wishes);
+    log_part_end(&lb->log);
     loop_remove(&lb->leaving);
     loop_remove(&lb->part);
     qhcp_lb_free(lb->core);
@@ -288,7 +292,7 @@ int daemon_lb(int argc, char **argv)
     int r;
 
     args_parse(&daemon_lb_spec, argc, argv, &lb.options.head, NULL);
-    log_init((enum qhcp_log_level)lb.options.log_level);
+    log_init((enum qhcp_log_level)lb.options.log_level, (enum log_format)lb.options.log_format);
     status_init(&lb.display.status, (enum status_format)lb.options.status_format, STDOUT_FILENO,
                 lb_options_status_interval(&lb.options), &fleet, loop_now());
     lb.display.status.fleet.insecure = lb.options.insecure;

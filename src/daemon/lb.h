@@ -10,6 +10,7 @@
 #include "daemon/large_pages.h"
 #include "daemon/lb_admin.h"
 #include "daemon/lb_options.h"
+#include "daemon/log_part.h"
 #include "daemon/probes.h"
 #include "daemon/publisher.h"
 #include "daemon/recording.h"
@@ -37,6 +38,7 @@ struct lb {
     struct hosts *hosts;
     struct route route;
     struct display display;
+    struct log_part log;
     struct service service;
     struct announce announce;
     struct probes probes;

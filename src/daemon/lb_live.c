@@ -10,6 +10,7 @@ int lb_live_log(void *ctx, const struct options *before, char *words, size_t wor
 
     (void)before, (void)words, (void)words_cap;
     log_level((enum qhcp_log_level)lb->options.log_level);
+    log_form((enum log_format)lb->options.log_format);
     return 0;
 }
 

@@ -128,8 +128,9 @@
     X(status_format, "status-format", CHOICE, .arg = "human|json|events|json-events|none|auto",    \
       .def = "auto",                                                                               \
       .doc = "What standard output gets. human: a table. json: JSON lines. events, json-events: "  \
-             "a line for each change alone, in words or as JSON. none: nothing. auto: events "     \
-             "where standard output is the journal, else human.")                                  \
+             "a line for each change alone, in words or as JSON. none: nothing. auto: none "       \
+             "where standard output is the journal, which gets the changes as messages, else "     \
+             "human.")                                                                             \
     X(status_interval, "status-interval", DURATION, .min = 100 * NSEC_PER_MSEC,                    \
       .max = OPTIONS_DAY, .live = lb_live_status,                                                  \
       .doc = "How often the status is printed. By default --check-interval, but at least 1s.")     \

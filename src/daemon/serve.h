@@ -2,8 +2,9 @@
  * waits.
  *
  * It has a loop of its own.  Work goes there as jobs and comes back answered; nothing else is
- * shared (the log is the watching thread's).  As many jobs as there is room for may be on their
- * way, so that neither thread ever waits for the other, and an answer always has a place. */
+ * shared but the log, to which any thread may say something.  As many jobs as there is room for may
+ * be on their way, so that neither thread ever waits for the other, and an answer always has a
+ * place. */
 #ifndef QHCP_DAEMON_SERVE_H
 #define QHCP_DAEMON_SERVE_H
 

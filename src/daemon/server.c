@@ -18,6 +18,7 @@
 #include "daemon/checks.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
+#include "daemon/log_part.h"
 #include "daemon/needs.h"
 #include "daemon/reload.h"
 #include "daemon/server_options.h"
@@ -48,6 +49,7 @@ struct server {
     struct loop *loop;
     struct loop_part part; /* the core's */
     struct service service;
+    struct log_part log;
     struct checks checks;
     struct control_socket control;
     union qhcp_addr bound;
@@ -153,6 +155,7 @@ int server_live_log(void *ctx, const struct options *before, char *words, size_t
 
     (void)before, (void)words, (void)words_cap;
     log_level((enum qhcp_log_level)s->options.log_level);
+    log_form((enum log_format)s->options.log_format);
     return 0;
 }
 
@@ -162,6 +165,8 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
     qhcp_nsec timeout = s->options.drain_timeout;
     char reason[32];
 
+    if (log_part_signal(signum))
+        return;
     if (!s->stopping && reload_wanted(&s->reload, signum)) {
         if (reload(&s->reload, now)) {
             log_say(QHCP_LOG_INFO, "configuration, certificates and keys read again");
@@ -270,7 +275,7 @@ static int start(struct server *s, char *words, size_t words_cap)
                                        .flooded = listen_flooded,
                                        .unreachable = on_unreachable,
                                        .signal = on_signal};
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
     uint16_t port = s->options.port;
     union qhcp_addr addr;
     int r = needs_descriptors(SERVER_DESCRIPTORS, words, words_cap);
@@ -283,6 +288,7 @@ static int start(struct server *s, char *words, size_t words_cap)
         snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
         return r;
     }
+    log_part_begin(&s->log, s->loop);
     s->part = (struct loop_part){.name = "core",
                                  .ctx = s,
                                  .deadline = core_deadline,
@@ -329,7 +335,7 @@ int daemon_server(int argc, char **argv)
     int r;
 
     args_parse(&daemon_server_spec, argc, argv, &s.options.head, NULL);
-    log_init((enum qhcp_log_level)s.options.log_level);
+    log_init((enum qhcp_log_level)s.options.log_level, (enum log_format)s.options.log_format);
     r = start(&s, words, sizeof words);
     if (r == 0)
         loop_run(s.loop);
@@ -340,6 +346,7 @@ int daemon_server(int argc, char **argv)
         log_say(QHCP_LOG_INFO, "stopped");
     }
     service_deinit(&s.service);
+    log_part_end(&s.log);
     control_socket_deinit(&s.control);
     checks_deinit(&s.checks);
     loop_remove(&s.part);

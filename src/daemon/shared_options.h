@@ -41,6 +41,12 @@
       .doc = "Read options from this YAML file. Its keys are the names of the options; options "   \
              "on the command line win. SIGHUP reads it again.")                                    \
     X(log_level, "log-level", CHOICE, .arg = SHARED_LEVELS, .def = "info", .live = live_log,       \
-      .doc = "The least important messages that go to standard error.")
+      .doc = "The least important messages that are logged. SIGUSR1 has more logged, SIGUSR2 "     \
+             "less.")                                                                              \
+    X(log_format, "log-format", CHOICE, .arg = "auto|human|json|logfmt", .def = "auto",            \
+      .live = live_log,                                                                            \
+      .doc = "The form of messages. human: lines for people. json: an object a line. logfmt: "     \
+             "key=value. auto: messages with fields where standard error is the journal, else "    \
+             "human.")
 
 #endif

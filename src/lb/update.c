@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lb/internal.h"
+#include "wire/schema.h"
 
 void update_open(struct backend *b, qhcp_nsec now)
 {
@@ -118,11 +119,16 @@ void update_taken(struct backend *b, qhcp_nsec now, const struct wire_config_ack
 
 static void refused(struct backend *b, const struct wire_refusal *r)
 {
+    const struct schema *update = schema_by_type(WIRE_CONFIG_UPDATE);
+    const char *what = "an item that it does not have";
     char words[LIMIT_REASON + 1];
 
+    for (size_t i = 0; i < update->count; i++)
+        if (update->fields[i].key == r->key)
+            what = update->fields[i].name;
     slice_to_cstr(r->words, words, sizeof words);
-    lb_log(b->lb, QHCP_LOG_WARNING, "%s: CONFIG_UPDATE refused (key 0x%llx): %s", b->text,
-           (unsigned long long)r->key, words);
+    lb_log(b->lb, QHCP_LOG_WARNING, "%s: the server refuses a change of the session (%s): %s",
+           b->text, what, words);
     /* CONFIG_UPDATE insists, HELLO only asks: a new session gets what there is. */
     if (r->code == (uint64_t)-QHCP_E_CONFIG)
         link_reverify(&b->link, 0);

@@ -28,7 +28,7 @@ void status_init(struct status *s, enum status_format format, int fd, qhcp_nsec 
                  const struct status_fleet *fleet, qhcp_nsec now)
 {
     if (format == STATUS_AUTO)
-        format = log_journal() && log_shares(fd) ? STATUS_EVENTS : STATUS_HUMAN;
+        format = log_journal() && log_shares(fd) ? STATUS_NONE : STATUS_HUMAN;
     *s = (struct status){.format = format, .fleet = *fleet, .interval = interval};
     output_init(&s->out, fd, OUTPUT_BACKLOG);
     s->terminal = format == STATUS_HUMAN && isatty(fd);
@@ -182,10 +182,14 @@ static enum qhcp_log_level level_of(enum qhcp_state state)
     return state == QHCP_DOWN || state == QHCP_DEGRADED ? QHCP_LOG_WARNING : QHCP_LOG_INFO;
 }
 
-static void log_line(enum qhcp_log_level level, struct text *t)
+/* The line in t, with what it is about for programs; t is empty then. */
+static void log_line(enum qhcp_log_level level, const struct log_field *fields, size_t n,
+                     struct text *t)
 {
-    if (t->n > 0 && !t->failed)
-        log_say(level, "%.*s", (int)(t->n - 1), t->at);
+    if (t->n > 0 && !t->failed) {
+        t->at[t->n - 1] = '\0';
+        log_fields(level, fields, n, t->at);
+    }
     text_reset(t);
 }
 
@@ -196,8 +200,15 @@ void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec no
     struct text t = {0};
 
     if (!s->tells) {
+        const struct log_field fields[] = {{"event", "state"},
+                                           {"server", event->address},
+                                           {"from", qhcp_state_name(event->from)},
+                                           {"to", qhcp_state_name(event->to)},
+                                           {"cause", qhcp_cause_name(event->cause)},
+                                           {"reason", event->reason}};
+
         status_human_event(&t, event, "", false);
-        log_line(level, &t);
+        log_line(level, fields, sizeof fields / sizeof fields[0], &t);
     }
     if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
         status_json_event(&t, event, clock_wall_ms());
@@ -215,8 +226,10 @@ void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec no
     struct text t = {0};
 
     if (!s->tells) {
+        const struct log_field fields[] = {{"event", "panic"}, {"panic", panic->on ? "on" : "off"}};
+
         status_human_panic(&t, panic, "");
-        log_line(level, &t);
+        log_line(level, fields, sizeof fields / sizeof fields[0], &t);
     }
     if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
         status_json_panic(&t, panic, clock_wall_ms());

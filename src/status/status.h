@@ -19,7 +19,8 @@ enum status_format {
     STATUS_EVENTS, /* changes alone, in words: for a service's journal */
     STATUS_JSON_EVENTS,
     STATUS_NONE,
-    STATUS_AUTO, /* for people: events where the output is the journal, which no table fills */
+    STATUS_AUTO, /* for people; none where the output is the journal, which gets the changes as
+                  * messages of the log */
 };
 
 /* The servers, wherever they are. view is qhcp_lb_view's kind; what it does not find is left out.

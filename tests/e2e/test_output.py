@@ -3,6 +3,7 @@ it is."""
 
 import json
 import re
+import signal
 
 from lib.case import QHCP, SLOW, Case
 from lib.process import Process
@@ -107,3 +108,27 @@ class Output(Case):
     def ms(time):
         hour, minute, second = time[11:-1].split(":")
         return (int(hour) * 60 + int(minute)) * 60000 + float(second) * 1000
+
+    def test_signals_change_how_much_is_logged_and_a_program_can_read_it(self):
+        server = self.server(PORT, "--log-format", "json")
+        wait_log(server, "listening on UDP", 10 * SLOW)
+        server.send(signal.SIGUSR1)
+        wait_log(server, "the log level is debug now", 10 * SLOW)
+        server.send(signal.SIGUSR2)
+        wait_log(server, "SIGUSR2: the log level is info now", 10 * SLOW)
+        server.send(signal.SIGUSR2)
+        wait_log(server, "SIGUSR2: the log level is warning now", 10 * SLOW)
+        self.assert_stops(server)
+        lines = [json.loads(line) for line in server.errors().splitlines()]
+        self.assertEqual({line["level"] for line in lines}, {"info", "debug", "warning"})
+
+    def test_each_change_has_its_fields_in_the_log_of_programs(self):
+        lb = self.watch("--status-format", "none", "--log-format", "json", wait=self.wait_logged)
+        events = [line for line in map(json.loads, lb.errors().splitlines()) if line.get("event") == "state"]
+        self.assertEqual([(e["server"], e["from"], e["to"], e["level"]) for e in events],
+                         [(SERVER, *change) for change in CHANGES])
+
+    def test_logfmt_has_them_too(self):
+        lb = self.watch("--status-format", "none", "--log-format", "logfmt", wait=self.wait_logged)
+        self.assertRegex(lb.errors(), f'(?m)^time=\\S+ level=info msg="{SERVER}: connecting -> up: serving.*" '
+                                      f"event=state server={SERVER} from=connecting to=up cause=")

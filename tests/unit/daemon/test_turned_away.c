@@ -75,7 +75,7 @@ int main(void)
         cmocka_unit_test(the_first_reason_that_is_true_is_told),
     };
 
-    log_init(QHCP_LOG_INFO);
+    log_init(QHCP_LOG_INFO, LOG_AUTO);
     log_divert(take_line, NULL);
     return cmocka_run_group_tests_name("daemon-turned-away", tests, NULL, NULL);
 }

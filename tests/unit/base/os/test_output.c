@@ -231,7 +231,7 @@ static void the_log_drops_rather_than_waits_and_says_so(void **state)
     unsetenv("JOURNAL_STREAM");
     assert_int_equal(pipe(ends), 0);
     dup2(ends[1], STDERR_FILENO);
-    log_init(QHCP_LOG_INFO);
+    log_init(QHCP_LOG_INFO, LOG_AUTO);
     log_say(QHCP_LOG_DEBUG, "not this one");
     for (int i = 0; i < 3000; i++)
         log_say(QHCP_LOG_INFO, "a line of some length, so that the pipe is full sooner: %d", i);
