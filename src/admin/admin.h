@@ -41,7 +41,8 @@ struct admin_config {
     struct loop *loop; /* of the thread that serves, which does not run yet */
     struct admin_pulse *pulse;
     const char *id, *version;
-    bool insecure; /* --insecure: said in /api/v1/self */
+    const char *history; /* the history's file; "": there is none; outlives the interface */
+    bool insecure;       /* --insecure: said in /api/v1/self */
     /* From the thread that serves: words for the log, which is another thread's; at most once a
      * connection.  Never NULL. */
     void (*log)(void *ctx, int level, const char *words);

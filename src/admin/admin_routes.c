@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/admin_history.h"
 #include "admin/admin_http.h"
 #include "admin/admin_self.h"
 #include "admin/admin_server.h"
@@ -13,6 +14,11 @@ static const struct admin_route rows[] = {
     {"GET", "/api/v1/self", ADMIN_READ, "", admin_self_show},
     {"GET", "/api/v1/servers", ADMIN_READ, "state q limit after", admin_server_list},
     {"GET", "/api/v1/servers/*", ADMIN_READ, "", admin_server_one},
+    {"GET", "/api/v1/history", ADMIN_READ, "since until limit after before", admin_history_events},
+    {"GET", "/api/v1/servers/*/history", ADMIN_READ, "since until limit after before",
+     admin_history_events},
+    {"GET", "/api/v1/servers/*/samples", ADMIN_READ, "since until limit", admin_history_samples},
+    {"GET", "/api/v1/servers/*/why", ADMIN_READ, "", admin_history_why},
 };
 
 #define ROWS (sizeof rows / sizeof rows[0])

@@ -6,8 +6,8 @@
 #include "base/os/clock.h"
 #include "cli/cli.h"
 #include "cli/past.h"
-#include "cli/when.h"
 #include "history/history_table.h"
+#include "history/when.h"
 
 #define HISTORY_WORDS 700
 

@@ -33,7 +33,7 @@ static void expire(void *ctx, qhcp_nsec now)
         publisher_want(a->publisher, now, nsec_add(now, ADMIN_LOOKED));
 }
 
-struct words {
+struct telling {
     struct mail mail;
     int level;
     char words[WORDS];
@@ -41,7 +41,7 @@ struct words {
 
 static void on_words(struct mail *mail, qhcp_nsec now)
 {
-    struct words *w = (struct words *)mail;
+    struct telling *w = (struct telling *)mail;
 
     (void)now;
     log_say((enum qhcp_log_level)w->level, "admin interface: %s", w->words);
@@ -57,7 +57,7 @@ static void drop_words(struct mail *mail)
 static void tell(void *ctx, int level, const char *words)
 {
     struct lb_admin *a = ctx;
-    struct words *w = malloc(sizeof *w);
+    struct telling *w = malloc(sizeof *w);
 
     if (!w)
         return;
@@ -87,12 +87,15 @@ static int open_admin(struct lb_admin *a, const struct lb_options *o, bool take_
                                   .pulse = &a->pulse,
                                   .id = a->id,
                                   .version = BASE_VERSION,
+                                  .history = a->history,
                                   .insecure = o->insecure,
                                   .log = tell,
                                   .ctx = a};
     char warning[WORDS] = "";
     int r;
 
+    (void)recording_path(o->history, o->port, a->history, warning, sizeof warning);
+    warning[0] = '\0'; /* the recording says it */
     if (o->id)
         snprintf(a->id, sizeof a->id, "%s", o->id);
     else

@@ -6,6 +6,7 @@
 #include "admin/admin.h"
 #include "daemon/lb_options.h"
 #include "daemon/publisher.h"
+#include "daemon/recording.h"
 #include "daemon/serve.h"
 #include "loop/loop.h"
 
@@ -18,6 +19,7 @@ struct lb_admin {
     struct serve_job release;
     struct loop_part part;
     char id[LIMIT_ID + 1];
+    char history[STORE_PATH];
 };
 
 /* The core and the publisher are there; the thread that serves does not run yet.  take_over: the

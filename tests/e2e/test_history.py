@@ -4,6 +4,7 @@ import json
 import sqlite3
 import time
 
+from lib.admin import ask
 from lib.case import SLOW, Case, free_port
 from lib.raw import wait_log
 
@@ -82,6 +83,31 @@ class History(Case):
         status, out, errors = self.qhcp("history", "--json", "--limit", "1")
         self.assertEqual((status, json.loads(out)["kind"]), (0, "stopped"))
         self.assertIn("a newer version of qhcp wrote this", errors)
+
+    def test_the_admin_interface_has_the_same(self):
+        socket = self.dir / "admin.sock"
+        server, lb, at = self.pair("--admin", f"unix:{socket}")
+        server.kill()
+        lb.wait_event("down", within=5, since=at)
+        self.wait_events(lambda events: any(e.get("to") == "down" for e in events))
+
+        def get(path):
+            return ask(socket, "GET", "/api/v1/" + path)
+
+        why = get(f"servers/{SERVER}/why")
+        self.assertEqual((why.status, why.json), (200, json.loads(self.ask("why", SERVER, "--json"))))
+        events = get("history").json["events"]
+        self.assertEqual(events, [json.loads(line) for line in self.ask("history", "--json").splitlines()])
+        last = events[-1]["id"]
+        self.assertEqual(get(f"history?after={last}").json, {"events": []})
+        self.assertEqual(get(f"history?before={last}&limit=1").json["events"], events[-2:-1])
+        own = get(f"servers/{SERVER}/history?since=1h").json["events"]
+        self.assertEqual(own, [e for e in events if e.get("server") == SERVER])
+        self.assertEqual(get(f"servers/{SERVER}/history?until=2026-01-01T00:00:00Z").json, {"events": []})
+        self.assertEqual(get(f"servers/{SERVER}/samples?since=1h&limit=5").json["server"], SERVER)
+        for path, code in (("servers/nobody/why", "not_found"), ("history?since=soon", "bad_query"),
+                           ("history?limit=1001", "bad_query"), (f"servers/{SERVER}/samples?after=1", "bad_query")):
+            self.assertEqual(get(path).error()[0], code, path)
 
     def test_where_it_is_kept_is_said_and_off_is_nowhere(self):
         _, lb, _ = self.pair("--history", "off")

@@ -1,4 +1,4 @@
-#include "cli/when.h"
+#include "history/when.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 
 #include "base/value.h"
 
-static bool parse_local(const char *text, const char *form, struct tm tm, int64_t *ret)
+static bool parse(const char *text, const char *form, struct tm tm, int64_t *ret)
 {
     const char *end = strptime(text, form, &tm);
     time_t t;
@@ -14,7 +14,7 @@ static bool parse_local(const char *text, const char *form, struct tm tm, int64_
     if (!end || *end != '\0')
         return false;
     tm.tm_isdst = -1;
-    t = mktime(&tm);
+    t = strchr(form, 'Z') ? timegm(&tm) : mktime(&tm);
     *ret = (int64_t)t * 1000;
     return t != (time_t)-1;
 }
@@ -24,9 +24,13 @@ int when_parse(const char *text, int64_t now_ms, int64_t *ret, char *words, size
     static const struct {
         const char *form;
         bool today; /* the day is not in it */
-    } forms[] = {{"%Y-%m-%dT%H:%M:%S", false}, {"%Y-%m-%d %H:%M:%S", false},
-                 {"%Y-%m-%d %H:%M", false},    {"%Y-%m-%d", false},
-                 {"%H:%M:%S", true},           {"%H:%M", true}};
+    } forms[] = {{"%Y-%m-%dT%H:%M:%SZ", false},
+                 {"%Y-%m-%dT%H:%M:%S", false},
+                 {"%Y-%m-%d %H:%M:%S", false},
+                 {"%Y-%m-%d %H:%M", false},
+                 {"%Y-%m-%d", false},
+                 {"%H:%M:%S", true},
+                 {"%H:%M", true}};
     time_t seconds = (time_t)(now_ms / 1000);
     char quote[VALUE_QUOTE + 8];
     struct tm today;
@@ -35,8 +39,7 @@ int when_parse(const char *text, int64_t now_ms, int64_t *ret, char *words, size
     localtime_r(&seconds, &today);
     today.tm_sec = 0;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
-        if (parse_local(text, forms[i].form, forms[i].today ? today : (struct tm){.tm_mday = 1},
-                        ret))
+        if (parse(text, forms[i].form, forms[i].today ? today : (struct tm){.tm_mday = 1}, ret))
             return 0;
     if (value_time(text, NSEC_PER_SEC, &ago)) {
         *ret = now_ms - (int64_t)(ago / NSEC_PER_MSEC);

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "cli/when.h"
+#include "history/when.h"
 
 #include <qhcp/error.h>
 
@@ -34,6 +34,17 @@ static void moments(void **state)
     assert_when("2027-01-14T08:00:01", NOW_MS - 24 * 3600 * 1000 + 1000);
 }
 
+static void moments_of_programs_are_utc(void **state)
+{
+    (void)state;
+    setenv("TZ", "America/New_York", 1);
+    tzset();
+    assert_when("2027-01-14T08:00:01Z", NOW_MS - 24 * 3600 * 1000 + 1000);
+    assert_when("2027-01-14T03:00:01", NOW_MS - 24 * 3600 * 1000 + 1000);
+    setenv("TZ", "UTC", 1);
+    tzset();
+}
+
 static void others_are_refused_with_what_would_do(void **state)
 {
     static const char *const bad[] = {"yesterday", "",    "25:00", "2027-13-01",
@@ -53,6 +64,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments),
+        cmocka_unit_test(moments_of_programs_are_utc),
         cmocka_unit_test(others_are_refused_with_what_would_do),
     };
 
