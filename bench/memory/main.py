@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "lib")]
 import table  # noqa: E402
 
-QHCP = Path(os.environ["QHCP_BINARY"]).resolve()
+QHCP = Path(os.environ.get("QHCP_BINARY", "")).resolve()
 FLEET = QHCP.parent / "bench" / "fleet" / "qhcp-fleet"
 PORT = 4879
 PATIENCE = 100  # seconds until all have to be up
@@ -99,6 +99,8 @@ def main():
     parser.add_argument("--servers", default="1000,10000", help="how many, with commas between")
     parser.add_argument("--interval", type=int, default=10, help="seconds between two checks with metrics")
     o = parser.parse_args()
+    if not QHCP.is_file() or not FLEET.is_file():
+        parser.error("QHCP_BINARY must name the binary, in a build folder with its benchmarks")
     rows, good = [], True
     with tempfile.TemporaryDirectory(prefix="qhcp-memory-") as name:
         where = Path(name)

@@ -185,9 +185,11 @@ void quic_conn_hear(struct quic_conn *c, qhcp_nsec now, const struct qhcp_packet
     c->endpoint->arrived = packet->received;
     if (size == 0)
         return;
+    c->endpoint->blocks.reading = c;
     rv = ++c->n_heard > QUIC_PACKETS_MAX
              ? NGTCP2_ERR_AEAD_LIMIT_REACHED
              : ngtcp2_conn_read_pkt(c->ng, &path, &info, packet->data, size, now);
+    c->endpoint->blocks.reading = NULL;
     if (rv != 0) {
         quic_conn_fail(c, rv);
         return;

@@ -38,6 +38,7 @@ int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls
         return rv;
     }
     quic_lookup_own(&e->lookup, e->ids.prefix, quic_cid_size(e));
+    quic_blocks_init(&e->blocks);
     used_init(&e->used, QUIC_RETRY_LIFETIME);
     e->tls = quic_tls_ref(tls);
     *ret = e;
@@ -56,6 +57,7 @@ void quic_endpoint_free(struct quic_endpoint *e)
     free(e->resetting_known);
     free(e->hosts);
     free(e->answers);
+    quic_blocks_deinit(&e->blocks);
     quic_lookup_deinit(&e->lookup);
     heap_deinit(&e->deadlines);
     quic_tls_unref(e->tls);

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "quic/internal.h"
+#include "quic/later.h"
 
 #include <qhcp/error.h>
 
@@ -32,6 +33,9 @@ static int on_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
 
     if (patient == header && !(patient[0] & QUIC_LONG))
         patient[0] |= QUIC_SPIN;
+    ctx = later_use(aead, ctx);
+    if (ctx == NULL)
+        return NGTCP2_ERR_CALLBACK_FAILURE;
     return ngtcp2_crypto_encrypt_cb(dest, aead, ctx, plain, n, nonce, nonce_n, header, header_n);
 }
 
@@ -118,6 +122,8 @@ static int on_stream_open(ngtcp2_conn *ng, int64_t stream, void *user)
     struct quic_conn *c = user;
 
     (void)ng;
+    if (!c->endpoint->config.server)
+        return NGTCP2_ERR_CALLBACK_FAILURE; /* a server is allowed none, and blocks.c has no room */
     if (c->stream < 0)
         c->stream = stream;
     return 0;
@@ -337,10 +343,10 @@ const ngtcp2_callbacks quic_events = {
     .rand = on_rand,
     .get_new_connection_id = on_new_id,
     .remove_connection_id = on_remove_id,
-    .update_key = ngtcp2_crypto_update_key_cb,
+    .update_key = later_update,
     .path_validation = on_path,
     .dcid_status = on_peer_id,
-    .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
+    .delete_crypto_aead_ctx = later_free,
     .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
     .recv_datagram = on_datagram,
     .ack_datagram = on_datagram_acked,

@@ -18,8 +18,10 @@
  *   chain.c      is a chain of certificates small enough to be read
  *   verify.c     is this certificate acceptable, in words; cost.c: is its key small enough
  *   message.c    what the peer's TLS messages say, before TLS acts on them
+ *   later.c      the next key for writing
  *   lookup.c     connection ID, reset token or address -> connection
  *   used.c       which Retry tokens were used
+ *   blocks.c     what ngtcp2 gets from the heap
  *   trace.c      what is kept of a connection whose peer may be gone */
 #ifndef QHCP_QUIC_INTERNAL_H
 #define QHCP_QUIC_INTERNAL_H
@@ -30,6 +32,7 @@
 
 #include "base/heap.h"
 #include "base/limits.h"
+#include "quic/blocks.h"
 #include "quic/guard.h"
 #include "quic/lookup.h"
 #include "quic/quic.h"
@@ -155,6 +158,7 @@ struct quic_conn {
     unsigned probes;    /* so many since the last progress */
     unsigned heard;     /* QUIC_HEARD_* of the packet that is being read */
     uint32_t n_heard;   /* packets so far */
+    uint8_t buffers;    /* blocks.c: of those that packets are decrypted into, asked for so far */
 
     bool ready, connected, confirmed, resumed, handshaking;
     bool finished;        /* client: its Finished was written */
@@ -229,6 +233,7 @@ struct quic_endpoint {
     struct quic_endpoint_config config;
     struct quic_ids ids;
     struct quic_tls *tls;
+    struct quic_blocks blocks;
     struct quic_lookup lookup;
     struct heap deadlines;
     struct quic_conn *conns;

@@ -107,7 +107,7 @@ static int new_client(struct quic_conn *c, const struct quic_conn_open *open,
     set_params(&params, false);
     set_settings(&settings, open->now, open->dial->timeout ? open->dial->timeout : UINT64_MAX);
     rv = ngtcp2_conn_client_new(&c->ng, &dcid, &scid, path, NGTCP2_PROTO_VER_V1, &quic_events,
-                                &settings, &params, NULL, c);
+                                &settings, &params, quic_blocks_hooks(&c->endpoint->blocks), c);
     if (rv != 0)
         return QHCP_E_NOMEM;
     ngtcp2_conn_set_keep_alive_timeout(c->ng, QUIC_KEEP_ALIVE);
@@ -147,7 +147,7 @@ static int new_server(struct quic_conn *c, const struct quic_conn_open *open,
             params.stateless_reset_token, config->reset_key, sizeof(config->reset_key), &scid) != 0)
         return QHCP_E_TLS;
     rv = ngtcp2_conn_server_new(&c->ng, &hd->scid, &scid, path, hd->version, &quic_events,
-                                &settings, &params, NULL, c);
+                                &settings, &params, quic_blocks_hooks(&c->endpoint->blocks), c);
     return rv == 0 ? 0 : QHCP_E_NOMEM;
 }
 

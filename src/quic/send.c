@@ -60,9 +60,14 @@ static ngtcp2_ssize write_datagram(struct writing *w)
 
 static bool open_stream(struct quic_conn *c)
 {
-    if (c->stream < 0 && !c->endpoint->config.server &&
-        ngtcp2_conn_open_bidi_stream(c->ng, &c->stream, NULL) != 0)
-        c->stream = -1;
+    struct quic_blocks *blocks = &c->endpoint->blocks;
+
+    if (c->stream < 0 && !c->endpoint->config.server) {
+        blocks->opening = true;
+        if (ngtcp2_conn_open_bidi_stream(c->ng, &c->stream, NULL) != 0)
+            c->stream = -1;
+        blocks->opening = false;
+    }
     return c->stream >= 0;
 }
 
