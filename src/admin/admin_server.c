@@ -137,6 +137,25 @@ static void verdict_json(struct text *t, const struct fleet_snapshot *s,
     admin_json_close(t, '}');
 }
 
+static void traffic_json(struct text *t, const struct fleet_entry *e)
+{
+    const struct fleet_traffic *f = &e->traffic;
+
+    if (!f->forwarded) {
+        admin_json_null(t, "forward");
+        return;
+    }
+    admin_json_open(t, "forward", '{');
+    admin_json_number(t, "in_flight", f->in_flight);
+    admin_json_number(t, "connects", f->connects);
+    admin_json_number(t, "failures", f->failures);
+    admin_json_number(t, "errors_permille", f->errors);
+    admin_json_number(t, "latency_us", f->latency_us);
+    admin_json_number(t, "bytes_in", f->bytes_in);
+    admin_json_number(t, "bytes_out", f->bytes_out);
+    admin_json_close(t, '}');
+}
+
 static void place_json(struct text *t, const char *key, const union qhcp_addr *addr)
 {
     char text[ADDRESS_TEXT] = "";
@@ -162,6 +181,7 @@ void admin_server_json(struct text *t, const struct fleet_snapshot *s, const str
     intent_json(t, e);
     report_json(t, s, e);
     verdict_json(t, s, e);
+    traffic_json(t, e);
     admin_json_close(t, '}');
 }
 

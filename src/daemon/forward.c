@@ -313,6 +313,25 @@ bool forward_counts(const struct forward *f, const char *address, struct proxy_c
     return t && proxy_counts(f->proxy, loop_now(), t->id, ret);
 }
 
+struct fleet_traffic forward_traffic(void *ctx, const char *address)
+{
+    struct proxy_counts c;
+    struct fleet_traffic t = {0};
+
+    if (!forward_counts(ctx, address, &c))
+        return t;
+    t = (struct fleet_traffic){.forwarded = true,
+                               .errors = (uint16_t)c.errors,
+                               .in_flight = c.in_flight,
+                               .latency_us = c.latency_us,
+                               .connects = c.connects,
+                               .bytes_in = c.bytes_in,
+                               .bytes_out = c.bytes_out};
+    for (size_t i = 0; i < PROXY_FAILURES; i++)
+        t.failures += c.failures[i];
+    return t;
+}
+
 void forward_stop(struct forward *f, bool handed_over)
 {
     if (!f->proxy)

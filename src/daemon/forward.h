@@ -69,6 +69,9 @@ size_t forward_leaving(struct forward *f, const char *address, bool over);
 /* False: none were counted. */
 bool forward_counts(const struct forward *f, const char *address, struct proxy_counts *ret);
 
+/* The same in short, for the fleet; ctx: a struct forward. */
+struct fleet_traffic forward_traffic(void *ctx, const char *address);
+
 /* Accepts nothing more; existing connections go on. handed_over: another process does. */
 void forward_stop(struct forward *f, bool handed_over);
 /* Connections that go on, and after forward_stop one more while somebody may still come. */

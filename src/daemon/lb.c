@@ -215,6 +215,10 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         r = forward_init(&lb->forward, &lb->options,
                          &(struct forward_host){lb->core, lb->publisher.feed, lb->loop, lb->serve},
                          to >= 0 ? &gift : NULL, words, words_cap);
+    if (r == 0 && !lb->options.no_forward) {
+        lb->publisher.traffic = forward_traffic;
+        lb->publisher.traffic_ctx = &lb->forward;
+    }
     if (r == 0)
         r = lb_admin_begin(&lb->admin, &lb->options, to >= 0, &lb->publisher, lb->loop, lb->serve,
                            words, words_cap);

@@ -90,7 +90,7 @@ static void put_figures(struct feed *feed, struct fleet_entry *e, const struct q
 }
 
 /* The figures of this server were looked at. */
-static void looked(struct publisher *p, size_t index, const struct fleet_entry *e, qhcp_nsec now)
+static void looked(struct publisher *p, size_t index, struct fleet_entry *e, qhcp_nsec now)
 {
     bool counts = e->report.in_flight != FLEET_UNKNOWN;
 
@@ -98,6 +98,8 @@ static void looked(struct publisher *p, size_t index, const struct fleet_entry *
     p->n_counts -= p->at[index].counts;
     p->at[index].counts = counts;
     p->at[index].stale = false;
+    if (p->traffic)
+        e->traffic = p->traffic(p->traffic_ctx, fleet_text(e, FLEET_ADDRESS));
     if (counts && p->balanced)
         p->look_at = nsec_min(p->look_at, nsec_add(now, LOOK));
 }

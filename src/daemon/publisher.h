@@ -22,8 +22,11 @@ struct published {
 struct publisher {
     struct feed *feed;
     const struct qhcp_lb *core; /* set once there is one */
-    bool balanced;              /* the forwarder follows reports of those that count */
-    struct published *at;       /* by the core's index */
+    /* What the forwarder has counted of a server.  NULL: there is none. */
+    struct fleet_traffic (*traffic)(void *ctx, const char *address);
+    void *traffic_ctx;
+    bool balanced;        /* the forwarder follows reports of those that count */
+    struct published *at; /* by the core's index */
     size_t n, cap;
     size_t first_gap;       /* of servers that were removed; SIZE_MAX: there is none */
     size_t n_counts;        /* servers that count */

@@ -58,6 +58,16 @@ struct fleet_verdict {
     qhcp_nsec since;             /* when its state began */
 };
 
+/* What our own forwarder has counted of it, since the process began. */
+struct fleet_traffic {
+    bool forwarded;      /* false: nothing is forwarded to it, and the rest is 0 */
+    uint16_t errors;     /* permille of the newest connections that failed */
+    uint32_t in_flight;  /* connections now */
+    uint32_t latency_us; /* of recent requests; 0: none was seen */
+    uint64_t connects, failures;
+    uint64_t bytes_in, bytes_out; /* in: from clients */
+};
+
 /* What is of several words or bytes; a row more needs nothing else. */
 enum fleet_text {
     FLEET_NAME,      /* its identity: of an address, the spelling that all of one place share */
@@ -85,6 +95,7 @@ struct fleet_entry {
     struct fleet_intent intent;
     struct fleet_report report;
     struct fleet_verdict verdict;
+    struct fleet_traffic traffic;
 
     /* What follows (entry_follow).  The wall clock is read once, when the state begins: a step of
      * it later changes no `since_ms`, and ages are counted by `since`. */

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from lib.admin import ask
 from lib.case import SLOW, Lb, free_port
 from lib.forward import ForwardCase, read_all, read_line
 from lib.raw import wait_log
@@ -28,6 +29,20 @@ class Forward(ForwardCase):
             forward = server["forward"]
             self.assertEqual(sum(forward["connect_time"]), forward["connects"])
             self.assertEqual(sum(forward["failures"].values()), 0)
+
+    def test_the_admin_interface_shows_what_was_counted(self):
+        path = self.dir / "admin.sock"
+        self.fleet("a", arguments=("--admin", f"unix:{path}"))
+        before = ask(path, "GET", f"/api/v1/servers/127.0.0.1:{self.agents[0]}").json["forward"]["connects"]
+        held = self.connect()
+        self.assertEqual(read_line(held), "a")
+        deadline = time.monotonic() + 5 * SLOW
+        while True:  # figures are of the last second
+            forward = ask(path, "GET", f"/api/v1/servers/127.0.0.1:{self.agents[0]}").json["forward"]
+            if forward["in_flight"] == 1 and forward["connects"] > before:
+                break
+            self.assertLess(time.monotonic(), deadline, forward)
+        self.assertEqual((forward["failures"], forward["errors_permille"]), (0, 0))
 
     def test_the_end_of_one_direction_leaves_the_other_open(self):
         self.fleet("a")
