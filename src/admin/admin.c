@@ -54,6 +54,8 @@ int admin_new(const struct admin_config *config, struct admin **ret, char *warni
     a->config = *config;
     a->started_ms = clock_wall_ms();
     r = reader_open(config->feed, &a->reader);
+    if (r == 0)
+        r = admin_follow_begin(&a->follow, config->feed, config->loop);
     if (r < 0)
         snprintf(words, words_cap, "--admin: %s", qhcp_strerror(r));
     for (size_t i = 0; i < config->n && r == 0; i++) {
@@ -85,6 +87,7 @@ void admin_free(struct admin *a)
     for (size_t i = 0; i < ADMIN_ADDRESSES; i++)
         if (a->doors[i].admin)
             admin_door_close(&a->doors[i]);
+    admin_follow_end(&a->follow);
     reader_close(a->reader);
     free(a);
 }

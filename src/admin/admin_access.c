@@ -21,9 +21,9 @@ static bool local_who(const struct admin_address *at, int fd, struct admin_who *
     if ((at->mode & 0060) == 0 && peer.uid != 0 && peer.uid != geteuid())
         return false;
     ret->scopes = ADMIN_READ | ADMIN_WRITE;
-    snprintf(ret->by, sizeof ret->by, "%s%u, process %d", peer.uid == 0 ? "root, uid " : "uid ",
+    snprintf(ret->by, sizeof ret->by, "%suid %u, process %d", peer.uid == 0 ? "root, " : "",
              (unsigned)peer.uid, (int)peer.pid);
-    snprintf(ret->from, sizeof ret->from, "unix socket");
+    snprintf(ret->from, sizeof ret->from, "by the socket");
     return true;
 }
 
@@ -37,7 +37,8 @@ bool admin_access_who(const struct admin_address *at, int fd, struct admin_who *
         return local_who(at, fd, ret);
     if (getpeername(fd, &addr.sa, &n) < 0)
         return false;
-    address_format(&addr, ret->from, sizeof ret->from);
+    memcpy(ret->from, "from ", 5);
+    address_format(&addr, ret->from + 5, sizeof ret->from - 5);
     ret->scopes = at->loopback ? ADMIN_READ : 0;
     return true;
 }

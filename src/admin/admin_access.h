@@ -20,9 +20,9 @@ enum admin_scope {
 };
 
 struct admin_who {
-    unsigned scopes;         /* enum admin_scope, a set */
-    char by[96];             /* "root (uid 0, process 4711)"; "" where nobody can tell */
-    char from[ADDRESS_TEXT]; /* "unix socket", or the address */
+    unsigned scopes;             /* enum admin_scope, a set */
+    char by[64];                 /* "root, uid 0, process 4711"; "" where nobody can tell */
+    char from[ADDRESS_TEXT + 5]; /* "by the socket", or "from " and the address */
 };
 
 struct admin_address;

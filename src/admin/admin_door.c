@@ -84,6 +84,7 @@ static void pump(struct admin_door *door)
 {
     MHD_UNSIGNED_LONG_LONG wait = 0;
 
+    door->resumed = false;
     for (int i = 0; i < RUNS; i++) {
         MHD_run(door->mhd);
         if (MHD_get_timeout(door->mhd, &wait) != MHD_YES || wait > 0)
@@ -103,6 +104,8 @@ static qhcp_nsec deadline(void *ctx)
     qhcp_nsec at = nsec_min(door->look_at, door->retry_at);
     MHD_UNSIGNED_LONG_LONG wait;
 
+    if (door->resumed)
+        return loop_now();
     if (door->mhd && MHD_get_timeout(door->mhd, &wait) == MHD_YES)
         at = nsec_min(at, nsec_add(loop_now(), (qhcp_nsec)wait * NSEC_PER_MSEC));
     return at;

@@ -105,6 +105,7 @@ static enum MHD_Result answer(struct admin_request *q)
 static void resume(struct admin_request *q)
 {
     q->asleep = false;
+    q->conn->door->resumed = true;
     MHD_resume_connection(q->mhd);
 }
 
@@ -144,7 +145,7 @@ bool admin_http_number(struct admin_request *q, const char *name, uint64_t min, 
     return false;
 }
 
-static bool knows(const char *names, const char *name)
+bool admin_http_names(const char *names, const char *name)
 {
     size_t n = strlen(name);
 
@@ -164,7 +165,7 @@ static enum MHD_Result check_parameter(void *cls, enum MHD_ValueKind kind, const
     (void)kind;
     if (strlen(key) != key_n || (value && strlen(value) != value_n))
         admin_http_error(q, MHD_HTTP_BAD_REQUEST, "bad_query", "the query has a NUL in it");
-    else if (!knows(q->route->query, key))
+    else if (!admin_http_names(q->route->query, key))
         admin_http_error(q, MHD_HTTP_BAD_REQUEST, "bad_query", "%s is not a parameter of %s%s%s",
                          value_quote(key, quote), q->route->path,
                          q->route->query[0] ? ": use one of " : ", which has none",
@@ -321,6 +322,7 @@ void admin_http_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         return;
     q->conn->until = nsec_add(loop_now(), ADMIN_PATIENCE);
     q->conn->request = NULL;
+    admin_follow_forget(q);
     if (q->free_ctx)
         q->free_ctx(q->ctx);
     text_deinit(&q->body);

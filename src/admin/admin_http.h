@@ -21,6 +21,7 @@
 
 #include "admin/admin.h"
 #include "admin/admin_access.h"
+#include "admin/admin_follow.h"
 #include "base/text.h"
 #include "fleet/fleet.h"
 #include "loop/listener.h"
@@ -101,6 +102,7 @@ struct admin_door {
     struct loop_part part;
     struct admin_conn *conns;
     size_t most, n;
+    bool resumed;       /* a connection was woken: libmicrohttpd is to run */
     qhcp_nsec look_at;  /* at those whose time is over */
     qhcp_nsec retry_at; /* to listen again; NSEC_NEVER */
     qhcp_nsec retry_until;
@@ -109,10 +111,14 @@ struct admin_door {
 struct admin {
     struct admin_config config;
     struct feed_reader *reader; /* of snapshots */
+    struct admin_follow follow;
     struct admin_door doors[ADMIN_ADDRESSES];
     size_t n_doors;
     int64_t started_ms;
 };
+
+/* Is `name` one of the words of `names`, which have blanks between? */
+bool admin_http_names(const char *names, const char *name);
 
 /* The route's parameter of this name, decoded; NULL: it is not there. */
 const char *admin_http_query(const struct admin_request *q, const char *name);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/admin_act.h"
+#include "admin/admin_events.h"
 #include "admin/admin_history.h"
 #include "admin/admin_http.h"
 #include "admin/admin_self.h"
@@ -14,6 +16,12 @@ static const struct admin_route rows[] = {
     {"GET", "/api/v1/self", ADMIN_READ, "", admin_self_show},
     {"GET", "/api/v1/servers", ADMIN_READ, "state q limit after", admin_server_list},
     {"GET", "/api/v1/servers/*", ADMIN_READ, "", admin_server_one},
+    {"POST", "/api/v1/servers/*/drain", ADMIN_WRITE, "", admin_act_drain},
+    {"POST", "/api/v1/servers/*/undrain", ADMIN_WRITE, "", admin_act_undrain},
+    {"POST", "/api/v1/servers/*/maintenance", ADMIN_WRITE, "", admin_act_maintenance},
+    {"POST", "/api/v1/servers/*/weight", ADMIN_WRITE, "", admin_act_weight},
+    {"GET", "/api/v1/events", ADMIN_READ, "after limit server stream", admin_events_get},
+    {"POST", "/api/v1/reload", ADMIN_WRITE, "", admin_act_reload},
     {"GET", "/api/v1/history", ADMIN_READ, "since until limit after before", admin_history_events},
     {"GET", "/api/v1/servers/*/history", ADMIN_READ, "since until limit after before",
      admin_history_events},

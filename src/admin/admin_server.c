@@ -33,7 +33,7 @@ static int64_t wall(const struct fleet_snapshot *s, qhcp_nsec at)
 {
     if (at == 0)
         return -1;
-    return at > s->at ? s->at_ms : s->at_ms - (int64_t)((s->at - at) / NSEC_PER_MSEC);
+    return s->at_ms + ((int64_t)at - (int64_t)s->at) / (int64_t)NSEC_PER_MSEC;
 }
 
 /* As status_json_value has it. */
@@ -89,12 +89,16 @@ static void checks_json(struct text *t, const struct fleet_entry *e)
     admin_json_close(t, ']');
 }
 
-static void intent_json(struct text *t, const struct fleet_entry *e)
+static void intent_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
 {
     admin_json_open(t, "intent", '{');
     admin_json_text(t, "use", admin_server_intent(e->intent.use));
     admin_json_number(t, "weight", e->intent.weight);
     admin_json_number(t, "priority", e->intent.priority);
+    admin_json_time(t, "since", wall(s, e->intent.since));
+    admin_json_time(t, "until", wall(s, e->intent.until));
+    text_of(t, "reason", e, FLEET_WHY);
+    text_of(t, "who", e, FLEET_WHO);
     admin_json_close(t, '}');
 }
 
@@ -122,6 +126,7 @@ static void verdict_json(struct text *t, const struct fleet_snapshot *s,
     admin_json_text(t, "state", qhcp_state_name(v->state));
     admin_json_time(t, "since", wall(s, v->since));
     admin_json_text(t, "cause", qhcp_cause_name((enum qhcp_cause)v->cause));
+    text_of(t, "reason", e, FLEET_WORDS);
     text_of(t, "evidence", e, FLEET_EVIDENCE);
     admin_json_bool(t, "refused", v->refused);
     admin_json_bool(t, "trusted", v->trusted);
@@ -175,10 +180,10 @@ void admin_server_json(struct text *t, const struct fleet_snapshot *s, const str
     admin_json_text(t, "state", qhcp_state_name(e->state));
     admin_json_time(t, "since", e->since_ms);
     admin_json_text(t, "cause", qhcp_cause_name((enum qhcp_cause)e->cause));
-    text_of(t, "reason", e, FLEET_WORDS);
+    text_of(t, "reason", e, e->cause == QHCP_CAUSE_OPERATOR ? FLEET_WHY : FLEET_WORDS);
     text_of(t, "notice", e, FLEET_NOTICE);
     admin_json_number(t, "share", fleet_share(e, s->self.use));
-    intent_json(t, e);
+    intent_json(t, s, e);
     report_json(t, s, e);
     verdict_json(t, s, e);
     traffic_json(t, e);

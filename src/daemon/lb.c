@@ -71,20 +71,27 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
     leave_when_drained(lb, now);
 }
 
+static bool read_again(struct lb *lb, qhcp_nsec now)
+{
+    char words[ANNOUNCE_WORDS];
+
+    if (!reload(&lb->reload, now))
+        return false;
+    log_say(QHCP_LOG_INFO, "configuration read again: %zu server%s",
+            TEXT_COUNT(lb->options.servers.n));
+    announce_words(lb->publisher.feed, words);
+    service_reloaded(&lb->service, words);
+    return true;
+}
+
 static void on_signal(void *ctx, qhcp_nsec now, int signum)
 {
     struct lb *lb = ctx;
-    char words[ANNOUNCE_WORDS];
 
     if (log_part_signal(signum))
         return;
     if (!lb->stopping && reload_wanted(&lb->reload, signum)) {
-        if (reload(&lb->reload, now)) {
-            log_say(QHCP_LOG_INFO, "configuration read again: %zu server%s",
-                    TEXT_COUNT(lb->options.servers.n));
-            announce_words(lb->publisher.feed, words);
-            service_reloaded(&lb->service, words);
-        }
+        (void)read_again(lb, now);
         return;
     }
     if (lb->stopping) { /* a second signal: no more waiting */
@@ -94,6 +101,24 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
     log_say(QHCP_LOG_INFO, "SIG%s: closing the sessions with %zu server%s", sigabbrev_np(signum),
             TEXT_COUNT(qhcp_lb_count(lb->core)));
     begin_stop(lb, now, false);
+}
+
+static int on_reload(void *ctx, qhcp_nsec now, char *words, size_t words_cap)
+{
+    struct lb *lb = ctx;
+
+    if (lb->stopping || !options_config(&lb->options.head)) {
+        snprintf(words, words_cap,
+                 lb->stopping ? "the load balancer is stopping"
+                              : "there is no configuration file (--config) to read again");
+        return QHCP_E_ARG;
+    }
+    if (read_again(lb, now)) {
+        snprintf(words, words_cap, "%zu server%s", TEXT_COUNT(lb->options.servers.n));
+        return 0;
+    }
+    snprintf(words, words_cap, "reload refused, the old configuration stays in force: see the log");
+    return QHCP_E_CONFIG;
 }
 
 static int on_give(void *ctx, struct handover_gift *ret)
@@ -193,7 +218,8 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         lb_core_join(lb);
         r = display_begin(&lb->display, lb->loop, &lb->publisher);
         if (r == 0)
-            wishes_begin(&lb->wishes, lb->loop, lb->publisher.feed);
+            wishes_begin(&lb->wishes, lb->loop, lb->publisher.feed,
+                         &(struct wishes_host){.ctx = lb, .reload = on_reload});
     }
     if (r == 0)
         r = serve_new(lb->loop, &lb->serve);

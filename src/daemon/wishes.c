@@ -4,39 +4,74 @@
 
 #include "base/os/clock.h"
 #include "base/os/log.h"
+#include "base/value.h"
 #include "sources/servers.h"
 
 #include <qhcp/error.h>
 
 #define WORDS 256
 
-/* Does w to e, or says why not. */
-typedef int wish_fn(struct fleet_entry *e, const struct wish *w, char *words, size_t words_cap);
+/* What a wish is done with. */
+struct doing {
+    struct feed *feed;
+    const struct wish *wish;
+    qhcp_nsec now;
+    char *words; /* what is in force now, or why not */
+    size_t words_cap;
+};
 
-static int drain(struct fleet_entry *e, const struct wish *w, char *words, size_t words_cap)
+/* Does the wish to e, or says why not. */
+typedef int wish_fn(const struct doing *d, struct fleet_entry *e);
+
+static void set_use(struct feed *feed, struct fleet_entry *e, enum fleet_intent_use use,
+                    const struct wish *w, qhcp_nsec now)
 {
-    e->intent.use = w->kind == WISH_DRAIN ? FLEET_DRAIN : FLEET_IN_USE;
-    snprintf(words, words_cap, "%s %s", fleet_text(e, FLEET_NAME),
-             w->kind == WISH_DRAIN ? "gets no new traffic" : "is in use");
+    e->intent.use = use;
+    e->intent.since = use == FLEET_IN_USE ? 0 : now;
+    e->intent.until = use == FLEET_IN_USE || w->lasts == 0 ? 0 : nsec_add(now, w->lasts);
+    (void)feed_text(feed, e, FLEET_WHY, use == FLEET_IN_USE ? "" : w->words);
+    (void)feed_text(feed, e, FLEET_WHO, use == FLEET_IN_USE ? "" : w->who);
+}
+
+static int use(const struct doing *d, struct fleet_entry *e)
+{
+    static const struct {
+        enum fleet_intent_use use;
+        const char *words;
+    } uses[] = {
+        [WISH_DRAIN] = {FLEET_DRAIN, "gets no new traffic"},
+        [WISH_UNDRAIN] = {FLEET_IN_USE, "is in use"},
+        [WISH_MAINTENANCE] = {FLEET_MAINTENANCE, "is in maintenance"},
+    };
+    const struct wish *w = d->wish;
+    char lasts[32] = "";
+
+    set_use(d->feed, e, uses[w->kind].use, w, d->now);
+    if (e->intent.until > 0)
+        value_duration_text(w->lasts, lasts, sizeof lasts);
+    snprintf(d->words, d->words_cap, "%s %s%s%s", fleet_text(e, FLEET_NAME), uses[w->kind].words,
+             lasts[0] != '\0' ? " for " : "", lasts);
     return 0;
 }
 
-static int weigh(struct fleet_entry *e, const struct wish *w, char *words, size_t words_cap)
+static int weigh(const struct doing *d, struct fleet_entry *e)
 {
-    if (w->number > FLEET_WEIGHT_MAX) {
-        snprintf(words, words_cap, "%llu is not a weight: use 1 to %d",
-                 (unsigned long long)w->number, FLEET_WEIGHT_MAX);
+    if (d->wish->number > FLEET_WEIGHT_MAX) {
+        snprintf(d->words, d->words_cap, "%llu is not a weight: use 1 to %d",
+                 (unsigned long long)d->wish->number, FLEET_WEIGHT_MAX);
         return QHCP_E_ARG;
     }
-    e->intent.weight = (uint16_t)w->number;
-    snprintf(words, words_cap, "%s has weight %u", fleet_text(e, FLEET_NAME), e->intent.weight);
+    e->intent.weight = (uint16_t)d->wish->number;
+    snprintf(d->words, d->words_cap, "%s has weight %u", fleet_text(e, FLEET_NAME),
+             e->intent.weight);
     return 0;
 }
 
-/* NULL: a change of the configuration file and SIGHUP do it. */
+/* NULL: it is of no server, or a change of the configuration does it. */
 static wish_fn *const rows[WISH_KINDS] = {
-    [WISH_DRAIN] = drain,
-    [WISH_UNDRAIN] = drain,
+    [WISH_DRAIN] = use,
+    [WISH_UNDRAIN] = use,
+    [WISH_MAINTENANCE] = use,
     [WISH_WEIGHT] = weigh,
 };
 
@@ -54,38 +89,49 @@ static void tell(struct feed *feed, uint32_t slot, const struct wish *w, qhcp_ns
 
     c.from = (uint8_t)(before ? before->intent.use : FLEET_IN_USE);
     snprintf(c.name, sizeof c.name, "%s", fleet_text(e, FLEET_NAME));
-    snprintf(c.words, sizeof c.words, "%s", w->words);
+    if (w->kind == WISH_WEIGHT)
+        snprintf(c.words, sizeof c.words, "weight %u%s%.200s", e->intent.weight,
+                 w->words[0] != '\0' ? ": " : "", w->words);
+    else
+        snprintf(c.words, sizeof c.words, "%s", w->words);
     snprintf(c.who, sizeof c.who, "%s", w->who);
     feed_tell(feed, &c);
 }
 
-static int fulfil(struct feed *feed, const struct wish *w, qhcp_nsec now, char *words,
-                  size_t words_cap)
+static int fulfil(const struct doing *d)
 {
-    wish_fn *fn = rows[w->kind];
+    wish_fn *fn = rows[d->wish->kind];
     struct fleet_entry *e;
     char name[ADDRESS_KEY];
     uint32_t slot;
     int r;
 
-    servers_key(w->server, name);
+    servers_key(d->wish->server, name);
     if (!fn) {
-        snprintf(words, words_cap, "change the configuration file, and reload it");
+        snprintf(d->words, d->words_cap, "change the configuration file, and reload it");
         return QHCP_E_ARG;
     }
-    if (feed_find(feed, name, &slot) != 0) {
-        snprintf(words, words_cap, "\"%.200s\" is not watched", w->server);
+    if (feed_find(d->feed, name, &slot) != 0) {
+        snprintf(d->words, d->words_cap, "\"%.200s\" is not watched", d->wish->server);
         return QHCP_E_NOT_FOUND;
     }
-    e = feed_change(feed, slot);
+    e = feed_change(d->feed, slot);
     if (!e) {
-        snprintf(words, words_cap, "out of memory");
+        snprintf(d->words, d->words_cap, "out of memory");
         return QHCP_E_NOMEM;
     }
-    r = fn(e, w, words, words_cap);
+    r = fn(d, e);
     if (r == 0)
-        tell(feed, slot, w, now);
+        tell(d->feed, slot, d->wish, d->now);
     return r;
+}
+
+static int reload(const struct wishes *all, const struct doing *d)
+{
+    if (all->host.reload)
+        return all->host.reload(all->host.ctx, d->now, d->words, d->words_cap);
+    snprintf(d->words, d->words_cap, "there is no configuration to read again");
+    return QHCP_E_ARG;
 }
 
 static void on_wishes(void *ctx, qhcp_nsec now, unsigned ready)
@@ -96,21 +142,69 @@ static void on_wishes(void *ctx, qhcp_nsec now, unsigned ready)
 
     (void)ready;
     while (wish_take(all->feed, &w)) {
-        int r = fulfil(all->feed, &w, now, words, sizeof words);
+        const struct doing d = {all->feed, &w, now, words, sizeof words};
+        int r = w.kind == WISH_RELOAD ? reload(all, &d) : fulfil(&d);
 
         if (r == 0)
-            log_say(QHCP_LOG_INFO, "the operator says %s: %s", wish_row(w.kind)->name, words);
+            log_say(QHCP_LOG_INFO, "%s by %s: %s", wish_row(w.kind)->name,
+                    w.who[0] != '\0' ? w.who : "the operator", words);
+        if (r == 0 && w.lasts > 0)
+            all->end_at = nsec_min(all->end_at, nsec_add(now, w.lasts));
         wish_answer(all->feed, &w, r, words);
     }
 }
 
-void wishes_begin(struct wishes *w, struct loop *loop, struct feed *feed)
+/* A drain or a maintenance whose time is over. */
+static void end_one(struct feed *feed, uint32_t slot, qhcp_nsec now)
 {
-    w->feed = feed;
+    const struct wish w = {.kind = WISH_UNDRAIN, .words = "the time that was given is over"};
+    struct fleet_entry *e = feed_change(feed, slot);
+
+    if (!e) /* no memory: it stays */
+        return;
+    set_use(feed, e, FLEET_IN_USE, &w, now);
+    tell(feed, slot, &w, now);
+    log_say(QHCP_LOG_INFO, "%s is in use again: %s", fleet_text(e, FLEET_NAME), w.words);
+}
+
+static void end_those(void *ctx, qhcp_nsec now)
+{
+    struct wishes *all = ctx;
+    const struct fleet_snapshot *s = feed_current(all->feed);
+    const struct fleet_entry *e;
+
+    all->end_at = NSEC_NEVER;
+    for (uint32_t at = 0; at < s->slots; at++) {
+        e = feed_at(all->feed, at);
+        if (!e || e->intent.until == 0)
+            continue;
+        if (e->intent.until <= now)
+            end_one(all->feed, at, now);
+        else
+            all->end_at = nsec_min(all->end_at, e->intent.until);
+    }
+    loop_again(all->part.loop); /* it is published in this turn */
+}
+
+static qhcp_nsec deadline(void *ctx)
+{
+    return ((struct wishes *)ctx)->end_at;
+}
+
+void wishes_begin(struct wishes *w, struct loop *loop, struct feed *feed,
+                  const struct wishes_host *host)
+{
+    *w = (struct wishes){.feed = feed, .end_at = NSEC_NEVER};
+    if (host)
+        w->host = *host;
+    w->part =
+        (struct loop_part){.name = "wishes", .ctx = w, .deadline = deadline, .expire = end_those};
     loop_watch(loop, &w->watch, wish_fd(feed), LOOP_READABLE, on_wishes, w);
+    loop_add(loop, &w->part);
 }
 
 void wishes_end(struct wishes *w)
 {
     loop_unwatch(&w->watch);
+    loop_remove(&w->part);
 }

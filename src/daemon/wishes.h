@@ -8,14 +8,25 @@
 #include "fleet/feed.h"
 #include "loop/loop.h"
 
+/* What is of no server.  A function may be NULL. */
+struct wishes_host {
+    void *ctx;
+    /* Reads the configuration again.  0 or QHCP_E_*, with words for both. */
+    int (*reload)(void *ctx, qhcp_nsec now, char *words, size_t words_cap);
+};
+
 struct wishes {
     struct feed *feed;
+    struct wishes_host host;
     struct loop_watch watch;
+    struct loop_part part;
+    qhcp_nsec end_at; /* then the next drain or maintenance ends by itself; NSEC_NEVER */
 };
 
 /* The feed's publisher is on the loop.  *w stays where it is until wishes_end, which is also for
- * one that is zeroed. */
-void wishes_begin(struct wishes *w, struct loop *loop, struct feed *feed);
+ * one that is zeroed.  host is copied; NULL: there is none. */
+void wishes_begin(struct wishes *w, struct loop *loop, struct feed *feed,
+                  const struct wishes_host *host);
 void wishes_end(struct wishes *w);
 
 #endif

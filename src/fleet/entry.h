@@ -28,6 +28,9 @@ struct fleet_intent {
     enum fleet_intent_use use;
     uint16_t weight;
     uint16_t priority; /* its tier, 0 first */
+    /* Of `use` where an operator asked for it: when, and until when (0: until somebody says so);
+     * why and who are FLEET_WHY and FLEET_WHO. */
+    qhcp_nsec since, until;
 };
 
 /* What it says of itself, in its newest report. */
@@ -79,6 +82,8 @@ enum fleet_text {
     FLEET_METRICS,   /* names of its values: for each its unit's digit, the name and a NUL */
     FLEET_VALUES,    /* of its newest report, in that order: uint64_t */
     FLEET_SERVICES,  /* the services it offers: each with a NUL */
+    FLEET_WHY,       /* the operator's reason for what he wants of it */
+    FLEET_WHO,       /* who wants it, and from where */
     FLEET_CHECKS,    /* of its application: struct qhcp_check_view, one after the other */
     FLEET_TEXTS
 };

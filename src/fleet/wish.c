@@ -19,9 +19,13 @@ static_assert((WISH_QUEUE & (WISH_QUEUE - 1)) == 0 && (WISH_OPEN & (WISH_OPEN - 
 const struct wish_row *wish_row(enum wish_kind kind)
 {
     static const struct wish_row rows[WISH_KINDS] = {
-        [WISH_DRAIN] = {"drain", true, false},   [WISH_UNDRAIN] = {"undrain", true, false},
-        [WISH_WEIGHT] = {"weight", true, true},  [WISH_ADD] = {"add", true, false},
-        [WISH_REMOVE] = {"remove", true, false}, [WISH_RELOAD] = {"reload", false, false},
+        [WISH_DRAIN] = {"drain", true, false},
+        [WISH_UNDRAIN] = {"undrain", true, false},
+        [WISH_MAINTENANCE] = {"maintenance", true, false},
+        [WISH_WEIGHT] = {"weight", true, true},
+        [WISH_ADD] = {"add", true, false},
+        [WISH_REMOVE] = {"remove", true, false},
+        [WISH_RELOAD] = {"reload", false, false},
     };
 
     return (unsigned)kind < WISH_KINDS ? &rows[kind] : NULL;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/time.h"
+
 #define WISH_QUEUE 64 /* wishes of all askers that wait for the writer's turn */
 #define WISH_OPEN 64  /* wishes of one asker that have no answer yet */
 
@@ -21,6 +23,7 @@ struct feed_reader;
 enum wish_kind {
     WISH_DRAIN,
     WISH_UNDRAIN,
+    WISH_MAINTENANCE,
     WISH_WEIGHT, /* number: 1 to FLEET_WEIGHT_MAX */
     WISH_ADD,    /* server: a line of the list */
     WISH_REMOVE,
@@ -39,6 +42,7 @@ struct wish {
     enum wish_kind kind;
     uint32_t reader, token; /* who asked, and its name for this wish: wish_ask's */
     uint64_t number;
+    qhcp_nsec lasts;  /* of a drain or a maintenance: then it ends by itself; 0: never */
     char server[264]; /* a name */
     char words[256];  /* why, for the log */
     char who[96];     /* asks, and from where: "root (uid 0) by the socket"; or "" */

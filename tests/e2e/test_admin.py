@@ -5,8 +5,8 @@ import os
 import socket
 from contextlib import closing
 
-from lib.admin import AdminCase, ask, connect
-from lib.case import SLOW
+from lib.admin import AdminCase, Events, ask, connect
+from lib.case import SLOW, Lb
 
 NAME = "127.0.0.1:4243"
 SERVER = f"/api/v1/servers/{NAME}"
@@ -137,6 +137,107 @@ class Refused(AdminCase):
                 os._exit(0 if got == b"" else 1)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
         self.assertEqual(ask(self.socket, "GET", "/healthz").status, 200)
+
+
+class Acted(AdminCase):
+    def test_drain_maintenance_and_weight_are_in_force_when_they_are_answered(self):
+        self.pair()
+        shown = self.post(SERVER + "/drain", {"reason": "new disks"}).json
+        self.assertEqual((shown["state"], shown["cause"], shown["reason"], shown["share"]),
+                         ("draining", "operator", "new disks", 0))
+        self.assertEqual((shown["intent"]["use"], shown["verdict"]["state"], shown["report"]["status"]),
+                         ("drain", "up", "serving"))
+        self.assertRegex(shown["intent"]["who"], r"uid \d+, process \d+ by the socket")
+        self.assertEqual(self.post(SERVER + "/undrain").json["state"], "up")
+        self.assertEqual(self.post(SERVER + "/weight", {"weight": 7}).json["intent"]["weight"], 7)
+        with closing(Events(self.PORT)) as events:
+            shown = self.post(SERVER + "/maintenance", {"for": "1s", "reason": "kernel"}).json
+            self.assertEqual(shown["state"], "maintenance")
+            self.assertGreater(shown["intent"]["until"], shown["intent"]["since"])
+            _, kind, begun = events.wait(lambda j: j["to"] == "maintenance")
+            self.assertEqual((kind, begun["reason"], begun["server"]), ("intent", "kernel", NAME))
+            self.assertEqual(begun["who"], shown["intent"]["who"])
+            ended = events.wait(lambda j: j["from"] == "maintenance")[2]
+            self.assertEqual((ended["to"], ended["who"]), ("in_use", ""))
+        self.assertEqual(self.get(SERVER).json["state"], "up")
+
+    def test_what_is_wrong_with_an_action_is_said_and_changes_nothing(self):
+        self.pair()
+        before = self.get(SERVER).json["intent"]
+        for path, body, status, code, words in (
+                ("drain", "{", 400, "bad_json", "line 1, column 1"), ("drain", "[]", 400, "bad_json", "object"),
+                ("drain", {"why": "x"}, 400, "bad_member", '"why"'), ("drain", {"for": 3}, 400, "bad_member", "for"),
+                ("drain", {"for": "3 weeks"}, 400, "bad_member", '"3 weeks"'),
+                ("drain", {"reason": "a\nb"}, 400, "bad_member", "reason"),
+                ("drain", {"reason": "x" * 300}, 400, "bad_member", "reason"),
+                ("drain", '{"for":"1s","for":"2s"}', 400, "bad_json", "duplicate"),
+                ("weight", {"weight": 0}, 400, "bad_member", "weight"), ("weight", {}, 400, "bad_member", "weight"),
+                ("weight", {"weight": 1.5}, 400, "bad_member", "weight")):
+            with self.subTest(body=body):
+                answer = self.post(f"{SERVER}/{path}", body)
+                self.assertEqual((answer.status, answer.error()[0]), (status, code))
+                self.assertIn(words, answer.error()[1])
+        answer = self.post("/api/v1/servers/nobody:1/drain")
+        self.assertEqual((answer.status, answer.error()[0]), (404, "not_found"))
+        answer = self.post(SERVER + "/drain", "reason=x", Content_Type="application/x-www-form-urlencoded")
+        self.assertEqual((answer.status, answer.error()[0]), (415, "not_json"))
+        answer = self.get(SERVER + "/drain")
+        self.assertEqual((answer.status, answer.headers["Allow"]), (405, "POST"))
+        self.assertEqual(self.get(SERVER).json["intent"], before)
+
+    def test_nobody_changes_anything_over_tcp_without_a_token(self):
+        self.pair()
+        answer = ask(self.PORT, "POST", SERVER + "/drain")
+        self.assertEqual((answer.status, answer.error()[0]), (401, "no_token"))
+        self.assertIn("Bearer", answer.headers["WWW-Authenticate"])
+        self.assertEqual(self.get(SERVER).json["state"], "up")
+
+    def test_the_configuration_is_read_again(self):
+        self.server(4243)
+        self.socket, config = self.dir / "admin.sock", self.dir / "lb.yaml"
+        config.write_text(f"servers: [{NAME}]\nport: 4242\nstatus-format: json\nadmin: ['unix:{self.socket}']\n")
+        lb = self.start("lb", "--config", config, kind=Lb)
+        lb.wait_event("up", within=10)
+        config.write_text(config.read_text().replace(f"[{NAME}]", f"[{NAME}, '127.0.0.1:1']"))
+        self.assertEqual(self.post("/api/v1/reload").json, {"done": "2 servers"})
+        lb.wait_event("down", within=10)
+        config.write_text("servers: [")
+        answer = self.post("/api/v1/reload")
+        self.assertEqual((answer.status, answer.error()[0]), (409, "refused"))
+
+
+class Told(AdminCase):
+    def test_events_with_evidence_as_a_list(self):
+        server, lb = self.pair()
+        server.kill()
+        lb.wait_event("down", within=10)
+        answer = self.get("/api/v1/events").json
+        self.assertEqual([(e["kind"], e["to"]) for e in answer["events"] if e["server"] == NAME],
+                         [("added", ""), ("session", ""), ("state", "up"), ("state", "down")])
+        self.assertFalse(answer["missed"])
+        down = [e for e in answer["events"] if e["to"] == "down"][0]
+        self.assertIn(down["cause"], ("silence", "unreachable"))
+        self.assertIn("checks: ", down["evidence"])
+        after = self.get(f"/api/v1/events?after={down['seq'] - 1}&limit=1&server={NAME}").json
+        self.assertEqual(([e["seq"] for e in after["events"]], after["next"]), ([down["seq"]], down["seq"]))
+        self.assertEqual(self.get("/api/v1/events?server=nobody").json["events"], [])
+        self.assertTrue(self.get("/api/v1/events?after=1-1").json["missed"])
+        self.assertEqual(self.get("/api/v1/events?after=x").error()[0], "bad_query")
+
+    def test_a_stream_goes_on_where_it_ended(self):
+        self.pair()
+        with closing(Events(self.PORT)) as events:
+            self.post(SERVER + "/drain")
+            last = events.wait(lambda j: j["to"] == "drain")[0]
+        self.post(SERVER + "/undrain")
+        self.post(SERVER + "/weight", {"weight": 3})
+        with closing(Events(self.PORT, Last_Event_ID=last)) as events:
+            self.assertEqual(events.wait(lambda j: j["kind"] == "intent")[2]["from"], "drain")
+            self.assertEqual(events.wait(lambda j: j["kind"] == "intent")[2]["reason"], "weight 3")
+        with closing(Events(self.PORT, Last_Event_ID="1-1")) as events:
+            self.assertEqual(events.next()[1], "resync")
+            self.post(SERVER + "/drain")
+            self.assertEqual(events.next()[2]["to"], "drain")
 
 
 class Places(AdminCase):

@@ -58,6 +58,42 @@ def ask(where, method, path, body=None, **headers):
         connection.close()
 
 
+class Events:
+    """The stream of /api/v1/events: each event as (id, kind, data)."""
+
+    def __init__(self, where, path="/api/v1/events", **headers):
+        self.connection = connect(where)
+        self.connection.request("GET", path, headers={"Accept": "text/event-stream",
+                                                      **{k.replace("_", "-"): v for k, v in headers.items()}})
+        self.response = self.connection.getresponse()
+        self._block()  # what it begins with
+
+    def _block(self):
+        lines = []
+        while True:
+            line = self.response.readline().decode()
+            if line == "":
+                raise EOFError("the stream has ended")
+            if line == "\n":
+                return lines
+            lines.append(line.rstrip("\n"))
+
+    def next(self):
+        while True:
+            fields = dict(line.split(": ", 1) for line in self._block() if not line.startswith(":"))
+            if "event" in fields:
+                return fields["id"], fields["event"], json.loads(fields["data"])
+
+    def wait(self, wanted):
+        while True:
+            event = self.next()
+            if wanted(event[2]):
+                return event
+
+    def close(self):
+        self.connection.close()
+
+
 class AdminCase(Case):
     PORT = 4281
 
@@ -69,6 +105,10 @@ class AdminCase(Case):
                      "--admin", f"unix:{self.socket}", *arguments)
         lb.wait_event("up", within=10)
         return server, lb
+
+    def post(self, path, body=None, **headers):
+        """By the socket, whose user may do everything."""
+        return ask(self.socket, "POST", path, body, **headers)
 
     def get(self, path, **headers):
         return ask(self.PORT, "GET", path, **headers)

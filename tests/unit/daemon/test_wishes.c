@@ -29,7 +29,7 @@ static int setup(void **state)
     e = feed_change(publisher.feed, slot);
     e->verdict.state = QHCP_UP;
     e->verdict.own_share = 1000;
-    wishes_begin(&wishes, loop, publisher.feed);
+    wishes_begin(&wishes, loop, publisher.feed, NULL);
     return 0;
 }
 
@@ -50,12 +50,13 @@ struct outcome {
     uint16_t weight;
     unsigned share;
     struct fleet_change change;
+    struct fleet_intent intent;
 };
 
 static struct outcome ask(struct feed_reader *r, enum wish_kind kind, const char *server,
                           uint64_t number)
 {
-    struct wish w = {.kind = kind, .number = number, .words = "new disks"};
+    struct wish w = {.kind = kind, .number = number, .words = "new disks", .who = "the test"};
     struct outcome o = {.result = 1};
     const struct fleet_snapshot *s;
     const struct fleet_entry *e;
@@ -63,6 +64,8 @@ static struct outcome ask(struct feed_reader *r, enum wish_kind kind, const char
     struct wish_answer answer;
     uint32_t token, slot;
 
+    if (kind == WISH_MAINTENANCE)
+        w.lasts = NSEC_PER_MSEC;
     snprintf(w.server, sizeof w.server, "%s", server);
     (void)reader_hold(r);
     if (wish_ask(r, &w, &token) != 0)
@@ -83,12 +86,31 @@ static struct outcome ask(struct feed_reader *r, enum wish_kind kind, const char
     o.result = answer.result;
     snprintf(o.words, sizeof o.words, "%s", answer.words);
     o.state = e->state;
+    o.intent = e->intent;
     o.weight = e->intent.weight;
     o.share = fleet_share(e, QHCP_USE_HEALTHY);
     return s->version >= answer.version ? o : (struct outcome){.result = 2};
 }
 
-static struct outcome outcomes[6];
+static struct outcome outcomes[7];
+static struct fleet_change ended;
+
+/* The next change that leads back into use. */
+static void wait_for_end(struct feed_reader *r)
+{
+    struct pollfd p = {.fd = reader_fd(r), .events = POLLIN};
+
+    do {
+        (void)reader_hold(r);
+        while (reader_next(r, &ended) == READER_CHANGE)
+            if (ended.to == FLEET_IN_USE)
+                return;
+        if (reader_sleep(r)) {
+            poll(&p, 1, -1);
+            reader_woken(r);
+        }
+    } while (true);
+}
 
 static void *asker(void *arg)
 {
@@ -106,6 +128,9 @@ static void *asker(void *arg)
     outcomes[3] = ask(r, WISH_UNDRAIN, "10.0.0.1:4242", 0);
     outcomes[4] = ask(r, WISH_DRAIN, "10.0.0.2:4242", 0);
     outcomes[5] = ask(r, WISH_RELOAD, "", 0);
+    outcomes[6] = ask(r, WISH_MAINTENANCE, "10.0.0.1:4242", 0);
+    if (outcomes[6].intent.use != FLEET_IN_USE)
+        wait_for_end(r);
     reader_close(r);
     atomic_store(&done, 1);
     return NULL;
@@ -153,7 +178,16 @@ static void a_wish_is_done_published_and_answered(void **state)
     assert_int_equal(outcomes[3].share, 1000);
     assert_int_equal(outcomes[4].result, QHCP_E_NOT_FOUND);
     assert_string_equal(outcomes[4].words, "\"10.0.0.2:4242\" is not watched");
+    assert_string_equal(outcomes[0].change.who, "the test");
     assert_int_equal(outcomes[5].result, QHCP_E_ARG);
+    assert_int_equal(outcomes[6].result, 0);
+    assert_string_equal(outcomes[6].words, "10.0.0.1:4242 is in maintenance for 1ms");
+    if (outcomes[6].intent.use != FLEET_IN_USE) { /* (its millisecond may be over by then) */
+        assert_int_equal(outcomes[6].state, QHCP_MAINTENANCE);
+        assert_int_equal(ended.from, FLEET_MAINTENANCE);
+        assert_string_equal(ended.words, "the time that was given is over");
+        assert_string_equal(ended.who, "");
+    }
 }
 
 int main(void)
