@@ -1,7 +1,7 @@
 /* Both session machines under arbitrary frames, calls and times.
  *
  *     clang -g -O1 -D_GNU_SOURCE -Iinclude -Isrc -fsanitize=fuzzer,address,undefined \
- *         fuzz/fuzz_session.c src/session/?*.c src/wire/?*.c src/base/cursor.c src/base/error.c \
+ *         fuzz/fuzz_session.c src/session/?*.c src/wire/?*.c src/base/cursor.c src/base/error.c src/base/utf8.c \
  *         -o /tmp/fuzz_session
  *     /tmp/fuzz_session -max_len=4096 fuzz/corpus/session
  *
@@ -33,6 +33,7 @@ struct play {
     bool honest;   /* every frame so far came from the other machine, whole and in order */
     bool accepted; /* the server's caller accepted a token */
     bool established;
+    uint64_t beat; /* the newest one's number */
 };
 
 static void must(bool ok)
@@ -190,6 +191,22 @@ static void answer(struct play *g, uint64_t seq, size_t cap)
     to_lb(g, SESSION_DATAGRAM, buf, n);
 }
 
+/* A beat: only of a server that was asked for beats and has said so. */
+static void beat(struct play *g)
+{
+    bool wanted = session_server_beats(&g->server) > 0;
+    struct wire_message m;
+    uint8_t buf[ROOM];
+    size_t n = session_server_beat(&g->server, ++g->beat, buf, LIMIT_DATAGRAM);
+
+    must(n == 0 || g->accepted);
+    if (n == 0 || !wanted)
+        return;
+    check_frame(buf, n, &m);
+    must(m.type == WIRE_HEALTH_RESPONSE && m.response.beat == g->beat);
+    to_lb(g, SESSION_DATAGRAM, buf, n);
+}
+
 static void to_server(struct play *g, enum session_channel channel, const uint8_t *p, size_t n)
 {
     struct session_server_report r = {.what = 0};
@@ -285,6 +302,10 @@ static void call_lb(struct play *g)
         break;
     case 3:
         g->update = (struct wire_config_update){.has = byte(g) & 0xf, .interval_us = number(g)};
+        if (g->lb.beats && g->lb_config.beat_us > 0) {
+            g->update.has |= WIRE_HAS_BEAT;
+            g->update.beat_us = g->update.interval_us;
+        }
         g->update.token = slice_str("d.e.f");
         g->update.push = byte(g) % 2;
         g->update.metrics.count = 1;
@@ -324,6 +345,7 @@ static void call_server(struct play *g)
         break;
     case 3:
         answer(g, 0, LIMIT_DATAGRAM);
+        beat(g);
         break;
     default:
         answer(g, 0, number(g) % ROOM);
@@ -401,6 +423,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g = (struct play){.p = data, .end = data + size, .now = 1000 * NSEC_PER_SEC, .honest = true};
     g.lb_config =
         (struct session_lb_config){.lb_id = slice_str("lb"), .interval_us = 1000000, .push = true};
+    g.lb_config.beat_us = size % 2 ? 50000 : 0; /* so that scripts without it mean what they did */
     g.self = (struct session_server_self){
         .server_id = slice_str("server"),
         .boot_id = "bootboo",

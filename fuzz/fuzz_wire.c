@@ -1,7 +1,7 @@
 /* The wire decoder on hostile bytes.
  *
  *     clang -g -O1 -D_GNU_SOURCE -Iinclude -Isrc -fsanitize=fuzzer,address,undefined \
- *         fuzz/fuzz_wire.c src/wire/?*.c src/base/cursor.c -o /tmp/fuzz_wire
+ *         fuzz/fuzz_wire.c src/wire/?*.c src/base/cursor.c src/base/utf8.c -o /tmp/fuzz_wire
  *     /tmp/fuzz_wire -max_len=2048 fuzz/corpus/wire
  *
  * Besides memory and undefined behaviour: wire_peek and wire_decode agree on a frame's size; what
