@@ -12,7 +12,8 @@
 
 struct tally {
     size_t total, by_state[STATES];
-    size_t width; /* of the widest address */
+    size_t listening; /* servers that send their status by themselves */
+    size_t width;     /* of the widest address */
 };
 
 static struct tally count(const struct status_fleet *fleet)
@@ -25,6 +26,7 @@ static struct tally count(const struct status_fleet *fleet)
             continue;
         size_t width = text_width(v.address);
         tally.total++;
+        tally.listening += v.listening;
         tally.by_state[(unsigned)v.state < STATES ? v.state : QHCP_CONNECTING]++;
         if (width > tally.width)
             tally.width = width < ADDRESS_WIDTH ? width : ADDRESS_WIDTH;
@@ -44,7 +46,10 @@ static void add_summary(struct text *t, const struct tally *tally, const char *t
         text_printf(t, "%s%zu %s", before, tally->by_state[s], qhcp_state_name((enum qhcp_state)s));
         before = ", ";
     }
-    text_add(t, before[0] == ',' ? ")\n" : "\n");
+    text_add(t, before[0] == ',' ? ")" : "");
+    if (tally->listening > 0)
+        text_printf(t, ", listening to %zu", tally->listening);
+    text_add(t, "\n");
 }
 
 void status_human_percent(const struct qhcp_view *v, const char *metric, char *ret, size_t cap)

@@ -61,6 +61,20 @@ class Handover(ForwardCase):
         self.servers[1].send(signal.SIGCONT)
         new.wait_status(lambda s: s["up"] == 1, 15)
 
+    def test_servers_that_are_listened_to_are_so_by_the_new_process_too(self):
+        """Meanwhile they send to both."""
+        old, at = self.fleet("a", "b", arguments=("--liveness", "listen"))
+        old.wait_status(lambda s: [v["liveness"] for v in s["servers"]] == ["listen"] * 2, 5, since=at)
+        new = self.take_over("--liveness", "listen")
+        wait_log(old, "another load balancer took over the port", 5 * SLOW)
+        at, _ = new.wait_status(lambda s: s["up"] == 2 and
+                                [v["liveness"] for v in s["servers"]] == ["listen"] * 2, 10)
+        self.assertEqual(old.wait(10 * SLOW), 0)
+        self.assertEqual({self.ask() for _ in range(20)}, {"a", "b"})
+        self.servers[0].kill()
+        new.wait_event("down", within=5, address=f"127.0.0.1:{self.agents[0]}", since=at)
+        self.assertEqual([e["to"] for e in old.events() + new.events() if e["to"] == "down"], ["down"])
+
     def test_take_over_without_forwarding_is_refused(self):
         for more, status in ((["--no-forward"], 2), ([], None)):
             lb = self.start("lb", "--servers", "127.0.0.1:1", "--take-over", "--port", free_port(), *more)

@@ -50,6 +50,30 @@ static void hello_asks_for_beats_where_they_are_wanted(void **state)
     }
 }
 
+/* A server of a version before the extension: it is asked, now and after a change of mind. */
+static void one_that_does_not_know_the_extension_is_asked(void **state)
+{
+    struct wire_config_update update = {.has = WIRE_HAS_INTERVAL, .interval_us = SECOND_US};
+    struct wire_message ack = kit_message(WIRE_ACK);
+    struct kit_lb k;
+    uint64_t seq;
+
+    (void)state;
+    kit_lb(&k, SESSION_LB_IDLE, false);
+    k.config.beat_us = SECOND_US;
+    assert_int_equal(session_lb_open(&k.s, T0, slice_str("a.b.c")), 0);
+    assert_true(kit_lb_pull(&k).n > 0);
+    assert_int_equal(kit_lb_give(&k, T0, SESSION_STREAM, &ack), 0);
+    assert_true(k.r.what & SESSION_LB_ESTABLISHED);
+    assert_false(k.s.beats);
+    assert_int_equal(k.s.beat_us, 0);
+    assert_int_equal(session_lb_request(&k.s, T0, &seq), 0);
+    assert_true(kit_lb_pull(&k).n > 0);
+    assert_int_equal(session_lb_config(&k.s, T0, &update), 0);
+    assert_true(kit_lb_pull(&k).n > 0);
+    assert_int_equal(k.s.beat_us, 0);
+}
+
 static void beats_are_numbered_and_only_the_newest_counts(void **state)
 {
     struct kit_lb k;
@@ -236,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hello_asks_for_beats_where_they_are_wanted),
+        cmocka_unit_test(one_that_does_not_know_the_extension_is_asked),
         cmocka_unit_test(beats_are_numbered_and_only_the_newest_counts),
         cmocka_unit_test(beats_that_nobody_asked_for_are_no_news),
         cmocka_unit_test(config_ack_says_what_is_in_force),

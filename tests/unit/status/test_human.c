@@ -55,6 +55,19 @@ static void three_servers_make_a_table_that_lines_up(void **state)
         "is draining: SIGTERM; 2 false verdicts\n");
 }
 
+/* So that one that is asked, for whatever reason, is seen among many that are listened to. */
+static void the_first_line_counts_the_servers_that_are_listened_to(void **state)
+{
+    const struct status_fleet fleet = fake_fleet(&fake);
+    const struct status_human_page page = {.time = "t", .rows = 20, .rows_bad = 20};
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        fake_add(&fake, "s:1")->listening = i > 0;
+    status_human_table(&text, &fleet, &page);
+    assert_says(text.at, "t  3 of 3 servers are healthy, listening to 2\n");
+}
+
 static size_t lines(void)
 {
     size_t n = 0;
@@ -225,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(three_servers_make_a_table_that_lines_up),
+        T(the_first_line_counts_the_servers_that_are_listened_to),
         T(of_300_servers_those_not_up_come_first),
         T(of_300_servers_that_are_down_no_more_than_fit_are_shown),
         T(no_line_is_wider_than_the_terminal),
