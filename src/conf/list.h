@@ -37,6 +37,7 @@ struct place list_place(const struct list *l, size_t i, const char *option);
 void list_drop(struct list *l, size_t i);
 
 enum list_source {
+    LIST_ONE = -1,      /* one entry: a comma has no meaning either */
     LIST_TEXT_ONLY = 0, /* '@' has no meaning */
     LIST_FILES = 1,     /* "@FILE" */
     LIST_STDIN = 2,     /* "@-" too */

@@ -209,9 +209,10 @@ static int set_list(const struct options_row *row, const char *text, enum list_s
                     const struct place *at, struct list *l, struct faults *f)
 {
     size_t before = l->n;
+    bool whole = row->kind == OPTIONS_ITEM || files == LIST_ONE;
     int r, bad;
 
-    if (row->kind == OPTIONS_LIST)
+    if (!whole)
         r = list_parse(l, text, files, at, f);
     else if ((r = list_add(l, text, strlen(text), at)) < 0)
         faults_add(f, at, r, "out of memory");
@@ -287,6 +288,17 @@ void options_deinit(struct options *o)
     memset(o, 0, o->table->size);
 }
 
+int options_add(struct options *o, const struct options_row *row, const char *entry,
+                const struct place *at, struct faults *f)
+{
+    return options_set(o, row, entry, LIST_ONE, at, f);
+}
+
+struct list *options_list(struct options *o, const struct options_row *row)
+{
+    return value_of(o, row);
+}
+
 int options_set(struct options *o, const struct options_row *row, const char *text,
                 enum list_source files, const struct place *at, struct faults *f)
 {
@@ -295,7 +307,8 @@ int options_set(struct options *o, const struct options_row *row, const char *te
     int r;
 
     if (options_repeatable(row))
-        r = set_list(row, text, o->no_files ? LIST_TEXT_ONLY : files, at, value_of(o, row), f);
+        r = set_list(row, text, files != LIST_ONE && o->no_files ? LIST_TEXT_ONLY : files, at,
+                     value_of(o, row), f);
     else if (o->set[i])
         r = faults_add(f, at, QHCP_E_EXISTS, "is given twice");
     else if ((r = set_value(o, row, text, words, sizeof words)) < 0)

@@ -80,8 +80,13 @@ struct options_row {
     const char *def; /* NULL: none.  A list, an item, a file and a switch have none. */
     uint64_t min, max;
     options_check_fn check; /* TEXT, LIST, ITEM: NULL: any will do */
-    options_live_fn live;   /* NULL: a change needs a restart.  Rows may share one. */
-    char letter;            /* as plugins of monitoring systems have them ("-t"); 0: none */
+    /* LIST: entries may have settings, "ENTRY KEY=VALUE ...", which the file may write as a mapping
+     * (entries.h).  The names of the settings, NULL at the end; is this a value of that one? */
+    const char *const *fields;
+    int (*check_field)(const char *field, const char *value, char *words, size_t words_cap);
+    const char *adds;     /* the setting that takes several, with | between; NULL: none */
+    options_live_fn live; /* NULL: a change needs a restart.  Rows may share one. */
+    char letter;          /* as plugins of monitoring systems have them ("-t"); 0: none */
     const char *doc;
 };
 
@@ -135,6 +140,13 @@ void options_deinit(struct options *o);
  * good entries are there then.  QHCP_E_EXISTS: it is set already (but a list grows). */
 int options_set(struct options *o, const struct options_row *row, const char *text,
                 enum list_source files, const struct place *at, struct faults *f);
+
+/* Adds one entry to a list, commas and all. */
+int options_add(struct options *o, const struct options_row *row, const char *entry,
+                const struct place *at, struct faults *f);
+
+/* The value of a row that is a list. */
+struct list *options_list(struct options *o, const struct options_row *row);
 
 /* The user gave it a value that is wrong. */
 void options_refuse(struct options *o, const struct options_row *row);

@@ -1,6 +1,7 @@
 #include "daemon/display.h"
 
 #include "base/os/log.h"
+#include "daemon/list_news.h"
 #include "daemon/publisher.h"
 
 static void on_writable(void *ctx, qhcp_nsec now, unsigned ready)
@@ -35,7 +36,30 @@ static void show_state(struct display *d, const struct fleet_change *c, qhcp_nse
                                      .reason = c->words,
                                      .evidence = c->evidence};
 
-    status_event(&d->status, &event, now);
+    status_event(&d->status, &event, c->label, now);
+}
+
+static void show_listed(struct display *d, const struct fleet_change *c, qhcp_nsec now)
+{
+    const struct status_listed listed = {.kind = c->kind == FLEET_ADDED     ? STATUS_ADDED
+                                                 : c->kind == FLEET_REMOVED ? STATUS_REMOVED
+                                                                            : STATUS_CHANGED,
+                                         .address = c->name,
+                                         .name = c->label,
+                                         .words = c->words};
+
+    if (list_news_take(&d->news, c))
+        status_listed(&d->status, &listed, now);
+}
+
+static void log_news(struct display *d)
+{
+    struct text t = {0};
+
+    list_news_tell(&d->news, &t);
+    if (t.n > 0)
+        log_say(QHCP_LOG_INFO, "%s", t.at);
+    text_deinit(&t);
 }
 
 static void show_panic(struct display *d, const struct fleet_change *c,
@@ -63,11 +87,14 @@ static void turn(void *ctx, qhcp_nsec now)
             show_state(d, &change, now);
         else if (change.kind == FLEET_PANIC)
             show_panic(d, &change, &s->self, now);
+        else
+            show_listed(d, &change, now);
     }
     if (news == READER_BEHIND && d->follows) /* the first answer is always that */
         log_say(QHCP_LOG_WARNING, "too many servers have changed at once to tell of each of them: "
                                   "the next status shows them");
     d->follows = true;
+    log_news(d);
     reader_let_go(d->reader);
     loop_watch_change(&d->watch, output_waiting(&d->status.out) ? LOOP_WRITABLE : 0);
 }
@@ -87,5 +114,6 @@ void display_end(struct display *d)
     loop_remove(&d->part);
     reader_close(d->reader);
     d->reader = NULL;
+    list_news_deinit(&d->news);
     loop_unwatch(&d->watch);
 }

@@ -3,6 +3,7 @@
 #ifndef QHCP_DAEMON_DISPLAY_H
 #define QHCP_DAEMON_DISPLAY_H
 
+#include "daemon/list_news.h"
 #include "loop/loop.h"
 #include "status/status.h"
 
@@ -15,6 +16,7 @@ struct display {
     struct feed_reader *reader;
     struct loop_watch watch; /* of the output, while something waits for it */
     struct status status;
+    struct list_news news;
     bool follows; /* has read what there was at the beginning */
 };
 

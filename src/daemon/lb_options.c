@@ -14,15 +14,6 @@
 #define WHY 600
 #define NO_PANIC 101 /* per cent: there are always fewer */
 
-static int check_server(const char *text, char *words, size_t words_cap)
-{
-    struct address address;
-    struct listed ignored;
-    int r = listed_parse(text, &ignored, words, words_cap);
-
-    return r == 0 ? address_parse(ignored.address, &address, words, words_cap) : r;
-}
-
 static int check_probe(const char *text, char *words, size_t words_cap)
 {
     struct spec ignored;

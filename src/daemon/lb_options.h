@@ -12,11 +12,12 @@
 #define LB_KEEP_ALIVE_MAX (9 * 3600 * NSEC_PER_SEC) /* the kernel's is 32767 s */
 
 #define LB_OPTIONS(X)                                                                              \
-    X(servers, "servers", LIST, .max = LIST_MAX, .check = check_server, .live = lb_live_watch,     \
+    X(servers, "servers", LIST, .max = LIST_MAX, .check = listed_check, .live = lb_live_watch,     \
+      .fields = listed_settings, .check_field = listed_check_setting, .adds = "tags",              \
       .doc = "The servers to watch, as host:port with commas between. @FILE reads one per line "   \
              "('#' begins a comment), @- reads standard input. An address may be followed by "     \
-             "weight=1 to 1000, priority=0 to 15 and service=tcp:PORT or tcp:ADDRESS:PORT; see "   \
-             "BALANCING in qhcp-lb(1).")                                                           \
+             "name=, tags=A|B, weight=0 to 1000, priority=0 to 15 and service=tcp:PORT or "        \
+             "tcp:ADDRESS:PORT; see SERVERS and BALANCING in qhcp-lb(1).")                         \
     X(port, "port", PORT, .def = "4242",                                                           \
       .doc = "The load balancer's own port. Its checks leave from this UDP port, and it forwards " \
              "connections to the same TCP port.")                                                  \

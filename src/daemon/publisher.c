@@ -25,10 +25,43 @@ static qhcp_nsec deadline(void *ctx)
     return nsec_min(p->look_at, p->n > 0 ? p->all_at : NSEC_NEVER);
 }
 
+void publisher_label(const struct fleet_entry *e, char ret[FLEET_LABEL_MAX])
+{
+    const char *label = fleet_text(e, FLEET_LABEL);
+
+    snprintf(ret, FLEET_LABEL_MAX, "%s", strchr(label, ':') ? "" : label); /* no name has one */
+}
+
+static void tell(struct feed *feed, enum fleet_kind kind, uint32_t slot, const char *words)
+{
+    const struct fleet_entry *e = feed_at(feed, slot);
+    struct fleet_change c = {.kind = (uint8_t)kind,
+                             .slot = slot,
+                             .key = e->key,
+                             .at = loop_now(),
+                             .at_ms = clock_wall_ms()};
+
+    snprintf(c.name, sizeof c.name, "%s", fleet_text(e, FLEET_NAME));
+    publisher_label(e, c.label);
+    snprintf(c.words, sizeof c.words, "%s", words);
+    feed_tell(feed, &c);
+}
+
+/* New servers are told of at the end of the turn, when what the list says of them is known. */
+static void tell_added(struct publisher *p)
+{
+    for (; p->untold < p->n; p->untold++) {
+        if (!p->at[p->untold].told && p->at[p->untold].slot != FLEET_NOBODY)
+            tell(p->feed, FLEET_ADDED, p->at[p->untold].slot, "");
+        p->at[p->untold].told = true;
+    }
+}
+
 static void turn(void *ctx, qhcp_nsec now)
 {
     struct publisher *p = ctx;
 
+    tell_added(p);
     (void)feed_publish(p->feed, now, clock_wall_ms()); /* where there is no memory, the next time */
 }
 
@@ -236,20 +269,10 @@ uint32_t publisher_slot(const struct publisher *p, size_t index)
     return index < p->n ? p->at[index].slot : FLEET_NOBODY;
 }
 
-static void tell(struct publisher *p, enum fleet_kind kind, uint32_t slot, qhcp_nsec now)
-{
-    struct fleet_change c = {.kind = (uint8_t)kind, .slot = slot, .at = now};
-    const struct fleet_entry *e = feed_at(p->feed, slot);
-
-    c.at_ms = clock_wall_ms();
-    c.key = e->key;
-    snprintf(c.name, sizeof c.name, "%s", fleet_text(e, FLEET_NAME));
-    feed_tell(p->feed, &c);
-}
-
 /* False: there is no memory; the server is watched, but not shown. */
-static bool add(struct publisher *p, const struct qhcp_changed *changed, qhcp_nsec now)
+static bool add(struct publisher *p, const struct qhcp_changed *changed)
 {
+    struct fleet_entry *e;
     size_t cap = p->cap ? 2 * p->cap : 16;
     struct published *grown = p->at;
     char name[ADDRESS_KEY];
@@ -265,7 +288,9 @@ static bool add(struct publisher *p, const struct qhcp_changed *changed, qhcp_ns
         return false;
     }
     p->at[p->n++] = (struct published){.slot = slot};
-    tell(p, FLEET_ADDED, slot, now);
+    e = feed_change(p->feed, slot);
+    if (e)
+        (void)feed_text(p->feed, e, FLEET_LABEL, changed->address);
     return true;
 }
 
@@ -278,17 +303,19 @@ static void close_gaps(struct publisher *p)
         if (p->at[i].slot != FLEET_NOBODY)
             p->at[kept++] = p->at[i];
     p->n = kept;
+    p->untold = p->untold < p->first_gap ? p->untold : p->first_gap;
     p->first_gap = SIZE_MAX;
     if (p->to_look > 0)
         p->to_look = p->n; /* one that is stale may have moved past its turn */
 }
 
-static void drop(struct publisher *p, size_t index, qhcp_nsec now)
+static void drop(struct publisher *p, size_t index)
 {
     struct published *one = &p->at[index];
 
     p->n_counts -= one->counts;
-    tell(p, FLEET_REMOVED, one->slot, now);
+    if (one->told)
+        tell(p->feed, FLEET_REMOVED, one->slot, "");
     (void)feed_remove(p->feed, one->slot);
     one->slot = FLEET_NOBODY;
     p->first_gap = index < p->first_gap ? index : p->first_gap;
@@ -299,18 +326,18 @@ void publisher_changed(struct publisher *p, const struct qhcp_changed *changed)
     qhcp_nsec now = loop_now();
 
     loop_again(p->part.loop); /* it may be from a turn after ours */
-    if ((changed->what & QHCP_CHANGE_ADDED) && !add(p, changed, now))
+    if ((changed->what & QHCP_CHANGE_ADDED) && !add(p, changed))
         return;
     if (changed->index >= p->n)
         return;
     if (changed->what & QHCP_CHANGE_REMOVED) {
-        drop(p, changed->index, now);
+        drop(p, changed->index);
         if (!changed->more)
             close_gaps(p);
     } else if (changed->what & ~(unsigned)(QHCP_CHANGE_VALUES | QHCP_CHANGE_SHARE)) {
         put_all(p, changed->index, changed->what, now);
         if (changed->what & QHCP_CHANGE_SESSION)
-            tell(p, FLEET_SESSION, p->at[changed->index].slot, now);
+            tell(p->feed, FLEET_SESSION, p->at[changed->index].slot, "");
     } else {
         p->at[changed->index].stale = true;
         p->to_look = p->n; /* it may be the last of a round */
@@ -335,28 +362,66 @@ void publisher_event(struct publisher *p, const struct qhcp_event *event, qhcp_n
     e = feed_at(p->feed, c.slot);
     c.key = e->key;
     snprintf(c.name, sizeof c.name, "%s", event->address);
+    publisher_label(e, c.label);
     snprintf(c.words, sizeof c.words, "%s", event->reason ? event->reason : "");
     snprintf(c.evidence, sizeof c.evidence, "%s", event->evidence ? event->evidence : "");
     feed_tell(p->feed, &c);
 }
 
+/* "weight 2, was 1": what differs. */
+static void add_number(struct text *t, const char *what, unsigned is, unsigned was)
+{
+    if (is != was)
+        text_printf(t, "%s%s %u, was %u", t->n > 0 ? "; " : "", what, is, was);
+}
+
+static void add_word(struct text *t, const char *what, const char *is, const char *was)
+{
+    if (strcmp(is, was) != 0)
+        text_printf(t, "%s%s %s, was %s", t->n > 0 ? "; " : "", what, is[0] ? is : "none",
+                    was[0] ? was : "none");
+}
+
+static void put_listed(struct publisher *p, uint32_t slot, struct fleet_entry *e,
+                       const struct listed *l)
+{
+    const struct fleet_entry *before = snapshot_at(feed_current(p->feed), slot);
+    const char *label = l->name[0] ? l->name : l->address;
+    struct text words = {0};
+
+    add_word(&words, "name", label, fleet_text(e, FLEET_LABEL));
+    add_number(&words, "weight", l->weight, e->intent.weight);
+    add_number(&words, "priority", l->priority, e->intent.priority);
+    add_word(&words, "tags", l->tags, fleet_text(e, FLEET_TAGS));
+    (void)feed_text(p->feed, e, FLEET_LABEL, label);
+    (void)feed_text(p->feed, e, FLEET_TAGS, l->tags);
+    e->intent.weight = (uint16_t)l->weight;
+    e->intent.priority = (uint16_t)l->priority;
+    if (before && before->key == e->key && words.n > 0)
+        tell(p->feed, FLEET_LISTED, slot, words.at);
+    text_deinit(&words);
+}
+
+void publisher_listed(struct publisher *p, const struct listed *listed)
+{
+    struct fleet_entry *e;
+    char name[ADDRESS_KEY];
+    uint32_t slot;
+
+    servers_key(listed->address, name);
+    if (feed_find(p->feed, name, &slot) == 0 && (e = feed_change(p->feed, slot)))
+        put_listed(p, slot, e, listed);
+}
+
 /* (The list was checked before: what does not parse is not there.) */
 static void take_list(struct publisher *p, const struct list *servers)
 {
-    char ignored[WORDS], name[ADDRESS_KEY];
-    struct fleet_entry *e;
+    char ignored[WORDS];
     struct listed listed;
-    uint32_t slot;
 
-    for (size_t i = 0; i < servers->n; i++) {
-        if (listed_parse(servers->at[i], &listed, ignored, sizeof ignored) != 0)
-            continue;
-        servers_key(listed.address, name);
-        if (feed_find(p->feed, name, &slot) != 0 || !(e = feed_change(p->feed, slot)))
-            continue;
-        e->intent.weight = (uint16_t)listed.weight;
-        e->intent.priority = (uint16_t)listed.priority;
-    }
+    for (size_t i = 0; i < servers->n; i++)
+        if (listed_parse(servers->at[i], &listed, ignored, sizeof ignored) == 0)
+            publisher_listed(p, &listed);
 }
 
 void publisher_configure(struct publisher *p, const struct lb_options *o)

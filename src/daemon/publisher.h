@@ -13,8 +13,11 @@
 
 #include <qhcp/lb.h>
 
+struct listed;
+
 struct published {
     uint32_t slot; /* FLEET_NOBODY: it was removed, and others with it follow */
+    bool told;     /* that it was added */
     bool stale;    /* its figures have changed since they were looked at */
     bool counts;   /* it reports its requests in flight: a report counts even if it says the same */
 };
@@ -33,6 +36,7 @@ struct publisher {
     size_t look_next;       /* whose figures are looked at next, */
     size_t to_look;         /* of how many at least, */
     size_t words_next;      /* and whose words */
+    size_t untold;          /* from this place on some are not `told` */
     qhcp_nsec wanted_until; /* somebody reads figures: all are looked at once a second */
     qhcp_nsec look_at;      /* at figures; NSEC_NEVER: none is stale */
     qhcp_nsec all_at; /* when all of them are stale: what is not announced is no older than that */
@@ -53,6 +57,9 @@ void publisher_event(struct publisher *p, const struct qhcp_event *event, qhcp_n
  * panic.  Published at once. */
 void publisher_configure(struct publisher *p, const struct lb_options *o);
 
+/* What the list says of one server, to be published next; it is watched by now. */
+void publisher_listed(struct publisher *p, const struct listed *listed);
+
 /* All figures are of now, and words that only time changes nearly so, in a snapshot that is
  * published at once. */
 void publisher_refresh(struct publisher *p, qhcp_nsec now);
@@ -62,6 +69,10 @@ void publisher_want(struct publisher *p, qhcp_nsec now, qhcp_nsec until);
 
 /* The slot of the server at this index of the core; FLEET_NOBODY. */
 uint32_t publisher_slot(const struct publisher *p, size_t index);
+
+/* The name that the operator gave it, as fleet_change.label; "" where FLEET_LABEL is its address.
+ */
+void publisher_label(const struct fleet_entry *e, char ret[FLEET_LABEL_MAX]);
 
 /* FLEET_SERVICES one by one, as qhcp_lb_services. */
 size_t publisher_services(const struct fleet_entry *e, char ret[][QHCP_SERVICE], size_t cap);

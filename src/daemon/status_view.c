@@ -51,7 +51,7 @@ static int fleet_view(const void *ctx, size_t index, struct qhcp_view *ret)
         return QHCP_E_NOT_FOUND;
     copy(ret->address, sizeof ret->address, e, FLEET_ADDRESS);
     copy(ret->server_id, sizeof ret->server_id, e, FLEET_SERVER_ID);
-    copy(ret->reason, sizeof ret->reason, e, FLEET_WORDS);
+    snprintf(ret->reason, sizeof ret->reason, "%s", fleet_reason(e));
     copy(ret->notice, sizeof ret->notice, e, FLEET_NOTICE);
     copy(ret->evidence, sizeof ret->evidence, e, FLEET_EVIDENCE);
     ret->remote = e->remote;
@@ -113,6 +113,11 @@ static void fleet_self(const void *ctx, struct qhcp_self *ret)
                                         .total = healthy + self->by_state[QHCP_DOWN]}};
 }
 
+static const struct fleet_entry *fleet_entry_at(const void *ctx, size_t index)
+{
+    return entry(ctx, index);
+}
+
 struct status_fleet status_view_fleet(const struct status_view *w)
 {
     return (struct status_fleet){.ctx = w,
@@ -121,5 +126,6 @@ struct status_fleet status_view_fleet(const struct status_view *w)
                                  .checks = fleet_checks,
                                  .services = fleet_services,
                                  .forward = fleet_forward,
+                                 .entry = fleet_entry_at,
                                  .self = fleet_self};
 }

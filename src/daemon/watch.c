@@ -91,7 +91,6 @@ static void remove_old(const struct watch_change *c, const struct table *t, stru
         HASH_FIND_STR(t->by_key, old->all[i].key, found);
         if (found)
             continue;
-        log_say(QHCP_LOG_INFO, "%s is no longer watched", old->all[i].key);
         old->keys[n++] = old->all[i].key;
     }
     (void)qhcp_lb_remove_many(c->core, loop_now(), old->keys, n);

@@ -5,6 +5,7 @@
 #include "base/os/clock.h"
 #include "base/os/log.h"
 #include "base/value.h"
+#include "daemon/publisher.h"
 #include "sources/servers.h"
 
 #include <qhcp/error.h>
@@ -49,7 +50,7 @@ static int use(const struct doing *d, struct fleet_entry *e)
     set_use(d->feed, e, uses[w->kind].use, w, d->now);
     if (e->intent.until > 0)
         value_duration_text(w->lasts, lasts, sizeof lasts);
-    snprintf(d->words, d->words_cap, "%s %s%s%s", fleet_text(e, FLEET_NAME), uses[w->kind].words,
+    snprintf(d->words, d->words_cap, "%s %s%s%s", fleet_text(e, FLEET_LABEL), uses[w->kind].words,
              lasts[0] != '\0' ? " for " : "", lasts);
     return 0;
 }
@@ -57,12 +58,12 @@ static int use(const struct doing *d, struct fleet_entry *e)
 static int weigh(const struct doing *d, struct fleet_entry *e)
 {
     if (d->wish->number > FLEET_WEIGHT_MAX) {
-        snprintf(d->words, d->words_cap, "%llu is not a weight: use 1 to %d",
+        snprintf(d->words, d->words_cap, "%llu is not a weight: use 0 to %d",
                  (unsigned long long)d->wish->number, FLEET_WEIGHT_MAX);
         return QHCP_E_ARG;
     }
     e->intent.weight = (uint16_t)d->wish->number;
-    snprintf(d->words, d->words_cap, "%s has weight %u", fleet_text(e, FLEET_NAME),
+    snprintf(d->words, d->words_cap, "%s has weight %u", fleet_text(e, FLEET_LABEL),
              e->intent.weight);
     return 0;
 }
@@ -89,6 +90,7 @@ static void tell(struct feed *feed, uint32_t slot, const struct wish *w, qhcp_ns
 
     c.from = (uint8_t)(before ? before->intent.use : FLEET_IN_USE);
     snprintf(c.name, sizeof c.name, "%s", fleet_text(e, FLEET_NAME));
+    publisher_label(e, c.label);
     if (w->kind == WISH_WEIGHT)
         snprintf(c.words, sizeof c.words, "weight %u%s%.200s", e->intent.weight,
                  w->words[0] != '\0' ? ": " : "", w->words);
@@ -98,20 +100,29 @@ static void tell(struct feed *feed, uint32_t slot, const struct wish *w, qhcp_ns
     feed_tell(feed, &c);
 }
 
+/* The server of this address or name. */
+static int find(const struct feed *feed, const char *server, uint32_t *ret_slot)
+{
+    char name[ADDRESS_KEY];
+
+    servers_key(server, name);
+    if (name[0] != '\0')
+        return feed_find(feed, name, ret_slot);
+    return snapshot_find(feed_current(feed), server, ret_slot) ? 0 : QHCP_E_NOT_FOUND;
+}
+
 static int fulfil(const struct doing *d)
 {
     wish_fn *fn = rows[d->wish->kind];
     struct fleet_entry *e;
-    char name[ADDRESS_KEY];
     uint32_t slot;
     int r;
 
-    servers_key(d->wish->server, name);
     if (!fn) {
         snprintf(d->words, d->words_cap, "change the configuration file, and reload it");
         return QHCP_E_ARG;
     }
-    if (feed_find(d->feed, name, &slot) != 0) {
+    if (find(d->feed, d->wish->server, &slot) != 0) {
         snprintf(d->words, d->words_cap, "\"%.200s\" is not watched", d->wish->server);
         return QHCP_E_NOT_FOUND;
     }

@@ -5,11 +5,20 @@
 /* A drain takes traffic from a server that has some; one that does not answer is down anyway. */
 static enum qhcp_state state_of(const struct fleet_entry *e, bool *ret_operator)
 {
-    *ret_operator = e->intent.use == FLEET_MAINTENANCE ||
-                    (e->intent.use == FLEET_DRAIN && fleet_healthy(e->verdict.state));
+    bool drain = e->intent.use == FLEET_DRAIN || e->intent.weight == 0;
+
+    *ret_operator =
+        e->intent.use == FLEET_MAINTENANCE || (drain && fleet_healthy(e->verdict.state));
     if (!*ret_operator)
         return e->verdict.state;
-    return e->intent.use == FLEET_DRAIN ? QHCP_DRAINING : QHCP_MAINTENANCE;
+    return e->intent.use == FLEET_MAINTENANCE ? QHCP_MAINTENANCE : QHCP_DRAINING;
+}
+
+const char *fleet_reason(const struct fleet_entry *e)
+{
+    if (e->cause == QHCP_CAUSE_OPERATOR && e->intent.use == FLEET_IN_USE)
+        return "its weight is 0";
+    return fleet_text(e, FLEET_WORDS);
 }
 
 void entry_follow(struct fleet_entry *e, const struct fleet_entry *before, qhcp_nsec now,
@@ -36,7 +45,7 @@ unsigned fleet_share(const struct fleet_entry *e, enum qhcp_use use)
 {
     const struct panic_standing standing = {.verified = e->verdict.trusted};
 
-    if (e->intent.use != FLEET_IN_USE)
+    if (e->intent.use != FLEET_IN_USE || e->intent.weight == 0)
         return 0;
     return panic_share(use, &standing, e->verdict.state, e->verdict.own_share);
 }

@@ -6,8 +6,9 @@
  *
  * Three words that are used everywhere:
  * healthy  up or degraded: fleet_healthy
- * weight   what the operator gives it relative to others, 1 to FLEET_WEIGHT_MAX: intent.weight
- * share    permille of its weight that new traffic is to give it now: fleet_share */
+ * weight   what the operator gives it relative to others, 0 to FLEET_WEIGHT_MAX: intent.weight;
+ * with 0 it drains share    permille of its weight that new traffic is to give it now: fleet_share
+ */
 #ifndef QHCP_FLEET_ENTRY_H
 #define QHCP_FLEET_ENTRY_H
 
@@ -75,6 +76,8 @@ struct fleet_traffic {
 enum fleet_text {
     FLEET_NAME,      /* its identity: of an address, the spelling that all of one place share */
     FLEET_ADDRESS,   /* as listed */
+    FLEET_LABEL,     /* what people call it: the operator's name for it, or its address as listed */
+    FLEET_TAGS,      /* the operator's, with | between */
     FLEET_SERVER_ID, /* what it calls itself */
     FLEET_WORDS,     /* why it is in that state; "" for up */
     FLEET_EVIDENCE,  /* what its last going down rests on */
@@ -139,6 +142,9 @@ static inline const char *fleet_text(const struct fleet_entry *e, enum fleet_tex
  * server: it is new. */
 void entry_follow(struct fleet_entry *e, const struct fleet_entry *before, qhcp_nsec now,
                   int64_t wall_ms);
+
+/* Why it is in its state, for people; "" for up. */
+const char *fleet_reason(const struct fleet_entry *e);
 
 /* Permille of its weight that new traffic is to give it. */
 unsigned fleet_share(const struct fleet_entry *e, enum qhcp_use use);

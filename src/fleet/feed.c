@@ -304,7 +304,7 @@ static struct fleet_entry *begin_entry(struct feed *f, uint32_t slot, const char
 {
     struct fleet_entry *e = feed_change(f, slot);
 
-    if (!e || feed_text(f, e, FLEET_NAME, name) != 0)
+    if (!e || feed_text(f, e, FLEET_NAME, name) != 0 || feed_text(f, e, FLEET_LABEL, name) != 0)
         return NULL;
     e->key = fleet_key(name);
     e->intent.weight = 1;

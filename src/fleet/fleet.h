@@ -20,7 +20,7 @@ struct fleet_server {
     struct load *load; /* never NULL */
     uint64_t key;      /* its identity, whatever its place in the table: fleet_key */
     uint32_t slot;     /* a number of its own, below fleet.slots, as long as it is watched */
-    uint32_t weight;   /* the operator's, 1 to FLEET_WEIGHT_MAX */
+    uint32_t weight;   /* the operator's, 0 to FLEET_WEIGHT_MAX */
     uint32_t share;    /* how much of its weight it gets now, in permille: qhcp_view.share */
     uint32_t priority; /* its tier, 0 first */
     bool degraded;     /* used if the servers that are up are not enough */

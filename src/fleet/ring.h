@@ -13,6 +13,7 @@
 
 #define FLEET_RING                                                                                 \
     4096 /* changes that are kept: every server of 4,000 falls and nobody has looked */
+#define FLEET_LABEL_MAX 72      /* bytes of a name and its NUL */
 #define FLEET_NOBODY UINT32_MAX /* the slot of a change that is of no server */
 
 /* What changed.  A kind more is a row here and one in ring.c. */
@@ -22,6 +23,7 @@ enum fleet_kind {
     FLEET_STATE,   /* from, to: enum qhcp_state, as we found it; equal: it has restarted */
     FLEET_INTENT,  /* from, to: enum fleet_intent_use */
     FLEET_SESSION, /* it has a session: its address, the services it offers */
+    FLEET_LISTED, /* the list says something else of it now; words: what, and what it said before */
     FLEET_NOTICED, /* words: what the operator should do */
     FLEET_PANIC,   /* from, to: enum qhcp_use; of no server */
     FLEET_KINDS
@@ -37,9 +39,10 @@ struct fleet_change {
     uint32_t slot; /* or FLEET_NOBODY */
     uint8_t kind;  /* enum fleet_kind */
     uint8_t from, to;
-    uint8_t cause;   /* the reason code: enum qhcp_cause */
-    char name[264];  /* whose */
-    char words[256]; /* why */
+    uint8_t cause;               /* the reason code: enum qhcp_cause */
+    char name[264];              /* whose: its address */
+    char label[FLEET_LABEL_MAX]; /* the name that the operator gave it; "" */
+    char words[256];             /* why */
     char evidence[512];
     char who[96]; /* who wanted it, and from where; "": nobody */
 };

@@ -48,7 +48,8 @@ const struct fleet_entry *snapshot_find(const struct fleet_snapshot *s, const ch
     const struct fleet_entry *e;
 
     for (uint32_t at = 0; (e = snapshot_next(s, &at)); at++) {
-        if (e->key == key && strcmp(fleet_text(e, FLEET_NAME), name) == 0) {
+        if ((e->key == key && strcmp(fleet_text(e, FLEET_NAME), name) == 0) ||
+            strcmp(fleet_text(e, FLEET_LABEL), name) == 0) {
             *ret_slot = at;
             return e;
         }

@@ -50,7 +50,7 @@ const struct fleet_entry *snapshot_next(const struct fleet_snapshot *s, uint32_t
 const struct fleet_entry *snapshot_changed(const struct fleet_snapshot *s, uint64_t version,
                                            uint32_t *at);
 
-/* The server of this name, or NULL; looks at all of them. */
+/* The server of this name or label, or NULL; looks at all of them. */
 const struct fleet_entry *snapshot_find(const struct fleet_snapshot *s, const char *name,
                                         uint32_t *ret_slot);
 

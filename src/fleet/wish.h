@@ -24,7 +24,7 @@ enum wish_kind {
     WISH_DRAIN,
     WISH_UNDRAIN,
     WISH_MAINTENANCE,
-    WISH_WEIGHT, /* number: 1 to FLEET_WEIGHT_MAX */
+    WISH_WEIGHT, /* number: 0 to FLEET_WEIGHT_MAX */
     WISH_ADD,    /* server: a line of the list */
     WISH_REMOVE,
     WISH_RELOAD,
@@ -43,7 +43,7 @@ struct wish {
     uint32_t reader, token; /* who asked, and its name for this wish: wish_ask's */
     uint64_t number;
     qhcp_nsec lasts;  /* of a drain or a maintenance: then it ends by itself; 0: never */
-    char server[264]; /* a name */
+    char server[264]; /* a name or a label */
     char words[256];  /* why, for the log */
     char who[96];     /* asks, and from where: "root (uid 0) by the socket"; or "" */
 };

@@ -7,8 +7,8 @@
 
 #include <qhcp/error.h>
 
-/* Is no address in the list twice?  (Its entries are well-formed: listed.h.)  option: whose value
- * the list is.  0, or the first fault: QHCP_E_EXISTS, QHCP_E_NOMEM. */
+/* Is no address and no name in the list twice?  (Its entries are well-formed: listed.h.)  option:
+ * whose value the list is.  0, or the first fault: QHCP_E_EXISTS, QHCP_E_NOMEM. */
 int servers_check(const struct list *list, const char *option, struct faults *f);
 
 /* The spelling that all of one server's have in common (address_key), of its address or its entry

@@ -193,7 +193,7 @@ static void log_line(enum qhcp_log_level level, const struct log_field *fields, 
     text_reset(t);
 }
 
-void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now)
+void status_event(struct status *s, const struct qhcp_event *event, const char *name, qhcp_nsec now)
 {
     enum qhcp_log_level level = level_of(event->to);
     char time[CLOCK_TEXT + 2];
@@ -202,18 +202,19 @@ void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec no
     if (!s->tells) {
         const struct log_field fields[] = {{"event", "state"},
                                            {"server", event->address},
+                                           {"name", name[0] ? name : event->address},
                                            {"from", qhcp_state_name(event->from)},
                                            {"to", qhcp_state_name(event->to)},
                                            {"cause", qhcp_cause_name(event->cause)},
                                            {"reason", event->reason}};
 
-        status_human_event(&t, event, "", false);
+        status_human_event(&t, event, name, "", false);
         log_line(level, fields, sizeof fields / sizeof fields[0], &t);
     }
     if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
-        status_json_event(&t, event, clock_wall_ms());
+        status_json_event(&t, event, name, clock_wall_ms());
     else if (s->format != STATUS_NONE)
-        status_human_event(&t, event, before(s, level, time), s->colour);
+        status_human_event(&t, event, name, before(s, level, time), s->colour);
     if (s->format != STATUS_NONE)
         tell(s, &t, now);
     text_deinit(&t);
@@ -236,6 +237,20 @@ void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec no
     else if (s->format != STATUS_NONE)
         status_human_panic(&t, panic, before(s, level, time));
     if (s->format != STATUS_NONE)
+        tell(s, &t, now);
+    text_deinit(&t);
+}
+
+void status_listed(struct status *s, const struct status_listed *listed, qhcp_nsec now)
+{
+    char time[CLOCK_TEXT + 2];
+    struct text t = {0};
+
+    if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
+        status_json_listed(&t, listed, clock_wall_ms());
+    else if (s->format != STATUS_NONE && !s->tells)
+        status_human_listed(&t, listed, before(s, QHCP_LOG_INFO, time));
+    if (t.n > 0)
         tell(s, &t, now);
     text_deinit(&t);
 }

@@ -25,6 +25,7 @@ enum status_format {
 
 /* The servers, wherever they are. view is qhcp_lb_view's kind; what it does not find is left out.
  */
+struct fleet_entry;
 struct proxy_counts;
 
 struct status_fleet {
@@ -37,7 +38,9 @@ struct status_fleet {
     /* What the forwarder counted of a server, by its address; false: nothing.  NULL: none */
     bool (*forward)(const void *ctx, const char *address, struct proxy_counts *ret);
     void (*self)(const void *ctx, struct qhcp_self *ret); /* of the load balancer; NULL: well */
-    bool insecure;                                        /* --insecure: said with every status */
+    /* What the fleet has of a server besides; NULL: nothing */
+    const struct fleet_entry *(*entry)(const void *ctx, size_t index);
+    bool insecure; /* --insecure: said with every status */
 };
 
 struct status {
@@ -62,9 +65,21 @@ void status_init(struct status *s, enum status_format format, int fd, qhcp_nsec 
 void status_deinit(struct status *s);
 
 void status_set_interval(struct status *s, qhcp_nsec interval, qhcp_nsec now);
-/* Also on the log, unless the log's reader sees it already. */
-void status_event(struct status *s, const struct qhcp_event *event, qhcp_nsec now);
+/* Also on the log, unless the log's reader sees it already.  name: that the operator gave the
+ * server;
+ * "": none. */
+void status_event(struct status *s, const struct qhcp_event *event, const char *name,
+                  qhcp_nsec now);
 void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec now);
+
+/* A change of the list of servers. */
+struct status_listed {
+    enum { STATUS_ADDED, STATUS_REMOVED, STATUS_CHANGED } kind;
+    const char *address, *name; /* as above */
+    const char *words;          /* what has changed: "weight 2, was 1" */
+};
+/* Not on the log, which gets one line for all (daemon/list_news.h). */
+void status_listed(struct status *s, const struct status_listed *listed, qhcp_nsec now);
 qhcp_nsec status_deadline(const struct status *s);
 void status_expire(struct status *s, qhcp_nsec now);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fleet/entry.h"
 #include "proxy/proxy.h"
 
 #define STATES (QHCP_DOWN + 1)
@@ -16,6 +17,14 @@ struct tally {
     size_t width;     /* of the widest address */
 };
 
+/* What people call it. */
+static const char *called(const struct status_fleet *fleet, size_t index, const struct qhcp_view *v)
+{
+    const struct fleet_entry *e = fleet->entry ? fleet->entry(fleet->ctx, index) : NULL;
+
+    return e && fleet_text(e, FLEET_LABEL)[0] ? fleet_text(e, FLEET_LABEL) : v->address;
+}
+
 static struct tally count(const struct status_fleet *fleet)
 {
     struct tally tally = {.width = strlen("SERVER")};
@@ -24,7 +33,7 @@ static struct tally count(const struct status_fleet *fleet)
     for (size_t i = 0, n = fleet->count(fleet->ctx); i < n; i++) {
         if (fleet->view(fleet->ctx, i, &v) < 0)
             continue;
-        size_t width = text_width(v.address);
+        size_t width = text_width(called(fleet, i, &v));
         tally.total++;
         tally.listening += v.listening;
         tally.by_state[(unsigned)v.state < STATES ? v.state : QHCP_CONNECTING]++;
@@ -204,14 +213,14 @@ static void add_figures(struct text *t, const struct status_fleet *fleet, const 
         text_printf(t, "%15s", answered);
 }
 
-static void add_row(struct text *t, const struct status_fleet *fleet, const struct qhcp_view *v,
-                    const struct columns *c)
+static void add_row(struct text *t, const struct status_fleet *fleet, size_t index,
+                    const struct qhcp_view *v, const struct columns *c)
 {
     bool fresh = v->state != QHCP_DOWN && v->state != QHCP_CONNECTING;
     size_t from = t->n, marks = c->colour ? strlen(colour_of(v->state)) + strlen("\033[0m") : 0;
     char since[16];
 
-    text_column(t, v->address, c->address);
+    text_column(t, called(fleet, index, v), c->address);
     text_add(t, "  ");
     add_state(t, v->state, STATE_WIDTH, c->colour);
     status_human_age(v->since, c->now, since, sizeof since);
@@ -246,7 +255,7 @@ static size_t add_rows(struct text *t, const struct status_fleet *fleet, enum pi
             continue;
         if (pick != PICK_ALL && (v.state == QHCP_UP) != (pick == PICK_UP))
             continue;
-        add_row(t, fleet, &v, columns);
+        add_row(t, fleet, i, &v, columns);
         added++;
     }
     return added;
@@ -318,12 +327,31 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
         text_printf(t, "... and %zu more that are up\n", up - shown_up);
 }
 
-void status_human_event(struct text *t, const struct qhcp_event *event, const char *before,
-                        bool colour)
+/* "web1 (10.0.0.1:4243)" */
+static void add_who(struct text *t, const char *name, const char *address)
+{
+    if (name[0] != '\0')
+        text_printf(t, "%s (", name);
+    text_plain(t, address);
+    text_add(t, name[0] != '\0' ? "): " : ": ");
+}
+
+void status_human_listed(struct text *t, const struct status_listed *listed, const char *before)
 {
     text_add(t, before);
-    text_plain(t, event->address);
-    text_add(t, ": ");
+    add_who(t, listed->name, listed->address);
+    if (listed->kind == STATUS_CHANGED)
+        text_plain(t, listed->words);
+    else
+        text_add(t, listed->kind == STATUS_ADDED ? "added to the list" : "removed from the list");
+    text_add(t, "\n");
+}
+
+void status_human_event(struct text *t, const struct qhcp_event *event, const char *name,
+                        const char *before, bool colour)
+{
+    text_add(t, before);
+    add_who(t, name, event->address);
     add_state(t, event->from, 0, colour);
     text_add(t, " -> ");
     add_state(t, event->to, 0, colour);

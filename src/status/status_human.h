@@ -24,8 +24,10 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
 
 /* "TIME  localhost:4243: up -> down: port unreachable (ICMP)\n", the evidence in parentheses
  * behind. TIME and the two blanks are `before`'s. */
-void status_human_event(struct text *t, const struct qhcp_event *event, const char *before,
-                        bool colour);
+void status_human_event(struct text *t, const struct qhcp_event *event, const char *name,
+                        const char *before, bool colour);
+/* "TIME  web1 (10.0.0.1:4243): added to the list\n" */
+void status_human_listed(struct text *t, const struct status_listed *listed, const char *before);
 void status_human_panic(struct text *t, const struct qhcp_panic *panic, const char *before);
 
 /* How long ago, in five characters at most: "12s", "90m", "47h", "365d". */

@@ -1,10 +1,14 @@
 #include "status/status_json.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/address.h"
 #include "base/os/clock.h"
+#include "fleet/entry.h"
+#include "fleet/ring.h"
 #include "proxy/proxy.h"
 #include "wire/registry.h"
 
@@ -98,11 +102,32 @@ static void add_since(struct text *t, qhcp_nsec since, struct status_moment at)
     member(t, "since", clock_rfc3339(at.ms - age, time));
 }
 
+/* How people call it, and the operator's tags. */
+static void add_called(struct text *t, const struct fleet_entry *e, const char *address)
+{
+    const char *label = e ? fleet_text(e, FLEET_LABEL) : "",
+               *tag = e ? fleet_text(e, FLEET_TAGS) : "";
+    char one[FLEET_LABEL_MAX];
+
+    member(t, "name", label[0] ? label : address);
+    text_add(t, "\"tags\":[");
+    while (*tag != '\0') {
+        size_t n = strcspn(tag, "|");
+
+        snprintf(one, sizeof one, "%.*s", (int)n, tag);
+        text_json(t, one);
+        tag += n + (tag[n] == '|');
+        text_add(t, *tag != '\0' ? "," : "");
+    }
+    text_add(t, "],");
+}
+
 static void add_server(struct text *t, const struct status_fleet *fleet, size_t index,
                        const struct qhcp_view *v, struct status_moment at)
 {
     text_add(t, "{");
     member(t, "address", v->address);
+    add_called(t, fleet->entry ? fleet->entry(fleet->ctx, index) : NULL, v->address);
     member(t, "server_id", v->server_id);
     member(t, "state", qhcp_state_name(v->state));
     add_since(t, v->since, at);
@@ -192,10 +217,26 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct 
     text_deinit(&servers);
 }
 
-void status_json_event(struct text *t, const struct qhcp_event *event, int64_t ms)
+void status_json_listed(struct text *t, const struct status_listed *listed, int64_t ms)
+{
+    static const char *const types[] = {"added", "removed", "changed"};
+
+    open_object(t, types[listed->kind], ms);
+    member(t, "address", listed->address);
+    text_add(t, "\"name\":");
+    text_json(t, listed->name[0] ? listed->name : listed->address);
+    if (listed->kind == STATUS_CHANGED) {
+        text_add(t, ",\"words\":");
+        text_json(t, listed->words);
+    }
+    text_add(t, "}\n");
+}
+
+void status_json_event(struct text *t, const struct qhcp_event *event, const char *name, int64_t ms)
 {
     open_object(t, "event", ms);
     member(t, "address", event->address);
+    member(t, "name", name[0] ? name : event->address);
     member(t, "from", qhcp_state_name(event->from));
     member(t, "to", qhcp_state_name(event->to));
     member(t, "cause", qhcp_cause_name(event->cause));

@@ -17,7 +17,10 @@ struct status_moment {
 /* {"type":"status",...}\n */
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct status_moment at);
 /* {"type":"event",...}\n; ms: milliseconds since 1970 */
-void status_json_event(struct text *t, const struct qhcp_event *event, int64_t ms);
+void status_json_event(struct text *t, const struct qhcp_event *event, const char *name,
+                       int64_t ms);
+/* {"type":"added",...}, "removed", "changed" */
+void status_json_listed(struct text *t, const struct status_listed *listed, int64_t ms);
 void status_json_panic(struct text *t, const struct qhcp_panic *panic, int64_t ms);
 /* {"type":"dropped","time":...,"count":N}\n */
 void status_json_dropped(struct text *t, uint64_t count, int64_t ms);

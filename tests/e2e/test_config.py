@@ -1,5 +1,6 @@
 """--config: read at the start, and again on SIGHUP, on live sessions."""
 
+import json
 import signal
 
 from lib.case import Case, free_port
@@ -81,7 +82,28 @@ class Config(Case):
         lb.send(signal.SIGHUP)
         lb.wait_status(lambda s: [x["address"] for x in s["servers"] if x["state"] == "up"]
                        == ["127.0.0.1:4244"], within=10, since=at)
-        self.assertEqual(lb.errors().count("no longer watched"), 1)
+        self.assertEqual(lb.errors().count("1 server added: 127.0.0.1:4244; 1 removed: 127.0.0.1:4243"), 1)
+
+    def test_names_tags_and_what_a_reload_changes_are_told(self):
+        for port in (4243, 4244, 4245):
+            self.server(port)
+        rest = f"port: {self.port}\nstatus-format: json\nstatus-interval: 100ms\n"
+        web = "servers:\n  - {address: \"127.0.0.1:%d\", name: web%d, weight: %d, tags: [a, b]}\n"
+        path = self.write(web % (4243, 1, 1) + "  - 127.0.0.1:4244\n" + rest)
+        lb = self.lb_of(path)
+        at, status = lb.wait_status(lambda s: s["up"] == 2, within=10)
+        self.assertEqual([(x["name"], x["tags"]) for x in status["servers"]],
+                         [("web1", ["a", "b"]), ("127.0.0.1:4244", [])])
+        self.write(web % (4243, 1, 0) + "groups:\n  g:\n    servers: [127.0.0.1:4245 name=web3]\n" + rest)
+        lb.send(signal.SIGHUP)
+        lb.wait_status(lambda s: [(x["name"], x["state"], x["tags"]) for x in s["servers"]] == [
+            ("web1", "draining", ["a", "b"]), ("web3", "up", ["g"])], within=10, since=at)
+        wait_log(lb, "1 server added: web3; 1 removed: 127.0.0.1:4244; 1 changed: web1 .weight 0, was 1", 5)
+        told = [(o["type"], o["address"], o["name"], o.get("words")) for o in map(json.loads, lb.lines)
+                if o["type"] in ("added", "removed", "changed")]
+        self.assertEqual(sorted(told), [
+            ("added", "127.0.0.1:4245", "web3", None), ("changed", "127.0.0.1:4243", "web1", "weight 0, was 1"),
+            ("removed", "127.0.0.1:4244", "127.0.0.1:4244", None)])
 
     def test_the_log_and_the_status_follow_their_options(self):
         path = self.write(self.yaml(["127.0.0.1:4243"], log_level="error", status_interval="24h"))

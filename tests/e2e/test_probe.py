@@ -159,7 +159,7 @@ class Probe(Case):
         data.wait_connects(3)
         servers(f"127.0.0.1:{other}")
         lb.send(signal.SIGHUP)
-        wait_log(lb, "is no longer watched", 5)
+        wait_log(lb, "1 removed: localhost", 5)
         data.drop()
         self.assertFalse(data.connected(within=0.5))
 

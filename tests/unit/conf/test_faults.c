@@ -184,7 +184,7 @@ static void all_faults_are_told_within_reason(void **state)
         words, "t.yaml:1:1: there is no option \"prot\": did you mean \"port\"?\n"
                "t.yaml:2:7: port: \"x\" is not a port: expected a whole number from 1 to 65535\n"
                "t.yaml:3:11: \"b\": no port: expected host:port\n"
-               "t.yaml:3:24: \"x\" is not a weight: expected a whole number from 1 to 1000\n"
+               "t.yaml:3:24: \"x\" is not a weight: expected a whole number from 0 to 1000\n"
                "t.yaml:4:7: rise: \"0\" is out of range: a number is 1 to 1000\n"
                "t.yaml:3:19: \"a:1\" is in the list twice, first on line 3 of t.yaml\n");
     for (unsigned i = 0; i < FAULTS_SHOWN + 7; i++)

@@ -26,12 +26,49 @@ static void settings_stand_behind_the_address(void **state)
     assert_int_equal(l.service.sa.sa_family, AF_INET6);
 }
 
+static void a_server_has_a_name_tags_and_a_weight_from_0(void **state)
+{
+    char text[600], long_name[LISTED_NAME + 2];
+    struct listed l;
+
+    (void)state;
+    assert_int_equal(listed_parse("a:1 name=web-1.b_c tags=env=prod|rack/7|a:b weight=0", &l, words,
+                                  sizeof words),
+                     0);
+    assert_string_equal(l.name, "web-1.b_c");
+    assert_string_equal(l.tags, "env=prod|rack/7|a:b");
+    assert_int_equal(l.weight, 0);
+    assert_int_equal(listed_parse("a:1", &l, words, sizeof words), 0);
+    assert_string_equal(l.name, "");
+    memset(long_name, 'x', sizeof long_name);
+    snprintf(text, sizeof text, "a:1 name=%.*s", LISTED_NAME, long_name);
+    assert_int_equal(listed_parse(text, &l, words, sizeof words), 0);
+    snprintf(text, sizeof text, "a:1 name=%.*s", LISTED_NAME + 1, long_name);
+    assert_int_equal(listed_parse(text, &l, words, sizeof words), QHCP_E_PARSE);
+    snprintf(text, sizeof text, "a:1 tags=%.*s|%.*s|%.*s|%.*s", 64, long_name, 63, long_name, 63,
+             long_name, 62, long_name);
+    assert_int_equal(listed_parse(text, &l, words, sizeof words), 0);
+    assert_int_equal(strlen(l.tags), LISTED_TAGS);
+    strcat(text, "x");
+    assert_int_equal(listed_parse(text, &l, words, sizeof words), QHCP_E_FULL);
+}
+
 static void a_bad_setting_is_named(void **state)
 {
     static const struct {
         const char *text, *word;
     } bad[] = {
-        {"a:1 weight=0", "weight"},
+        {"a:1 weight=-1", "weight"},
+        {"a:1 name=", "\"\" is not a name: use 1 to 64 of A-Z a-z 0-9 . _ -"},
+        {"a:1 name=-web", "is not a name"},
+        {"a:1 name=web:1", "is not a name"},
+        {"a:1 name=w\xc3\xa4", "is not a name"},
+        {"a:1 name=a/b", "is not a name"},
+        {"a:1 tags=", "a tag is 1 to 64 of"},
+        {"a:1 tags=a||b", "a tag is 1 to 64 of"},
+        {"a:1 tags=a|b|", "a tag is 1 to 64 of"},
+        {"a:1 tags=.a", "a tag is 1 to 64 of"},
+        {"a:1 nam=x", "did you mean \"name\"?"},
         {"a:1 weight=1001", "weight"},
         {"a:1 priority=16", "priority"},
         {"a:1 weigth=1", "\"weigth=1\" is not a setting"},
@@ -87,11 +124,22 @@ static void the_same_place_twice_is_refused_however_it_is_typed(void **state)
     check("[::1]:1", "[::2]:1", 0);
 }
 
+static void the_same_name_twice_is_refused(void **state)
+{
+    (void)state;
+    check("a:1 name=web1", "b:1 weight=2 name=web1", QHCP_E_EXISTS);
+    assert_string_equal(words, "b.txt:7:3: \"web1\" is in the list twice, first as number 1\n");
+    check("a:1 name=web1", "b:1 name=WEB1", 0);
+    check("a:1 name=web1", "b:1", 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_stand_behind_the_address),
         cmocka_unit_test(a_bad_setting_is_named),
+        cmocka_unit_test(a_server_has_a_name_tags_and_a_weight_from_0),
+        cmocka_unit_test(the_same_name_twice_is_refused),
         cmocka_unit_test(the_same_place_twice_is_refused_however_it_is_typed),
     };
 

@@ -160,7 +160,7 @@ static void the_terminal_never_gets_control_characters_of_others(void **state)
         .address = "a\033]0;x\a:1", .from = QHCP_UP, .to = QHCP_DOWN, .reason = "x\ny\xc2\x9b\x80"};
 
     (void)state;
-    status_human_event(&text, &event, "15:43:17  ", false);
+    status_human_event(&text, &event, "", "15:43:17  ", false);
     assert_string_equal(text.at, "15:43:17  a?]0;x?:1: up -> down: x?y??\n");
 }
 
@@ -228,7 +228,7 @@ static void colours_are_for_states_and_take_no_room(void **state)
     assert_non_null(down);
     assert_int_equal(strcspn(down + 1, "\n"), 79 + strlen("\033[1;31m\033[0m"));
     text_reset(&text);
-    status_human_event(&text, &event, "t  ", true);
+    status_human_event(&text, &event, "", "t  ", true);
     assert_string_equal(text.at, "t  a:1: \033[32mup\033[0m -> \033[1;31mdown\033[0m\n");
 }
 

@@ -76,7 +76,7 @@ static void a_status_line_is_as_documented(void **state)
         "\"probe_lateness_us\":{\"le\":[50,100,200,300,500,700,1000,1500,2000,3000,4000,5000,7000,"
         "10000,20000,50000,100000,1000000],\"count\":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},"
         "\"servers\":[{\"address\":"
-        "\"localhost:4243\","
+        "\"localhost:4243\",\"name\":\"localhost:4243\",\"tags\":[],"
         "\"server_id\":"
         "\"id-1\",\"state\":\"up\",\"since\":\"2026-11-23T14:53:17.123Z\","
         "\"cause\":\"none\","
@@ -87,7 +87,8 @@ static void a_status_line_is_as_documented(void **state)
         "\"checks_ok\":12,"
         "\"metrics\":{\"cpu_usage_percent\":3.14,\"memory_usage_percent\":40.20},"
         "\"services\":[],\"checks\":[]},"
-        "{\"address\":\"localhost:4244\",\"server_id\":\"id-2\",\"state\":\"down\","
+        "{\"address\":\"localhost:4244\",\"name\":\"localhost:4244\",\"tags\":[],"
+        "\"server_id\":\"id-2\",\"state\":\"down\","
         "\"since\":\"2026-11-23T15:43:15.623Z\",\"cause\":\"unreachable\","
         "\"reason\":\"port unreachable (ICMP)\",\"evidence\":\"loss 0.1 "
         "%\",\"share\":0,\"own_share\":0,\"false_verdicts\":2,\"liveness\":\"ask\",\"fails\":3,"
@@ -193,17 +194,18 @@ static void an_event_line_is_as_documented(void **state)
                                     .evidence = "3 missed in 60 ms"};
 
     (void)state;
-    status_json_event(&text, &event, 1795448597123);
+    status_json_event(&text, &event, "", 1795448597123);
     assert_string_equal(text.at,
                         "{\"type\":\"event\",\"schema\":2,\"time\":\"2026-11-23T15:43:17.123Z\","
-                        "\"address\":\"localhost:4243\",\"from\":\"up\",\"to\":\"draining\","
+                        "\"address\":\"localhost:4243\",\"name\":\"localhost:4243\","
+                        "\"from\":\"up\",\"to\":\"draining\","
                         "\"cause\":\"status\",\"reason\":\"server is draining: SIGTERM\"}\n");
     text_reset(&text);
-    status_json_event(&text, &down, 1795448597123);
+    status_json_event(&text, &down, "web1", 1795448597123);
     assert_string_equal(
         text.at,
         "{\"type\":\"event\",\"schema\":2,\"time\":\"2026-11-23T15:43:17.123Z\","
-        "\"address\":\"localhost:4243\",\"from\":\"up\",\"to\":\"down\","
+        "\"address\":\"localhost:4243\",\"name\":\"web1\",\"from\":\"up\",\"to\":\"down\","
         "\"cause\":\"silence\",\"evidence\":\"3 missed in 60 ms\",\"reason\":\"silent\"}\n");
     text_reset(&text);
     status_json_dropped(&text, 7, 1795448597123);
