@@ -173,7 +173,7 @@ static void place_json(struct text *t, const char *key, const union qhcp_addr *a
 void admin_server_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
 {
     admin_json_open(t, NULL, '{');
-    text_of(t, "name", e, FLEET_NAME);
+    text_of(t, "name", e, FLEET_LABEL);
     text_of(t, "address", e, FLEET_ADDRESS);
     text_of(t, "server_id", e, FLEET_SERVER_ID);
     place_json(t, "remote", &e->remote);
@@ -214,7 +214,8 @@ static bool matches(const struct listing *l, const struct fleet_entry *e)
 {
     if (!(l->states & 1U << e->state))
         return false;
-    return !l->q || strcasestr(fleet_text(e, FLEET_NAME), l->q) ||
+    return !l->q || strcasestr(fleet_text(e, FLEET_LABEL), l->q) ||
+           strcasestr(fleet_text(e, FLEET_TAGS), l->q) ||
            strcasestr(fleet_text(e, FLEET_ADDRESS), l->q) ||
            strcasestr(fleet_text(e, FLEET_SERVER_ID), l->q);
 }

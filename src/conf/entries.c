@@ -27,9 +27,9 @@ static bool is_field(const struct options_row *row, const char *key)
 }
 
 /* The value of a setting as text: of a list the entries with | between.  False: a fault. */
-static bool value_text(struct reader *r, const struct tree *t, char ret[VALUE])
+static bool value_text(struct walk *r, const struct tree *t, char ret[VALUE])
 {
-    const struct place at = reader_value(r, t, t->key);
+    const struct place at = walk_value(r, t, t->key);
     const struct tree *one = t->kind == TREE_SEQUENCE ? t->first : t;
     size_t n = 0;
 
@@ -47,10 +47,10 @@ static bool value_text(struct reader *r, const struct tree *t, char ret[VALUE])
 }
 
 /* Is this setting right?  Its text is in ret then. */
-static bool check_value(struct reader *r, const struct options_row *row, const struct tree *t,
+static bool check_value(struct walk *r, const struct options_row *row, const struct tree *t,
                         char ret[VALUE])
 {
-    const struct place at = reader_value(r, t, t->key);
+    const struct place at = walk_value(r, t, t->key);
     char words[WORDS];
     int e;
 
@@ -62,12 +62,12 @@ static bool check_value(struct reader *r, const struct options_row *row, const s
     return e == 0;
 }
 
-static void refuse_key(struct reader *r, const struct options_row *row, const struct tree *t,
+static void refuse_key(struct walk *r, const struct options_row *row, const struct tree *t,
                        const char *more)
 {
     struct nearest nearest = {.word = t->key};
     char quote[VALUE_QUOTE + 8], words[NEAREST_WORDS];
-    const struct place at = reader_key(r, t);
+    const struct place at = walk_key(r, t);
 
     for (const char *const *field = row->fields; *field; field++)
         nearest_offer(&nearest, *field);
@@ -79,7 +79,7 @@ static void refuse_key(struct reader *r, const struct options_row *row, const st
 
 /* Checks the keys and values of a mapping of settings; `more` is a key that it may have besides.
  * False: there is a fault. */
-static bool check_settings(struct reader *r, const struct options_row *row, const struct tree *t,
+static bool check_settings(struct walk *r, const struct options_row *row, const struct tree *t,
                            const char *more)
 {
     size_t before = r->faults->n;
@@ -96,9 +96,9 @@ static bool check_settings(struct reader *r, const struct options_row *row, cons
     return r->faults->n == before;
 }
 
-static bool is_mapping(struct reader *r, const struct tree *t)
+static bool is_mapping(struct walk *r, const struct tree *t)
 {
-    const struct place at = reader_value(r, t, t->key);
+    const struct place at = walk_value(r, t, t->key);
 
     if (t->kind != TREE_MAPPING)
         faults_add(r->faults, &at, QHCP_E_PARSE, "expected a mapping (key: value), not %s",
@@ -106,7 +106,7 @@ static bool is_mapping(struct reader *r, const struct tree *t)
     return t->kind == TREE_MAPPING;
 }
 
-void entries_defaults(struct reader *r, const struct options_row *row, const struct tree *t)
+void entries_defaults(struct walk *r, const struct options_row *row, const struct tree *t)
 {
     if (!t->again && is_mapping(r, t) && check_settings(r, row, t, NULL))
         r->defaults = t;
@@ -136,7 +136,7 @@ static const char *setting_in(const char *entry, const char *key, size_t *ret_n)
 }
 
 /* Adds one setting of the group and of the defaults to an entry, which has it or not. */
-static void add_setting(struct reader *r, const struct options_row *row, const char *key,
+static void add_setting(struct walk *r, const struct options_row *row, const char *key,
                         const struct tree *group, const char *entry, struct text *t)
 {
     const struct tree *from[] = {find(group, key), find(r->defaults, key)};
@@ -164,7 +164,7 @@ static void add_setting(struct reader *r, const struct options_row *row, const c
 }
 
 /* An entry with what its group and the defaults say; its own settings of `adds` move to the end. */
-static void complete(struct reader *r, const struct options_row *row, const struct tree *group,
+static void complete(struct walk *r, const struct options_row *row, const struct tree *group,
                      const char *entry, struct text *ret)
 {
     size_t n = 0;
@@ -181,7 +181,7 @@ static void complete(struct reader *r, const struct options_row *row, const stru
 }
 
 /* The same for all entries of the list from `from` on. */
-static void complete_all(struct reader *r, const struct options_row *row, const struct tree *group,
+static void complete_all(struct walk *r, const struct options_row *row, const struct tree *group,
                          size_t from)
 {
     struct list *l = options_list(r->options, row);
@@ -207,9 +207,9 @@ static void complete_all(struct reader *r, const struct options_row *row, const 
 }
 
 /* Is it one address without settings, and right? */
-static bool check_address(struct reader *r, const struct options_row *row, const struct tree *t)
+static bool check_address(struct walk *r, const struct options_row *row, const struct tree *t)
 {
-    const struct place at = reader_value(r, t, ENTRIES_ADDRESS);
+    const struct place at = walk_value(r, t, ENTRIES_ADDRESS);
     char words[WORDS] = "expected one value without blanks and commas; settings have keys of their "
                         "own here";
     int e = QHCP_E_PARSE;
@@ -222,10 +222,10 @@ static bool check_address(struct reader *r, const struct options_row *row, const
 }
 
 /* {address: ..., name: ...} */
-static void read_mapping(struct reader *r, const struct options_row *row, const struct tree *t)
+static void read_mapping(struct walk *r, const struct options_row *row, const struct tree *t)
 {
     const struct tree *address = find(t, ENTRIES_ADDRESS);
-    const struct place at = reader_value(r, t, NULL);
+    const struct place at = walk_value(r, t, NULL);
     bool good = check_settings(r, row, t, ENTRIES_ADDRESS);
     struct text text = {0};
     char value[VALUE];
@@ -245,7 +245,7 @@ static void read_mapping(struct reader *r, const struct options_row *row, const 
     text_deinit(&text);
 }
 
-static void read_one(struct reader *r, const struct options_row *row, const struct tree *t,
+static void read_one(struct walk *r, const struct options_row *row, const struct tree *t,
                      const struct tree *group)
 {
     size_t before = options_list(r->options, row)->n;
@@ -253,11 +253,11 @@ static void read_one(struct reader *r, const struct options_row *row, const stru
     if (t->kind == TREE_MAPPING)
         read_mapping(r, row, t);
     else
-        reader_set(r, row, t);
+        walk_set(r, row, t);
     complete_all(r, row, group, before);
 }
 
-void entries_read(struct reader *r, const struct options_row *row, const struct tree *t,
+void entries_read(struct walk *r, const struct options_row *row, const struct tree *t,
                   const struct tree *group)
 {
     if (t->kind != TREE_SEQUENCE)
@@ -267,9 +267,9 @@ void entries_read(struct reader *r, const struct options_row *row, const struct 
             read_one(r, row, entry, group);
 }
 
-static void read_group(struct reader *r, const struct options_row *row, const struct tree *t)
+static void read_group(struct walk *r, const struct options_row *row, const struct tree *t)
 {
-    const struct place at = reader_key(r, t);
+    const struct place at = walk_key(r, t);
     const struct tree *list = find(t, row->name);
     char words[WORDS];
     int e = row->adds ? row->check_field(row->adds, t->key, words, sizeof words) : 0;
@@ -284,7 +284,7 @@ static void read_group(struct reader *r, const struct options_row *row, const st
         entries_read(r, row, list, t);
 }
 
-void entries_groups(struct reader *r, const struct options_row *row, const struct tree *t)
+void entries_groups(struct walk *r, const struct options_row *row, const struct tree *t)
 {
     size_t before = r->faults->n;
 

@@ -16,7 +16,7 @@
 #ifndef QHCP_CONF_ENTRIES_H
 #define QHCP_CONF_ENTRIES_H
 
-#include "conf/reader.h"
+#include "conf/walk.h"
 
 #define ENTRIES_ADDRESS "address"
 #define ENTRIES_DEFAULTS "defaults"
@@ -26,13 +26,13 @@
 const struct options_row *entries_row(const struct options_table *table);
 
 /* The value of `defaults`; r->defaults is set. */
-void entries_defaults(struct reader *r, const struct options_row *row, const struct tree *t);
+void entries_defaults(struct walk *r, const struct options_row *row, const struct tree *t);
 
 /* The value of `groups`. */
-void entries_groups(struct reader *r, const struct options_row *row, const struct tree *t);
+void entries_groups(struct walk *r, const struct options_row *row, const struct tree *t);
 
 /* A list, or one entry.  group: the mapping that it is in; NULL: none. */
-void entries_read(struct reader *r, const struct options_row *row, const struct tree *t,
+void entries_read(struct walk *r, const struct options_row *row, const struct tree *t,
                   const struct tree *group);
 
 #endif

@@ -8,29 +8,29 @@
 #include "base/value.h"
 #include "conf/entries.h"
 #include "conf/nearest.h"
-#include "conf/reader.h"
+#include "conf/walk.h"
 
 #define CONFIG_FILE_MAX (32u << 20) /* bytes: LIST_MAX servers with the longest names */
 
-static void set_list(struct reader *r, const struct options_row *row, const struct tree *t)
+static void set_list(struct walk *r, const struct options_row *row, const struct tree *t)
 {
-    const struct place at = reader_value(r, t, row->name);
+    const struct place at = walk_value(r, t, row->name);
 
     if (t->kind == TREE_MAPPING)
         faults_add(r->faults, &at, QHCP_E_PARSE, "expected a list, one \"- entry\" a line, not %s",
                    tree_kind_name(t));
     else if (t->kind == TREE_SCALAR)
-        reader_set(r, row, t);
+        walk_set(r, row, t);
     else
         for (const struct tree *entry = t->first; entry; entry = entry->next)
-            reader_set(r, row, entry);
+            walk_set(r, row, entry);
 }
 
-static void refuse_key(struct reader *r, const struct tree *t)
+static void refuse_key(struct walk *r, const struct tree *t)
 {
     struct nearest nearest = {.word = t->key};
     char quote[VALUE_QUOTE + 8], words[NEAREST_WORDS];
-    const struct place at = reader_key(r, t);
+    const struct place at = walk_key(r, t);
     const struct options_table *table = r->options->table;
 
     for (size_t i = 0; i < table->n; i++)
@@ -44,7 +44,7 @@ static void refuse_key(struct reader *r, const struct tree *t)
                nearest_words(&nearest, words));
 }
 
-static void read_option(struct reader *r, const struct options_row *row, const struct tree *t)
+static void read_option(struct walk *r, const struct options_row *row, const struct tree *t)
 {
     size_t before = r->faults->n;
 
@@ -53,12 +53,12 @@ static void read_option(struct reader *r, const struct options_row *row, const s
     else if (options_repeatable(row))
         set_list(r, row, t);
     else
-        reader_set(r, row, t);
+        walk_set(r, row, t);
     if (r->faults->n > before)
         options_refuse(r->options, row);
 }
 
-static void read_key(struct reader *r, const struct tree *t)
+static void read_key(struct walk *r, const struct tree *t)
 {
     const struct options_row *row = options_find(r->options->table, t->key);
     const struct options_row *fielded = entries_row(r->options->table);
@@ -73,7 +73,7 @@ static void read_key(struct reader *r, const struct tree *t)
         read_option(r, row, t);
 }
 
-static void read_top(struct reader *r, const struct tree *root)
+static void read_top(struct walk *r, const struct tree *root)
 {
     const struct options_row *fielded = entries_row(r->options->table);
 
@@ -86,7 +86,7 @@ static void read_top(struct reader *r, const struct tree *root)
 
 int yaml_parse(const char *name, const char *text, size_t n, struct options *ret, struct faults *f)
 {
-    struct reader r = {.name = name, .options = ret, .faults = f};
+    struct walk r = {.name = name, .options = ret, .faults = f};
     const struct place at = {.file = name};
     size_t before = f->n;
     struct tree *root;
@@ -100,7 +100,7 @@ int yaml_parse(const char *name, const char *text, size_t n, struct options *ret
             faults_add(f, &at, QHCP_E_NOMEM, "out of memory");
         read_top(&r, root);
     } else if (root) {
-        const struct place top = reader_value(&r, root, NULL);
+        const struct place top = walk_value(&r, root, NULL);
         faults_add(f, &top, QHCP_E_PARSE, "expected lines of the form \"option: value\", not %s",
                    tree_kind_name(root));
     }

@@ -17,7 +17,7 @@
       .doc = "The servers to watch, as host:port with commas between. @FILE reads one per line "   \
              "('#' begins a comment), @- reads standard input. An address may be followed by "     \
              "name=, tags=A|B, weight=0 to 1000, priority=0 to 15 and service=tcp:PORT or "        \
-             "tcp:ADDRESS:PORT; see SERVERS and BALANCING in qhcp-lb(1).")                         \
+             "tcp:ADDRESS:PORT; see SERVERS in qhcp-lb(1).")                                       \
     X(port, "port", PORT, .def = "4242",                                                           \
       .doc = "The load balancer's own port. Its checks leave from this UDP port, and it forwards " \
              "connections to the same TCP port.")                                                  \

@@ -45,8 +45,9 @@ int feed_new(size_t ring, struct feed **ret);
 /* No thread has a reader of it any more. */
 void feed_free(struct feed *f);
 
-/* A server of this name, its identity and label, from now on: the operator's weight is 1, and nothing
- * is known of it.  QHCP_E_EXISTS: *ret_slot is the one that has this name.  QHCP_E_NOMEM. */
+/* A server of this name, its identity and label, from now on: the operator's weight is 1, and
+ * nothing is known of it.  QHCP_E_EXISTS: *ret_slot is the one that has this name.  QHCP_E_NOMEM.
+ */
 int feed_add(struct feed *f, const char *name, uint32_t *ret_slot);
 /* QHCP_E_NOMEM: it is still there. */
 int feed_remove(struct feed *f, uint32_t slot);

@@ -1,15 +1,15 @@
-#include "conf/reader.h"
+#include "conf/walk.h"
 
 #include <string.h>
 
 #define CONFIG_SCALAR_MAX 4096 /* bytes of one value: a path (PATH_MAX) */
 
-struct place reader_key(const struct reader *r, const struct tree *t)
+struct place walk_key(const struct walk *r, const struct tree *t)
 {
     return (struct place){.file = r->name, .line = t->key_line, .column = t->key_column};
 }
 
-struct place reader_value(const struct reader *r, const struct tree *t, const char *option)
+struct place walk_value(const struct walk *r, const struct tree *t, const char *option)
 {
     return (struct place){.file = r->name, .line = t->line, .column = t->column, .option = option};
 }
@@ -35,10 +35,10 @@ static const char *example(const struct options_row *row, char choices[OPTIONS_C
     return choices;
 }
 
-void reader_set(struct reader *r, const struct options_row *row, const struct tree *t)
+void walk_set(struct walk *r, const struct options_row *row, const struct tree *t)
 {
     char choices[OPTIONS_CHOICES];
-    const struct place at = reader_value(r, t, row->name);
+    const struct place at = walk_value(r, t, row->name);
 
     if (t->kind != TREE_SCALAR)
         faults_add(r->faults, &at, QHCP_E_PARSE, "expected %s, not %s",

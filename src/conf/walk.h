@@ -1,12 +1,12 @@
 /* The walk over the tree of a configuration file (yaml.c, entries.c): where it is, and what a
  * single value does. */
-#ifndef QHCP_CONF_READER_H
-#define QHCP_CONF_READER_H
+#ifndef QHCP_CONF_WALK_H
+#define QHCP_CONF_WALK_H
 
 #include "conf/options.h"
 #include "conf/tree.h"
 
-struct reader {
+struct walk {
     const char *name; /* of the file */
     struct options *options;
     struct faults *faults;
@@ -14,10 +14,10 @@ struct reader {
 };
 
 /* Where the key of t stands, and where its value does. */
-struct place reader_key(const struct reader *r, const struct tree *t);
-struct place reader_value(const struct reader *r, const struct tree *t, const char *option);
+struct place walk_key(const struct walk *r, const struct tree *t);
+struct place walk_value(const struct walk *r, const struct tree *t, const char *option);
 
 /* A scalar that sets an option, or adds to it. */
-void reader_set(struct reader *r, const struct options_row *row, const struct tree *t);
+void walk_set(struct walk *r, const struct options_row *row, const struct tree *t);
 
 #endif
