@@ -1,9 +1,8 @@
 /* Both session machines under arbitrary frames, calls and times.
  *
  *     clang -g -O1 -D_GNU_SOURCE -Iinclude -Isrc -fsanitize=fuzzer,address,undefined \
- *         fuzz/fuzz_session.c src/session/?*.c src/wire/?*.c src/base/cursor.c src/base/error.c src/base/utf8.c \
- *         -o /tmp/fuzz_session
- *     /tmp/fuzz_session -max_len=4096 fuzz/corpus/session
+ *         fuzz/fuzz_session.c src/session/?*.c src/wire/?*.c src/base/cursor.c src/base/error.c
+ * src/base/utf8.c \ -o /tmp/fuzz_session /tmp/fuzz_session -max_len=4096 fuzz/corpus/session
  *
  * The input is a script: a byte says what happens, the bytes that follow are its arguments.  Frames
  * come from the other machine, from it with a byte changed, or out of thin air.  Besides memory and

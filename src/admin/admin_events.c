@@ -37,6 +37,7 @@ void admin_events_json(struct text *t, const struct fleet_change *c)
     admin_json_time(t, "time", c->at_ms);
     admin_json_text(t, "kind", ring_kind_name((enum fleet_kind)c->kind));
     admin_json_text(t, "server", c->name);
+    admin_json_text(t, "name", c->label[0] != '\0' ? c->label : c->name);
     admin_json_text(t, "from", from_or_to(c, c->from));
     admin_json_text(t, "to", from_or_to(c, c->to));
     admin_json_text(t, "cause", qhcp_cause_name((enum qhcp_cause)c->cause));

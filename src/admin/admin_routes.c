@@ -14,7 +14,7 @@ static const struct admin_route rows[] = {
     {"GET", "/healthz", ADMIN_ANYBODY, "", admin_self_health},
     {"GET", "/readyz", ADMIN_ANYBODY, "", admin_self_ready},
     {"GET", "/api/v1/self", ADMIN_READ, "", admin_self_show},
-    {"GET", "/api/v1/servers", ADMIN_READ, "state q limit after", admin_server_list},
+    {"GET", "/api/v1/servers", ADMIN_READ, "state tag q fields limit after", admin_server_list},
     {"GET", "/api/v1/servers/*", ADMIN_READ, "", admin_server_one},
     {"POST", "/api/v1/servers/*/drain", ADMIN_WRITE, "", admin_act_drain},
     {"POST", "/api/v1/servers/*/undrain", ADMIN_WRITE, "", admin_act_undrain},

@@ -1,6 +1,7 @@
 #include "admin/admin_server.h"
 
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 
 #include <qhcp/lb.h>
 
+#define TAG 256           /* bytes of all tags of a server, and a NUL */
 #define LIMIT_MOST 100000 /* servers of one page: all */
 
 const char *admin_server_intent(enum fleet_intent_use use)
@@ -142,10 +144,12 @@ static void verdict_json(struct text *t, const struct fleet_snapshot *s,
     admin_json_close(t, '}');
 }
 
-static void traffic_json(struct text *t, const struct fleet_entry *e)
+static void traffic_json(struct text *t, const struct fleet_snapshot *s,
+                         const struct fleet_entry *e)
 {
     const struct fleet_traffic *f = &e->traffic;
 
+    (void)s;
     if (!f->forwarded) {
         admin_json_null(t, "forward");
         return;
@@ -170,24 +174,117 @@ static void place_json(struct text *t, const char *key, const union qhcp_addr *a
     admin_json_text(t, key, text);
 }
 
-void admin_server_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+static void server_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    (void)s;
+    text_of(t, "server", e, FLEET_NAME);
+}
+
+static void name_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    (void)s;
+    text_of(t, "name", e, FLEET_LABEL);
+}
+
+static void tags_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    const char *tags = fleet_text(e, FLEET_TAGS);
+    char one[TAG];
+
+    (void)s;
+    admin_json_open(t, "tags", '[');
+    for (size_t n; *tags != '\0'; tags += n + (tags[n] == '|')) {
+        n = strcspn(tags, "|");
+        snprintf(one, sizeof one, "%.*s", (int)n, tags);
+        admin_json_text(t, NULL, one);
+    }
+    admin_json_close(t, ']');
+}
+
+static void address_json(struct text *t, const struct fleet_snapshot *s,
+                         const struct fleet_entry *e)
+{
+    (void)s;
+    text_of(t, "address", e, FLEET_ADDRESS);
+}
+
+static void server_id_json(struct text *t, const struct fleet_snapshot *s,
+                           const struct fleet_entry *e)
+{
+    (void)s;
+    text_of(t, "server_id", e, FLEET_SERVER_ID);
+}
+
+static void remote_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    (void)s;
+    place_json(t, "remote", &e->remote);
+}
+
+static void state_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    (void)s;
+    admin_json_text(t, "state", qhcp_state_name(e->state));
+}
+
+static void since_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    (void)s;
+    admin_json_time(t, "since", e->since_ms);
+}
+
+static void cause_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    (void)s;
+    admin_json_text(t, "cause", qhcp_cause_name((enum qhcp_cause)e->cause));
+}
+
+static void reason_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    (void)s;
+    admin_json_text(t, "reason", fleet_reason(e));
+}
+
+static void notice_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    (void)s;
+    text_of(t, "notice", e, FLEET_NOTICE);
+}
+
+static void share_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    admin_json_number(t, "share", fleet_share(e, s->self.use));
+}
+
+/* What an object has, in this order. */
+static const struct {
+    const char *name;
+    void (*put)(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e);
+} members[] = {
+    {"server", server_json},   {"name", name_json},           {"tags", tags_json},
+    {"address", address_json}, {"server_id", server_id_json}, {"remote", remote_json},
+    {"state", state_json},     {"since", since_json},         {"cause", cause_json},
+    {"reason", reason_json},   {"notice", notice_json},       {"share", share_json},
+    {"intent", intent_json},   {"report", report_json},       {"verdict", verdict_json},
+    {"forward", traffic_json},
+};
+
+#define MEMBERS (sizeof members / sizeof members[0])
+#define ALL_MEMBERS ((1U << MEMBERS) - 1)
+
+static void put_members(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e,
+                        unsigned wanted)
 {
     admin_json_open(t, NULL, '{');
-    text_of(t, "name", e, FLEET_LABEL);
-    text_of(t, "address", e, FLEET_ADDRESS);
-    text_of(t, "server_id", e, FLEET_SERVER_ID);
-    place_json(t, "remote", &e->remote);
-    admin_json_text(t, "state", qhcp_state_name(e->state));
-    admin_json_time(t, "since", e->since_ms);
-    admin_json_text(t, "cause", qhcp_cause_name((enum qhcp_cause)e->cause));
-    text_of(t, "reason", e, e->cause == QHCP_CAUSE_OPERATOR ? FLEET_WHY : FLEET_WORDS);
-    text_of(t, "notice", e, FLEET_NOTICE);
-    admin_json_number(t, "share", fleet_share(e, s->self.use));
-    intent_json(t, s, e);
-    report_json(t, s, e);
-    verdict_json(t, s, e);
-    traffic_json(t, e);
+    for (size_t i = 0; i < MEMBERS; i++)
+        if (wanted & 1U << i)
+            members[i].put(t, s, e);
     admin_json_close(t, '}');
+}
+
+void admin_server_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    put_members(t, s, e, ALL_MEMBERS);
 }
 
 /* ---- a list of them ---- */
@@ -195,7 +292,9 @@ void admin_server_json(struct text *t, const struct fleet_snapshot *s, const str
 /* What of the fleet is wanted, and how far it has come. */
 struct listing {
     unsigned states; /* a set of enum qhcp_state */
-    char *q;         /* part of a name, an address or an id; NULL: any */
+    unsigned fields; /* a set of members */
+    char *q;         /* part of a name, a tag, an address or an id; NULL: any */
+    char *tag;       /* NULL: any, or none */
     uint64_t left;   /* servers that may still come */
     uint32_t at;     /* the next slot */
     bool begun, first, ended;
@@ -205,14 +304,29 @@ static void listing_free(void *ctx)
 {
     struct listing *l = ctx;
 
-    if (l)
+    if (l) {
         free(l->q);
+        free(l->tag);
+    }
     free(l);
+}
+
+/* Is it one of "a|b|c"? */
+static bool is_among(const char *tags, const char *tag)
+{
+    size_t n = strlen(tag);
+
+    for (const char *p = tags; n > 0 && (p = strstr(p, tag)); p++)
+        if ((p == tags || p[-1] == '|') && (p[n] == '\0' || p[n] == '|'))
+            return true;
+    return false;
 }
 
 static bool matches(const struct listing *l, const struct fleet_entry *e)
 {
     if (!(l->states & 1U << e->state))
+        return false;
+    if (l->tag && !is_among(fleet_text(e, FLEET_TAGS), l->tag))
         return false;
     return !l->q || strcasestr(fleet_text(e, FLEET_LABEL), l->q) ||
            strcasestr(fleet_text(e, FLEET_TAGS), l->q) ||
@@ -246,7 +360,7 @@ static enum admin_more list_more(struct admin_request *q)
     if (e && l->left > 0) {
         if (!l->first && q->out.n == 0) /* the one before is in another piece */
             text_add(&q->out, ",");
-        admin_server_json(&q->out, s, e);
+        put_members(&q->out, s, e, l->fields);
         l->first = false;
         l->left--;
         l->at++;
@@ -287,21 +401,45 @@ static bool take_states(struct admin_request *q, struct listing *l)
     return true;
 }
 
+/* "name,state" as a set; every member where nothing is said. */
+static bool take_fields(struct admin_request *q, struct listing *l)
+{
+    const char *text = admin_http_query(q, "fields");
+    char quote[VALUE_QUOTE + 8];
+
+    l->fields = text ? 0 : ALL_MEMBERS;
+    for (const char *p = text; p && *p != '\0'; p += strcspn(p, ","), p += *p == ',') {
+        size_t n = strcspn(p, ","), i = 0;
+
+        while (i < MEMBERS && (strlen(members[i].name) != n || memcmp(members[i].name, p, n) != 0))
+            i++;
+        if (i == MEMBERS) {
+            admin_http_error(q, MHD_HTTP_BAD_REQUEST, "bad_query",
+                             "fields: %s is not a member of a server's object: see docs/api.md",
+                             value_quote(p, quote));
+            return false;
+        }
+        l->fields |= 1U << i;
+    }
+    return true;
+}
+
 void admin_server_list(struct admin_request *q)
 {
     struct listing *l = calloc(1, sizeof *l);
-    const char *part = admin_http_query(q, "q");
+    const char *part = admin_http_query(q, "q"), *tag = admin_http_query(q, "tag");
     uint64_t after = 0;
 
     q->ctx = l;
     q->free_ctx = listing_free;
-    if (!l || (part && !(l->q = strdup(part)))) {
+    if (!l || (part && !(l->q = strdup(part))) || (tag && !(l->tag = strdup(tag)))) {
         admin_http_error(q, MHD_HTTP_SERVICE_UNAVAILABLE, "no_memory", "out of memory");
         return;
     }
     l->left = UINT64_MAX;
     l->first = true;
-    if (!take_states(q, l) || !admin_http_number(q, "limit", 1, LIMIT_MOST, &l->left) ||
+    if (!take_states(q, l) || !take_fields(q, l) ||
+        !admin_http_number(q, "limit", 1, LIMIT_MOST, &l->left) ||
         !admin_http_number(q, "after", 0, UINT32_MAX - 1, &after))
         return;
     l->at = (uint32_t)after;

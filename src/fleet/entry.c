@@ -18,6 +18,8 @@ const char *fleet_reason(const struct fleet_entry *e)
 {
     if (e->cause == QHCP_CAUSE_OPERATOR && e->intent.use == FLEET_IN_USE)
         return "its weight is 0";
+    if (e->cause == QHCP_CAUSE_OPERATOR)
+        return fleet_text(e, FLEET_WHY);
     return fleet_text(e, FLEET_WORDS);
 }
 

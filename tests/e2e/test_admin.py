@@ -44,7 +44,7 @@ class Shown(AdminCase):
     def test_a_list_by_state_by_name_and_in_pages(self):
         self.server(4243)
         names = [NAME, "127.0.0.1:1", "127.0.0.1:2"]
-        self.lb(names, "--admin", f"127.0.0.1:{self.PORT}").wait_status(
+        self.lb([NAME, "127.0.0.1:1 tags=a|bc", "127.0.0.1:2 tags=b"], "--admin", f"127.0.0.1:{self.PORT}").wait_status(
             lambda j: [s["state"] for s in j["servers"]] == ["up", "down", "down"], within=10)
 
         def listed(query):
@@ -54,6 +54,12 @@ class Shown(AdminCase):
         self.assertEqual(listed("?state=up,degraded"), names[:1])
         self.assertEqual(listed("?q=:424"), names[:1])
         self.assertEqual(listed("?q=nothing"), [])
+        self.assertEqual([listed(f"?tag={tag}") for tag in ("a", "b", "bc", "c")], [names[1:2], names[2:], names[1:2], []])
+        self.assertEqual(self.get("/api/v1/servers?tag=a&fields=tags").json["servers"], [{"tags": ["a", "bc"]}])
+        self.assertEqual(self.get("/api/v1/servers?state=up&fields=state,name").json["servers"], [{"name": NAME, "state": "up"}])
+        answer = self.get("/api/v1/servers?fields=state,colour")
+        self.assertEqual((answer.status, answer.error()[0]), (400, "bad_query"))
+        self.assertIn('"colour" is not a member', answer.error()[1])
         pages, after = [], 0
         while after is not None:
             page = self.get(f"/api/v1/servers?limit=1&after={after}").json
