@@ -37,6 +37,7 @@ static const struct {
     {"history", cli_history, &cli_history_spec,
      "show what happened to the servers of a load balancer"},
     {"why", cli_why, &cli_why_spec, "tell why a server went down"},
+    {"support", cli_support, &cli_support_spec, "write a text for a bug report, without secrets"},
     {"keys", cli_keys, &cli_keys_spec, "show, export, import and rotate certificates and keys"},
 };
 

@@ -16,7 +16,6 @@ static int find_other(char path[STORE_PATH], const struct words *w)
     char pattern[STORE_PATH];
     glob_t found;
     int r = state_find(&state, w->p, w->cap);
-
     if (r != 0)
         return r;
     state_path(&state, "history-*.db", pattern, sizeof pattern);
@@ -36,7 +35,10 @@ static int find_other(char path[STORE_PATH], const struct words *w)
 int past_open(const char *history, uint16_t port, struct query **ret, const struct words *w)
 {
     char path[STORE_PATH];
-    int r = recording_path(history, port ? port : PORT, path, w->p, w->cap);
+    int r = history ? 0 : state_as_owner(w->p, w->cap);
+
+    if (r == 0)
+        r = recording_path(history, port ? port : PORT, path, w->p, w->cap);
 
     if (r != 0)
         return r;

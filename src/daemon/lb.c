@@ -182,7 +182,7 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
 
     publisher_configure(&lb->publisher, &lb->options);
     large_pages_begin(&lb->large_pages, serve_loop(lb->serve));
-    recording_begin(&lb->recording, &lb->options, lb->publisher.feed, lb->loop, lb->serve);
+    recording_begin(&lb->recording, &lb->options, lb->publisher.feed, lb->serve);
     r = serve_start(lb->serve);
     if (r < 0)
         snprintf(words, words_cap, "cannot start a second thread: %s", qhcp_strerror(r));

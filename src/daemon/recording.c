@@ -8,44 +8,7 @@
 #include "base/version.h"
 #include "state/state.h"
 
-#define MAIL 16 /* messages that may wait for the watching thread's turn */
-#define WORDS 1800
 #define DAY_MS (24 * 3600 * INT64_C(1000))
-
-struct said {
-    struct mail mail;
-    enum qhcp_log_level level;
-    char words[WORDS];
-};
-
-static void drop(struct mail *mail)
-{
-    free((struct said *)mail);
-}
-
-static void log_it(struct mail *mail, qhcp_nsec now)
-{
-    struct said *s = (struct said *)mail;
-
-    (void)now;
-    log_say(s->level, "%s", s->words);
-    free(s);
-}
-
-/* On the thread that serves.  What finds no room is not said: its like is on its way. */
-static void say(void *ctx, enum qhcp_log_level level, const char *words)
-{
-    struct recording *r = ctx;
-    struct said *s = malloc(sizeof *s);
-
-    if (!s)
-        return;
-    s->mail = (struct mail){.open = log_it, .drop = drop};
-    s->level = level;
-    snprintf(s->words, sizeof s->words, "%s", words);
-    if (mailbox_put(r->said, &s->mail) != 0)
-        free(s);
-}
 
 int recording_path(const char *option, uint16_t port, char ret[STORE_PATH], char *words,
                    size_t words_cap)
@@ -71,22 +34,19 @@ int recording_path(const char *option, uint16_t port, char ret[STORE_PATH], char
 }
 
 void recording_begin(struct recording *ret, const struct lb_options *o, struct feed *feed,
-                     struct loop *watching, struct serve *serve)
+                     struct serve *serve)
 {
     struct recorder_config c = {.ours = !o->history,
                                 .max_bytes = o->history_size * 1000000,
                                 .max_age_ms = (int64_t)o->history_days * DAY_MS,
                                 .version = BASE_VERSION,
-                                .say = say,
-                                .ctx = ret};
+                                .say = log_callback};
     char words[400] = "";
     int r = recording_path(o->history, o->port, c.path, words, sizeof words);
 
-    *ret = (struct recording){.said = NULL};
+    *ret = (struct recording){.recorder.reader = NULL};
     if (r == 0 && c.path[0] == '\0')
         return;
-    if (r == 0)
-        r = mailbox_new(watching, MAIL, &ret->said);
     if (r == 0)
         r = recorder_begin(&ret->recorder, serve_loop(serve), feed, &c);
     if (r != 0)
@@ -97,8 +57,6 @@ void recording_begin(struct recording *ret, const struct lb_options *o, struct f
 void recording_end(struct recording *r)
 {
     recorder_end(&r->recorder);
-    mailbox_free(r->said);
-    r->said = NULL;
 }
 
 void recording_silence(struct recording *r)

@@ -1,5 +1,5 @@
-/* The history of `qhcp lb` (src/history): the recorder on the thread that serves, and what it has
- * to say to the log, which is the watching thread's. */
+/* The history of `qhcp lb` (src/history): where its file is, and its recorder on the thread that
+ * serves. */
 #ifndef QHCP_DAEMON_RECORDING_H
 #define QHCP_DAEMON_RECORDING_H
 
@@ -9,7 +9,6 @@
 
 struct recording {
     struct recorder recorder;
-    struct mailbox *said; /* NULL: nothing is recorded */
 };
 
 /* The history's file: --history's text (NULL: the state directory's, for the load balancer of this
@@ -21,7 +20,7 @@ int recording_path(const char *option, uint16_t port, char ret[STORE_PATH], char
  * yet.  Without a history all else goes on, and the log says so.  *ret stays where it is until
  * recording_end, after serve_stop and before the feed, which is for one that is zeroed too. */
 void recording_begin(struct recording *ret, const struct lb_options *o, struct feed *feed,
-                     struct loop *watching, struct serve *serve);
+                     struct serve *serve);
 void recording_end(struct recording *r);
 /* Another process records in the same file from now on. */
 void recording_silence(struct recording *r);
