@@ -30,11 +30,10 @@ static void describe(struct text *t, const struct query_event *e)
 {
     static const struct {
         const char *kind, *words;
-    } known[] = {{"session", "a session began"},
-                 {"added", "added to the list"},
-                 {"removed", "removed from the list"},
-                 {"started", "the load balancer started"},
-                 {"stopped", "the load balancer stopped"}};
+    } known[] = {
+        {"session", "a session began"},           {"added", "added to the list"},
+        {"removed", "removed from the list"},     {"listed", "changed in the list"},
+        {"started", "the load balancer started"}, {"stopped", "the load balancer stopped"}};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(e->kind, known[i].kind) == 0) {

@@ -4,11 +4,25 @@
 
 #include "base/address.h"
 
+/* Its operator's name for it; "" where that is its address. */
+static const char *label_of(const struct fleet_entry *e)
+{
+    const char *label = fleet_text(e, FLEET_LABEL);
+
+    return strcmp(label, fleet_text(e, FLEET_ADDRESS)) == 0 ? "" : label;
+}
+
+static uint64_t listed(const struct fleet_entry *e)
+{
+    return fleet_key(fleet_text(e, FLEET_LABEL)) ^ 3 * fleet_key(fleet_text(e, FLEET_TAGS)) ^
+           (uint64_t)e->intent.priority << 16 ^ e->intent.weight;
+}
+
 static bool same(const struct fleet_entry *e, const struct recorder_seen *seen)
 {
     return seen->id != 0 && seen->key == e->key && seen->state == e->state &&
            seen->cause == e->cause && seen->since_ms == e->since_ms &&
-           seen->sessions == e->sessions;
+           seen->sessions == e->sessions && seen->listed == listed(e);
 }
 
 int row_server(struct store *s, const struct fleet_entry *e, struct recorder_seen *seen)
@@ -16,11 +30,13 @@ int row_server(struct store *s, const struct fleet_entry *e, struct recorder_see
     char remote[ADDRESS_TEXT] = "";
     const struct store_server row = {.name = fleet_text(e, FLEET_NAME),
                                      .address = fleet_text(e, FLEET_ADDRESS),
+                                     .label = label_of(e),
+                                     .tags = fleet_text(e, FLEET_TAGS),
                                      .server_id = fleet_text(e, FLEET_SERVER_ID),
                                      .remote = remote,
                                      .state = qhcp_state_name(e->state),
                                      .cause = qhcp_cause_name((enum qhcp_cause)e->cause),
-                                     .words = fleet_text(e, FLEET_WORDS),
+                                     .words = fleet_reason(e),
                                      .priority = e->intent.priority,
                                      .weight = e->intent.weight,
                                      .since_ms = e->since_ms};
@@ -41,6 +57,7 @@ int row_server(struct store *s, const struct fleet_entry *e, struct recorder_see
     seen->cause = e->cause;
     seen->since_ms = e->since_ms;
     seen->sessions = e->sessions;
+    seen->listed = listed(e);
     return 0;
 }
 
@@ -67,6 +84,7 @@ static int server_of(struct store *s, const struct fleet_change *c, struct recor
 {
     const struct store_server row = {.name = c->name,
                                      .address = c->name,
+                                     .label = c->label,
                                      .state = qhcp_state_name(QHCP_CONNECTING),
                                      .cause = qhcp_cause_name(QHCP_CAUSE_NONE),
                                      .since_ms = c->at_ms};

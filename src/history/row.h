@@ -12,6 +12,7 @@ struct recorder_seen {
     int64_t id;       /* of its row; 0: it has none */
     int64_t since_ms; /* of its state */
     uint64_t sent, answered;
+    uint64_t listed; /* a hash of what the list says */
     uint32_t sessions;
     uint8_t state, cause;
 };

@@ -181,6 +181,42 @@ static void changes_and_samples_are_there_after_a_turn(void **state)
     assert_string_equal(said, "");
 }
 
+static bool on_server(void *ctx, const struct query_server *s)
+{
+    *(struct query_server *)ctx = *s;
+    return true;
+}
+
+static void what_the_list_says_is_followed(void **state)
+{
+    const char *path = place_path(*state, "h.db");
+    struct fleet_change c = {.kind = FLEET_LISTED};
+    struct query_server server;
+    struct fleet_entry *e;
+    struct query *q;
+
+    e = feed_change(feed, add("a:1"));
+    assert_int_equal(feed_text(feed, e, FLEET_ADDRESS, "a:1"), 0);
+    assert_int_equal(feed_text(feed, e, FLEET_LABEL, "a:1"), 0); /* no name */
+    publish();
+    begin(path);
+    turn(SEC);
+    assert_int_equal(query_open(path, &q, &w), 0);
+    assert_int_equal(query_servers(q, on_server, &server), 0);
+    assert_string_equal(server.label, "");
+    e = feed_change(feed, 0);
+    assert_int_equal(feed_text(feed, e, FLEET_LABEL, "web1"), 0);
+    assert_int_equal(feed_text(feed, e, FLEET_TAGS, "eu|blue"), 0);
+    c.key = e->key;
+    feed_tell(feed, &c);
+    publish();
+    turn(SEC);
+    assert_int_equal(query_find(q, "web1", &server, &w), 0);
+    assert_string_equal(server.name, "a:1");
+    assert_string_equal(server.tags, "eu|blue");
+    query_close(q);
+}
+
 static void what_was_written_survives_a_kill(void **state)
 {
     const char *path = place_path(*state, "h.db");
@@ -377,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(changes_and_samples_are_there_after_a_turn, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_the_list_says_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_written_survives_a_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_said_once_and_forgotten_when_there_is_room,
                                         setup, teardown),
