@@ -11,6 +11,8 @@ usage: ./run_quic.sh [COMMAND]
   demo             three servers and a load balancer on this machine: one is killed and comes back
   build            build/qhcp and the libraries, in build/
   test [NAME ...]  the whole test suite, or the tests whose suite/name contains a NAME
+  package          Debian packages, in build/packages
+  test-package     builds, installs, upgrades and purges them in clean roots of Debian 12 and 13 (20 minutes)
   fuzz [SECONDS]   each fuzzer for that long (default 60)
   bench [NAME ...] what docs/benchmarks.md shows, by name, with its arguments (default: detection); this installs
                    what is compared with, HAProxy and nginx, and wrk; their services are switched off
@@ -49,6 +51,17 @@ fuzz)
     esac
     "$root/scripts/need.sh" build test
     exec python3 -B "$root/scripts/test.py" --fuzz-only --fuzz-seconds "$seconds"
+    ;;
+package)
+    if [ $# -ne 0 ]; then
+        echo "run_quic.sh: package takes no arguments, but got: $*" >&2
+        exit 2
+    fi
+    exec "$root/scripts/package.sh"
+    ;;
+test-package)
+    "$root/scripts/need.sh" package roots
+    exec python3 -B "$root/tests/package/test_roots.py" "$@"
     ;;
 bench)
     name=${1-detection}

@@ -176,13 +176,15 @@ static void turn(void *ctx, qhcp_nsec now)
 
 static void inherit(struct forward *f, const struct handover_gift *gift, struct proxy_config *proxy)
 {
-    char *left = gift ? NULL : restart_file_take(&f->restart_file);
+    const char *known = gift ? gift->known : NULL;
+    char *left = known ? NULL : restart_file_take(&f->restart_file);
 
     if (gift) {
         proxy->listeners = gift->listeners;
         proxy->n_listeners = gift->n_listeners;
+        proxy->shared = f->shared = gift->shared;
     }
-    f->targets.inherited = gift || left ? inherit_read(gift ? gift->known : left) : NULL;
+    f->targets.inherited = known || left ? inherit_read(known ? known : left) : NULL;
     f->inherited_until = nsec_add(loop_now(), INHERITED);
     free(left);
 }
@@ -256,6 +258,8 @@ int forward_init(struct forward *ret, const struct lb_options *o, const struct f
     memcpy(ret->bind, proxy.bind, sizeof ret->bind);
     restart_file_init(&ret->restart_file, host->serve, proxy.port);
     inherit(ret, gift, &proxy);
+    if (gift && gift->port != 0)
+        ret->targets.own_port = ret->port = gift->port;
     r = proxy_new(&proxy, &ret->proxy, words, words_cap);
     if (r < 0)
         return r;
@@ -342,7 +346,7 @@ void forward_stop(struct forward *f, bool handed_over)
         f->publish_at = NSEC_NEVER;
         restart_file_drop(&f->restart_file);
     }
-    proxy_stop(f->proxy, handed_over);
+    proxy_stop(f->proxy, handed_over || f->shared);
 }
 
 int forward_start(struct forward *f, char *words, size_t words_cap)

@@ -28,6 +28,7 @@ struct forward {
     struct restart_file restart_file; /* for the one after us */
     bool stopping;
     bool handed_over;        /* no more tables: what is known of servers ends with their sessions */
+    bool shared;             /* the listening sockets stay open without us (handover.h) */
     uint16_t port;           /* our own */
     union qhcp_addr bind[2]; /* its addresses; none: all */
     qhcp_nsec not_before;    /* no table earlier, whatever happens */

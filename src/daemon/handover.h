@@ -31,7 +31,9 @@
 struct handover_gift {
     int listeners[HANDOVER_LISTENERS];
     unsigned n_listeners;
-    char *known; /* text, on the heap; forward_known's */
+    bool shared;   /* each stays open elsewhere: the service manager's, */
+    uint16_t port; /* and has this port; 0: --port */
+    char *known;   /* text, on the heap; forward_known's */
 };
 
 struct handover_owner {

@@ -138,15 +138,35 @@ static void on_taken(void *ctx, qhcp_nsec now)
         begin_stop(lb, now, true);
 }
 
+/* The forwarder's sockets, where the service manager has opened them. */
+static int take_activated(struct lb *lb, struct handover_gift *ret, char *words, size_t words_cap)
+{
+    const struct activated *a = &lb->activated;
+
+    if (a->n_tcp == 0)
+        return 0;
+    if (lb->options.take_over || lb->options.no_forward) {
+        snprintf(words, words_cap,
+                 "the service manager opened a TCP socket: --%s does not go with that",
+                 lb->options.take_over ? "take-over" : "no-forward");
+        return QHCP_E_ARG;
+    }
+    memcpy(ret->listeners, a->tcp, a->n_tcp * sizeof a->tcp[0]);
+    ret->n_listeners = a->n_tcp;
+    ret->shared = true;
+    ret->port = activated_port(a);
+    return 0;
+}
+
 /* The gift of the one that has the port, where that is asked for and there is one. */
 static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char *words,
                      size_t words_cap)
 {
     uint16_t port = lb->options.port;
-    int r;
+    int r = take_activated(lb, ret, words, words_cap);
 
-    if (!lb->options.take_over)
-        return 0;
+    if (r < 0 || !lb->options.take_over)
+        return r;
     words[0] = '\0';
     r = handover_ask(port, ret, ret_to, words, words_cap);
     if (r != QHCP_E_NOT_FOUND)
@@ -157,7 +177,10 @@ static int take_over(struct lb *lb, struct handover_gift *ret, int *ret_to, char
 
 static int listen_udp(struct lb *lb, char *words, size_t words_cap)
 {
-    return listen_any(lb->loop, lb->options.port, words, words_cap);
+    size_t n;
+    int r = activated_udp(&lb->activated, lb->loop, lb->options.port, &n, NULL, words, words_cap);
+
+    return r < 0 || n > 0 ? r : listen_any(lb->loop, lb->options.port, words, words_cap);
 }
 
 /* The load balancer before us gives its UDP port up last, when its clients are ours already: ending
@@ -197,6 +220,18 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     return r;
 }
 
+/* What was given to this process, and what it needs. */
+static int have(struct lb *lb, char *words, size_t words_cap)
+{
+    int r = activated_take(&lb->activated, words, words_cap);
+
+    if (r == 0)
+        r = needs_descriptors(capacity_least(&lb->options), words, words_cap);
+    if (r == 0)
+        needs_memory(LB_MEMORY, lb->options.servers.n);
+    return r;
+}
+
 static int start(struct lb *lb, char *words, size_t words_cap)
 {
     struct loop_client client = lb_core_client(lb);
@@ -206,10 +241,9 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     int r, to = -1;
 
     client.signal = on_signal;
-    r = needs_descriptors(capacity_least(&lb->options), words, words_cap);
+    r = have(lb, words, words_cap);
     if (r < 0)
         return r;
-    needs_memory(LB_MEMORY, lb->options.servers.n);
     r = loop_new(&client, &lb->loop);
     if (r == 0)
         r = publisher_init(&lb->publisher, lb->loop, lb->options.servers.n);
@@ -240,7 +274,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     if (r == 0)
         r = forward_init(&lb->forward, &lb->options,
                          &(struct forward_host){lb->core, lb->publisher.feed, lb->loop, lb->serve},
-                         to >= 0 ? &gift : NULL, words, words_cap);
+                         to >= 0 || gift.shared ? &gift : NULL, words, words_cap);
     if (r == 0 && !lb->options.no_forward) {
         lb->publisher.traffic = forward_traffic;
         lb->publisher.traffic_ctx = &lb->forward;

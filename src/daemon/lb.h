@@ -2,6 +2,7 @@
 #ifndef QHCP_DAEMON_LB_H
 #define QHCP_DAEMON_LB_H
 
+#include "daemon/activated.h"
 #include "daemon/announce.h"
 #include "daemon/display.h"
 #include "daemon/forward.h"
@@ -39,6 +40,7 @@ struct lb {
     struct route route;
     struct display display;
     struct log_part log;
+    struct activated activated;
     struct service service;
     struct announce announce;
     struct probes probes;

@@ -15,6 +15,7 @@
 #include "base/os/clock.h"
 #include "base/os/log.h"
 #include "base/text.h"
+#include "daemon/activated.h"
 #include "daemon/checks.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
@@ -278,8 +279,12 @@ static int start(struct server *s, char *words, size_t words_cap)
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
     uint16_t port = s->options.port;
     union qhcp_addr addr;
-    int r = needs_descriptors(SERVER_DESCRIPTORS, words, words_cap);
+    struct activated given;
+    size_t n_given;
+    int r = activated_take(&given, words, words_cap);
 
+    if (r == 0)
+        r = needs_descriptors(SERVER_DESCRIPTORS, words, words_cap);
     if (r < 0)
         return r;
     needs_memory(SERVER_MEMORY, SERVER_WATCHERS);
@@ -295,8 +300,10 @@ static int start(struct server *s, char *words, size_t words_cap)
                                  .expire = core_expire,
                                  .turn = core_turn};
     loop_add(s->loop, &s->part);
-    r = address_parse_ip(s->options.ip, port, &addr, words, words_cap);
+    r = activated_udp(&given, s->loop, port, &n_given, &s->bound, words, words_cap);
     if (r == 0)
+        r = address_parse_ip(s->options.ip, port, &addr, words, words_cap);
+    if (r == 0 && n_given == 0)
         r = listen_one(s->loop, &addr, &s->bound, words, words_cap);
     if (r == 0)
         r = start_core(s, &s->bound, words, words_cap);

@@ -103,6 +103,10 @@ void loop_unwatch(struct loop_watch *w);
  * QHCP_E_IO with errno kept; QHCP_E_EXISTS. */
 int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound);
 
+/* The same with sockets that somebody else opened, all of one address (udp_adopt), which are the
+ * loop's from then on, also after a failure. */
+int loop_adopt(struct loop *l, const int *fds, size_t n, int rcvbuf, union qhcp_addr *ret_bound);
+
 /* Receive buffers of rcvbuf bytes for the sockets of loop_bind.  What the smallest of them got, as
  * the kernel counts (udp.h: twice of what is asked for); 0: there is none. */
 size_t loop_grow(struct loop *l, int rcvbuf);

@@ -268,17 +268,8 @@ int loop_steer(struct loop *l, const struct qhcp_steering *steering)
     return r;
 }
 
-int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound)
+static int begin_socket(struct loop *l, struct udp *udp, int rcvbuf, union qhcp_addr *ret_bound)
 {
-    struct udp *udp;
-    int r;
-
-    for (size_t i = 0; i < l->n_bound; i++)
-        if (l->sockets[i].family == addr->sa.sa_family)
-            return QHCP_E_EXISTS;
-    r = udp_open(addr, rcvbuf, &udp);
-    if (r < 0)
-        return r;
     use_socket(l, &l->sockets[l->n_bound], udp);
     l->sockets[l->n_bound].rcvbuf = rcvbuf;
     if (l->steered)
@@ -287,6 +278,41 @@ int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhc
         udp_local(udp, ret_bound);
     l->n_sockets = ++l->n_bound;
     return 0;
+}
+
+static bool has_family(const struct loop *l, int family)
+{
+    for (size_t i = 0; i < l->n_bound; i++)
+        if (l->sockets[i].family == family)
+            return true;
+    return false;
+}
+
+int loop_bind(struct loop *l, const union qhcp_addr *addr, int rcvbuf, union qhcp_addr *ret_bound)
+{
+    struct udp *udp;
+    int r;
+
+    if (has_family(l, addr->sa.sa_family))
+        return QHCP_E_EXISTS;
+    r = udp_open(addr, rcvbuf, &udp);
+    return r < 0 ? r : begin_socket(l, udp, rcvbuf, ret_bound);
+}
+
+int loop_adopt(struct loop *l, const int *fds, size_t n, int rcvbuf, union qhcp_addr *ret_bound)
+{
+    union qhcp_addr local;
+    struct udp *udp;
+    int r = udp_adopt(fds, n, rcvbuf, &udp);
+
+    if (r < 0)
+        return r;
+    udp_local(udp, &local);
+    if (has_family(l, local.sa.sa_family)) {
+        udp_close(udp);
+        return QHCP_E_EXISTS;
+    }
+    return begin_socket(l, udp, rcvbuf, ret_bound);
 }
 
 size_t loop_grow(struct loop *l, int rcvbuf)

@@ -23,6 +23,7 @@
 #include "base/address.h"
 #include "loop/arrival.h"
 #include "loop/steer.h"
+#include "loop/udp_socket.h"
 
 #include <qhcp/error.h>
 
@@ -40,6 +41,8 @@ struct slot {
 
 struct udp {
     int fd;
+    int spares[UDP_SPARES]; /* bound to the same address, for udp_split and udp_join */
+    size_t n_spares;
     union qhcp_addr local;
     size_t first, pending; /* packets of `room` that wait for the socket */
     bool blocked;          /* one did not leave; not told yet */
@@ -55,41 +58,13 @@ struct udp {
     size_t n_own;
 };
 
-static int set_option(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof(value));
-}
-
 size_t udp_grow(struct udp *u, int rcvbuf)
 {
     int got = 0;
     socklen_t size = sizeof(got);
 
-    (void)set_option(u->fd, SOL_SOCKET, SO_RCVBUF, rcvbuf);
+    (void)udp_socket_option(u->fd, SOL_SOCKET, SO_RCVBUF, rcvbuf);
     return getsockopt(u->fd, SOL_SOCKET, SO_RCVBUF, &got, &size) == 0 && got > 0 ? (size_t)got : 0;
-}
-
-static int configure(int fd, sa_family_t family, int rcvbuf)
-{
-    if (rcvbuf > 0 && set_option(fd, SOL_SOCKET, SO_RCVBUF, rcvbuf) != 0)
-        return -1;
-    if (set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) != 0 ||
-        set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) != 0)
-        return -1;
-    if (family == AF_INET6)
-        return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0 ||
-                       set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) != 0 ||
-                       set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != 0 ||
-                       set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) != 0 ||
-                       set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE) != 0
-                   ? -1
-                   : 0;
-    return set_option(fd, IPPROTO_IP, IP_RECVERR, 1) != 0 ||
-                   set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) != 0 ||
-                   set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) != 0 ||
-                   set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) != 0
-               ? -1
-               : 0;
 }
 
 /* A header for reading, as recvmmsg wants it. */
@@ -122,41 +97,79 @@ static void wire_up(struct udp *u)
     }
 }
 
-static int open_shared(const union qhcp_addr *bind_to, int rcvbuf, bool share, struct udp **ret)
+/* Around a descriptor, which it gets, also where it fails (-1: its opening has). */
+static int wrap(int fd, struct udp **ret)
 {
-    sa_family_t family = bind_to->sa.sa_family;
-    struct udp *u = calloc(1, sizeof(*u));
+    struct udp *u = fd >= 0 ? calloc(1, sizeof(*u)) : NULL;
     socklen_t size = sizeof(u->local);
-    int saved;
+    int saved = errno;
 
-    if (u == NULL)
-        return QHCP_E_NOMEM;
-    u->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (u->fd < 0)
-        goto free_udp;
-    if (configure(u->fd, family, rcvbuf) != 0 ||
-        (share && set_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) ||
-        bind(u->fd, &bind_to->sa, address_len(bind_to)) != 0 ||
-        getsockname(u->fd, &u->local.sa, &size) != 0)
-        goto close_fd;
-    wire_up(u);
-    *ret = u;
-    return 0;
-
-close_fd:
-    saved = errno;
-    close(u->fd);
+    if (fd < 0)
+        return QHCP_E_IO;
+    if (u != NULL && getsockname(fd, &u->local.sa, &size) == 0) {
+        u->fd = fd;
+        wire_up(u);
+        *ret = u;
+        return 0;
+    }
+    saved = u ? errno : saved;
+    close(fd);
     errno = saved;
-free_udp:
-    saved = errno;
+    int r = u ? QHCP_E_IO : QHCP_E_NOMEM;
     free(u);
+    return r;
+}
+
+/* Those that were given for its address besides, and that nobody took. */
+static void close_spares(struct udp *u)
+{
+    while (u->n_spares > 0)
+        close(u->spares[--u->n_spares]);
+}
+
+/* Another socket at its address: a given one, or a new one. */
+static int open_beside(struct udp *u, int rcvbuf, struct udp **ret)
+{
+    int r;
+
+    if (u->n_spares == 0)
+        return wrap(udp_socket_open(&u->local, rcvbuf, true), ret);
+    r = wrap(u->spares[0], ret);
+    u->n_spares--;
+    memmove(&u->spares[0], &u->spares[1], u->n_spares * sizeof u->spares[0]);
+    if (r == 0) { /* and so on */
+        memcpy((*ret)->spares, u->spares, u->n_spares * sizeof u->spares[0]);
+        (*ret)->n_spares = u->n_spares;
+        u->n_spares = 0;
+    }
+    return r;
+}
+
+int udp_adopt(const int *fds, size_t n, int rcvbuf, struct udp **ret)
+{
+    int r = 0, saved;
+
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = udp_socket_adopt(fds[i], rcvbuf);
+    saved = errno;
+    for (size_t i = 0; i < n && r != 0; i++)
+        close(fds[i]);
     errno = saved;
-    return QHCP_E_IO;
+    if (r != 0)
+        return QHCP_E_IO;
+    r = wrap(fds[0], ret);
+    for (size_t i = 1; i < n; i++) {
+        if (r == 0 && (*ret)->n_spares < UDP_SPARES)
+            (*ret)->spares[(*ret)->n_spares++] = fds[i];
+        else
+            close(fds[i]);
+    }
+    return r;
 }
 
 int udp_open(const union qhcp_addr *bind_to, int rcvbuf, struct udp **ret)
 {
-    return open_shared(bind_to, rcvbuf, false, ret);
+    return wrap(udp_socket_open(bind_to, rcvbuf, false), ret);
 }
 
 /* The first socket is bound before it shares its address, so that no other program's port is shared
@@ -167,9 +180,9 @@ int udp_split(struct udp *u, int rcvbuf, const struct qhcp_steering *steering, s
     struct udp *ours;
     int saved;
 
-    if (set_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0)
+    if (udp_socket_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0)
         return QHCP_E_IO;
-    if (open_shared(&u->local, rcvbuf, true, &ours) != 0)
+    if (open_beside(u, rcvbuf, &ours) != 0)
         goto alone;
     if (steer_attach(ours->fd, steering, false) != 0)
         goto close_ours;
@@ -182,14 +195,15 @@ close_ours:
     errno = saved;
 alone:
     saved = errno;
-    (void)set_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 0);
+    close_spares(u);
+    (void)udp_socket_option(u->fd, SOL_SOCKET, SO_REUSEPORT, 0);
     errno = saved;
     return QHCP_E_IO;
 }
 
 int udp_join(struct udp *ours, int rcvbuf, struct udp **ret)
 {
-    return open_shared(&ours->local, rcvbuf, true, ret);
+    return open_beside(ours, rcvbuf, ret);
 }
 
 int udp_steer(struct udp *ours, const struct qhcp_steering *steering, bool patient)
@@ -201,6 +215,7 @@ void udp_close(struct udp *u)
 {
     if (u == NULL)
         return;
+    close_spares(u);
     close(u->fd);
     free(u);
 }
@@ -253,27 +268,6 @@ static void read_control(struct udp *u, struct msghdr *header, struct qhcp_packe
     }
 }
 
-/* An errno that says something about an earlier packet, not about this call. */
-static bool is_pending_error(int error)
-{
-    switch (error) {
-    case ECONNREFUSED:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case EHOSTDOWN:
-    case ENETDOWN:
-    case ENONET:
-    case EPROTO:
-    case ENOPROTOOPT:
-    case EOPNOTSUPP:
-    case EACCES:
-    case EMSGSIZE:
-        return true;
-    default:
-        return false;
-    }
-}
-
 int udp_receive(struct udp *u, struct qhcp_packet **ret)
 {
     return udp_receive_some(u, UDP_BATCH, ret);
@@ -288,11 +282,11 @@ static int read_batch(struct udp *u, size_t most)
         prepare_in(u, u->used - 1);
     for (unsigned i = 0; n < 0 && i < RETRIES; i++) {
         n = recvmmsg(u->fd, u->in_headers, (unsigned)most, MSG_DONTWAIT, NULL);
-        if (n < 0 && errno != EINTR && !is_pending_error(errno))
+        if (n < 0 && errno != EINTR && !udp_socket_pending_error(errno))
             break;
     }
-    if (n < 0 &&
-        (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || is_pending_error(errno)))
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ||
+                  udp_socket_pending_error(errno)))
         n = 0;
     return n;
 }
@@ -407,7 +401,7 @@ static int flush(struct udp *u)
         } else if (errno != EINTR && ++failures >= RETRIES) {
             drop_first(u, errno);
             failures = 0;
-        } else if (errno != EINTR && !is_pending_error(errno)) {
+        } else if (errno != EINTR && !udp_socket_pending_error(errno)) {
             drop_first(u, errno); /* EINVAL, EPERM, EADDRNOTAVAIL, ENOBUFS: this packet's own */
             failures = 0;
         }

@@ -14,6 +14,12 @@ struct udp; /* one socket and its batch buffers */
  * DF whatever the path is said to carry (IP_PMTUDISC_PROBE), and a receive buffer of rcvbuf bytes
  * (0: the system's).  QHCP_E_IO with errno kept (EADDRINUSE, EAFNOSUPPORT, ...). */
 int udp_open(const union qhcp_addr *bind, int rcvbuf, struct udp **ret);
+/* Takes over n sockets that somebody bound to one address, in the order in which they were bound.
+ * More than one (SO_REUSEPORT) are for udp_split and udp_join, which the kernel refuses to open
+ * beside another user's.  They are ours from then on, also after a failure: QHCP_E_IO with errno,
+ * EINVAL for one of IPv6 that gets IPv4 too. */
+#define UDP_SPARES 2
+int udp_adopt(const int *fds, size_t n, int rcvbuf, struct udp **ret);
 /* Another socket on the same address: *ret gets the datagrams that steering describes, u from now
  * on all others, and what either has no room for, the other does not feel.  ICMP errors come to any
  * of the two.  QHCP_E_IO with errno kept: u is as before. */

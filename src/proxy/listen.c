@@ -1,6 +1,7 @@
 #include "proxy/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,6 +104,28 @@ static void share_out(const struct proxy_config *config, struct worker *workers,
     }
 }
 
+/* A thread that got none shares the first one of each family with other threads: nobody but their
+ * owner could open one beside them. */
+static int share_others(const struct proxy_config *config, struct worker *w)
+{
+    bool has[2] = {false, false};
+
+    for (unsigned i = 0; i < config->n_listeners && w->n_listeners < WORKER_LISTENERS; i++) {
+        int family = AF_INET, fd;
+        socklen_t len = sizeof family;
+
+        (void)getsockopt(config->listeners[i], SOL_SOCKET, SO_DOMAIN, &family, &len);
+        if (has[family == AF_INET6])
+            continue;
+        fd = fcntl(config->listeners[i], F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            return QHCP_E_IO;
+        has[family == AF_INET6] = true;
+        w->listeners[w->n_listeners++] = fd;
+    }
+    return 0;
+}
+
 static void say(uint16_t port, const union qhcp_addr *a, char *words, size_t words_cap)
 {
     char where[ADDRESS_TEXT];
@@ -147,7 +170,9 @@ int listen_open(const struct proxy_config *config, struct worker *workers, unsig
         r = probe(config, failed);
     }
     for (unsigned i = 0; i < n && r == 0; i++) {
-        if (workers[i].n_listeners == 0)
+        if (workers[i].n_listeners == 0 && config->shared)
+            r = share_others(config, &workers[i]);
+        else if (workers[i].n_listeners == 0)
             r = open_own(config, &workers[i], at, n_at, &failed);
         for (unsigned k = 0; k < workers[i].n_listeners; k++)
             prepare(config, workers[i].listeners[k]);

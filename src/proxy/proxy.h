@@ -69,6 +69,8 @@ struct proxy_config {
     union qhcp_addr bind[2];   /* the addresses; none (AF_UNSPEC): every one of both families */
     const int *listeners;      /* sockets of that port that another process opened: ours from now */
     unsigned n_listeners;      /* on; 0: the port is opened */
+    bool shared;               /* the service manager has them too: threads without one of their own
+                                * share them, and clients that wait when we end wait on */
     unsigned threads;          /* 1 to PROXY_THREADS */
     size_t max_connections;    /* in all; more wait in the kernel's backlog */
     size_t max_per_source;     /* of one address, or one /64 of IPv6; more are closed at once */

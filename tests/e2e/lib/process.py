@@ -18,12 +18,12 @@ class Gone(AssertionError):
 class Process:
     """A child whose standard output is read line by line; standard error goes to a file."""
 
-    def __init__(self, command, *, name, log, env=None, namespace=None, stdin=subprocess.DEVNULL):
+    def __init__(self, command, *, name, log, env=None, namespace=None, stdin=subprocess.DEVNULL, fds=()):
         self.name, self.log = name, log
         self.lines, self._rest, self._eof = [], b"", False
         with namespace or nullcontext(), open(log, "ab") as errors:
             self.popen = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE,
-                                          stderr=errors, env=env, bufsize=0,
+                                          stderr=errors, env=env, bufsize=0, pass_fds=fds,
                                           preexec_fn=lambda: die_with_parent(signal.SIGKILL))
         os.set_blocking(self.popen.stdout.fileno(), False)
         self._selector = selectors.DefaultSelector()
