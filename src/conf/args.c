@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "conf/print.h"
 #include "conf/yaml.h"
 
 #define ARGS_KEY 0x1000 /* first key of our options without a letter */
@@ -218,6 +219,22 @@ static void refuse(const struct args_spec *spec, struct faults *f)
         fprintf(stderr, "Try '%s --help'.\n", spec->name);
 }
 
+/* --check-config, --print-config: all is well. */
+static int finish(const struct args_spec *spec, const struct options *o, enum options_ends ends)
+{
+    const char *path = options_config(o);
+    struct text t = {0};
+    int written;
+
+    if (ends == OPTIONS_PRINTS)
+        print_options(o, &t);
+    else
+        text_printf(&t, "%s: no errors\n", path ? path : spec->name);
+    written = t.failed ? EOF : fputs(t.at, stdout);
+    text_deinit(&t);
+    return written != EOF && fflush(stdout) != EOF ? ARGS_OK : ARGS_FAILURE;
+}
+
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
                 const char **ret_operands)
 {
@@ -228,12 +245,21 @@ void args_parse(const struct args_spec *spec, int argc, char **argv, struct opti
     snprintf(command, sizeof command, "%s: ", spec->name);
     for (unsigned i = 0; i < spec->operands; i++)
         ret_operands[i] = NULL;
-    if (parse(&p, argc, argv, 0) == 0)
+    int r = parse(&p, argc, argv, 0), status = spec->usage_status;
+    enum options_ends ends = options_ends(ret);
+    if (r == 0 && ends == OPTIONS_GOES_ON)
         return;
-    refuse(spec, &faults);
+    if (r == 0 && ends == OPTIONS_CHECKS && spec->look)
+        spec->look(ret, &faults);
+    if (faults.n > 0)
+        refuse(spec, &faults);
+    else
+        status = finish(spec, ret, ends);
+    if (ends == OPTIONS_CHECKS && status != ARGS_OK)
+        status = ARGS_FAILURE;
     faults_deinit(&faults);
     options_deinit(ret);
-    exit(spec->usage_status);
+    exit(status);
 }
 
 int args_reload(const struct args_spec *spec, int argc, char **argv, const struct options *old,

@@ -18,17 +18,22 @@ struct args_spec {
     const char *doc;   /* for --help: what it does */
     const char *notes; /* for --help, after the options; NULL: what a duration is */
     const char
-        *positional;    /* for --help: "HOST:PORT"; several forms have a line each; NULL: none */
-    unsigned operands;  /* how many there may be */
-    bool optional;      /* there may be none */
-    int usage_status;   /* exit status of a bad command line */
+        *positional;   /* for --help: "HOST:PORT"; several forms have a line each; NULL: none */
+    unsigned operands; /* how many there may be */
+    bool optional;     /* there may be none */
+    int usage_status;  /* exit status of a bad command line */
+    /* Looks, for --check-config, at what can be known before the command begins: the content of
+     * files that are named.  NULL: nothing. */
+    void (*look)(const struct options *o, struct faults *f);
     const char *plugin; /* "QHCP UNKNOWN - ": what is wrong is told on standard output, in one
                          * line behind this; NULL: on standard error */
 };
 
 /* Parses argv (argv[0] is the subcommand) into *ret, the head of a struct of values.  Wrong input
- * is told on standard error and ends the process with usage_status; --help and --version end it
- * with 0. *ret_positional borrows from argv; NULL where the spec has none. */
+ * is told on standard error and ends the process with usage_status (--check-config: with 1);
+ * --help,
+ * --version, --print-config and --check-config end it with 0. *ret_positional borrows from argv;
+ * NULL where the spec has none. */
 void args_parse(const struct args_spec *spec, int argc, char **argv, struct options *ret,
                 const char **ret_operands);
 

@@ -68,6 +68,24 @@ const char *options_arg(const struct options_row *row)
     return row->arg ? row->arg : usual[row->kind];
 }
 
+bool options_in_file(const struct options_row *row)
+{
+    return row->kind != OPTIONS_CONFIG && row->ends == OPTIONS_GOES_ON;
+}
+
+enum options_ends options_ends(const struct options *o)
+{
+    for (size_t i = 0; i < o->table->n; i++)
+        if (o->set[i] && o->table->rows[i].ends != OPTIONS_GOES_ON)
+            return o->table->rows[i].ends;
+    return OPTIONS_GOES_ON;
+}
+
+const void *options_value(const struct options *o, const struct options_row *row)
+{
+    return value_of(o, row);
+}
+
 bool options_repeatable(const struct options_row *row)
 {
     return row->kind == OPTIONS_LIST || row->kind == OPTIONS_ITEM;

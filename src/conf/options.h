@@ -63,6 +63,9 @@ enum options_kind {
 
 struct options;
 
+/* What a command may do with its options instead of its work; the file cannot ask for it. */
+enum options_ends { OPTIONS_GOES_ON = 0, OPTIONS_CHECKS, OPTIONS_PRINTS };
+
 /* The owner checks this text, or this entry of a list.  0, or QHCP_E_* with words that quote it. */
 typedef int (*options_check_fn)(const char *text, char *words, size_t words_cap);
 
@@ -84,9 +87,10 @@ struct options_row {
      * (entries.h).  The names of the settings, NULL at the end; is this a value of that one? */
     const char *const *fields;
     int (*check_field)(const char *field, const char *value, char *words, size_t words_cap);
-    const char *adds;     /* the setting that takes several, with | between; NULL: none */
-    options_live_fn live; /* NULL: a change needs a restart.  Rows may share one. */
-    char letter;          /* as plugins of monitoring systems have them ("-t"); 0: none */
+    const char *adds;       /* the setting that takes several, with | between; NULL: none */
+    options_live_fn live;   /* NULL: a change needs a restart.  Rows may share one. */
+    enum options_ends ends; /* SWITCH: the command does this, and ends */
+    char letter;            /* as plugins of monitoring systems have them ("-t"); 0: none */
     const char *doc;
 };
 
@@ -123,6 +127,15 @@ const char *options_arg(const struct options_row *row);
 /* "a|b|c" as "a, b or c". */
 #define OPTIONS_CHOICES 200
 void options_choices(const char *choices, char ret[OPTIONS_CHOICES]);
+
+/* May it be in the configuration file? */
+bool options_in_file(const struct options_row *row);
+
+/* What is asked for by a switch that is given. */
+enum options_ends options_ends(const struct options *o);
+
+/* The value of a row, of its kind's type. */
+const void *options_value(const struct options *o, const struct options_row *row);
 
 /* May it be given several times?  Each time adds entries. */
 bool options_repeatable(const struct options_row *row);

@@ -34,7 +34,7 @@ static void refuse_key(struct walk *r, const struct tree *t)
     const struct options_table *table = r->options->table;
 
     for (size_t i = 0; i < table->n; i++)
-        if (table->rows[i].kind != OPTIONS_CONFIG)
+        if (options_in_file(&table->rows[i]))
             nearest_offer(&nearest, table->rows[i].name);
     if (entries_row(table)) {
         nearest_offer(&nearest, ENTRIES_DEFAULTS);
@@ -67,7 +67,7 @@ static void read_key(struct walk *r, const struct tree *t)
         return; /* the second is read already */
     if (fielded && strcmp(t->key, ENTRIES_GROUPS) == 0)
         entries_groups(r, fielded, t);
-    else if (!row || row->kind == OPTIONS_CONFIG)
+    else if (!row || !options_in_file(row))
         refuse_key(r, t);
     else
         read_option(r, row, t);

@@ -28,6 +28,7 @@ const struct args_spec daemon_lb_spec = {
     .name = "qhcp lb",
     .doc = "Watch servers over QUIC and forward TCP connections to the healthy ones.",
     .usage_status = ARGS_USAGE,
+    .look = lb_options_look,
 };
 
 static qhcp_nsec leaving_deadline(void *ctx)

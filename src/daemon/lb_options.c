@@ -8,6 +8,7 @@
 #include "check/spec.h"
 #include "daemon/capacity.h"
 #include "daemon/destination.h"
+#include "daemon/look.h"
 #include "sources/listed.h"
 #include "sources/servers.h"
 
@@ -112,6 +113,15 @@ static void check(const struct options *options, struct faults *f)
 static const struct options_row rows[] = {LB_OPTIONS(ROW)};
 
 const struct options_table lb_options_table = OPTIONS_TABLE(struct lb_options, check);
+
+void lb_options_look(const struct options *options, struct faults *f)
+{
+    const struct lb_options *o = (const struct lb_options *)options;
+
+    look_certificate(options, &o->cert_file, f);
+    look_certificate(options, &o->client_cert, f);
+    look_key(options, &o->client_key, f);
+}
 
 qhcp_nsec lb_options_liveness(const struct lb_options *o)
 {

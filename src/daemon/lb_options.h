@@ -162,6 +162,9 @@ int lb_live_log(void *ctx, const struct options *before, char *words, size_t wor
 
 int lb_options_check_admin(const char *text, char *words, size_t words_cap);
 
+/* For --check-config. */
+void lb_options_look(const struct options *o, struct faults *f);
+
 /* Values that follow from other options if the user gives none. */
 qhcp_nsec lb_options_liveness(const struct lb_options *o);
 qhcp_nsec lb_options_status_interval(const struct lb_options *o);

@@ -41,6 +41,7 @@ const struct args_spec daemon_server_spec = {
     .doc = "Answer the health checks of load balancers: tell them that this machine lives, how "
            "loaded it is, and when it wants to drain.",
     .usage_status = ARGS_USAGE,
+    .look = server_options_look,
 };
 
 struct server {

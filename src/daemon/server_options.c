@@ -5,6 +5,7 @@
 
 #include "base/value.h"
 #include "check/spec.h"
+#include "daemon/look.h"
 #include "metrics/application.h"
 #include "metrics/threshold.h"
 
@@ -162,3 +163,12 @@ static void check(const struct options *options, struct faults *f)
 static const struct options_row rows[] = {SERVER_OPTIONS(ROW)};
 
 const struct options_table server_options_table = OPTIONS_TABLE(struct server_options, check);
+
+void server_options_look(const struct options *options, struct faults *f)
+{
+    const struct server_options *o = (const struct server_options *)options;
+
+    look_certificate(options, &o->cert_file, f);
+    look_certificate(options, &o->client_ca, f);
+    look_key(options, &o->key_file, f);
+}

@@ -53,6 +53,9 @@ extern const struct options_table server_options_table;
 /* What a running process does when options change (conf/options.h): server.c. */
 int server_live_log(void *ctx, const struct options *before, char *words, size_t words_cap);
 
+/* For --check-config. */
+void server_options_look(const struct options *o, struct faults *f);
+
 /* An option whose entries are checks of the application, and how to read one of them. */
 struct server_checks {
     const char *option;

@@ -40,6 +40,12 @@
     X(config, "config", CONFIG,                                                                    \
       .doc = "Read options from this YAML file. Its keys are the names of the options; options "   \
              "on the command line win. SIGHUP reads it again.")                                    \
+    X(check_config, "check-config", SWITCH, .ends = OPTIONS_CHECKS,                                \
+      .doc = "Check the options, the configuration file and the files that they name, and exit: "  \
+             "0 if there is no error, else 1.")                                                    \
+    X(print_config, "print-config", SWITCH, .ends = OPTIONS_PRINTS,                                \
+      .doc = "Print all options as a configuration file, with where each value comes from, and "   \
+             "exit.")                                                                              \
     X(log_level, "log-level", CHOICE, .arg = SHARED_LEVELS, .def = "info", .live = live_log,       \
       .doc = "The least important messages that are logged. SIGUSR1 has more logged, SIGUSR2 "     \
              "less.")                                                                              \

@@ -128,6 +128,27 @@ class Config(Case):
             self.assertIn("--id has changed: this needs a restart", said)
             self.assertNotIn("drain-timeout", said)
 
+    def test_check_config_says_whether_it_is_right_and_starts_nothing(self):
+        good = self.write(self.yaml(["127.0.0.1:4243"]))
+        status, out, err = self.qhcp("lb", "--config", good, "--check-config")
+        self.assertEqual((status, out, err), (0, f"{good}: no errors\n", ""))
+        self.assertEqual(list(self.dir.glob("**/*.sock")), [])
+        bad = self.dir / "bad.pem"
+        bad.write_text("no certificate\n", encoding="utf-8")
+        self.write(self.yaml(["127.0.0.1:4243"], cert_file=bad))
+        status, out, err = self.qhcp("lb", "--config", good, "--check-config")
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(err, rf"^{good}:6:12: cert-file: .*{bad}")
+        self.write("servers: [a]\n")
+        status, out, err = self.qhcp("lb", "--config", good, "--check-config")
+        self.assertEqual((status, out, err), (1, "", f'{good}:1:11: "a": no port: expected host:port\n'))
+        self.assertEqual(self.qhcp("lb", "--config", good)[0], 2)
+        self.write("port: 4250\nid: other\n")
+        status, out, _ = self.qhcp("server", "--config", good, "--print-config", "--drain-timeout", "2m")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, rf"(?m)^port: 4250 +# {good}:1:7$")
+        self.assertRegex(out, r"(?m)^drain-timeout: 2m +# --drain-timeout$")
+
     def test_without_a_file_sighup_stops(self):
         self.server(4243)
         lb = self.lb(["127.0.0.1:4243"])
