@@ -138,7 +138,7 @@ class Config(Case):
         self.write(self.yaml(["127.0.0.1:4243"], cert_file=bad))
         status, out, err = self.qhcp("lb", "--config", good, "--check-config")
         self.assertEqual((status, out), (1, ""))
-        self.assertRegex(err, rf"^{good}:6:12: cert-file: .*{bad}")
+        self.assertRegex(err, rf"^{good}:7:12: cert-file: .*{bad}")
         self.write("servers: [a]\n")
         status, out, err = self.qhcp("lb", "--config", good, "--check-config")
         self.assertEqual((status, out, err), (1, "", f'{good}:1:11: "a": no port: expected host:port\n'))
