@@ -9,7 +9,8 @@
 
 struct block {
     struct block *next; /* among those that are retired */
-    uint64_t born;      /* the first publication that names it */
+    uint64_t born : 63; /* the first publication that names it */
+    uint64_t chunk : 1; /* it is a struct fleet_chunk */
 };
 
 /* Words, or other bytes; a NUL follows them that n does not count. */

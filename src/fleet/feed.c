@@ -33,13 +33,25 @@ const struct fleet_snapshot *feed_current(const struct feed *f)
     return atomic_load_explicit(&f->current, memory_order_relaxed);
 }
 
+/* Nobody sees it any more. */
+static void release(struct feed *f, struct block *b)
+{
+    if (!b->chunk || f->n_spare == FEED_SPARE) {
+        free(b);
+        return;
+    }
+    b->next = f->spare;
+    f->spare = b;
+    f->n_spare++;
+}
+
 /* Nothing that is published from now on names it. */
 static void retire(struct feed *f, const struct block *b)
 {
     struct block *dying = (struct block *)b;
 
     if (b && b->born == coming(f)) { /* nobody has seen it */
-        free(dying);
+        release(f, dying);
     } else if (b) {
         dying->next = f->dead;
         f->dead = dying;
@@ -55,7 +67,7 @@ static bool is_held(struct feed *f, const struct fleet_snapshot *s)
 }
 
 /* What only this snapshot named goes with it; what the next older one names too dies with that. */
-static void free_snapshot(struct fleet_snapshot *s)
+static void free_snapshot(struct feed *f, struct fleet_snapshot *s)
 {
     struct block *b, *next;
 
@@ -65,10 +77,22 @@ static void free_snapshot(struct fleet_snapshot *s)
             b->next = s->older->dead;
             s->older->dead = b;
         } else {
-            free(b);
+            release(f, b);
         }
     }
     free(s);
+}
+
+/* One of those that were released, or NULL. */
+static struct block *take_spare(struct feed *f)
+{
+    struct block *b = f->spare;
+
+    if (b) {
+        f->spare = b->next;
+        f->n_spare--;
+    }
+    return b;
 }
 
 static void reclaim(struct feed *f)
@@ -81,7 +105,7 @@ static void reclaim(struct feed *f)
             continue;
         }
         *link = s->older;
-        free_snapshot(s);
+        free_snapshot(f, s);
     }
 }
 
@@ -147,8 +171,10 @@ void feed_free(struct feed *f)
     s->dead = f->dead;
     for (struct fleet_snapshot *older; s; s = older) {
         older = s->older;
-        free_snapshot(s);
+        free_snapshot(f, s);
     }
+    while (f->spare)
+        free(take_spare(f));
     if (f->next)
         free_entries(f);
     HASH_ITER(hh, f->by_name, n, next)
@@ -199,15 +225,17 @@ static int reserve(struct feed *f)
 static struct fleet_chunk *fresh_chunk(struct feed *f, size_t at, const struct fleet_chunk *from)
 {
     size_t size = (sizeof(struct fleet_chunk) + FEED_LINE - 1) / FEED_LINE * FEED_LINE;
-    struct fleet_chunk *c = aligned_alloc(FEED_LINE, size);
+    struct fleet_chunk *c = (struct fleet_chunk *)take_spare(f);
 
+    if (!c)
+        c = aligned_alloc(FEED_LINE, size);
     if (!c)
         return NULL;
     if (from)
         memcpy(c, from, sizeof *c);
     else
         memset(c, 0, sizeof *c);
-    c->block = (struct block){.born = coming(f)};
+    c->block = (struct block){.born = coming(f), .chunk = 1};
     f->next->chunks[at].chunk = c;
     f->next->chunks[at].version = c->block.born;
     if (from)

@@ -18,6 +18,8 @@
 
 struct named; /* a server by its name */
 
+#define FEED_SPARE 64 /* chunks: 1.2 MB */
+
 struct feed {
     _Alignas(FEED_LINE) _Atomic(struct fleet_snapshot *) current;
     _Atomic uint64_t version; /* current's, for readers that are about to sleep */
@@ -34,6 +36,10 @@ struct feed {
     size_t n_dirty;
     bool changed;       /* there is something to publish */
     struct block *dead; /* what current names and the next one does not */
+    /* Chunks that nobody needs any more, for the next ones.  On the heap they would leave holes
+     * that small blocks fill up, so that in a storm each publication would take new memory. */
+    struct block *spare;
+    size_t n_spare; /* FEED_SPARE at most */
     struct named *by_name;
     struct slots slots;
     unsigned panic_percent; /* feed_panic */

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,37 @@ static void a_snapshot_that_is_held_does_not_change(void **state)
     assert_string_equal(fleet_text(snapshot_at(new, a), FLEET_WORDS), "odd");
     assert_null(snapshot_at(new, b));
     assert_int_equal(new->self.n, 1);
+}
+
+/* Chunks come and go with every publication; on the heap they would leave holes. */
+static void a_chunk_that_nobody_needs_is_the_next_one(void **state)
+{
+    const struct fleet_chunk *first, *second;
+    uint32_t a = add("a:1");
+    char name[32];
+
+    (void)state;
+    feed_publish(f, SEC, 0);
+    first = feed_current(f)->chunks[0].chunk;
+    for (unsigned i = 0; i < 9; i++) {
+        set_state(a, QHCP_UP);
+        second = (const struct fleet_chunk *)((const char *)feed_at(f, a) -
+                                              offsetof(struct fleet_chunk, at));
+        assert_ptr_not_equal(first, second); /* it may be read until the next one is published */
+        feed_publish(f, SEC, 0);
+        assert_int_equal(f->n_spare, 1);
+        assert_ptr_equal(f->spare, first);
+        first = second;
+    }
+    for (int i = 0; i < 100 * FLEET_CHUNK; i++) {
+        snprintf(name, sizeof name, "web%d:4242", i);
+        add(name);
+    }
+    feed_publish(f, SEC, 0);
+    for (uint32_t slot = 0; slot < 100 * FLEET_CHUNK; slot += FLEET_CHUNK)
+        set_state(slot, QHCP_UP);
+    feed_publish(f, SEC, 0);
+    assert_int_equal(f->n_spare, FEED_SPARE);
 }
 
 /* A server that changes costs its chunk: the others are the same memory. */
@@ -348,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_turn_is_one_publication, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_that_is_held_does_not_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_chunk_that_nobody_needs_is_the_next_one, setup, teardown),
         cmocka_unit_test_setup_teardown(what_has_not_changed_is_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_is_an_identity_and_its_slot_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(
