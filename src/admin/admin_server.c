@@ -245,6 +245,23 @@ static void reason_json(struct text *t, const struct fleet_snapshot *s, const st
     admin_json_text(t, "reason", fleet_reason(e));
 }
 
+/* What the history has of it, while it is not checked yet; else null. */
+static void known_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
+{
+    const struct fleet_known *known = fleet_known(e);
+
+    (void)s;
+    if (!known) {
+        admin_json_null(t, "known");
+        return;
+    }
+    admin_json_open(t, "known", '{');
+    admin_json_text(t, "state", qhcp_state_name(known->state));
+    admin_json_time(t, "since", known->since_ms);
+    admin_json_time(t, "as_of", known->as_of_ms);
+    admin_json_close(t, '}');
+}
+
 static void notice_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
 {
     (void)s;
@@ -264,9 +281,9 @@ static const struct {
     {"server", server_json},   {"name", name_json},           {"tags", tags_json},
     {"address", address_json}, {"server_id", server_id_json}, {"remote", remote_json},
     {"state", state_json},     {"since", since_json},         {"cause", cause_json},
-    {"reason", reason_json},   {"notice", notice_json},       {"share", share_json},
-    {"intent", intent_json},   {"report", report_json},       {"verdict", verdict_json},
-    {"forward", traffic_json},
+    {"reason", reason_json},   {"known", known_json},         {"notice", notice_json},
+    {"share", share_json},     {"intent", intent_json},       {"report", report_json},
+    {"verdict", verdict_json}, {"forward", traffic_json},
 };
 
 #define MEMBERS (sizeof members / sizeof members[0])

@@ -204,6 +204,7 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     const struct handover_owner owner = {.ctx = lb, .give = on_give, .taken = on_taken};
     int r;
 
+    recording_remember(&lb->options, lb->publisher.feed);
     publisher_configure(&lb->publisher, &lb->options);
     large_pages_begin(&lb->large_pages, serve_loop(lb->serve));
     recording_begin(&lb->recording, &lb->options, lb->publisher.feed, lb->serve);

@@ -175,6 +175,8 @@ static void put_all(struct publisher *p, size_t index, unsigned what, qhcp_nsec 
     (void)feed_text(p->feed, e, FLEET_WORDS, v.reason);
     (void)feed_text(p->feed, e, FLEET_EVIDENCE, v.evidence);
     (void)feed_text(p->feed, e, FLEET_NOTICE, v.notice);
+    if (v.state != QHCP_CONNECTING) /* it was checked: what was known before is past */
+        (void)feed_bytes(p->feed, e, FLEET_KNOWN, NULL, 0);
     put_figures(p->feed, e, &v, now);
     put_told(p, index, e);
     looked(p, index, e, now);

@@ -21,6 +21,9 @@ int recording_path(const char *option, uint16_t port, char ret[STORE_PATH], char
  * recording_end, after serve_stop and before the feed, which is for one that is zeroed too. */
 void recording_begin(struct recording *ret, const struct lb_options *o, struct feed *feed,
                      struct serve *serve);
+/* Puts what the history has of each server that is watched into the feed (FLEET_KNOWN), before this
+ * process has a verdict of its own.  Reads the file; where there is none, nothing happens. */
+void recording_remember(const struct lb_options *o, struct feed *feed);
 void recording_end(struct recording *r);
 /* Another process records in the same file from now on. */
 void recording_silence(struct recording *r);

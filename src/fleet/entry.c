@@ -14,12 +14,25 @@ static enum qhcp_state state_of(const struct fleet_entry *e, bool *ret_operator)
     return e->intent.use == FLEET_MAINTENANCE ? QHCP_MAINTENANCE : QHCP_DRAINING;
 }
 
+const struct fleet_known *fleet_known(const struct fleet_entry *e)
+{
+    const struct fleet_bytes *known = e->text[FLEET_KNOWN];
+
+    return known && known->n == sizeof(struct fleet_known)
+               ? (const struct fleet_known *)(const void *)known->at
+               : NULL;
+}
+
 const char *fleet_reason(const struct fleet_entry *e)
 {
+    const struct fleet_known *known = fleet_known(e);
+
     if (e->cause == QHCP_CAUSE_OPERATOR && e->intent.use == FLEET_IN_USE)
         return "its weight is 0";
     if (e->cause == QHCP_CAUSE_OPERATOR)
         return fleet_text(e, FLEET_WHY);
+    if (known && e->state == QHCP_CONNECTING)
+        return known->words;
     return fleet_text(e, FLEET_WORDS);
 }
 

@@ -72,6 +72,14 @@ struct fleet_traffic {
     uint64_t bytes_in, bytes_out; /* in: from clients */
 };
 
+/* What the history has of it from before this process. */
+struct fleet_known {
+    int64_t since_ms; /* of the state: unix milliseconds */
+    int64_t as_of_ms; /* until then it was so */
+    enum qhcp_state state;
+    char words[120]; /* the same for people */
+};
+
 /* What is of several words or bytes; a row more needs nothing else. */
 enum fleet_text {
     FLEET_NAME,      /* its identity: of an address, the spelling that all of one place share */
@@ -88,6 +96,7 @@ enum fleet_text {
     FLEET_WHY,       /* the operator's reason for what he wants of it */
     FLEET_WHO,       /* who wants it, and from where */
     FLEET_CHECKS,    /* of its application: struct qhcp_check_view, one after the other */
+    FLEET_KNOWN,     /* what the process before us knew, until it is checked: struct fleet_known */
     FLEET_TEXTS
 };
 
@@ -142,6 +151,9 @@ static inline const char *fleet_text(const struct fleet_entry *e, enum fleet_tex
  * server: it is new. */
 void entry_follow(struct fleet_entry *e, const struct fleet_entry *before, qhcp_nsec now,
                   int64_t wall_ms);
+
+/* NULL: nothing, or it was checked. */
+const struct fleet_known *fleet_known(const struct fleet_entry *e);
 
 /* Why it is in its state, for people; "" for up. */
 const char *fleet_reason(const struct fleet_entry *e);

@@ -27,6 +27,7 @@ static bool same(const struct fleet_entry *e, const struct recorder_seen *seen)
 
 int row_server(struct store *s, const struct fleet_entry *e, struct recorder_seen *seen)
 {
+    const struct fleet_known *known = e->state == QHCP_CONNECTING ? fleet_known(e) : NULL;
     char remote[ADDRESS_TEXT] = "";
     const struct store_server row = {.name = fleet_text(e, FLEET_NAME),
                                      .address = fleet_text(e, FLEET_ADDRESS),
@@ -34,12 +35,12 @@ int row_server(struct store *s, const struct fleet_entry *e, struct recorder_see
                                      .tags = fleet_text(e, FLEET_TAGS),
                                      .server_id = fleet_text(e, FLEET_SERVER_ID),
                                      .remote = remote,
-                                     .state = qhcp_state_name(e->state),
+                                     .state = qhcp_state_name(known ? known->state : e->state),
                                      .cause = qhcp_cause_name((enum qhcp_cause)e->cause),
                                      .words = fleet_reason(e),
                                      .priority = e->intent.priority,
                                      .weight = e->intent.weight,
-                                     .since_ms = e->since_ms};
+                                     .since_ms = known ? known->since_ms : e->since_ms};
     int64_t id;
     int r;
 
@@ -159,7 +160,7 @@ int row_sample(struct store *s, const struct fleet_entry *e, enum qhcp_use use,
         .memory = reported(e, "memory_usage_percent"),
         .requests =
             e->report.in_flight != FLEET_UNKNOWN ? (int64_t)e->report.in_flight : STORE_NONE,
-        .connections = STORE_NONE};
+        .connections = e->traffic.forwarded ? (int64_t)e->traffic.in_flight : STORE_NONE};
 
     if (seen->id == 0 || seen->key != e->key) /* it came a moment ago */
         return 0;

@@ -122,6 +122,18 @@ static void add_called(struct text *t, const struct fleet_entry *e, const char *
     text_add(t, "],");
 }
 
+/* What the history has of it, while it is not checked yet. */
+static void add_known(struct text *t, const struct fleet_entry *e)
+{
+    const struct fleet_known *known = e ? fleet_known(e) : NULL;
+    char since[CLOCK_TEXT], as_of[CLOCK_TEXT];
+
+    if (known)
+        text_printf(t, "\"known\":{\"state\":\"%s\",\"since\":\"%s\",\"as_of\":\"%s\"},",
+                    qhcp_state_name(known->state), clock_rfc3339(known->since_ms, since),
+                    clock_rfc3339(known->as_of_ms, as_of));
+}
+
 static void add_server(struct text *t, const struct status_fleet *fleet, size_t index,
                        const struct qhcp_view *v, struct status_moment at)
 {
@@ -133,6 +145,7 @@ static void add_server(struct text *t, const struct status_fleet *fleet, size_t 
     add_since(t, v->since, at);
     member(t, "cause", qhcp_cause_name(v->cause));
     member(t, "reason", v->reason);
+    add_known(t, fleet->entry ? fleet->entry(fleet->ctx, index) : NULL);
     if (v->notice[0] != '\0')
         member(t, "notice", v->notice);
     if (v->evidence[0] != '\0')

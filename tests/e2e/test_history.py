@@ -1,6 +1,7 @@
 """The history of `qhcp lb`, as an operator asks for it: while it runs, and after it was killed."""
 
 import json
+import signal
 import sqlite3
 import time
 
@@ -60,6 +61,21 @@ class History(Case):
         self.assertEqual((story["state"], story["return"]["to"]), ("up", "up"))
         self.assert_stops(lb)
         self.assertEqual(self.wait_events(bool)[-1]["kind"], "stopped")
+
+    def test_what_the_last_process_knew_is_shown_as_old_until_it_is_checked(self):
+        server, lb, _ = self.pair("--status-interval", "100ms")
+        self.wait_events(lambda events: any(e.get("to") == "up" for e in events))
+        lb.kill()
+        server.send(signal.SIGSTOP)  # so that there is no verdict yet
+        lb = self.lb([SERVER], "--status-interval", "100ms", port=self.port)
+        at, status = lb.wait_status(lambda s: True, within=5)
+        shown = status["servers"][0]
+        self.assertEqual((shown["state"], shown["known"]["state"]), ("connecting", "up"))
+        self.assertRegex(shown["reason"], r"^old: it was up at \d{4}-.*; not checked yet$")
+        self.assertLess(shown["known"]["since"], shown["since"])
+        server.send(signal.SIGCONT)
+        at, status = lb.wait_status(lambda s: s["up"] == 1, within=20, since=at)
+        self.assertNotIn("known", status["servers"][0])
 
     def test_a_damaged_file_is_set_aside_and_a_newer_one_left_and_neither_stops_the_watching(self):
         self.port = free_port()
