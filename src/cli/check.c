@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,6 +291,8 @@ int cli_check(int argc, char **argv)
         snprintf(line, sizeof line, "QHCP UNKNOWN - %s\n", words);
     if (fputs(line, stdout) == EOF || fflush(stdout) == EOF)
         fprintf(stderr, "qhcp check: standard output: %s", line);
+    clearerr(stdout); /* it has been told, and the status is the verdict's */
+    __fpurge(stdout);
     resolve_free(c.resolve);
     loop_remove(&c.part);
     qhcp_lb_free(c.core);

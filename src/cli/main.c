@@ -1,7 +1,9 @@
 /* `qhcp`: finds the subcommand. */
 #include <argp.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,8 @@ static void print_help(FILE *out)
                  "QHCP, the Quick Health Check Protocol over QUIC.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].doc);
-    fprintf(out, "\nFor more, run 'qhcp help COMMAND' or 'qhcp COMMAND --help'.\n");
+    fprintf(out, "\nFor more, run 'qhcp help COMMAND' or 'qhcp COMMAND --help'.\n"
+                 "'qhcp --version' tells the version.\n");
 }
 
 static int run(const char *name, int argc, char **argv)
@@ -92,6 +95,11 @@ static int print_completion(const char *shell)
     return ARGS_USAGE;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int help(int argc, char **argv)
 {
     char option[] = "--help", *help_argv[] = {NULL, option, NULL};
@@ -100,16 +108,12 @@ static int help(int argc, char **argv)
         return print_mdoc(argv[2]);
     if (argc == 3 && strcmp(argv[1], "--completion") == 0)
         return print_completion(argv[2]);
-    if (argc == 2) {
-        help_argv[0] = argv[1];
-        return run(argv[1], 2, help_argv);
+    if (argc == 1 || is_help(argv[1])) {
+        print_help(stdout);
+        return ARGS_OK;
     }
-    if (argc > 2) {
-        fprintf(stderr, "qhcp: help takes one command\n");
-        return ARGS_USAGE;
-    }
-    print_help(stdout);
-    return ARGS_OK;
+    help_argv[0] = argv[1]; /* what follows is a word of that command's: `help keys export` */
+    return run(argv[1], 2, help_argv);
 }
 
 /* Descriptors 0 to 2 must be open, or a socket would become "standard output". */
@@ -132,9 +136,22 @@ static void keep_memory_private(void)
 #endif
 }
 
+/* What was printed and could not be written is a failure, in every command: argp's help, too. */
+static void end_output(void)
+{
+    bool told = ferror(stdout);
+
+    if (fflush(stdout) == 0 && !told)
+        return;
+    if (!told && errno != EPIPE)
+        fprintf(stderr, "qhcp: standard output: %s\n", strerror(errno));
+    _exit(ARGS_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
     keep_memory_private();
+    atexit(end_output);
     fill_standard_descriptors();
     signal(SIGCHLD, SIG_DFL); /* our parent may ignore it: then no child has an exit status */
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2), reported once */
@@ -142,13 +159,14 @@ int main(int argc, char **argv)
         print_help(stderr);
         return ARGS_USAGE;
     }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0 ||
+        strcmp(argv[1], "version") == 0) {
         puts(argp_program_version);
         return ARGS_OK;
     }
     if (strcmp(argv[1], "help") == 0)
         return help(argc - 1, argv + 1);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "-h") == 0)
+    if (is_help(argv[1]))
         return help(1, argv + 1);
     return run(argv[1], argc - 1, argv + 1);
 }

@@ -125,6 +125,15 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
+/* What a duration is, for a command that has one. */
+static const char *notes(const struct args_spec *spec)
+{
+    for (size_t n = 0; n < spec->options->n; n++)
+        if (spec->options->rows[n].kind == OPTIONS_DURATION)
+            return "A duration is in seconds, or has a unit: 250ms, 1.5s, 2m.";
+    return "";
+}
+
 /* False: some of it was not looked at. */
 static bool parse_argv(const struct args_spec *spec, int argc, char **argv, unsigned flags,
                        struct parse *p)
@@ -137,9 +146,7 @@ static bool parse_argv(const struct args_spec *spec, int argc, char **argv, unsi
         return false;
     }
     make_table(spec->options, table);
-    snprintf(doc, sizeof doc, "%s\v%s", spec->doc,
-             spec->notes ? spec->notes
-                         : "A duration is in seconds, or has a unit: 250ms, 1.5s, 2m.");
+    snprintf(doc, sizeof doc, "%s\v%s", spec->doc, spec->notes ? spec->notes : notes(spec));
     snprintf(name, sizeof name, "%s", spec->name);
     const struct argp argp = {table->at, on_option, spec->positional, doc};
     if (spec->plugin && !asks_for_help(argc, argv))

@@ -56,6 +56,26 @@ class Help(unittest.TestCase):
         self.assertEqual(qhcp("-h"), qhcp("help"))
         self.assertEqual(qhcp("-V"), qhcp("--version"))
 
+    def test_help_takes_what_people_type(self):
+        self.assertEqual(qhcp("help", "keys", "export"), qhcp("keys", "--help"))
+        self.assertEqual(qhcp("help", "--help"), qhcp("help"))
+        self.assertEqual(qhcp("version"), qhcp("--version"))
+        self.assertIn("--version", qhcp("help"))
+
+    def test_a_duration_is_explained_where_there_is_one(self):
+        for command in commands():
+            shown = qhcp(command, "--help")
+            if command != "keys":  # which has examples there
+                self.assertEqual("A duration is in seconds" in shown, "DURATION" in shown, command)
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        for words in [("--help",), ("help", "lb"), ("lb", "--help"), ("--version",), ("control", "-V"),
+                      ("help", "--mdoc", "lb"), ("help", "--completion", "bash")]:
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([str(BUILD / "qhcp"), *words], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      check=False, stdin=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, 1, words)
+
     def test_each_section_that_is_referred_to_exists(self):
         seen = 0
         for command in commands():
