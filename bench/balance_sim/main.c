@@ -51,7 +51,7 @@ struct world {
     const struct balance_algorithm *algorithm;
     struct server *servers;
     struct lb *lbs;
-    struct heap heap;
+    struct wheel wheel;
     struct prng random;
     struct outcome outcome;
 };
@@ -65,7 +65,7 @@ static void arrive(struct world *w, qhcp_nsec now)
 
     load_begin(w->lbs[l].servers[to].load, w->lbs[l].fleet.all);
     server_add(s, now, draw_work(&w->random) * w->c.work, l);
-    heap_set(&w->heap, &s->node, server_deadline(s));
+    wheel_set(&w->wheel, &s->node, server_deadline(s));
 }
 
 static void depart(struct world *w, struct server *s, qhcp_nsec now)
@@ -83,7 +83,7 @@ static void depart(struct world *w, struct server *s, qhcp_nsec now)
         if (now >= (qhcp_nsec)(w->c.warm * 1e9))
             record(&w->outcome, &q, now);
     }
-    heap_set(&w->heap, &s->node, server_deadline(s));
+    wheel_set(&w->wheel, &s->node, server_deadline(s));
 }
 
 static void run(struct world *w)
@@ -91,10 +91,11 @@ static void run(struct world *w)
     double rate = w->c.load * w->c.cores * (double)w->c.servers / w->c.work;
     qhcp_nsec end = (qhcp_nsec)((w->c.warm + w->c.seconds) * 1e9), arrival = 0, report = 0;
     qhcp_nsec apart = REPORT / w->c.lbs;
+    struct wheel_timer *due;
     size_t turn = 0;
 
     for (qhcp_nsec now = 0; now < end;) {
-        now = nsec_min(nsec_min(arrival, report), heap_deadline(&w->heap));
+        now = nsec_min(nsec_min(arrival, report), wheel_deadline(&w->wheel));
         if (now == report) { /* one load balancer after the other */
             if (turn % w->c.lbs == 0)
                 for (size_t i = 0; i < w->c.servers; i++)
@@ -105,8 +106,8 @@ static void run(struct world *w)
         } else if (now == arrival) {
             arrive(w, now);
             arrival = now + 1 + (qhcp_nsec)(-log(1 - prng_unit(&w->random)) / rate * 1e9);
-        } else {
-            depart(w, (struct server *)heap_first(&w->heap), now);
+        } else if ((due = wheel_due(&w->wheel, now))) {
+            depart(w, (struct server *)due, now);
         }
     }
 }
@@ -155,11 +156,11 @@ static struct figures simulate(const struct scenario *c, const struct balance_al
 
     w.servers = calloc(c->servers, sizeof *w.servers);
     w.lbs = calloc(c->lbs, sizeof *w.lbs);
-    if (!w.servers || !w.lbs || heap_reserve(&w.heap, c->servers) != 0)
+    if (!w.servers || !w.lbs || wheel_reserve(&w.wheel, c->servers) != 0)
         abort();
     for (size_t i = 0; i < c->servers; i++) {
         server_init(&w.servers[i], c, &w.random, i);
-        heap_set(&w.heap, &w.servers[i].node, server_deadline(&w.servers[i]));
+        wheel_set(&w.wheel, &w.servers[i].node, server_deadline(&w.servers[i]));
     }
     for (size_t i = 0; i < c->lbs; i++)
         lb_init(&w.lbs[i], c->servers);
@@ -173,7 +174,7 @@ static struct figures simulate(const struct scenario *c, const struct balance_al
     free(w.lbs);
     free(w.outcome.latency);
     free(w.outcome.in_flight);
-    heap_deinit(&w.heap);
+    wheel_deinit(&w.wheel);
     return figures;
 }
 

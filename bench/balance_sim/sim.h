@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "balance/balance.h"
-#include "base/heap.h"
 #include "base/prng.h"
+#include "base/wheel.h"
 
 #define SERVERS_MAX 1000
 #define LBS_MAX 100
@@ -24,8 +24,8 @@ struct request {
 
 /* Processor sharing: each of n requests proceeds at min(1, cores / n). */
 struct server {
-    struct heap_node node; /* first: when its next request is done */
-    struct request *heap;  /* by finish */
+    struct wheel_timer node; /* first: when its next request is done */
+    struct request *heap;    /* by finish */
     size_t n, cap;
     double virtual; /* seconds of work that each request there has had since the beginning */
     qhcp_nsec at;   /* of `virtual` */

@@ -75,7 +75,7 @@ size_t fleet_send(void *ctx, qhcp_nsec now, struct qhcp_packet *packets, size_t 
         take_busy(f);
         if (m->stopping && qhcp_server_stopped(m->core))
             member_end(f, m);
-        heap_set(&f->heap, &m->timer, member_deadline(m));
+        wheel_set(&f->wheel, &m->timer, member_deadline(m));
     }
     count_out(f, packets, filled);
     return filled;
@@ -91,17 +91,18 @@ void fleet_dropped(void *ctx, qhcp_nsec now, uint64_t n)
 
 static qhcp_nsec on_deadline(void *ctx)
 {
-    return heap_deadline(&((struct fleet *)ctx)->heap);
+    return wheel_deadline(&((struct fleet *)ctx)->wheel);
 }
 
 static void on_expire(void *ctx, qhcp_nsec now)
 {
     struct fleet *f = ctx;
+    struct wheel_timer *due;
 
-    for (size_t most = f->heap.count; most > 0 && heap_deadline(&f->heap) <= now; most--) {
-        struct member *m = (struct member *)heap_first(&f->heap);
+    for (size_t most = f->wheel.count; most > 0 && (due = wheel_due(&f->wheel, now)); most--) {
+        struct member *m = (struct member *)due;
 
-        heap_set(&f->heap, &m->timer, NSEC_NEVER); /* until it has sent what it has to */
+        wheel_set(&f->wheel, &m->timer, NSEC_NEVER); /* until it has sent what it has to */
         member_expire(f, m, now);
     }
 }
@@ -117,7 +118,7 @@ int fleet_start(struct fleet *f, char *words, size_t words_cap)
     all = f->n + f->n_holders;
     f->rss = tell_rss();
     f->members = calloc(all, sizeof *f->members);
-    if (!f->members || heap_reserve(&f->heap, all) != 0) {
+    if (!f->members || wheel_reserve(&f->wheel, all) != 0) {
         snprintf(words, words_cap, "out of memory");
         return QHCP_E_NOMEM;
     }
@@ -139,7 +140,7 @@ void fleet_deinit(struct fleet *f)
         for (unsigned i = 0; i < f->n + f->n_holders; i++)
             member_end(f, &f->members[i]);
     loop_remove(&f->part);
-    heap_deinit(&f->heap);
+    wheel_deinit(&f->wheel);
     free(f->members);
     certs_remove(f);
 }

@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/heap.h"
+#include "base/wheel.h"
 #include "command.h"
 #include "loop/loop.h"
 
@@ -39,7 +39,7 @@ struct delayed {
 };
 
 struct member {
-    struct heap_node timer;   /* first: a node is its member */
+    struct wheel_timer timer; /* first: a node is its member */
     struct qhcp_server *core; /* NULL: it has ended */
     struct member *next;      /* of those that may have something to send */
     bool queued;              /* it is one of them */
@@ -58,7 +58,7 @@ struct fleet {
     struct member *members; /* n servers, then the holders: one a certificate, then the root */
     unsigned n_holders;
     struct member *busy, **last_busy;
-    struct heap heap;
+    struct wheel wheel;
     char dir[104]; /* of the certificates' files; "": none yet */
     /* Since the last `stats`. */
     struct counts {

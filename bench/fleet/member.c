@@ -75,7 +75,7 @@ static void drop_delayed(struct member *m)
 
 void member_end(struct fleet *f, struct member *m)
 {
-    heap_set(&f->heap, &m->timer, NSEC_NEVER);
+    wheel_set(&f->wheel, &m->timer, NSEC_NEVER);
     qhcp_server_free(m->core);
     drop_delayed(m);
     m->core = NULL;

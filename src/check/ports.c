@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/address.h"
-#include "base/heap.h"
 #include "base/time.h"
+#include "base/wheel.h"
 #include "check/connect.h"
 #include "check/streak.h"
 
@@ -18,7 +18,8 @@
 #define OURS (100 * NSEC_PER_MSEC)       /* after a failure of our own */
 
 struct port {
-    struct heap_node timer; /* first: a node is its port.  The next probe, or the end of this one */
+    struct wheel_timer
+        timer; /* first: a node is its port.  The next probe, or the end of this one */
     size_t id;
     int fd; /* -1: no probe is under way */
     union qhcp_addr address;
@@ -30,7 +31,7 @@ struct port {
 struct ports {
     struct ports_config config;
     int epoll;
-    struct heap heap;
+    struct wheel wheel;
     struct port **at; /* by id; NULL: not watched */
     size_t cap;
     unsigned under_way;
@@ -69,7 +70,7 @@ void ports_forget(struct ports *p, size_t id)
     if (!port)
         return;
     end_probe(p, port);
-    heap_set(&p->heap, &port->timer, NSEC_NEVER);
+    wheel_set(&p->wheel, &port->timer, NSEC_NEVER);
     p->at[id] = NULL;
     free(port);
 }
@@ -81,7 +82,7 @@ void ports_free(struct ports *p)
     for (size_t i = 0; i < p->cap; i++)
         ports_forget(p, i);
     free(p->at);
-    heap_deinit(&p->heap);
+    wheel_deinit(&p->wheel);
     close(p->epoll);
     free(p);
 }
@@ -95,7 +96,7 @@ static int reserve(struct ports *p, size_t id)
         cap *= 2;
     if (cap == p->cap)
         return 0;
-    if (heap_reserve(&p->heap, cap) != 0)
+    if (wheel_reserve(&p->wheel, cap) != 0)
         return QHCP_E_NOMEM;
     grown = realloc(p->at, cap * sizeof *grown);
     if (!grown)
@@ -125,7 +126,7 @@ int ports_watch(struct ports *p, qhcp_nsec now, size_t id, const union qhcp_addr
     streak_init(&port->streak, p->config.fall, p->config.rise);
     streak_result(&port->streak, QHCP_SERVING); /* it is open until it proves not to be */
     p->at[id] = port;
-    heap_set(&p->heap, &port->timer, now);
+    wheel_set(&p->wheel, &port->timer, now);
     return 0;
 }
 
@@ -147,7 +148,7 @@ static void schedule(struct ports *p, struct port *port, qhcp_nsec now, bool goo
         port->pause = 0;
         pause = good ? pause : nsec_min(pause, AGAIN);
     }
-    heap_set(&p->heap, &port->timer, nsec_add(now, pause));
+    wheel_set(&p->wheel, &port->timer, nsec_add(now, pause));
 }
 
 static void result(struct ports *p, struct port *port, qhcp_nsec now, const char *words)
@@ -176,14 +177,14 @@ static void begin(struct ports *p, struct port *port, qhcp_nsec now)
     int error;
 
     if (p->under_way >= PORTS_AT_ONCE) {
-        heap_set(&p->heap, &port->timer, nsec_add(now, CROWDED));
+        wheel_set(&p->wheel, &port->timer, nsec_add(now, CROWDED));
         return;
     }
     port->fd = connect_begin(&port->address);
     error = port->fd < 0 ? errno : 0;
     p->under_way += port->fd >= 0;
     if (port->fd >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, port->fd, &event) == 0) {
-        heap_set(&p->heap, &port->timer, nsec_add(now, p->config.timeout));
+        wheel_set(&p->wheel, &port->timer, nsec_add(now, p->config.timeout));
         return;
     }
     if (error != 0 && !is_ours(error)) {
@@ -191,7 +192,7 @@ static void begin(struct ports *p, struct port *port, qhcp_nsec now)
         return;
     }
     end_probe(p, port);
-    heap_set(&p->heap, &port->timer, nsec_add(now, OURS));
+    wheel_set(&p->wheel, &port->timer, nsec_add(now, OURS));
 }
 
 static void ended(struct ports *p, struct port *port, qhcp_nsec now)
@@ -214,16 +215,17 @@ void ports_ready(struct ports *p, qhcp_nsec now)
 
 qhcp_nsec ports_deadline(const struct ports *p)
 {
-    return heap_deadline(&p->heap);
+    return wheel_deadline(&p->wheel);
 }
 
 void ports_expire(struct ports *p, qhcp_nsec now)
 {
-    size_t most = p->heap.count;
+    size_t most = p->wheel.count;
+    struct wheel_timer *due;
 
     ports_ready(p, now);
-    for (size_t i = 0; i < most && heap_deadline(&p->heap) <= now; i++) {
-        struct port *port = (struct port *)heap_first(&p->heap);
+    while (most-- > 0 && (due = wheel_due(&p->wheel, now))) {
+        struct port *port = (struct port *)due;
 
         if (port->fd < 0)
             begin(p, port, now);

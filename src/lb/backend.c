@@ -96,7 +96,7 @@ void backend_free(struct backend *b)
         return;
     settle_forget(b);
     lost_end(b);
-    heap_set(&b->lb->heap, &b->timer, NSEC_NEVER);
+    wheel_set(&b->lb->wheel, &b->timer, NSEC_NEVER);
     cross_forget(b);
     attempt_cancel(b);
     b->lb->in_state[b->health.state]--;

@@ -33,7 +33,7 @@
 #include <qhcp/lb.h>
 
 #include "base/address.h"
-#include "base/heap.h"
+#include "base/wheel.h"
 #include "fleet/panic.h"
 #include "health/health.h"
 #include "lb/act.h"
@@ -76,7 +76,7 @@ struct listed {
 
 /* One server. */
 struct backend {
-    struct heap_node timer; /* first: a node is its backend */
+    struct wheel_timer timer; /* first: a node is its backend */
     struct qhcp_lb *lb;
 
     /* As it is listed; it does not change. */
@@ -125,7 +125,7 @@ struct qhcp_lb {
     struct backend **backends; /* ascending ids */
     struct backend *by_key;
     size_t count, cap, next_id;
-    struct heap heap;        /* of their timers */
+    struct wheel wheel;      /* of their timers */
     struct backend *touched; /* settle.c's list */
     size_t unsettled;        /* the first so many are to be settled, in slices */
     unsigned depth;          /* public calls under way: above 1 in a callback that calls in */

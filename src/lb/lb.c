@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/os/entropy.h"
+#include "base/prefetch.h"
 #include "base/value.h"
 #include "lb/internal.h"
 
@@ -67,7 +68,7 @@ void lb_judge_panic(struct qhcp_lb *lb)
  * late our owner is: busy, starved, or stopped. */
 static void begin(struct qhcp_lb *lb, qhcp_nsec now)
 {
-    qhcp_nsec due = nsec_max(heap_deadline(&lb->heap), lb->now);
+    qhcp_nsec due = nsec_max(wheel_deadline(&lb->wheel), lb->now);
 
     if (lb->depth++ == 0 && now > due) {
         local_late(&lb->local, now, now - due);
@@ -93,7 +94,8 @@ static void use_config(struct qhcp_lb *lb, struct lb_config *owned)
 static int open_lb(struct qhcp_lb *lb, const struct qhcp_lb_config *config, char *words,
                    size_t words_cap)
 {
-    const struct quic_endpoint_config quic = {.ctx = lb, .handlers = &link_handlers};
+    const struct quic_endpoint_config quic = {
+        .ctx = lb, .handlers = &link_handlers, .user_size = sizeof(struct backend)};
     struct credentials credentials;
     struct lb_config *owned;
     int err = entropy_fill(&lb->seed, sizeof lb->seed);
@@ -151,7 +153,7 @@ void qhcp_lb_free(struct qhcp_lb *lb)
     }
     free(lb->backends);
     quic_endpoint_free(lb->quic);
-    heap_deinit(&lb->heap);
+    wheel_deinit(&lb->wheel);
     credentials_deinit(&lb->credentials);
     if (lb->state_open)
         state_close(&lb->state);
@@ -189,7 +191,7 @@ static int reserve(struct qhcp_lb *lb)
     if (!grown)
         return QHCP_E_NOMEM;
     lb->backends = grown;
-    if (heap_reserve(&lb->heap, cap) != 0)
+    if (wheel_reserve(&lb->wheel, cap) != 0)
         return QHCP_E_NOMEM;
     lb->cap = cap;
     return 0;
@@ -362,7 +364,7 @@ void qhcp_lb_unreachable(struct qhcp_lb *lb, qhcp_nsec now, const union qhcp_add
 
 qhcp_nsec qhcp_lb_deadline(const struct qhcp_lb *lb)
 {
-    qhcp_nsec at = nsec_min(heap_deadline(&lb->heap), quic_deadline(lb->quic));
+    qhcp_nsec at = nsec_min(wheel_deadline(&lb->wheel), quic_deadline(lb->quic));
 
     at = nsec_min(at, lb->paths.look_at);
     if (lb->stopping)
@@ -381,18 +383,32 @@ static void begin_attempts(struct qhcp_lb *lb, qhcp_nsec now)
         attempt_turn((struct backend *)((char *)start - offsetof(struct backend, start)), now);
 }
 
+/* The next ones that are due: their memory is asked for, and that of the next one's connection. */
+static void look_ahead(const struct qhcp_lb *lb, const struct wheel_timer *due)
+{
+    const struct wheel_timer *next = wheel_upcoming(&lb->wheel, due);
+    const struct wheel_timer *after = next ? wheel_upcoming(&lb->wheel, next) : NULL;
+
+    if (next)
+        quic_conn_ahead(((const struct backend *)next)->link.conn);
+    if (after)
+        prefetch(after, sizeof(struct backend));
+}
+
 void qhcp_lb_expire(struct qhcp_lb *lb, qhcp_nsec now)
 {
     /* Each backend at most once a call: one that stays due must not starve the sockets; and no more
      * than leave together, so that the first probes do not wait for the last. */
-    size_t most = lb->heap.count < LB_EXPIRE ? lb->heap.count : LB_EXPIRE;
+    size_t most = lb->wheel.count < LB_EXPIRE ? lb->wheel.count : LB_EXPIRE;
+    struct wheel_timer *due;
 
     begin(lb, now);
     settle_slice(lb);
     quic_expire(lb->quic, now);
     settle_touched(lb);
-    for (size_t i = 0; i < most && heap_deadline(&lb->heap) <= now; i++) {
-        backend_expire((struct backend *)heap_first(&lb->heap), now);
+    while (most-- > 0 && (due = wheel_due(&lb->wheel, now))) {
+        look_ahead(lb, due);
+        backend_expire((struct backend *)due, now);
         settle_touched(lb);
     }
     begin_attempts(lb, now);

@@ -42,7 +42,7 @@ void settle_touched(struct qhcp_lb *lb)
     while ((b = lb->touched)) {
         settle_forget(b);
         cross_look(b);
-        heap_set(&lb->heap, &b->timer, backend_deadline(b));
+        wheel_set(&lb->wheel, &b->timer, backend_deadline(b));
         publish_look(b, lb->now);
     }
 }

@@ -104,16 +104,18 @@ static void release_tls(struct quic_conn *c, qhcp_nsec now)
  * first, so that ngtcp2 is not asked; after QUIC_HOLD it has seen that timer expire. */
 void quic_conn_rearm(struct quic_conn *c, qhcp_nsec now)
 {
-    bool hide = c->held && now < c->held_at + QUIC_HOLD;
+    bool hide = c->held && now < c->held_at + QUIC_HOLD, hidden = c->hold_hidden;
     qhcp_nsec at = hide ? c->held_at + QUIC_HOLD : ngtcp2_conn_get_expiry(c->ng);
 
     c->hold_hidden = hide;
+    if (hide && hidden && c->timer.at <= at && c->timer.at > at - QUIC_HOLD / 2)
+        at = c->timer.at; /* a beat comes, and a beat: the timer need not move for each */
     at = nsec_min(at, c->probe_at);
     if (c->stray != NULL)
         at = nsec_min(at, c->stray->at);
     if (at <= now) /* never spin, whatever ngtcp2 believes to be due */
         at = now + NSEC_PER_MSEC;
-    heap_set(&c->endpoint->deadlines, &c->timer, at);
+    wheel_set(&c->endpoint->deadlines, &c->timer, at);
     release_tls(c, now);
 }
 
@@ -242,7 +244,7 @@ void quic_conn_expire(struct quic_conn *c, qhcp_nsec now)
 {
     bool write = !c->hold_hidden;
 
-    heap_set(&c->endpoint->deadlines, &c->timer, NSEC_NEVER);
+    wheel_set(&c->endpoint->deadlines, &c->timer, NSEC_NEVER);
     if (c->ended)
         return;
     now = quic_conn_clock(c, now);

@@ -1,7 +1,8 @@
 /* All connections of a process behind its sockets.  In: packets, the time.  Out: packets, the next
  * deadline.  A packet is given to the connection whose ID it bears; one without a connection begins
  * one (server), is a reset (client), or is answered statelessly or not at all.  Deadlines lie in a
- * heap, connections that may have something to write in a list; nothing here walks all connections.
+ * wheel, connections that may have something to write in a list; nothing here walks all
+ * connections.
  *
  * Connections end in quic_send only, after their CONNECTION_CLOSE is written and their owner knows
  * it: everywhere else they are only marked, so that no handler finds one freed. */
@@ -59,7 +60,7 @@ void quic_endpoint_free(struct quic_endpoint *e)
     free(e->answers);
     quic_blocks_deinit(&e->blocks);
     quic_lookup_deinit(&e->lookup);
-    heap_deinit(&e->deadlines);
+    wheel_deinit(&e->deadlines);
     quic_tls_unref(e->tls);
     gnutls_memset(&e->config, 0, sizeof(e->config));
     gnutls_memset(&e->ids, 0, sizeof(e->ids));
@@ -157,8 +158,11 @@ void quic_receive(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_pack
                   size_t n)
 {
     e->stats.packets_in += n;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (i % QUIC_AHEAD == 0 && n - i > 1)
+            quic_ahead_packets(e, packets + i, n - i < QUIC_AHEAD ? n - i : QUIC_AHEAD);
         receive_one(e, now, &packets[i]);
+    }
 }
 
 static void pop_ready(struct quic_endpoint *e)
@@ -168,6 +172,8 @@ static void pop_ready(struct quic_endpoint *e)
     e->ready_first = c->ready_next;
     if (e->ready_first == NULL)
         e->ready_last = NULL;
+    else if (e->ready_first->ready_next != NULL)
+        quic_ahead_library(e->ready_first->ready_next);
     c->ready = false;
 }
 
@@ -185,7 +191,7 @@ static void finish(struct quic_conn *c)
 
 size_t quic_send(struct quic_endpoint *e, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
 {
-    size_t filled = quic_stateless_take(e, packets, n);
+    size_t filled = e->n_answers > 0 ? quic_stateless_take(e, packets, n) : 0;
 
     while (filled < n && e->ready_first != NULL) {
         struct quic_conn *c = e->ready_first;
@@ -206,15 +212,15 @@ size_t quic_send(struct quic_endpoint *e, qhcp_nsec now, struct qhcp_packet *pac
 
 qhcp_nsec quic_deadline(const struct quic_endpoint *e)
 {
-    return e->ready_first != NULL || e->n_answers > 0 ? 0 : heap_deadline(&e->deadlines);
+    return e->ready_first != NULL || e->n_answers > 0 ? 0 : wheel_deadline(&e->deadlines);
 }
 
 void quic_expire(struct quic_endpoint *e, qhcp_nsec now)
 {
-    struct heap_node *node;
+    struct wheel_timer *due;
 
-    while ((node = heap_first(&e->deadlines)) != NULL && node->at <= now)
-        quic_conn_expire((struct quic_conn *)((char *)node - offsetof(struct quic_conn, timer)),
+    while ((due = wheel_due(&e->deadlines, now)) != NULL)
+        quic_conn_expire((struct quic_conn *)((char *)due - offsetof(struct quic_conn, timer)),
                          now);
 }
 

@@ -2,6 +2,7 @@
  * includes it.
  *
  *   endpoint.c   which packet is whose, who writes next, who is due
+ *   ahead.c      memory that is asked for before it is touched
  *   accept.c     a server's first packet of a connection: is it worth one?
  *   initial.c    ... is it what it looks like?
  *   ids.c        the connection IDs that we choose
@@ -26,12 +27,14 @@
 #ifndef QHCP_QUIC_INTERNAL_H
 #define QHCP_QUIC_INTERNAL_H
 
+#include <stddef.h>
+
 #include <gnutls/gnutls.h>
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 
-#include "base/heap.h"
 #include "base/limits.h"
+#include "base/wheel.h"
 #include "quic/blocks.h"
 #include "quic/guard.h"
 #include "quic/lookup.h"
@@ -79,7 +82,8 @@ _Static_assert(1 + QUIC_SERVER_CID + 1 + 2 + 3 + 16 >= QUIC_RESET_TRIGGER, "prob
  * ticket is missing. */
 #define QUIC_TLS_KEPT (10 * NSEC_PER_SEC)
 #define QUIC_TICKET_WAIT (2 * NSEC_PER_SEC)
-/* How long a held acknowledgement's timer is not even looked at: a wake-up costs ten packets. */
+/* How long a held acknowledgement's timer is not even looked at, or down to half of it: a wake-up
+ * costs ten packets. */
 #define QUIC_HOLD (5 * NSEC_PER_SEC)
 /* Bytes of packets whose acknowledgement is held back.  After losses the peer's congestion window
  * is 2400 bytes (RFC 9002, 7.2), of which beats take half; and our acknowledgement may get lost. */
@@ -137,7 +141,7 @@ struct quic_conn {
 
     struct quic_conn *next, *prev; /* all of the endpoint's */
     struct quic_conn *ready_next;  /* those that may have something to write */
-    struct heap_node timer;
+    struct wheel_timer timer;
     struct quic_link *links; /* our connection IDs, the peer's reset tokens */
     struct quic_link *remote_link;
     struct quic_stray *stray;
@@ -235,7 +239,7 @@ struct quic_endpoint {
     struct quic_tls *tls;
     struct quic_blocks blocks;
     struct quic_lookup lookup;
-    struct heap deadlines;
+    struct wheel deadlines;
     struct quic_conn *conns;
     struct quic_conn *ready_first, *ready_last;
     size_t n_conns, n_handshaking;
@@ -261,6 +265,13 @@ static inline size_t quic_cid_size(const struct quic_endpoint *e)
 {
     return e->config.server ? QUIC_SERVER_CID : QUIC_CLIENT_CID;
 }
+
+/* ahead.c */
+#define QUIC_AHEAD 8 /* packets, whose connections' lines the nearest cache has room for */
+#define QUIC_AHEAD_CONN offsetof(struct quic_conn, peer_print) /* what reading a packet touches */
+void quic_ahead_packets(const struct quic_endpoint *e, const struct qhcp_packet *packets, size_t n);
+/* What ngtcp2 has of a connection, whose struct quic_conn is at hand. */
+void quic_ahead_library(const struct quic_conn *c);
 
 /* accept.c */
 

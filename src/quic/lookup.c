@@ -79,18 +79,19 @@ static bool is_own(const struct quic_lookup *t, const struct quic_key *key)
            memcmp(key->bytes + 1, t->own_prefix, QUIC_LOOKUP_PREFIX) == 0;
 }
 
-static struct quic_link **bucket_of(const struct quic_lookup *t, const struct quic_key *key)
+/* Of a connection ID of ours. */
+static struct quic_link **own_bucket(const struct quic_lookup *t, const uint8_t *id)
 {
     uint32_t last;
-    uint64_t hash;
 
-    if (is_own(t, key)) {
-        memcpy(&last, key->bytes + key->size - sizeof(last), sizeof(last));
-        hash = last;
-    } else {
-        hash = quic_lookup_hash(t, key);
-    }
-    return &t->buckets[hash & (t->n_buckets - 1)];
+    memcpy(&last, id + t->own_size - sizeof(last), sizeof(last));
+    return &t->buckets[last & (t->n_buckets - 1)];
+}
+
+static struct quic_link **bucket_of(const struct quic_lookup *t, const struct quic_key *key)
+{
+    return is_own(t, key) ? own_bucket(t, key->bytes + 1)
+                          : &t->buckets[quic_lookup_hash(t, key) & (t->n_buckets - 1)];
 }
 
 static int same_key(const struct quic_key *a, const struct quic_key *b)
@@ -214,6 +215,11 @@ void quic_lookup_remove(struct quic_lookup *t, struct quic_link *link)
     *at = link->chain;
     t->count--;
     free(link);
+}
+
+struct quic_link *const *quic_lookup_bucket(const struct quic_lookup *t, const uint8_t *id)
+{
+    return own_bucket(t, id);
 }
 
 struct quic_link *quic_lookup_find(const struct quic_lookup *t, const struct quic_key *key)

@@ -68,6 +68,9 @@ int quic_lookup_add(struct quic_lookup *t, const struct quic_key *key, struct qu
                     struct quic_link **ret);
 void quic_lookup_remove(struct quic_lookup *t, struct quic_link *link);
 
+/* Where the links of a connection ID of ours are, whose bytes these are; of others, anywhere. */
+struct quic_link *const *quic_lookup_bucket(const struct quic_lookup *t, const uint8_t *id);
+
 /* The first link with this key, and the next one after it; NULL for none. */
 struct quic_link *quic_lookup_find(const struct quic_lookup *t, const struct quic_key *key);
 struct quic_link *quic_lookup_next(const struct quic_link *link);

@@ -155,7 +155,7 @@ static int start(struct quic_conn *c, const struct quic_conn_open *open)
 {
     union qhcp_addr local = open->local, remote = open->remote;
     ngtcp2_path path = {0};
-    int rv = heap_reserve(&c->endpoint->deadlines, c->endpoint->n_conns);
+    int rv = wheel_reserve(&c->endpoint->deadlines, c->endpoint->n_conns);
 
     if (local.sa.sa_family != remote.sa.sa_family) {
         local = (union qhcp_addr){0};
@@ -241,7 +241,7 @@ void quic_conn_discard(struct quic_conn *c)
 
     leave_ready(c);
     quic_conn_leave_handshake(c);
-    heap_set(&e->deadlines, &c->timer, NSEC_NEVER);
+    wheel_set(&e->deadlines, &c->timer, NSEC_NEVER);
     if (c->ng != NULL) {
         quic_tls_release(c);
         ngtcp2_conn_del(c->ng);

@@ -111,6 +111,7 @@ struct quic_endpoint_config {
     uint8_t retry_key[32]; /* server: Retry and address validation tokens */
     size_t max_conns;      /* server: more are refused */
     size_t retry_above;    /* server: with this many unfinished handshakes, Retry is asked for */
+    size_t user_size;      /* bytes at quic_conn_user that handlers touch, to be asked for ahead */
 };
 int quic_endpoint_new(const struct quic_endpoint_config *config, struct quic_tls *tls,
                       struct quic_endpoint **ret);
@@ -128,6 +129,9 @@ void quic_receive(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_pack
 /* Fills up to n packets (each with data/cap of at least 1,452 bytes); the number filled.  Call
  * again until 0. */
 size_t quic_send(struct quic_endpoint *e, qhcp_nsec now, struct qhcp_packet *packets, size_t n);
+
+/* This connection (or NULL) will be touched soon: its memory is asked for. */
+void quic_conn_ahead(const struct quic_conn *c);
 
 qhcp_nsec quic_deadline(const struct quic_endpoint *e);
 /* First read what the sockets hold: after a stall, packets that wait must win over timers. */

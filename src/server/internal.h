@@ -12,9 +12,9 @@
 #include <qhcp/server.h>
 
 #include "auth/auth.h"
-#include "base/heap.h"
 #include "base/inbox.h"
 #include "base/limits.h"
+#include "base/wheel.h"
 #include "metrics/metrics.h"
 #include "metrics/threshold.h"
 #include "quic/quic.h"
@@ -62,7 +62,7 @@ struct heartbeat {
 };
 
 struct peer {
-    struct heap_node timer; /* first: a node is its peer */
+    struct wheel_timer timer; /* first: a node is its peer */
     struct qhcp_server *server;
     struct roster *roster; /* the one it is in: strangers or members */
     struct peer *prev, *next;
@@ -121,7 +121,7 @@ struct qhcp_server {
     unsigned warned;    /* about peers since warned_since */
     qhcp_nsec warned_since;
     size_t most; /* connections at once since memory was last given back */
-    struct heap heap;
+    struct wheel wheel;
     bool stopping;
     bool finished; /* stopping, and nobody is waited for any more: all are closed */
     qhcp_nsec now, stop_at;

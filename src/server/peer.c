@@ -7,9 +7,9 @@
 
 void peer_rearm(struct peer *p)
 {
-    heap_set(&p->server->heap, &p->timer,
-             nsec_min(nsec_min(session_server_deadline(&p->session), p->push_at),
-                      heartbeat_deadline(p)));
+    wheel_set(&p->server->wheel, &p->timer,
+              nsec_min(nsec_min(session_server_deadline(&p->session), p->push_at),
+                       heartbeat_deadline(p)));
 }
 
 void peer_flush(struct peer *p, qhcp_nsec now)
@@ -220,7 +220,7 @@ static int peer_accepted(void *ctx, struct quic_conn *c)
     struct peer *p;
     size_t count = s->strangers.count + s->members.count;
 
-    if (s->finished || count >= SERVER_MAX_CONNS || heap_reserve(&s->heap, count + 1) != 0)
+    if (s->finished || count >= SERVER_MAX_CONNS || wheel_reserve(&s->wheel, count + 1) != 0)
         return QHCP_E_STOPPING;
     p = calloc(1, sizeof *p);
     if (!p)
@@ -317,7 +317,7 @@ static void peer_closed(void *ctx, struct quic_conn *c, qhcp_nsec now, const str
     else
         server_log(s, QHCP_LOG_DEBUG, "connection of \"%s\" ended%s: %s", p->lb_id,
                    agreed ? " after TERMINATE" : "", why->words);
-    heap_set(&s->heap, &p->timer, NSEC_NEVER);
+    wheel_set(&s->wheel, &p->timer, NSEC_NEVER);
     roster_remove(p);
     inbox_deinit(&p->inbox);
     free(p);

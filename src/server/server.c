@@ -154,7 +154,7 @@ void qhcp_server_free(struct qhcp_server *s)
     quic_endpoint_free(s->quic);
     free_roster(&s->strangers);
     free_roster(&s->members);
-    heap_deinit(&s->heap);
+    wheel_deinit(&s->wheel);
     metrics_free(s->metrics);
     quic_tls_unref(s->tls);
     auth_keys_free(s->keys);
@@ -254,7 +254,7 @@ size_t qhcp_server_send(struct qhcp_server *s, qhcp_nsec now, struct qhcp_packet
 
 qhcp_nsec qhcp_server_deadline(const struct qhcp_server *s)
 {
-    qhcp_nsec at = nsec_min(heap_deadline(&s->heap), quic_deadline(s->quic));
+    qhcp_nsec at = nsec_min(wheel_deadline(&s->wheel), quic_deadline(s->quic));
 
     at = nsec_min(at, nsec_min(s->files_at, s->renew_at));
     at = nsec_min(at, condition_deadline(s));
@@ -273,12 +273,13 @@ static void give_back(struct qhcp_server *s)
 
 void qhcp_server_expire(struct qhcp_server *s, qhcp_nsec now)
 {
-    size_t most = s->heap.count; /* each at most once a call */
+    size_t most = s->wheel.count; /* each at most once a call */
+    struct wheel_timer *due;
 
     s->now = now;
     quic_expire(s->quic, now);
-    for (size_t i = 0; i < most && heap_deadline(&s->heap) <= now; i++)
-        peer_expire((struct peer *)heap_first(&s->heap), now);
+    while (most-- > 0 && (due = wheel_due(&s->wheel, now)))
+        peer_expire((struct peer *)due, now);
     if (condition_deadline(s) <= now) {
         server_measure(s, now, SERVER_METRICS_AGE);
         condition_measured(s, now);

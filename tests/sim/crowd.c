@@ -23,7 +23,7 @@
 
 struct server {
     struct backend backend; /* first: a timer is its backend, which is its server */
-    struct heap_node answers;
+    struct wheel_timer answers;
     qhcp_nsec asked[ASKED];
     unsigned n_asked;
     bool dead;
@@ -33,14 +33,14 @@ struct server {
 
 struct crowd_world {
     struct qhcp_lb lb;
-    struct heap answers;
+    struct wheel answers;
     struct server *servers;
     size_t n;
     struct prng random;
     qhcp_nsec interval, failed_at;
 };
 
-static struct server *server_of(struct heap_node *answers)
+static struct server *server_of(struct wheel_timer *answers)
 {
     return (struct server *)((char *)answers - offsetof(struct server, answers));
 }
@@ -52,8 +52,8 @@ static void begin(struct crowd_world *w, size_t n, qhcp_nsec interval, uint64_t 
     w->lb.backends = calloc(n, sizeof(*w->lb.backends));
     w->servers = calloc(n, sizeof(*w->servers));
     assert_true(w->servers && w->lb.backends);
-    assert_int_equal(heap_reserve(&w->lb.heap, n), 0);
-    assert_int_equal(heap_reserve(&w->answers, n), 0);
+    assert_int_equal(wheel_reserve(&w->lb.wheel, n), 0);
+    assert_int_equal(wheel_reserve(&w->answers, n), 0);
     w->lb.count = n;
     for (size_t i = 0; i < n; i++) {
         struct backend *b = w->lb.backends[i] = &w->servers[i].backend;
@@ -76,8 +76,8 @@ static void begin(struct crowd_world *w, size_t n, qhcp_nsec interval, uint64_t 
 
 static void end(struct crowd_world *w)
 {
-    heap_deinit(&w->lb.heap);
-    heap_deinit(&w->answers);
+    wheel_deinit(&w->lb.wheel);
+    wheel_deinit(&w->answers);
     free(w->lb.backends);
     free(w->servers);
 }
@@ -92,7 +92,7 @@ static void settle(struct crowd_world *w)
 
         settle_forget(b);
         cross_look(b);
-        heap_set(&w->lb.heap, &b->timer, watched ? health_deadline(&b->health) : NSEC_NEVER);
+        wheel_set(&w->lb.wheel, &b->timer, watched ? health_deadline(&b->health) : NSEC_NEVER);
     }
 }
 
@@ -113,7 +113,7 @@ static void probe(struct crowd_world *w, struct server *s)
     assert_true(s->n_asked < ASKED);
     s->asked[s->n_asked++] = now;
     if (s->n_asked == 1)
-        heap_set(&w->answers, &s->answers, nsec_max(now, s->wakes) + ROUND_TRIP);
+        wheel_set(&w->answers, &s->answers, nsec_max(now, s->wakes) + ROUND_TRIP);
 }
 
 static void answer(struct crowd_world *w, struct server *s)
@@ -124,8 +124,8 @@ static void answer(struct crowd_world *w, struct server *s)
     s->n_asked--;
     for (unsigned i = 0; i < s->n_asked; i++)
         s->asked[i] = s->asked[i + 1];
-    heap_set(&w->answers, &s->answers,
-             s->n_asked > 0 ? nsec_max(s->asked[0], s->wakes) + ROUND_TRIP : NSEC_NEVER);
+    wheel_set(&w->answers, &s->answers,
+              s->n_asked > 0 ? nsec_max(s->asked[0], s->wakes) + ROUND_TRIP : NSEC_NEVER);
     if (s->dead)
         return;
     health_answer(&s->backend.health, w->lb.now, w->lb.now, w->lb.now - sent, QHCP_SERVING, true,
@@ -136,21 +136,25 @@ static void answer(struct crowd_world *w, struct server *s)
 static void run(struct crowd_world *w, qhcp_nsec time)
 {
     qhcp_nsec until = w->lb.now + time;
+    struct wheel_timer *due;
 
     for (;;) {
-        qhcp_nsec answers = heap_deadline(&w->answers), at;
+        qhcp_nsec answers = wheel_deadline(&w->answers), at;
         struct health_step step;
 
         settle(w);
-        at = nsec_min(answers, heap_deadline(&w->lb.heap));
+        at = nsec_min(answers, wheel_deadline(&w->lb.wheel));
         if (at > until)
             break;
         w->lb.now = nsec_max(w->lb.now, at);
-        if (at == answers) {
-            answer(w, server_of(heap_first(&w->answers)));
+        if ((due = wheel_due(&w->answers, w->lb.now))) {
+            answer(w, server_of(due));
             continue;
         }
-        struct server *s = (struct server *)heap_first(&w->lb.heap);
+        due = wheel_due(&w->lb.wheel, w->lb.now);
+        if (!due)
+            continue;
+        struct server *s = (struct server *)due;
 
         health_poll(&s->backend.health, w->lb.now, &step);
         if (step.probe)

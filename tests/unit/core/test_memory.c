@@ -98,7 +98,7 @@ static void structs_are_no_larger(void **state)
     hold("struct health", sizeof(struct health), 1520);
     hold("struct session_lb", sizeof(struct session_lb), 1200);
     hold("struct quic_conn", sizeof(struct quic_conn), 1344);
-    hold("struct quic_endpoint", sizeof(struct quic_endpoint), 680);
+    hold("struct quic_endpoint", sizeof(struct quic_endpoint), 720);
     hold("struct qhcp_server", sizeof(struct qhcp_server), 6080);
     hold("struct peer", sizeof(struct peer), 3712);
 }

@@ -89,7 +89,7 @@ static void take(const struct pair *p, struct image *ret)
         ret->at[i] = p->lb->backends[i];
         memcpy(&ret->backends[i], p->lb->backends[i], sizeof ret->backends[i]);
         memset(&ret->backends[i].hh, 0, sizeof ret->backends[i].hh); /* the neighbours there */
-        ret->backends[i].timer.index = 0;                            /* and in the heap */
+        ret->backends[i].timer.place = 0;                            /* and in the wheel */
     }
 }
 
