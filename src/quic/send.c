@@ -27,6 +27,12 @@ static void pop_datagram(struct quic_conn *c)
         c->room_used = 0;
 }
 
+/* What was lost of the control stream, or of the handshake, would come in the next packet. */
+static bool owes(const struct quic_conn *c)
+{
+    return c->tx_acked != c->tx_end || c->settling;
+}
+
 /* Bytes of a packet; 0: this datagram was refused and is gone; or an error. */
 static ngtcp2_ssize write_datagram(struct writing *w)
 {
@@ -36,8 +42,7 @@ static ngtcp2_ssize write_datagram(struct writing *w)
     int accepted = 0;
     ngtcp2_ssize n;
 
-    /* What was lost of the control stream, or of the handshake, would come in the same packet. */
-    if (queued.may_wait && c->tx_acked == c->tx_end && !c->settling)
+    if (queued.may_wait && !owes(c))
         quic_events_patient = w->packet->data;
     n = ngtcp2_conn_writev_datagram(c->ng, &w->path.path, NULL, w->packet->data, w->packet->cap,
                                     &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, queued.id, &bytes,
@@ -111,10 +116,17 @@ static ngtcp2_ssize write_control(struct writing *w)
     return n == NGTCP2_ERR_STREAM_DATA_BLOCKED ? 0 : n;
 }
 
+/* A server's acknowledgement may wait: nobody should wake up for it. */
 static ngtcp2_ssize write_own(struct writing *w)
 {
-    return ngtcp2_conn_write_pkt(w->c->ng, &w->path.path, NULL, w->packet->data, w->packet->cap,
-                                 w->now);
+    struct quic_conn *c = w->c;
+    ngtcp2_ssize n;
+
+    if (c->endpoint->config.server && c->connected && !owes(c))
+        quic_events_patient = w->packet->data;
+    n = ngtcp2_conn_write_pkt(c->ng, &w->path.path, NULL, w->packet->data, w->packet->cap, w->now);
+    quic_events_patient = NULL;
+    return n;
 }
 
 /* ngtcp2 has no call for a PING; a keep-alive that is due is one.  Nothing else is pending here, so

@@ -102,6 +102,18 @@ static void acknowledgements_do_not_wait_for_the_next_request(void **state)
     assert_in_range(packets, 4100, 4500);
 }
 
+/* Not the beats, not the answers, and not what acknowledges our acknowledgements. */
+static void all_of_it_may_wait(void **state)
+{
+    struct pair *p = *state;
+
+    listen_to(p, 2, 250 * MSEC);
+    p->patient = p->urgent = 0;
+    pair_run(p, 100 * SEC, NULL);
+    assert_in_range(p->patient, 800, 1000);
+    assert_int_equal(p->urgent, 0);
+}
+
 static void a_dead_server_is_found_as_soon_as_by_asking(void **state)
 {
     struct pair *p = *state;
@@ -359,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_check_is_little_more_than_one_packet),
         TEST(acknowledgements_do_not_wait_for_the_next_request),
+        TEST(all_of_it_may_wait),
         TEST(a_dead_server_is_found_as_soon_as_by_asking),
         TEST(a_lost_beat_is_made_up_for_by_a_request),
         TEST(a_cut_of_the_way_to_the_server_is_found_by_the_next_request),
