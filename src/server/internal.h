@@ -54,6 +54,8 @@ struct roster {
     size_t count;
 };
 
+#define HEARTBEAT_TICK (8 * NSEC_PER_MSEC) /* at most: beats leave at its multiples */
+
 /* Of a session; only heartbeat.c changes it. */
 struct heartbeat {
     qhcp_nsec interval; /* 0: no beats are wanted */

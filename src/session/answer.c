@@ -113,11 +113,19 @@ size_t session_server_answer(struct session_server *s, uint64_t seq, uint64_t pr
 
 size_t session_server_beat(struct session_server *s, uint64_t beat, uint8_t *buf, size_t cap)
 {
+    struct session_said *said = s->self->said;
     enum thrift thrift = NO_CHECKS;
     struct wire_message m;
+    size_t n;
 
     if (!begin(s, &m))
         return 0;
+    n = said ? session_said_beat(said, beat, buf, cap) : 0;
+    if (n > 0)
+        return n;
     m.response.beat = beat;
-    return finish(s, &m, WIRE_HAS_BEAT, &thrift, buf, cap);
+    n = finish(s, &m, WIRE_HAS_BEAT, &thrift, buf, cap);
+    if (said && n > 0 && thrift == NO_CHECKS)
+        session_said_keep_beat(said, beat, buf, n);
+    return n;
 }

@@ -4,11 +4,11 @@
 
 #include "base/cursor.h"
 
-enum { KEY_SEQ = 0x00 /* the answer's first key, where it is there */ };
+enum { KEY_SEQ = 0x00 /* the answer's first key, where it is there; a beat's is its last */ };
 
 void session_said_forget(struct session_said *said)
 {
-    said->n = 0;
+    said->n = said->n_beat = 0;
 }
 
 static bool same(const struct session_metrics *a, const struct session_metrics *b)
@@ -53,5 +53,35 @@ size_t session_said_again(const struct session_said *said, const struct session_
         writer_varint(&w, seq);
     }
     writer_bytes(&w, slice_of(said->bytes, said->n));
+    return w.error ? 0 : (size_t)(w.p - buf);
+}
+
+void session_said_keep_beat(struct session_said *said, uint64_t number, const uint8_t *frame,
+                            size_t n)
+{
+    struct cursor c;
+
+    cursor_init(&c, slice_of(frame, n));
+    (void)cursor_varint(&c); /* the type, */
+    (void)cursor_varint(&c); /* the length */
+    n = cursor_left(&c) - varint_size(number);
+    said->n_beat = 0;
+    if (c.error || n > SESSION_SAID_BEAT)
+        return;
+    memcpy(said->beat, c.p, n);
+    said->n_beat = (uint8_t)n;
+}
+
+size_t session_said_beat(const struct session_said *said, uint64_t number, uint8_t *buf, size_t cap)
+{
+    struct writer w;
+
+    if (said->n_beat == 0)
+        return 0;
+    writer_init(&w, buf, cap);
+    writer_varint(&w, WIRE_HEALTH_RESPONSE);
+    writer_varint(&w, said->n_beat + varint_size(number));
+    writer_bytes(&w, slice_of(said->beat, said->n_beat));
+    writer_varint(&w, number);
     return w.error ? 0 : (size_t)(w.p - buf);
 }

@@ -114,6 +114,33 @@ static void all_of_it_may_wait(void **state)
     assert_int_equal(p->urgent, 0);
 }
 
+static struct peer *peer_of(struct pair *p, int server)
+{
+    return p->servers[server]->members.first;
+}
+
+/* Servers of one process, so that their beats leave together; whatever the interval. */
+static void beats_leave_at_common_ticks(void **state)
+{
+    static const qhcp_nsec intervals[] = {5 * MSEC, 100 * MSEC, 250 * MSEC, SEC};
+    struct pair *p = *state;
+
+    listen_to(p, PAIR_SERVERS, 100 * MSEC);
+    for (size_t k = 0; k < sizeof intervals / sizeof intervals[0]; k++) {
+        qhcp_nsec interval = intervals[k],
+                  tick = interval / ((interval + 8 * MSEC - 1) / (8 * MSEC));
+        struct qhcp_lb_config c = every(interval);
+
+        pair_reload(p, &c);
+        pair_run(p, 3 * SEC, NULL);
+        for (int i = 0; i < PAIR_SERVERS; i++) {
+            assert_int_equal(peer_of(p, i)->heartbeat.interval, interval);
+            assert_int_equal(peer_of(p, i)->heartbeat.at % tick, 0);
+            assert_in_range(peer_of(p, i)->heartbeat.at, p->now, p->now + interval);
+        }
+    }
+}
+
 static void a_dead_server_is_found_as_soon_as_by_asking(void **state)
 {
     struct pair *p = *state;
@@ -242,18 +269,13 @@ static void a_reload_begins_changes_and_ends_it(void **state)
 }
 
 /* Its only session. */
-static struct peer *peer0(struct pair *p)
-{
-    return p->servers[0]->members.first;
-}
-
 static void one_that_agrees_and_sends_nothing_is_asked(void **state)
 {
     struct pair *p = *state;
 
     listen_to(p, 1, 200 * MSEC);
-    peer0(p)->heartbeat.at = UINT64_MAX;
-    peer_rearm(peer0(p));
+    peer_of(p, 0)->heartbeat.at = UINT64_MAX;
+    peer_rearm(peer_of(p, 0));
     assert_true(pair_run(p, 10 * SEC, asked0));
     assert_string_equal(
         view0(p).notice,
@@ -261,7 +283,7 @@ static void one_that_agrees_and_sends_nothing_is_asked(void **state)
     assert_int_equal(p->n_events, 1); /* nothing happened to it */
     assert_int_equal(p->warnings, 1);
     pair_run(p, SEC, NULL);
-    assert_true(session_server_beats(&peer0(p)->session) == 0); /* it was told */
+    assert_true(session_server_beats(&peer_of(p, 0)->session) == 0); /* it was told */
 }
 
 static void one_that_sends_ten_times_as_often_is_asked(void **state)
@@ -269,10 +291,10 @@ static void one_that_sends_ten_times_as_often_is_asked(void **state)
     struct pair *p = *state;
 
     listen_to(p, 1, 200 * MSEC);
-    peer0(p)->heartbeat.interval /= 10;
-    peer0(p)->heartbeat.at = p->now;
-    peer0(p)->session.beat_us /= 10;
-    peer_rearm(peer0(p));
+    peer_of(p, 0)->heartbeat.interval /= 10;
+    peer_of(p, 0)->heartbeat.at = p->now;
+    peer_of(p, 0)->session.beat_us /= 10;
+    peer_rearm(peer_of(p, 0));
     assert_true(pair_run(p, 20 * SEC, asked0));
     assert_string_equal(
         view0(p).notice,
@@ -280,7 +302,7 @@ static void one_that_sends_ten_times_as_often_is_asked(void **state)
     assert_int_equal(p->n_events, 1);
     assert_int_equal(p->warnings, 1);
     pair_run(p, SEC, NULL);
-    assert_true(session_server_beats(&peer0(p)->session) == 0);
+    assert_true(session_server_beats(&peer_of(p, 0)->session) == 0);
 }
 
 /* It ends its beats with the answer to an update of something else. */
@@ -290,8 +312,8 @@ static void one_that_changes_its_mind_is_asked(void **state)
     struct qhcp_lb_config c = every(200 * MSEC);
 
     listen_to(p, 1, 200 * MSEC);
-    peer0(p)->session.beat_us = 0;
-    peer0(p)->heartbeat.interval = 0;
+    peer_of(p, 0)->session.beat_us = 0;
+    peer_of(p, 0)->heartbeat.interval = 0;
     c.max_fail_attempts = 4; /* a CONFIG_UPDATE */
     pair_reload(p, &c);
     assert_true(pair_run(p, 300 * MSEC, asked0));
@@ -372,6 +394,7 @@ int main(void)
         TEST(a_check_is_little_more_than_one_packet),
         TEST(acknowledgements_do_not_wait_for_the_next_request),
         TEST(all_of_it_may_wait),
+        TEST(beats_leave_at_common_ticks),
         TEST(a_dead_server_is_found_as_soon_as_by_asking),
         TEST(a_lost_beat_is_made_up_for_by_a_request),
         TEST(a_cut_of_the_way_to_the_server_is_found_by_the_next_request),

@@ -40,6 +40,41 @@ static void an_answer_is_the_same_as_one_that_was_encoded_for_its_session(void *
     }
 }
 
+static void expect_same_beat(struct twins *t, uint64_t number, size_t cap)
+{
+    uint8_t a[LIMIT_DATAGRAM], b[LIMIT_DATAGRAM];
+    size_t n = session_server_beat(&t->plain.s, number, a, cap);
+
+    assert_int_equal(session_server_beat(&t->shared.s, number, b, cap), n);
+    assert_memory_equal(a, b, n);
+}
+
+static void a_beat_is_the_same_as_one_that_was_encoded_for_its_session(void **state)
+{
+    static const uint64_t numbers[] = {
+        1, 2, 63, 64, 16383, 16384, UINT64_C(1) << 30, (UINT64_C(1) << 62) - 1};
+    struct twins t;
+
+    (void)state;
+    setup(&t);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        expect_same_beat(&t, numbers[i], LIMIT_DATAGRAM);
+        assert_true(t.said.n_beat > 0);
+        expect_same_beat(&t, numbers[i], 20 + i); /* too small for any */
+        expect_same(&t, numbers[i], 0, LIMIT_DATAGRAM);
+    }
+    t.plain.self.status = t.shared.self.status = QHCP_DRAINING;
+    t.plain.self.epoch = ++t.shared.self.epoch;
+    session_said_forget(&t.said);
+    expect_same_beat(&t, 77, LIMIT_DATAGRAM);
+    expect_same_beat(&t, 78, LIMIT_DATAGRAM);
+    for (size_t i = 0; i < 64; i++) /* a reason that is too long to be kept */
+        t.plain.self.reason[i] = t.shared.self.reason[i] = 'x';
+    session_said_forget(&t.said);
+    expect_same_beat(&t, 79, LIMIT_DATAGRAM);
+    assert_int_equal(t.said.n_beat, 0);
+}
+
 /* Two sessions that want other metrics take turns. */
 static void sessions_with_other_metrics_get_theirs(void **state)
 {
@@ -118,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_the_same_as_one_that_was_encoded_for_its_session),
+        cmocka_unit_test(a_beat_is_the_same_as_one_that_was_encoded_for_its_session),
         cmocka_unit_test(sessions_with_other_metrics_get_theirs),
         cmocka_unit_test(what_has_changed_is_encoded_anew_once_that_is_said),
         cmocka_unit_test(a_long_answer_is_left_to_each_session),
