@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "admin/admin_door.h"
+#include "admin/admin_page.h"
 #include "base/value.h"
 
 #include <qhcp/error.h>
@@ -28,6 +29,7 @@ void admin_http_error(struct admin_request *q, unsigned status, const char *code
     q->status = status;
     q->type = NULL;
     q->more = NULL;
+    q->fixed = NULL;
     text_reset(&q->out);
     text_printf(&q->out, "{\"error\":{\"code\":\"%s\",\"message\":", code);
     text_json(&q->out, message);
@@ -66,7 +68,7 @@ static ssize_t piece(void *cls, uint64_t pos, char *buf, size_t max)
 static void add_headers(struct MHD_Response *r, const struct admin_request *q)
 {
     MHD_add_response_header(r, "Content-Type", q->type ? q->type : "application/json");
-    MHD_add_response_header(r, "Cache-Control", "no-store");
+    MHD_add_response_header(r, "Cache-Control", q->fixed ? "no-cache" : "no-store");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(r, "Content-Security-Policy",
                             "default-src 'self'; frame-ancestors 'none'");
@@ -91,6 +93,10 @@ static enum MHD_Result answer(struct admin_request *q)
         return MHD_NO;
     if (q->more)
         r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, piece, q, NULL);
+    else if (q->fixed)
+        r = MHD_create_response_from_buffer(status == MHD_HTTP_OK ? q->fixed->n : 0,
+                                            (void *)(uintptr_t)q->fixed->at,
+                                            MHD_RESPMEM_PERSISTENT);
     else /* out lives until on_completed */
         r = MHD_create_response_from_buffer(q->out.n, q->out.at, MHD_RESPMEM_PERSISTENT);
     if (!r)

@@ -32,6 +32,7 @@
 #define ADMIN_SLOW (60 * NSEC_PER_SEC)     /* for an answer to be taken */
 #define ADMIN_NAME 264                     /* of a server, with its NUL */
 
+struct admin_page_file;
 struct MHD_Connection;
 struct MHD_Daemon;
 struct admin_request;
@@ -78,11 +79,12 @@ struct admin_request {
     const char *type;
     struct text out;
     enum admin_more (*more)(struct admin_request *q); /* NULL: out is all of it */
-    void *ctx;                                        /* of more */
-    void (*free_ctx)(void *ctx);                      /* NULL: nothing is to be freed */
-    bool endless;                                     /* it may take as long as it likes */
-    char etag[40];                                    /* with its quotes; "": none */
-    char allow[64];                                   /* methods; "": none */
+    const struct admin_page_file *fixed; /* NULL, or all of the answer, which may be kept */
+    void *ctx;                           /* of more */
+    void (*free_ctx)(void *ctx);         /* NULL: nothing is to be freed */
+    bool endless;                        /* it may take as long as it likes */
+    char etag[40];                       /* with its quotes; "": none */
+    char allow[64];                      /* methods; "": none */
 
     /* Set by a handler that answers later, which calls admin_http_answer then. */
     bool later;

@@ -7,10 +7,13 @@
 #include "admin/admin_events.h"
 #include "admin/admin_history.h"
 #include "admin/admin_http.h"
+#include "admin/admin_page.h"
 #include "admin/admin_self.h"
 #include "admin/admin_server.h"
 
 static const struct admin_route rows[] = {
+    {"GET", "/", ADMIN_READ, "", admin_page_root},
+    {"GET", "/page/*", ADMIN_READ, "", admin_page_part},
     {"GET", "/healthz", ADMIN_ANYBODY, "", admin_self_health},
     {"GET", "/readyz", ADMIN_ANYBODY, "", admin_self_ready},
     {"GET", "/api/v1/self", ADMIN_READ, "", admin_self_show},

@@ -1,0 +1,86 @@
+"""The page of the admin interface, in a real browser, before a real load balancer."""
+
+import unittest
+
+from lib.admin import AdminCase
+from lib.browser import DRIVER, Browser
+from lib.case import SLOW
+
+NAME = "127.0.0.1:4243"
+
+
+@unittest.skipUnless(DRIVER, "chromium-driver is not installed")
+class Page(AdminCase):
+    def browse(self, *arguments, path="/", **options):
+        server, lb = self.pair("--liveness-interval", "100ms", *arguments)
+        browser = Browser(**options)
+        self.addCleanup(browser.close)
+        browser.open(f"http://127.0.0.1:{self.PORT}{path}")
+        return server, lb, browser
+
+    def text(self, browser, selector, wanted, within=10):
+        """Waits until an element's text has these words."""
+        return browser.wait(f"document.querySelector('{selector}')?.textContent ?? ''", within, lambda text: wanted in text)
+
+    def test_a_server_that_is_killed_is_seen_within_a_second_without_a_reload(self):
+        server, lb, browser = self.browse()
+        self.text(browser, "#counts", "1 up")
+        self.text(browser, "#bad-title", "none")
+        self.text(browser, "#health", "this load balancer is well")
+        browser.run("window.notLoadedAgain = true")
+        server.kill()
+        lb.wait_event("down", within=5)
+        self.text(browser, "#counts", "1 down", within=1)
+        row = self.text(browser, "#bad-rows", NAME, within=1)
+        self.assertRegex(row, rf"{NAME}\d+ sdown: (no answer to|port unreachable)")
+        self.text(browser, "#news-rows", "up → down", within=1)
+        self.assertTrue(browser.run("return window.notLoadedAgain"))
+        self.assertEqual(browser.log(), [])
+
+    def test_one_server_with_its_three_truths_evidence_and_curves(self):
+        server, lb, browser = self.browse(path=f"/#/server/{NAME}")
+        self.text(browser, "#server", "Its agent saysserving")
+        browser.wait("document.querySelectorAll('#server .chart canvas').length >= 6")
+        server.kill()
+        lb.wait_event("down", within=5)
+        self.text(browser, "#server", "We founddown")
+        self.text(browser, "#server", "Evidence of its last failure")
+        browser.wait("document.querySelector('#checks')?.getAttribute('aria-label') ?? ''", wanted=lambda text: "ms before" in text)
+        browser.run("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}))")
+        browser.wait("document.querySelector('#server').hidden && location.hash === ''")
+        self.assertEqual(browser.log(), [])
+
+    def test_search_keyboard_and_both_themes(self):
+        _, _, browser = self.browse()
+        self.text(browser, "#counts", "1 up")
+        browser.run("const s = document.querySelector('#search'); s.value = 'nothing'; s.dispatchEvent(new Event('input'))")
+        self.text(browser, "#bad-rows", "Of those that you search")
+        browser.run("const s = document.querySelector('#search'); s.value = '4243'; s.dispatchEvent(new Event('input')); "
+                    "document.querySelector('#grid').focus()")
+        self.text(browser, "#grid-tip", f"{NAME}: up for")
+        browser.run("document.querySelector('#grid').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'}))")
+        self.text(browser, "#server", "Its agent saysserving")
+        colours = set()
+        for _ in range(2):
+            browser.run("document.querySelector('#theme').click()")
+            colours.add(browser.run("return getComputedStyle(document.body).backgroundColor"))
+        self.assertEqual(len(colours), 2)
+        self.assertEqual(browser.log(), [])
+
+    def test_what_a_server_says_is_text_and_never_html(self):
+        words = "<img src=x onerror=document.title=1><b>bold</b>"
+        _, lb, browser = self.browse(path=f"/#/server/{NAME}")
+        self.assertEqual(self.qhcp("control", "drain", "--reason", words)[0], 0)
+        lb.wait_event("draining", within=5)
+        self.text(browser, "#bad-rows", words)
+        self.text(browser, "#server", words)
+        self.assertFalse(browser.run("return [...document.querySelectorAll('main img, aside img, b')].some(e => e.tagName === 'IMG' || e.textContent === 'bold')"))
+        self.assertEqual(browser.log(), [])
+
+    def test_a_load_balancer_that_is_gone_and_comes_back(self):
+        _, lb, browser = self.browse()
+        self.text(browser, "#counts", "1 up")
+        lb.kill()
+        self.text(browser, "#health", "the load balancer does not answer", within=15)
+        lb = self.lb([NAME], "--admin", f"127.0.0.1:{self.PORT}")
+        self.text(browser, "#health", "this load balancer is well", within=20 * SLOW)
