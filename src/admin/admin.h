@@ -43,8 +43,7 @@ struct admin_config {
     const char *id, *version;
     const char *history; /* the history's file; "": there is none; outlives the interface */
     bool insecure;       /* --insecure: said in /api/v1/self */
-    /* From the thread that serves: words for the log, which is another thread's; at most once a
-     * connection.  Never NULL. */
+    /* From the thread that serves: words for the log (enum qhcp_log_level).  Never NULL. */
     void (*log)(void *ctx, int level, const char *words);
     void *ctx;
 };

@@ -310,6 +310,7 @@ void admin_server_json(struct text *t, const struct fleet_snapshot *s, const str
 struct listing {
     unsigned states; /* a set of enum qhcp_state */
     unsigned fields; /* a set of members */
+    uint64_t since;  /* only what has changed after this publication */
     char *q;         /* part of a name, a tag, an address or an id; NULL: any */
     char *tag;       /* NULL: any, or none */
     uint64_t left;   /* servers that may still come */
@@ -341,7 +342,7 @@ static bool is_among(const char *tags, const char *tag)
 
 static bool matches(const struct listing *l, const struct fleet_entry *e)
 {
-    if (!(l->states & 1U << e->state))
+    if (!e->text[FLEET_NAME] || !(l->states & 1U << e->state))
         return false;
     if (l->tag && !is_among(fleet_text(e, FLEET_TAGS), l->tag))
         return false;
@@ -372,7 +373,7 @@ static enum admin_more list_more(struct admin_request *q)
     if (!l->begun)
         head(&q->out, s);
     l->begun = true;
-    while ((e = snapshot_next(s, &l->at)) && !matches(l, e))
+    while ((e = snapshot_changed(s, l->since, &l->at)) && !matches(l, e))
         l->at++;
     if (e && l->left > 0) {
         if (!l->first && q->out.n == 0) /* the one before is in another piece */
@@ -456,6 +457,7 @@ void admin_server_list(struct admin_request *q)
     l->left = UINT64_MAX;
     l->first = true;
     if (!take_states(q, l) || !take_fields(q, l) ||
+        !admin_http_number(q, "since", 0, UINT64_MAX, &l->since) ||
         !admin_http_number(q, "limit", 1, LIMIT_MOST, &l->left) ||
         !admin_http_number(q, "after", 0, UINT32_MAX - 1, &after))
         return;

@@ -7,11 +7,9 @@
 
 #include "base/os/log.h"
 #include "base/version.h"
-#include "loop/mailbox.h"
 
 #define BEAT NSEC_PER_SEC
 #define WORDS 700
-#define TOLD 16 /* words for the log that wait; more are dropped */
 
 static qhcp_nsec deadline(void *ctx)
 {
@@ -33,39 +31,10 @@ static void expire(void *ctx, qhcp_nsec now)
         publisher_want(a->publisher, now, nsec_add(now, ADMIN_LOOKED));
 }
 
-struct telling {
-    struct mail mail;
-    int level;
-    char words[WORDS];
-};
-
-static void on_words(struct mail *mail, qhcp_nsec now)
-{
-    struct telling *w = (struct telling *)mail;
-
-    (void)now;
-    log_say((enum qhcp_log_level)w->level, "admin interface: %s", w->words);
-    free(w);
-}
-
-static void drop_words(struct mail *mail)
-{
-    free(mail);
-}
-
-/* On the thread that serves: the log is the other one's. */
 static void tell(void *ctx, int level, const char *words)
 {
-    struct lb_admin *a = ctx;
-    struct telling *w = malloc(sizeof *w);
-
-    if (!w)
-        return;
-    w->mail = (struct mail){.open = on_words, .drop = drop_words};
-    w->level = level;
-    snprintf(w->words, sizeof w->words, "%s", words);
-    if (mailbox_put(a->told, &w->mail) < 0)
-        free(w);
+    (void)ctx;
+    log_say((enum qhcp_log_level)level, "admin interface: %s", words);
 }
 
 static size_t connections(void)
@@ -122,11 +91,6 @@ int lb_admin_begin(struct lb_admin *ret, const struct lb_options *o, bool take_o
     ret->part =
         (struct loop_part){.name = "pulse", .ctx = ret, .deadline = deadline, .expire = expire};
     atomic_store(&ret->pulse.beat, loop_now());
-    r = mailbox_new(loop, TOLD, &ret->told);
-    if (r < 0) {
-        snprintf(words, words_cap, "cannot start: %s", qhcp_strerror(r));
-        return r;
-    }
     r = open_admin(ret, o, take_over, words, words_cap);
     if (ret->admin)
         loop_add(loop, &ret->part);
@@ -137,7 +101,6 @@ void lb_admin_end(struct lb_admin *a)
 {
     loop_remove(&a->part);
     admin_free(a->admin);
-    mailbox_free(a->told);
     *a = (struct lb_admin){.admin = NULL};
 }
 

@@ -15,7 +15,6 @@ struct lb_admin {
     struct admin_pulse pulse;
     struct publisher *publisher;
     struct serve *serve;
-    struct mailbox *told; /* words for the log, on their way to the thread that watches */
     struct serve_job release;
     struct loop_part part;
     char id[LIMIT_ID + 1];

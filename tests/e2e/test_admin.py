@@ -54,6 +54,7 @@ class Shown(AdminCase):
         self.assertEqual(listed("?state=up,degraded"), names[:1])
         self.assertEqual(listed("?q=:424"), names[:1])
         self.assertEqual(listed("?q=nothing"), [])
+        self.assertEqual((listed("?since=99999999"), listed("?since=0")), ([], names))
         self.assertEqual([listed(f"?tag={tag}") for tag in ("a", "b", "bc", "c")], [names[1:2], names[2:], names[1:2], []])
         self.assertEqual(self.get("/api/v1/servers?tag=a&fields=tags").json["servers"], [{"tags": ["a", "bc"]}])
         self.assertEqual(self.get("/api/v1/servers?state=up&fields=state,name").json["servers"], [{"name": NAME, "state": "up"}])
