@@ -53,6 +53,7 @@ int admin_new(const struct admin_config *config, struct admin **ret, char *warni
     }
     a->config = *config;
     a->started_ms = clock_wall_ms();
+    admin_tokens_init(&a->tokens);
     r = reader_open(config->feed, &a->reader);
     if (r == 0)
         r = admin_follow_begin(&a->follow, config->feed, config->loop);
@@ -88,6 +89,7 @@ void admin_free(struct admin *a)
         if (a->doors[i].admin)
             admin_door_close(&a->doors[i]);
     admin_follow_end(&a->follow);
+    admin_tokens_deinit(&a->tokens);
     reader_close(a->reader);
     free(a);
 }

@@ -42,7 +42,8 @@ struct admin_config {
     struct admin_pulse *pulse;
     const char *id, *version;
     const char *history; /* the history's file; "": there is none; outlives the interface */
-    bool insecure;       /* --insecure: said in /api/v1/self */
+    const char *cert_file, *key_file; /* of TLS; NULL: the state directory's; live as long */
+    bool insecure;                    /* --insecure: said in /api/v1/self */
     /* From the thread that serves: words for the log (enum qhcp_log_level).  Never NULL. */
     void (*log)(void *ctx, int level, const char *words);
     void *ctx;

@@ -13,12 +13,14 @@
 #include <utlist.h>
 
 #include "admin/admin_http.h"
+#include "admin/admin_tls.h"
 
 #include <qhcp/error.h>
 
 #define BACKLOG 64
 #define RUNS 16                     /* of libmicrohttpd, before others have their turn */
 #define RETRY (100 * NSEC_PER_MSEC) /* to listen where another process still does */
+#define RENEW (10 * NSEC_PER_SEC)   /* from look to look whether there is another certificate */
 #define RETRY_MOST (10 * NSEC_PER_SEC)
 #define WORDS 400
 
@@ -101,7 +103,7 @@ static void on_ready(void *ctx, qhcp_nsec now, unsigned ready)
 static qhcp_nsec deadline(void *ctx)
 {
     const struct admin_door *door = ctx;
-    qhcp_nsec at = nsec_min(door->look_at, door->retry_at);
+    qhcp_nsec at = nsec_min(nsec_min(door->look_at, door->retry_at), door->renew_at);
     MHD_UNSIGNED_LONG_LONG wait;
 
     if (door->resumed)
@@ -112,6 +114,7 @@ static qhcp_nsec deadline(void *ctx)
 }
 
 static int listen_there(struct admin_door *door, char *words, size_t words_cap);
+static void renew(struct admin_door *door, qhcp_nsec now);
 
 static void listen_again(struct admin_door *door, qhcp_nsec now)
 {
@@ -133,6 +136,8 @@ static void expire(void *ctx, qhcp_nsec now)
         listen_again(door, now);
     if (door->look_at <= now)
         look(door, now);
+    if (door->renew_at <= now)
+        renew(door, now);
     pump(door);
 }
 
@@ -179,41 +184,103 @@ static int listen_there(struct admin_door *door, char *words, size_t words_cap)
     return r;
 }
 
-static struct MHD_Daemon *start(struct admin_door *door)
+static bool has_tls(const struct admin_door *door)
 {
-    const unsigned flags =
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-    unsigned most = (unsigned)door->most, of_one = most < 4 ? most : most - most / 4;
+    return !door->at.local && !door->at.loopback;
+}
 
+/* libmicrohttpd copies the certificate and its key. */
+static struct MHD_Daemon *start_with(struct admin_door *door, const struct admin_pair *pair)
+{
+    const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                           MHD_USE_ITC | (pair ? MHD_USE_TLS : 0);
+    unsigned most = (unsigned)door->most, of_one = most < 4 ? most : most - most / 4;
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, pair ? pair->key : NULL},
+                                   {MHD_OPTION_HTTPS_MEM_CERT, 0, pair ? pair->cert : NULL},
+                                   {MHD_OPTION_END, 0, NULL}};
+
+    if (!pair)
+        tls[0] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     return MHD_start_daemon(
         flags, 0, NULL, NULL, admin_http_request, door, MHD_OPTION_NOTIFY_COMPLETED,
         admin_http_completed, door, MHD_OPTION_NOTIFY_CONNECTION, on_connection, door,
         MHD_OPTION_URI_LOG_CALLBACK, admin_http_uri, NULL, MHD_OPTION_CONNECTION_LIMIT, most,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, of_one, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)ADMIN_HEADERS, MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_END);
+        (size_t)ADMIN_HEADERS, MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_ARRAY, tls,
+        MHD_OPTION_END);
+}
+
+/* Connections end; libmicrohttpd ends with none asleep. */
+static void stop(struct admin_door *door)
+{
+    struct admin_conn *c;
+
+    loop_unwatch(&door->watch);
+    DL_FOREACH(door->conns, c)
+    if (c->request)
+        admin_http_wake(c->request);
+    if (door->mhd)
+        MHD_stop_daemon(door->mhd);
+    door->mhd = NULL;
+}
+
+static int start(struct admin_door *door, char *words, size_t words_cap)
+{
+    struct admin_pair pair = {NULL, NULL};
+    const union MHD_DaemonInfo *info;
+    struct MHD_Daemon *mhd;
+    int r = has_tls(door) ? admin_tls_load(door->admin, &pair, &door->stamp, words, words_cap) : 0;
+
+    if (r < 0)
+        return r;
+    mhd = start_with(door, has_tls(door) ? &pair : NULL);
+    admin_tls_free(&pair);
+    info = mhd ? MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    if (!info) {
+        snprintf(words, words_cap, "--admin: %s",
+                 has_tls(door) ? "the certificate and its key cannot be used"
+                               : "out of memory or descriptors");
+        return has_tls(door) ? QHCP_E_CERT : QHCP_E_NOMEM;
+    }
+    stop(door); /* the one before, which had an older certificate */
+    door->mhd = mhd;
+    loop_watch(door->admin->config.loop, &door->watch, info->epoll_fd, LOOP_READABLE, on_ready,
+               door);
+    return 0;
+}
+
+/* A certificate that was renewed is taken up; its clients connect again. */
+static void renew(struct admin_door *door, qhcp_nsec now)
+{
+    const struct admin_config *config = &door->admin->config;
+    char words[WORDS];
+
+    door->renew_at = nsec_add(now, RENEW);
+    if (admin_tls_stamp(door->admin) == door->stamp)
+        return;
+    if (start(door, words, sizeof words) < 0) {
+        config->log(config->ctx, QHCP_LOG_WARNING, words);
+        door->stamp = admin_tls_stamp(door->admin);
+    }
 }
 
 int admin_door_open(struct admin_door *door, char *words, size_t words_cap)
 {
     const struct admin_config *config = &door->admin->config;
-    const union MHD_DaemonInfo *info;
     int r = listen_there(door, words, words_cap);
 
-    door->look_at = door->retry_at = NSEC_NEVER;
+    door->look_at = door->retry_at = door->renew_at = NSEC_NEVER;
     if (r == QHCP_E_EXISTS && config->again) {
         door->retry_at = nsec_add(loop_now(), RETRY);
         door->retry_until = nsec_add(loop_now(), RETRY_MOST);
         r = 0;
     }
+    if (r == 0)
+        r = start(door, words, words_cap);
     if (r < 0)
         return r;
-    door->mhd = start(door);
-    info = door->mhd ? MHD_get_daemon_info(door->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-    if (!info) {
-        snprintf(words, words_cap, "--admin: out of memory or descriptors");
-        return QHCP_E_NOMEM;
-    }
-    loop_watch(config->loop, &door->watch, info->epoll_fd, LOOP_READABLE, on_ready, door);
+    if (has_tls(door))
+        door->renew_at = nsec_add(loop_now(), RENEW);
     door->part =
         (struct loop_part){.name = "admin", .ctx = door, .deadline = deadline, .expire = expire};
     loop_add(config->loop, &door->part);
@@ -232,15 +299,7 @@ void admin_door_shut(struct admin_door *door)
 
 void admin_door_close(struct admin_door *door)
 {
-    struct admin_conn *c;
-
     admin_door_shut(door);
-    loop_unwatch(&door->watch);
+    stop(door);
     loop_remove(&door->part);
-    DL_FOREACH(door->conns, c)
-    if (c->request)
-        admin_http_wake(c->request); /* libmicrohttpd stops with none asleep */
-    if (door->mhd)
-        MHD_stop_daemon(door->mhd);
-    door->mhd = NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "admin/admin_door.h"
 #include "admin/admin_page.h"
@@ -202,14 +203,43 @@ static bool check_site(struct admin_request *q)
     return q->status == 0;
 }
 
+/* What a token in the request allows.  False: it is wrong, and the answer says why. */
+static bool take_token(struct admin_request *q)
+{
+    const char *header = admin_http_header(q, "Authorization");
+    char words[WORDS];
+
+    if (!header)
+        return true;
+    if (strncasecmp(header, "Bearer ", 7) != 0) {
+        admin_http_error(q, MHD_HTTP_UNAUTHORIZED, "bad_token",
+                         "Authorization: expected Bearer and a token");
+        return false;
+    }
+    if (admin_tokens_check(&q->admin->tokens, loop_now(), header + 7, &q->who, words,
+                           sizeof words) == 0)
+        return true;
+    admin_http_error(q, MHD_HTTP_UNAUTHORIZED, "bad_token", "token refused: %s", words);
+    return false;
+}
+
 static bool check_scope(struct admin_request *q)
 {
     enum admin_scope scope = q->route->scope;
 
+    if (!take_token(q))
+        return false;
     if (scope == ADMIN_ANYBODY || (q->who.scopes & scope))
         return true;
-    admin_http_error(q, MHD_HTTP_UNAUTHORIZED, "no_token",
-                     "this needs the Unix socket of the admin interface");
+    if (admin_http_header(q, "Authorization"))
+        admin_http_error(q, MHD_HTTP_FORBIDDEN, "bad_scope",
+                         "this needs a token of the scope %s: qhcp keys token --scope %s",
+                         scope == ADMIN_WRITE ? "admin" : "read",
+                         scope == ADMIN_WRITE ? "admin" : "read");
+    else
+        admin_http_error(q, MHD_HTTP_UNAUTHORIZED, "no_token",
+                         "this needs a token (qhcp keys token --scope %s), or the Unix socket",
+                         scope == ADMIN_WRITE ? "admin" : "read");
     return false;
 }
 

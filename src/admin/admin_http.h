@@ -22,6 +22,7 @@
 #include "admin/admin.h"
 #include "admin/admin_access.h"
 #include "admin/admin_follow.h"
+#include "admin/admin_tokens.h"
 #include "base/text.h"
 #include "fleet/fleet.h"
 #include "loop/listener.h"
@@ -106,6 +107,8 @@ struct admin_door {
     size_t most, n;
     bool resumed;       /* a connection was woken: libmicrohttpd is to run */
     qhcp_nsec look_at;  /* at those whose time is over */
+    qhcp_nsec renew_at; /* at the certificate; NSEC_NEVER: there is none */
+    uint64_t stamp;     /* of the files that it is from */
     qhcp_nsec retry_at; /* to listen again; NSEC_NEVER */
     qhcp_nsec retry_until;
 };
@@ -114,6 +117,7 @@ struct admin {
     struct admin_config config;
     struct feed_reader *reader; /* of snapshots */
     struct admin_follow follow;
+    struct admin_tokens tokens;
     struct admin_door doors[ADMIN_ADDRESSES];
     size_t n_doors;
     int64_t started_ms;

@@ -24,8 +24,15 @@ enum {
     AUTH_SCOPE_HEALTH = 1 << 0,
     AUTH_SCOPE_CONFIG = 1 << 1,
     AUTH_SCOPE_TERMINATE = 1 << 2,
-    AUTH_SCOPE_ALL = 7,
+    AUTH_SCOPE_ALL = 7, /* what a session's token may have */
+    /* Over the admin interface of a load balancer, and nowhere else. */
+    AUTH_SCOPE_READ = 1 << 3,
+    AUTH_SCOPE_ADMIN = 1 << 4,
+    AUTH_SCOPE_ADMIN_ALL = AUTH_SCOPE_READ | AUTH_SCOPE_ADMIN,
 };
+
+#define AUTH_ADMIN_SCOPES "read admin"
+#define AUTH_ADMIN_AUDIENCE "qhcp-admin"
 
 struct auth_key;  /* one private key, for minting */
 struct auth_keys; /* a set of keys that are accepted */
@@ -74,6 +81,7 @@ void auth_keys_free(struct auth_keys *keys);
 
 struct auth_claims {
     const char *audience;   /* the name dialled, without port */
+    const char *subject;    /* whom it is for, at most LIMIT_ID bytes; NULL: nobody is named */
     unsigned scopes;        /* AUTH_SCOPE_*; cut to what the key allows */
     int64_t now;            /* unix seconds */
     int64_t lifetime;       /* seconds */
@@ -95,10 +103,12 @@ struct auth_grant {
     int64_t expires; /* unix seconds: from then on this very token is refused (leeway included) */
     char issuer[LIMIT_ID + 1];
     char kid[LIMIT_ID + 1];
+    char subject[LIMIT_ID + 1]; /* whom it is for, as its issuer says; "": nobody is named */
 };
 
 /* What the verifier demands. */
 struct auth_demand {
+    unsigned scopes;        /* those that count here; 0: AUTH_SCOPE_ALL */
     int64_t now;            /* unix seconds */
     int64_t leeway;         /* seconds of clock difference allowed at nbf and exp; 0 to 60 */
     int64_t lifetime_max;   /* exp - now over this + leeway: QHCP_E_TOKEN_CLAIM; 0: no limit */

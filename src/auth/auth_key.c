@@ -108,7 +108,8 @@ int auth_key_generate(const char *iss, unsigned scopes, struct auth_key **ret)
         return QHCP_E_INTERNAL;
     policy = json_pack("{s:s, s:s, s:s, s:s}", "kid", kid, "alg", jwk_alg_name(JWK_ES256), "iss",
                        iss, "scope", scope);
-    if (policy == NULL || scopes == 0 || (scopes & ~(unsigned)AUTH_SCOPE_ALL) != 0) {
+    if (policy == NULL || scopes == 0 ||
+        (scopes & ~(unsigned)(AUTH_SCOPE_ALL | AUTH_SCOPE_ADMIN_ALL)) != 0) {
         json_decref(policy);
         return QHCP_E_ARG;
     }

@@ -12,7 +12,8 @@
 static bool claims_possible(const struct auth_claims *c, unsigned scopes)
 {
     return c->audience != NULL && *c->audience != '\0' && strlen(c->audience) <= LIMIT_ID * 2 &&
-           scopes != 0 && c->now >= 0 && c->now <= LIMIT_UNIX_SECONDS && c->lifetime > 0 &&
+           (c->subject == NULL || strlen(c->subject) <= LIMIT_ID) && scopes != 0 && c->now >= 0 &&
+           c->now <= LIMIT_UNIX_SECONDS && c->lifetime > 0 &&
            c->lifetime <= LIMIT_UNIX_SECONDS - c->now;
 }
 
@@ -36,6 +37,11 @@ static char *payload_text(const struct auth_key *key, const struct auth_claims *
     claims = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "iss", key->jwk.iss, "aud",
                        c->audience, "iat", (json_int_t)c->now, "nbf", (json_int_t)c->now, "exp",
                        (json_int_t)(c->now + c->lifetime), "jti", jti, "scope", scope);
+    if (claims != NULL && c->subject != NULL &&
+        json_object_set_new(claims, "sub", json_string(c->subject)) != 0) {
+        json_decref(claims);
+        return NULL;
+    }
     if (claims != NULL && (c->binding == NULL || add_binding(claims, c->binding) == 0))
         text = json_dumps(claims, JSON_COMPACT);
     json_decref(claims);

@@ -6,6 +6,7 @@
 
 #include "auth/b64url.h"
 #include "auth/scope.h"
+#include "base/utf8.h"
 #include "base/value.h"
 #include "base/words.h"
 #include <qhcp/error.h>
@@ -204,16 +205,17 @@ static int check_lifetime(const struct trial *t, int64_t *ret_expires)
  */
 static int check_scope(const struct trial *t, unsigned *ret)
 {
+    unsigned wanted = t->demand->scopes ? t->demand->scopes : AUTH_SCOPE_ALL;
     const char *text = NULL;
     int error = read_text(t, "scope", &text);
 
     if (error != 0)
         return error;
-    *ret = scope_parse(text, NULL) & t->key->scopes;
+    *ret = scope_parse(text, NULL) & t->key->scopes & wanted;
     if (*ret == 0)
-        return refusal_say(
-            t->v, QHCP_E_TOKEN_SCOPE,
-            "its scope and its key's scope have none of these in common: " AUTH_SCOPES "");
+        return refusal_say(t->v, QHCP_E_TOKEN_SCOPE,
+                           "its scope and its key's scope have none of these in common: %s",
+                           wanted == AUTH_SCOPE_ALL ? AUTH_SCOPES : AUTH_ADMIN_SCOPES);
     return 0;
 }
 
@@ -241,6 +243,15 @@ static int check_binding(const struct trial *t)
     return 0;
 }
 
+/* (What is no name is none: it is shown, and decides nothing.) */
+static void take_subject(const json_t *claims, char ret[LIMIT_ID + 1])
+{
+    const char *text = json_string_value(json_object_get(claims, "sub"));
+
+    if (text && strlen(text) <= LIMIT_ID && utf8_printable(slice_str(text)))
+        slice_to_cstr(slice_str(text), ret, LIMIT_ID + 1);
+}
+
 int claims_check(const json_t *claims, const struct jwk *key, const struct auth_demand *demand,
                  const struct refusal *v, struct auth_grant *ret)
 {
@@ -266,5 +277,6 @@ int claims_check(const json_t *claims, const struct jwk *key, const struct auth_
     *ret = (struct auth_grant){.scopes = scopes, .expires = expires};
     slice_to_cstr(slice_str(key->iss), ret->issuer, sizeof ret->issuer);
     slice_to_cstr(slice_str(key->kid), ret->kid, sizeof ret->kid);
+    take_subject(claims, ret->subject);
     return 0;
 }

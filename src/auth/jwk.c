@@ -140,7 +140,8 @@ static int read_policy(const json_t *object, struct jwk *key, char *words, size_
         return error;
     key->scopes = scope_parse(scope, &strange);
     if (strange || key->scopes == 0) {
-        snprintf(words, cap, "member \"scope\" is not a list of: " AUTH_SCOPES);
+        snprintf(words, cap,
+                 "member \"scope\" is not a list of: " AUTH_SCOPES " " AUTH_ADMIN_SCOPES);
         return QHCP_E_PARSE;
     }
     if (unbound != NULL && !json_is_boolean(unbound)) {

@@ -4,9 +4,9 @@ static const struct {
     const char *name;
     unsigned bit;
 } rows[] = {
-    {"health", AUTH_SCOPE_HEALTH},
-    {"config", AUTH_SCOPE_CONFIG},
-    {"terminate", AUTH_SCOPE_TERMINATE},
+    {"health", AUTH_SCOPE_HEALTH},       {"config", AUTH_SCOPE_CONFIG},
+    {"terminate", AUTH_SCOPE_TERMINATE}, {"read", AUTH_SCOPE_READ},
+    {"admin", AUTH_SCOPE_ADMIN},
 };
 
 #define ROWS (sizeof rows / sizeof rows[0])

@@ -6,7 +6,7 @@
 
 #include "auth/auth.h"
 
-#define SCOPE_TEXT sizeof AUTH_SCOPES
+#define SCOPE_TEXT sizeof(AUTH_SCOPES " " AUTH_ADMIN_SCOPES)
 
 /* The bits of a scope text. *ret_strange (may be NULL) tells whether a word is unknown. */
 unsigned scope_parse(const char *text, bool *ret_strange);

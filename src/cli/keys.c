@@ -34,7 +34,15 @@
       .doc = "export --all: the directory for the files.")                                         \
     X(revoked, "revoked", SWITCH, .letter = 'r', .doc = "export: the list of revocations.")        \
     X(check, "check", SWITCH, .letter = 'c',                                                       \
-      .doc = "request: for `qhcp check`, which may do nothing else.")
+      .doc = "request: for `qhcp check`, which may do nothing else.")                              \
+    X(scope, "scope", CHOICE, .arg = "read|admin", .def = "read", .letter = 'S',                   \
+      .doc = "token: what it allows over the admin interface of this machine's load balancers: "   \
+             "to read, or to change things as well.")                                              \
+    X(lifetime, "for", TEXT, .arg = "DURATION", .def = "8h", .max = KEYS_TEXT,                     \
+      .check = check_lifetime, .letter = 't', .doc = "token: how long it is valid: 8h, 30d.")      \
+    X(name, "name", TEXT, .max = 64, .letter = 'n',                                                \
+      .doc = "token: whom it is for, which the log and the events of what is done with it say. "   \
+             "By default the user who makes it.")
 
 struct keys_options {
     struct options head;
@@ -63,6 +71,23 @@ static int parse_grace(const char *text, int64_t *ret, char *words, size_t cap)
     if (!error)
         *ret = (int64_t)(ns / NSEC_PER_SEC);
     return error;
+}
+
+static int parse_lifetime(const char *text, int64_t *ret, char *words, size_t cap)
+{
+    qhcp_nsec ns;
+    int error = value_duration(text, NSEC_PER_SEC, KEYS_TOKEN_MAX * NSEC_PER_SEC, &ns, words, cap);
+
+    if (!error)
+        *ret = (int64_t)(ns / NSEC_PER_SEC);
+    return error;
+}
+
+static int check_lifetime(const char *text, char *words, size_t cap)
+{
+    int64_t ignored;
+
+    return parse_lifetime(text, &ignored, words, cap);
 }
 
 static int check_grace(const char *text, char *words, size_t cap)
@@ -133,6 +158,26 @@ static int run_revoke(const struct request *r, const struct state *s, char *word
     return keys_revoke(s, r->file, r->options->force, time(NULL), words, cap);
 }
 
+/* Standard output gets the token alone: TOKEN=$(qhcp keys token). */
+static int run_token(const struct request *r, const struct state *s, char *words, size_t cap)
+{
+    const char *sudo = getenv("SUDO_USER"), *user = sudo ? sudo : getenv("USER");
+    struct keys_token what = {.scopes =
+                                  AUTH_SCOPE_READ | (r->options->scope ? AUTH_SCOPE_ADMIN : 0),
+                              .subject = r->options->name ? r->options->name : user};
+    char *token;
+    int error = parse_lifetime(r->options->lifetime, &what.lifetime, words, cap);
+
+    if (!error)
+        error = keys_token_make(s, &what, time(NULL), &token, words, cap);
+    if (error)
+        return error;
+    words[0] = '\0';
+    puts(token);
+    auth_token_free(token);
+    return 0;
+}
+
 static const struct action actions[] = {
     {"show", "format", "", false, false, run_show},
     {"export", "server out all dir revoked force", "", false, true, run_export},
@@ -141,6 +186,7 @@ static const struct action actions[] = {
     {"accept", "out", "out", true, true, run_accept},
     {"rotate", "grace force", "", false, true, run_rotate},
     {"revoke", "force", "", true, true, run_revoke},
+    {"token", "scope for name", "", false, true, run_token},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -164,7 +210,9 @@ const struct args_spec cli_keys_spec = {
         "  then export and import each server's bundle again, which brings it the new key\n"
         "A monitoring host, or a separate user: the same with --check instead of --lb.\n"
         "Something was lost, stolen or given away:\n"
-        "  machine with the CA:      qhcp keys revoke b.example\n\n"
+        "  machine with the CA:      qhcp keys revoke b.example\n"
+        "To use the admin interface from another machine, or to change things over TCP:\n"
+        "  load balancer's machine:  qhcp keys token --scope admin --for 8h\n\n"
         "Exit status: 0 done, 1 refused or failed (nothing was changed), 2 wrong command line.",
     .positional = "show [--format text|json]\n"
                   "export --server NAME[,NAME] --out FILE [--force]\n"
@@ -174,7 +222,8 @@ const struct args_spec cli_keys_spec = {
                   "request --lb|--check --out FILE\n"
                   "accept FILE --out FILE\n"
                   "rotate [--grace DURATION] [--force]\n"
-                  "revoke NAME|KID|FINGERPRINT [--force]",
+                  "revoke NAME|KID|FINGERPRINT [--force]\n"
+                  "token [--scope read|admin] [--for DURATION] [--name NAME]",
     .operands = 2,
     .optional = true,
     .usage_status = ARGS_USAGE,
@@ -189,9 +238,9 @@ static const struct action *find_action(const char *name, char *words, size_t ca
             return &actions[i];
     snprintf(words, cap,
              name ? "%s is not a command of qhcp keys: use show, export, import, request, accept, "
-                    "rotate or revoke"
-                  : "the command is missing: use show, export, import, request, accept, rotate or "
-                    "revoke",
+                    "rotate, revoke or token"
+                  : "the command is missing: use show, export, import, request, accept, rotate, "
+                    "revoke or token",
              name ? value_quote(name, quote) : "");
     return NULL;
 }

@@ -51,15 +51,9 @@ static int check_metric(const char *text, char *words, size_t words_cap)
 
 int lb_options_check_admin(const char *text, char *words, size_t words_cap)
 {
-    struct admin_address at;
-    int r = strcmp(text, "off") == 0 ? 0 : admin_address_parse(text, &at, words, words_cap);
+    struct admin_address ignored;
 
-    if (r < 0 || strcmp(text, "off") == 0 || at.local || at.loopback)
-        return r;
-    snprintf(words, words_cap,
-             "%s is not on this machine alone: use an address of 127.0.0.0/8, [::1] or unix:PATH",
-             text);
-    return QHCP_E_ARG;
+    return strcmp(text, "off") == 0 ? 0 : admin_address_parse(text, &ignored, words, words_cap);
 }
 
 int lb_options_bind(const struct lb_options *o, union qhcp_addr ret[2], char *words,
@@ -99,6 +93,7 @@ static void check(const struct options *options, struct faults *f)
     int r;
 
     options_check_pair(&o->head, &o->client_cert, &o->client_key, f);
+    options_check_pair(&o->head, &o->admin_cert, &o->admin_key, f);
     check_servers(o, f);
     at.option = NULL;
     if (o->take_over && o->no_forward)

@@ -121,6 +121,10 @@
       .doc = "Where the admin interface listens (HTTP): ADDRESS:PORT of this machine, unix:PATH, " \
              "or off. By default a socket in the state directory, and 127.0.0.1:4280. See ADMIN "  \
              "in qhcp-lb(1).")                                                                     \
+    X(admin_cert, "admin-cert", FILE,                                                              \
+      .doc = "The certificate (PEM) of the admin interface where it listens on an address that "   \
+             "other machines reach. Needs --admin-key. By default the state directory's.")         \
+    X(admin_key, "admin-key", FILE, .doc = "The private key (PEM) of --admin-cert.")               \
     X(metrics, "metrics", LIST, .max = LIMIT_METRICS - 2, .check = check_metric,                   \
       .live = lb_live_watch,                                                                       \
       .doc = "Names of metrics to ask for besides cpu_usage_percent and memory_usage_percent, "    \

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "auth/auth.h"
 #include "state/state.h"
 
 /* The default time for which a token key is accepted after another took its place. */
@@ -71,6 +72,21 @@ int keys_revoke(const struct state *s, const char *what, bool force, int64_t now
 /* The list of revocations as a file for `qhcp keys import`; nothing in it is secret. */
 int keys_export_revoked(const struct state *s, const char *out, bool force, int64_t now,
                         char *words, size_t words_cap);
+
+struct keys_token {
+    unsigned scopes;     /* AUTH_SCOPE_READ and AUTH_SCOPE_ADMIN */
+    int64_t lifetime;    /* seconds, KEYS_TOKEN_MAX at most */
+    const char *subject; /* whom it is for */
+};
+#define KEYS_TOKEN_MAX (31 * 86400)
+/* A token for the admin interface of this machine's load balancers, signed by a key of its own,
+ * which is made where there is none; auth_token_free it.  QHCP_E_ARG, and those of state files. */
+int keys_token_make(const struct state *s, const struct keys_token *what, int64_t now, char **ret,
+                    char *words, size_t words_cap);
+/* The keys whose tokens that interface accepts: that one, and those of trust/keys.json that were
+ * given one of its scopes; none that was revoked.  auth_keys_free it. */
+int keys_token_accepted(const struct state *s, struct auth_keys **ret, char *words,
+                        size_t words_cap);
 
 /* What there is, as JSON without secrets (docs/keys.md lists the members); a piece that cannot be
  * read is under "problems" with its reason. json_decref it. */

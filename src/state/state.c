@@ -124,7 +124,7 @@ uint64_t state_stamp(const struct state *s)
 {
     static const char *const names[] = {STATE_CA,        STATE_CERT,          STATE_KEY,
                                         STATE_TOKEN_KEY, STATE_TOKEN_KEY_OLD, STATE_CHECK_KEY,
-                                        STATE_TRUST,     STATE_REVOKED};
+                                        STATE_TRUST,     STATE_REVOKED,       STATE_ADMIN_KEY};
     uint64_t hash = 0;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -11,9 +11,10 @@
  * lb/token-key.json    the private ES256 JWK of this machine's load balancers, 0600
  * lb/token-key-old.json the keys before it (`keys rotate`), each with `exp`: for servers that do
  *                        not know a newer one yet, 0600
- * check/token-key.json imported: a private JWK for `qhcp check` of this server only, 0600
- * trust/keys.json      JWK Set: the token keys that this machine's servers accept; 0600, since an
- *                        owner may add a shared secret (HS256)
+ * lb/admin-key.json    the private ES256 JWK of tokens for the admin interface of this machine's
+ * load balancers, 0600; made by the first `qhcp keys token` check/token-key.json imported: a
+ * private JWK for `qhcp check` of this server only, 0600 trust/keys.json      JWK Set: the token
+ * keys that this machine's servers accept; 0600, since an owner may add a shared secret (HS256)
  * trust/revoked.json   keys and certificates that are trusted no more (revoked.h), 0600
  * imported.json        what was imported here: {"server": bool, "lb": bool, "at": T,
  *                        "server_created": T, "lb_created": T}, the bundles' own times
@@ -47,6 +48,7 @@
 #define STATE_TOKEN_KEY "lb/token-key.json"
 #define STATE_TOKEN_KEY_OLD "lb/token-key-old.json"
 #define STATE_CHECK_KEY "check/token-key.json"
+#define STATE_ADMIN_KEY "lb/admin-key.json"
 #define STATE_TRUST "trust/keys.json"
 #define STATE_REVOKED "trust/revoked.json"
 #define STATE_IMPORTED "imported.json"

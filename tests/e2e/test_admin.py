@@ -1,10 +1,13 @@
 """The admin interface: what it shows, to whom, and what it refuses."""
 
+import http.client
 import json
 import os
 import socket
+import time
 from contextlib import closing
 
+from lib import jwt
 from lib.admin import AdminCase, Events, ask, connect
 from lib.case import SLOW, Lb
 
@@ -213,6 +216,70 @@ class Acted(AdminCase):
         self.assertEqual((answer.status, answer.error()[0]), (409, "refused"))
 
 
+class Trusted(AdminCase):
+    def by_token(self, token, where=None, path="/drain"):
+        return ask(where or self.PORT, "POST", SERVER + path, Authorization=f"Bearer {token}")
+
+    def test_a_token_of_the_scope_admin_changes_things_over_tcp(self):
+        self.pair()
+        self.assertEqual(self.by_token(self.token("--scope", "admin", "--name", "ops-7")).status, 200)
+        self.assertRegex(self.get(SERVER).json["intent"]["who"], r"^token of ops-7 from 127\.0\.0\.1:\d+$")
+        answer = self.by_token(self.token(), path="/undrain")
+        self.assertEqual((answer.status, answer.error()[0]), (403, "bad_scope"))
+        self.assertEqual(self.get(SERVER).json["state"], "draining")
+
+    def test_what_is_no_token_is_refused_even_for_reading(self):
+        server, _ = self.pair()
+        good = self.token("--scope", "admin", "--for", "1s")
+        self.assertEqual(self.by_token(good).status, 200)
+        for token, words in (("x", "parts"), (good[:-4] + "AAAA", "signature"), ("", "no token")):
+            with self.subTest(token):
+                answer = self.by_token(token)
+                self.assertEqual((answer.status, answer.error()[0]), (401, "bad_token"))
+                self.assertIn(words, answer.error()[1])
+        self.assertEqual(self.get("/api/v1/self", Authorization="Bearer x").status, 401)
+        self.assertEqual(self.get("/api/v1/self", Authorization="Basic eDp5").status, 401)
+        self.assertEqual(self.by_token(self.made()).status, 200)
+        now = int(time.time())
+        for over, words in (({"exp": now - 4000, "iat": now - 8000, "nbf": now - 8000}, "expired"),
+                            ({"aud": "localhost"}, "localhost"), ({"scope": "health"}, "read admin")):
+            answer = self.by_token(self.made(**over))
+            self.assertEqual((answer.status, answer.error()[0]), (401, "bad_token"))
+            self.assertIn(words, answer.error()[1])
+        key = jwt.LbKey(self.state / "lb" / "token-key.json")  # which other machines have, too
+        answer = self.by_token(key.token(b"", aud="qhcp-admin", scope="read admin", cnf=None))
+        self.assertEqual((answer.status, answer.error()[0]), (401, "bad_token"))
+        del server
+
+    def made(self, **over):
+        """A good token, but for what is in `over`."""
+        key = jwt.LbKey(self.state / "lb" / "admin-key.json")
+        return key.token(b"", **{"aud": "qhcp-admin", "scope": "read admin", "cnf": None, **over})
+
+    def test_from_another_machine_by_tls_and_a_token_alone(self):
+        self.socket = self.dir / "admin.sock"
+        self.server(4243)
+        lb = self.lb([NAME], "--admin", f"0.0.0.0:{self.PORT}", "--admin", f"unix:{self.socket}")
+        lb.wait_event("up", within=10)
+        where = (self.PORT, self.state / "ca" / "ca.pem")
+        answer = ask(where, "GET", "/api/v1/self")
+        self.assertEqual((answer.status, answer.error()[0]), (401, "no_token"))
+        self.assertEqual(ask(where, "GET", "/healthz").status, 200)
+        read = self.token()
+        self.assertEqual(ask(where, "GET", "/api/v1/self", Authorization=f"Bearer {read}").status, 200)
+        self.assertEqual(self.by_token(read, where).status, 403)
+        self.assertEqual(self.by_token(self.token("--scope", "admin"), where).status, 200)
+        with self.assertRaises((ConnectionError, http.client.HTTPException)):
+            self.get("/healthz")
+
+    def test_the_lifetime_and_the_scope_are_checked(self):
+        for arguments, words in ((("--for", "32d"), "32d"), (("--for", "0"), "0"), (("--scope", "all"), "all"),
+                                 (("--grace", "1h"), "takes no --grace")):
+            status, _, errors = self.qhcp("keys", "token", *arguments)
+            self.assertEqual(status, 2, errors)
+            self.assertIn(words, errors)
+
+
 class Told(AdminCase):
     def test_events_with_evidence_as_a_list(self):
         server, lb = self.pair()
@@ -261,10 +328,13 @@ class Places(AdminCase):
             self.assert_stops(lb)
         self.assertFalse((self.state / "admin-4299.sock").exists())
 
-    def test_what_is_not_on_this_machine_alone(self):
-        status, _, said = self.qhcp("lb", "--servers", NAME, "--admin", "0.0.0.0:4280")
-        self.assertEqual(status, 2)
-        self.assertIn("0.0.0.0:4280", said)
+    def test_what_is_no_place_and_no_pair(self):
+        for arguments, words in ((("--admin", "localhost:4280"), '"localhost:4280" is not a place'),
+                                 (("--admin", "off", "--admin", "127.0.0.1:1"), "--admin off excludes"),
+                                 (("--admin-cert", __file__), "--admin-key")):
+            status, _, said = self.qhcp("lb", "--servers", NAME, *arguments)
+            self.assertNotEqual(status, 0)
+            self.assertIn(words, said)
 
     def test_the_one_that_takes_over_has_the_addresses(self):
         self.server(4243)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import ssl
 
 from lib.case import SLOW, Case
 
@@ -33,7 +34,10 @@ class Answer:
 
 
 def connect(where, timeout=10):
-    """where: the port of 127.0.0.1, or the path of a socket."""
+    """where: the port of 127.0.0.1 (with the path of the CA: by TLS), or the path of a socket."""
+    if isinstance(where, tuple):
+        return http.client.HTTPSConnection("localhost", where[0], timeout=timeout * SLOW,
+                                           context=ssl.create_default_context(cafile=str(where[1])))
     if isinstance(where, int):
         return http.client.HTTPConnection("127.0.0.1", where, timeout=timeout * SLOW)
     return UnixConnection(where, timeout * SLOW)
@@ -109,6 +113,11 @@ class AdminCase(Case):
     def post(self, path, body=None, **headers):
         """By the socket, whose user may do everything."""
         return ask(self.socket, "POST", path, body, **headers)
+
+    def token(self, *arguments):
+        status, out, errors = self.qhcp("keys", "token", *arguments)
+        self.assertEqual((status, errors), (0, ""))
+        return out.strip()
 
     def get(self, path, **headers):
         return ask(self.PORT, "GET", path, **headers)

@@ -210,7 +210,7 @@ static void keys_without_an_issuer_or_scope_are_not_generated(void **state)
     assert_int_equal(auth_key_generate("a\nb", AUTH_SCOPE_ALL, &key), QHCP_E_ARG);
     assert_int_equal(auth_key_generate(longest, AUTH_SCOPE_ALL, &key), QHCP_E_ARG);
     assert_int_equal(auth_key_generate("lb", 0, &key), QHCP_E_ARG);
-    assert_int_equal(auth_key_generate("lb", 8, &key), QHCP_E_ARG);
+    assert_int_equal(auth_key_generate("lb", 32, &key), QHCP_E_ARG);
     assert_null(key);
     longest[LIMIT_ID] = '\0';
     assert_int_equal(auth_key_generate(longest, AUTH_SCOPE_ALL, &key), 0);

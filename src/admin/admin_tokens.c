@@ -1,0 +1,84 @@
+#include "admin/admin_tokens.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/auth.h"
+#include "base/os/clock.h"
+#include "state/keys.h"
+
+#include <qhcp/error.h>
+
+#define LOOK NSEC_PER_SEC
+#define LEEWAY 60 /* seconds that the clock of the token's maker may be ahead */
+#define WORDS 400
+
+void admin_tokens_init(struct admin_tokens *t)
+{
+    char ignored[WORDS];
+
+    *t = (struct admin_tokens){.keys = NULL};
+    t->found = state_find(&t->state, ignored, sizeof ignored) == 0;
+}
+
+void admin_tokens_deinit(struct admin_tokens *t)
+{
+    auth_keys_free(t->keys);
+    if (t->found)
+        state_close(&t->state);
+    *t = (struct admin_tokens){.found = false};
+}
+
+/* Where they cannot be read, those before stay. */
+static void load(struct admin_tokens *t, qhcp_nsec now)
+{
+    struct auth_keys *keys;
+    char ignored[WORDS];
+    uint64_t stamp;
+
+    if (!t->found || (t->look_at > now && t->keys))
+        return;
+    t->look_at = nsec_add(now, LOOK);
+    stamp = state_stamp(&t->state);
+    if ((t->keys && stamp == t->stamp) ||
+        keys_token_accepted(&t->state, &keys, ignored, sizeof ignored) != 0)
+        return;
+    auth_keys_free(t->keys);
+    t->keys = keys;
+    t->stamp = stamp;
+}
+
+static bool is_ours(const char *aud, void *ctx)
+{
+    (void)ctx;
+    return strcmp(aud, AUTH_ADMIN_AUDIENCE) == 0;
+}
+
+int admin_tokens_check(struct admin_tokens *t, qhcp_nsec now, const char *token,
+                       struct admin_who *who, char *words, size_t words_cap)
+{
+    static const uint8_t unbound[AUTH_BINDING];
+    const struct auth_demand demand = {.scopes = AUTH_SCOPE_ADMIN_ALL,
+                                       .now = clock_unix(NULL),
+                                       .leeway = LEEWAY,
+                                       .binding = unbound,
+                                       .audience_ok = is_ours};
+    char ignored[WORDS];
+    struct auth_grant grant;
+    int r;
+
+    load(t, now);
+    if (!t->keys) {
+        snprintf(words, words_cap, "the keys of tokens cannot be read");
+        return QHCP_E_TOKEN_KEY;
+    }
+    r = auth_verify(t->keys, slice_str(token), &demand, &grant, words, words_cap, ignored,
+                    sizeof ignored);
+    if (r < 0)
+        return r;
+    who->scopes |= (grant.scopes & AUTH_SCOPE_READ ? ADMIN_READ : 0) |
+                   (grant.scopes & AUTH_SCOPE_ADMIN ? ADMIN_READ | ADMIN_WRITE : 0);
+    snprintf(who->by, sizeof who->by, "token of %.48s",
+             grant.subject[0] != '\0' ? grant.subject : grant.issuer);
+    return 0;
+}
