@@ -63,6 +63,39 @@ class Config(Case):
         at, _ = lb.wait_status(lambda s: s["up"] == 1, within=10, since=len(lb.lines))
         self.assertIn("max-fail-attempts", lb.errors())
 
+    def test_reloads_in_one_moment_and_a_bad_one_between_two_good_ones(self):
+        for port in (4243, 4244, 4245):
+            self.server(port)
+        path = self.write(self.yaml(["127.0.0.1:4243"], status_interval="100ms"))
+        lb = self.lb_of(path)
+        at, _ = lb.wait_status(lambda s: s["up"] == 1, within=10)
+        self.write(self.yaml(["127.0.0.1:4244"], status_interval="100ms"))
+        lb.send(signal.SIGHUP)
+        lb.send(signal.SIGHUP)
+        at, _ = lb.wait_status(lambda s: [x["address"] for x in s["servers"] if x["state"] == "up"]
+                               == ["127.0.0.1:4244"], within=10, since=at)
+        start = len(lb.errors())
+        self.write("servers: [127.0.0.1:4243, 127.0.0.1\nport: x\n")
+        lb.send(signal.SIGHUP)
+        wait_log(lb, f"reload refused, the old configuration stays in force: {path}:2:5: ", 5, start)
+        self.write(self.yaml(["127.0.0.1:4244", "127.0.0.1:4245"], status_interval="100ms"))
+        lb.send(signal.SIGHUP)
+        lb.wait_status(lambda s: [x["address"] for x in s["servers"] if x["state"] == "up"]
+                       == ["127.0.0.1:4244", "127.0.0.1:4245"], within=10, since=at)
+        stayed = [e["to"] for e in lb.events() if e["address"] == "127.0.0.1:4244"]
+        self.assertEqual(stayed, ["up"])
+
+    def test_all_errors_of_a_reload_are_in_the_log(self):
+        path = self.write(self.yaml(["127.0.0.1:4243"]))
+        lb = self.lb_of(path)
+        wait_log(lb, "watching 1 server", 5)
+        self.write("servers: [a]\nprot: 1\nrise: 0\n")
+        lb.send(signal.SIGHUP)
+        wait_log(lb, f"{path}:3:7: rise: ", 5)
+        for words in ("stays in force: there are 3 errors", f'{path}:1:11: "a": no port',
+                      f'{path}:2:1: there is no option "prot": did you mean "port"?'):
+            self.assertIn(words, lb.errors())
+
     def test_a_file_that_is_no_certificate_leaves_the_list_of_servers_too(self):
         for port in (4243, 4244):
             self.server(port)
@@ -127,6 +160,11 @@ class Config(Case):
             self.assertIn("--port has changed: this needs a restart", said)
             self.assertIn("--id has changed: this needs a restart", said)
             self.assertNotIn("drain-timeout", said)
+        start = len(server.errors())
+        self.write("port: 4243\ndrain-timeout: 20s\n")
+        server.send(signal.SIGHUP)
+        wait_log(server, "keys read again", 5, start)
+        self.assertNotIn("has changed", server.errors()[start:])  # it is what runs
 
     def test_check_config_says_whether_it_is_right_and_starts_nothing(self):
         good = self.write(self.yaml(["127.0.0.1:4243"]))
