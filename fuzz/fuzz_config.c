@@ -8,6 +8,7 @@
 
 #include "base/value.h"
 #include "cli/check_options.h"
+#include "conf/print.h"
 #include "conf/yaml.h"
 #include "daemon/lb_options.h"
 #include "daemon/server_options.h"
@@ -49,6 +50,28 @@ static void check_limits(const union values *values)
     }
 }
 
+/* What is in force can be printed and read again.  (libyaml refuses characters that may be written
+ * as an escape.) */
+static void print_again(const struct options *o)
+{
+    struct faults f = {.n = 0};
+    struct text t = {0};
+    union values again;
+    bool plain = true;
+
+    print_options(o, &t);
+    for (size_t i = 0; i < t.n; i++)
+        plain = plain && t.at[i] > 0;
+    options_init(&again.head, o->table);
+    again.head.no_files = true;
+    must(yaml_parse("again.yaml", t.at, t.n, &again.head, &f) == 0 || !plain);
+    for (size_t i = 0; i < o->table->n && plain; i++)
+        must(!options_differ(o, &again.head, &o->table->rows[i]));
+    options_deinit(&again.head);
+    faults_deinit(&f);
+    text_deinit(&t);
+}
+
 static void try_config(const struct options_table *table, const char *text, size_t n)
 {
     struct faults f = {.n = 0};
@@ -62,6 +85,8 @@ static void try_config(const struct options_table *table, const char *text, size
     else
         must(f.n == 0);
     check_limits(&o);
+    if (f.n == 0)
+        print_again(&o.head);
     told = f.n;
     must((options_check(&o.head, &f) < 0) == (f.n > told));
     must(f.n == 0 || faults_text(&f)[0] != '\0');
