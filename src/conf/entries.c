@@ -112,9 +112,10 @@ void entries_defaults(struct walk *r, const struct options_row *row, const struc
         r->defaults = t;
 }
 
+/* NULL: it is not there, or this is no mapping. */
 static const struct tree *find(const struct tree *mapping, const char *key)
 {
-    const struct tree *t = mapping ? mapping->first : NULL;
+    const struct tree *t = mapping && mapping->kind == TREE_MAPPING ? mapping->first : NULL;
 
     while (t && strcmp(t->key, key) != 0)
         t = t->next;

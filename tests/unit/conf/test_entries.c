@@ -130,6 +130,8 @@ static void a_fault_is_told_at_its_value(void **state)
          "t.yaml:2:11: defaults: expected a mapping (key: value), not a single value\n"},
         {"servers: [a:1]\ngroups: {web: {server: [b:1]}}\n",
          "t.yaml:2:16: \"server\" is not a setting: did you mean \"servers\"?\n"},
+        {"servers: [a:1]\ngroups: {web: [b:1]}\n",
+         "t.yaml:2:15: web: expected a mapping (key: value), not a list\n"},
         {"servers: [a:1]\ngroups: {web: {weight: 1}}\n", "t.yaml:2:10: the group has no servers\n"},
         {"servers: [a:1]\ngroups: {\"a b\": {servers: [b:1]}}\n",
          "t.yaml:2:10: \"a b\": a tag is 1 to 64 of A-Z a-z 0-9 . _ - : = /, a letter or a digit "
