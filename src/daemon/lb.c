@@ -64,6 +64,9 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
     } else {
         handover_end(&lb->handover);
     }
+    if (forward_connections(&lb->forward) > 0)
+        log_say(QHCP_LOG_INFO, "waiting for %zu connection%s to end, at most for --max-drain",
+                TEXT_COUNT(forward_connections(&lb->forward)));
     lb->drained_by = nsec_add(now, lb->options.max_drain);
     service_stopping("closing the sessions with the servers");
     lb->leaving = (struct loop_part){

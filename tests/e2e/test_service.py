@@ -23,7 +23,7 @@ class Service(Case):
 
     def test_it_is_ready_when_the_first_sweep_is_over_and_not_before(self):
         self.server(4243, ip="127.0.0.1")
-        self.lb(["127.0.0.1:4243", self.silent()], env=self.ears.env())
+        self.lb(["127.0.0.1:4243", self.silent()], "--max-fail-attempts", "1", env=self.ears.env())
         at, message = self.ears.wait_for("STATUS", 10)
         self.assertNotIn("READY", message)
         self.assertIn("not checked yet", message["STATUS"])
@@ -66,7 +66,8 @@ class Service(Case):
     def test_a_reload_before_the_first_sweep_is_over_is_not_taken_for_the_start(self):
         config = self.dir / "lb.yaml"
         config.write_text(f"servers:\n  - {self.silent()}\n", encoding="ascii")
-        lb = self.start("lb", "--config", config, "--no-forward", "--port", free_port(), env=self.ears.env())
+        lb = self.start("lb", "--config", config, "--no-forward", "--port", free_port(), "--max-fail-attempts", "1",
+                        env=self.ears.env())
         at, _ = self.ears.wait_for("STATUS", 10)
         lb.send(signal.SIGHUP)
         at, message = self.ears.wait_for("READY", 20, at)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The Debian packages in clean roots of Debian 12 and 13: built there, looked over by lintian, installed, started
-as their user with the configuration that they ship, upgraded, and purged.
+as their user with the configuration that they ship, upgraded, and purged; and run by a real systemd (booted.sh).
 
     test_roots.py [RELEASE ...]        12 13
 
-As root, with debootstrap, in build/roots; the archive is the one that this machine's apt has.  A base system that is
+As root, with debootstrap and systemd-nspawn, in build/roots; the archive is the one that this machine's apt has.  A base system that is
 there already (build/roots/base-12) is used again.  What each step said is in build/roots/RELEASE.log.  Not a part of
 the test suite: it loads some 400 MB and builds twice."""
 
@@ -108,7 +108,7 @@ def machine(release, name, log):
         yield m
     finally:
         for mounted in ("dev", "proc"):
-            subprocess.run(["umount", "-l", path / mounted], check=False)
+            subprocess.run(["umount", "-l", path / mounted], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -251,12 +251,48 @@ def lives(release, debs, log):
         say(release, "purged: nothing is left")
 
 
+BOOT = """[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c '/root/booted.sh >/root/result 2>&1'
+ExecStopPost=/usr/bin/systemctl --no-block poweroff
+TimeoutStartSec=150
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def boots(release, debs, log):
+    """Under a systemd of its own, in a container (systemd-nspawn)."""
+    with machine(release, "boot", log) as m:
+        for deb in debs:
+            shutil.copy(deb, m.path / "tmp")
+        m.apt("install", "systemd", "systemd-sysv", "dbus", *(f"/tmp/{deb.name}" for deb in debs if "dev" not in deb.name))
+        (m.path / "usr/sbin/policy-rc.d").unlink()
+        shutil.copy(ROOT / "tests/package/booted.sh", m.path / "root")
+        (m.path / "etc/systemd/system/booted.service").write_text(BOOT)
+        m.run("systemctl", "enable", "booted.service")
+        for mounted in ("dev", "proc"):
+            subprocess.run(["umount", "-l", m.path / mounted], check=True)
+        subprocess.run(["systemd-nspawn", "-q", "-D", m.path, "--register=no", "--keep-unit", "--private-network", "-b"],
+                       stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=300, check=False)
+        result = m.path / "root/result"
+        text = result.read_text() if result.exists() else "it did not start: see the log"
+        log.write(text)
+        assert text.endswith("all is well\n"), text[-3000:]
+        count = text.count("\nok - ") + text.startswith("ok - ")
+        say(release, f"under a real systemd: {count} things are as they should be")
+
+
 def one(release):
     began = time.monotonic()
     ROOTS.mkdir(parents=True, exist_ok=True)
     with open(ROOTS / f"{release}.log", "w", encoding="utf-8") as log:
         try:
-            lives(release, built(release, log), log)
+            debs = built(release, log)
+            boots(release, debs, log)
+            lives(release, debs, log)  # the last: it leaves the network
         except (AssertionError, OSError, subprocess.SubprocessError):
             traceback.print_exc()
             print(f"not ok - Debian {release}: see {log.name}", flush=True)
