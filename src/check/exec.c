@@ -102,7 +102,7 @@ static int start(struct check *c)
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return errno;
-    error = spawn_command(c->spec.argv, ends[1], &x->pid);
+    error = spawn_command(c->spec.argv, ends[1], ends[1], &x->pid);
     close(ends[1]);
     if (error != 0) {
         close(ends[0]);

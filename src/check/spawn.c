@@ -85,22 +85,24 @@ static void default_signals(void)
 }
 
 /* Above the three that it is to become, should one of those have been free. */
-static int take_descriptors(int out)
+static int take_descriptors(int out, int err)
 {
     int high = fcntl(out, F_DUPFD, STDERR_FILENO + 1);
-    int null = high < 0 ? -1 : open("/dev/null", O_RDONLY);
+    int higher = high < 0 ? -1 : fcntl(err, F_DUPFD, STDERR_FILENO + 1);
+    int null = higher < 0 ? -1 : open("/dev/null", O_RDONLY);
 
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(high, STDOUT_FILENO) < 0 ||
-        dup2(high, STDERR_FILENO) < 0)
+        dup2(higher, STDERR_FILENO) < 0)
         return -1;
     return close_range(STDERR_FILENO + 1, UINT_MAX, 0);
 }
 
 /* The child's life on our memory: system calls, and *error. */
-static _Noreturn void become(char *const argv[], char *const environment[], int out, pid_t parent,
-                             volatile int *error)
+static _Noreturn void become(char *const argv[], char *const environment[], const int to[2],
+                             pid_t parent, volatile int *error)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && setpgid(0, 0) == 0 && take_descriptors(out) == 0) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && setpgid(0, 0) == 0 &&
+        take_descriptors(to[0], to[1]) == 0) {
         if (getppid() != parent)
             _exit(127);
         default_signals();
@@ -110,8 +112,9 @@ static _Noreturn void become(char *const argv[], char *const environment[], int 
     _exit(127);
 }
 
-int spawn_command(char *const argv[], int out, pid_t *ret)
+int spawn_command(char *const argv[], int out, int err, pid_t *ret)
 {
+    const int to[2] = {out, err};
     volatile int error = 0;
     pid_t parent = getpid(), child;
     char **const environment = make_environment();
@@ -123,7 +126,7 @@ int spawn_command(char *const argv[], int out, pid_t *ret)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     child = vfork();
     if (child == 0)
-        become(argv, environment, out, parent, &error);
+        become(argv, environment, to, parent, &error);
     if (child < 0)
         error = errno;
     else if (error != 0)

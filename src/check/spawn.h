@@ -5,10 +5,11 @@
 #include <sys/types.h>
 
 /* Runs argv[0] (a path) with argv and our environment, in a process group of its own, whose number
- * is the process's.  Standard input is /dev/null, standard output and error are `out` (stays the
- * caller's), every other descriptor is closed; no signal is blocked or ignored.  The kernel kills
- * it (SIGKILL) when the calling thread ends, however that ends: so call from the thread that lives
- * as long as the process.  0, or the errno that kept it from running: then there is no child. */
-int spawn_command(char *const argv[], int out, pid_t *ret);
+ * is the process's.  Standard input is /dev/null, standard output is `out`, standard error `err`
+ * (they stay the caller's, and may be the same), every other descriptor is closed; no signal is
+ * blocked or ignored.  The kernel kills it (SIGKILL) when the calling thread ends, however that
+ * ends: so call from the thread that lives as long as the process.  0, or the errno that kept it
+ * from running: then there is no child. */
+int spawn_command(char *const argv[], int out, int err, pid_t *ret);
 
 #endif

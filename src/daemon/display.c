@@ -94,7 +94,8 @@ static void turn(void *ctx, qhcp_nsec now)
         log_say(QHCP_LOG_WARNING, "too many servers have changed at once to tell of each of them: "
                                   "the next status shows them");
     d->follows = true;
-    log_news(d);
+    if (!d->changing || !*d->changing) /* else all of it is told once it is over */
+        log_news(d);
     reader_let_go(d->reader);
     loop_watch_change(&d->watch, output_waiting(&d->status.out) ? LOOP_WRITABLE : 0);
 }

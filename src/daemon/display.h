@@ -17,7 +17,8 @@ struct display {
     struct loop_watch watch; /* of the output, while something waits for it */
     struct status status;
     struct list_news news;
-    bool follows; /* has read what there was at the beginning */
+    const bool *changing; /* more news of this change of the list come.  May be NULL */
+    bool follows;         /* has read what there was at the beginning */
 };
 
 /* Shows what the publisher publishes, which is on the loop already.  d->status was made; *d stays

@@ -286,13 +286,21 @@ void forward_deinit(struct forward *f)
     *f = (struct forward){.proxy = NULL};
 }
 
+void forward_listed(struct forward *f, qhcp_nsec now, const struct listed *listed)
+{
+    if (!f->proxy)
+        return;
+    targets_listed(&f->targets, now, listed);
+    f->targets.news = true;
+}
+
 void forward_configure(struct forward *f, const struct lb_options *o)
 {
     if (!f->proxy)
         return;
     f->options = o;
     f->targets.allowed = &o->allow_service;
-    targets_list(&f->targets, loop_now(), &o->servers);
+    targets_look_again(&f->targets);
     proxy_algorithm(f->proxy, balance_at(o->balance));
     f->targets.news = true;
 }

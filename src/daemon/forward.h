@@ -62,7 +62,9 @@ void forward_deinit(struct forward *f);
  * QHCP_E_NOMEM. */
 int forward_give(struct forward *f, struct handover_gift *ret);
 
-/* Live options have changed, and the fleet has the servers of the new list. */
+/* What the list says of a server, which the fleet has by now. */
+void forward_listed(struct forward *f, qhcp_nsec now, const struct listed *listed);
+/* Live options have changed. */
 void forward_configure(struct forward *f, const struct lb_options *o);
 
 /* Connections that still go to this server, which leaves.  over: they are ended. */

@@ -2,7 +2,7 @@
  *
  * In: options (and the configuration file again on SIGHUP), datagrams, addresses of names.  Out:
  * datagrams, status and events, the log.  It must never wait for a reader, a name server or a disk
- * while it watches servers; only a reload reads files. */
+ * while it watches servers. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -75,27 +75,14 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
     leave_when_drained(lb, now);
 }
 
-static bool read_again(struct lb *lb, qhcp_nsec now)
-{
-    char words[ANNOUNCE_WORDS];
-
-    if (!reload(&lb->reload, now))
-        return false;
-    log_say(QHCP_LOG_INFO, "configuration read again: %zu server%s",
-            TEXT_COUNT(lb->options.servers.n));
-    announce_words(lb->publisher.feed, words);
-    service_reloaded(&lb->service, words);
-    return true;
-}
-
 static void on_signal(void *ctx, qhcp_nsec now, int signum)
 {
     struct lb *lb = ctx;
 
     if (log_part_signal(signum))
         return;
-    if (!lb->stopping && reload_wanted(&lb->reload, signum)) {
-        (void)read_again(lb, now);
+    if (!lb->stopping && reload_wanted(&lb->reload.reload, signum)) {
+        lb_reload_begin(&lb->reload, now);
         return;
     }
     if (lb->stopping) { /* a second signal: no more waiting */
@@ -107,7 +94,8 @@ static void on_signal(void *ctx, qhcp_nsec now, int signum)
     begin_stop(lb, now, false);
 }
 
-static int on_reload(void *ctx, qhcp_nsec now, char *words, size_t words_cap)
+static int on_reload(void *ctx, qhcp_nsec now, const struct wish *wish, char *words,
+                     size_t words_cap)
 {
     struct lb *lb = ctx;
 
@@ -117,12 +105,8 @@ static int on_reload(void *ctx, qhcp_nsec now, char *words, size_t words_cap)
                               : "there is no configuration file (--config) to read again");
         return QHCP_E_ARG;
     }
-    if (read_again(lb, now)) {
-        snprintf(words, words_cap, "%zu server%s", TEXT_COUNT(lb->options.servers.n));
-        return 0;
-    }
-    snprintf(words, words_cap, "reload refused, the old configuration stays in force: see the log");
-    return QHCP_E_CONFIG;
+    snprintf(words, words_cap, "too many reloads are wanted at once");
+    return lb_reload_wish(&lb->reload, now, wish) < 0 ? QHCP_E_FULL : WISHES_LATER;
 }
 
 static int on_give(void *ctx, struct handover_gift *ret)
@@ -219,9 +203,26 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     listen_steer(lb->loop, qhcp_lb_steering(lb->core));
     if (r == 0 && to >= 0)
         take_udp(lb, to, words, words_cap);
-    needs_room(lb->loop, lb->options.servers.n);
+    needs_room(lb->loop, lb->follow.count);
     if (r == 0 && lb->forward.proxy)
         handover_offer(&lb->handover, lb->options.port, &owner, lb->loop);
+    return r;
+}
+
+static int follow_servers(struct lb *lb, char *words, size_t words_cap)
+{
+    const struct follow_host host = {.loop = lb->loop,
+                                     .serve = lb->serve,
+                                     .core = lb->core,
+                                     .publisher = &lb->publisher,
+                                     .forward = &lb->forward,
+                                     .probes = &lb->probes};
+    int r = follow_begin(&lb->follow, &host, &lb->options.servers, &lb->options.source, words,
+                         words_cap);
+
+    lb->follow.ctx = lb;
+    lb->follow.done = lb_reload_followed;
+    lb->display.changing = &lb->follow.applying;
     return r;
 }
 
@@ -288,7 +289,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         r = lb_admin_begin(&lb->admin, &lb->options, to >= 0, &lb->publisher, lb->loop, lb->serve,
                            words, words_cap);
     if (r == 0)
-        r = watch_add(lb->core, &lb->options.servers, words, words_cap);
+        r = follow_servers(lb, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
         if ((r = loop_catch(lb->loop, signals[i])) < 0)
             snprintf(words, words_cap, "cannot catch signals: %s", strerror(errno));
@@ -329,6 +330,8 @@ static void end(struct lb *lb, int status)
     lb_admin_end(&lb->admin);
     large_pages_end(&lb->large_pages);
     recording_end(&lb->recording);
+    follow_end(&lb->follow);
+    lb_reload_deinit(&lb->reload);
     forward_deinit(&lb->forward);
     probes_deinit(&lb->probes);
     route_unwatch(&lb->route);
@@ -349,13 +352,15 @@ static void end(struct lb *lb, int status)
 
 int daemon_lb(int argc, char **argv)
 {
-    struct lb lb = {.reload = {.spec = &daemon_lb_spec,
-                               .argc = argc,
-                               .argv = argv,
-                               .options = &lb.options.head,
-                               .service = &lb.service,
-                               .ctx = &lb}};
-    const struct status_view watched = {.publisher = &lb.publisher, .forward = &lb.forward};
+    struct lb lb = {.reload = {.reload = {.spec = &daemon_lb_spec,
+                                          .argc = argc,
+                                          .argv = argv,
+                                          .options = &lb.options.head,
+                                          .service = &lb.service,
+                                          .ctx = &lb},
+                               .lb = &lb}};
+    const struct status_view watched = {
+        .publisher = &lb.publisher, .forward = &lb.forward, .follow = &lb.follow};
     const struct status_fleet fleet = status_view_fleet(&watched);
     char words[LB_WORDS] = "cannot start: out of memory";
     int r;

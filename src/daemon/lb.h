@@ -5,22 +5,21 @@
 #include "daemon/activated.h"
 #include "daemon/announce.h"
 #include "daemon/display.h"
+#include "daemon/follow.h"
 #include "daemon/forward.h"
 #include "daemon/handover.h"
 #include "daemon/hosts.h"
 #include "daemon/large_pages.h"
 #include "daemon/lb_admin.h"
 #include "daemon/lb_options.h"
+#include "daemon/lb_reload.h"
 #include "daemon/log_part.h"
 #include "daemon/probes.h"
 #include "daemon/publisher.h"
 #include "daemon/recording.h"
-#include "daemon/reload.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"
 #include "daemon/wishes.h"
-
-#define LB_MEMORY (16 << 20) /* bytes that it takes without servers */
 #include "loop/loop.h"
 #include "loop/resolve.h"
 #include "loop/route.h"
@@ -28,7 +27,7 @@
 #include <qhcp/lb.h>
 
 struct lb {
-    struct reload reload;
+    struct lb_reload reload;
     struct lb_options options;
     struct qhcp_lb *core;
     struct loop *loop;
@@ -48,6 +47,7 @@ struct lb {
     struct wishes wishes;
     struct lb_admin admin;
     struct forward forward;
+    struct follow follow;
     struct handover handover;
     bool stopping;
     bool handed_over; /* another process has the port; our sessions end, our connections go on */

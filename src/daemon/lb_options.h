@@ -6,18 +6,24 @@
 #include "balance/algorithms.h"
 #include "daemon/shared_options.h"
 #include "proxy/proxy.h"
+#include "sources/sources.h"
 
 #include <qhcp/lb.h>
 
 #define LB_KEEP_ALIVE_MAX (9 * 3600 * NSEC_PER_SEC) /* the kernel's is 32767 s */
 
 #define LB_OPTIONS(X)                                                                              \
-    X(servers, "servers", LIST, .max = LIST_MAX, .check = listed_check, .live = lb_live_watch,     \
+    X(servers, "servers", LIST, .max = LIST_MAX, .check = listed_check, .live = lb_live_sources,   \
       .fields = listed_settings, .check_field = listed_check_setting, .adds = "tags",              \
       .doc = "The servers to watch, as host:port with commas between. @FILE reads one per line "   \
              "('#' begins a comment), @- reads standard input. An address may be followed by "     \
              "name=, tags=A|B, weight=0 to 1000, priority=0 to 15 and service=tcp:PORT or "        \
              "tcp:ADDRESS:PORT; see SERVERS in qhcp-lb(1).")                                       \
+    X(source, "source", ITEM, .arg = "SOURCE", .max = SOURCES_MAX, .check = source_spec_check,     \
+      .live = lb_live_sources,                                                                     \
+      .doc = "More servers, from a source that is followed while this runs, as 'KIND ARGUMENTS': " \
+             "file, file_sd, dns, srv, exec or list; see SOURCES in qhcp-lb(1). May be given "     \
+             "several times.")                                                                     \
     X(port, "port", PORT, .def = "4242",                                                           \
       .doc = "The load balancer's own port. Its checks leave from this UDP port, and it forwards " \
              "connections to the same TCP port.")                                                  \
@@ -159,6 +165,7 @@ struct lb_options {
 extern const struct options_table lb_options_table;
 
 /* What a running process does when options change (conf/options.h): lb_live.c. */
+int lb_live_sources(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_watch(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_forward(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_status(void *ctx, const struct options *before, char *words, size_t words_cap);

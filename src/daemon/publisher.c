@@ -14,7 +14,6 @@
 #define ALL (50 * NSEC_PER_SEC) /* the same at everybody's: the history has a sample a minute */
 #define SLICE 1000              /* servers that are looked at in a turn: a millisecond */
 #define NAMES (QHCP_VALUES * (sizeof((struct qhcp_value *)0)->name + 1))
-#define WORDS 400
 #define RING_MOST 65536    /* 70 MB, once so much has changed */
 #define WORDS_AT_ONCE 1000 /* servers whose words are looked at in a turn: a few ms */
 
@@ -415,17 +414,6 @@ void publisher_listed(struct publisher *p, const struct listed *listed)
         put_listed(p, slot, e, listed);
 }
 
-/* (The list was checked before: what does not parse is not there.) */
-static void take_list(struct publisher *p, const struct list *servers)
-{
-    char ignored[WORDS];
-    struct listed listed;
-
-    for (size_t i = 0; i < servers->n; i++)
-        if (listed_parse(servers->at[i], &listed, ignored, sizeof ignored) == 0)
-            publisher_listed(p, &listed);
-}
-
 void publisher_configure(struct publisher *p, const struct lb_options *o)
 {
     qhcp_nsec now = loop_now();
@@ -435,7 +423,6 @@ void publisher_configure(struct publisher *p, const struct lb_options *o)
         p->look_at = nsec_min(p->look_at, nsec_add(now, LOOK));
     feed_panic(p->feed, (unsigned)o->panic_threshold,
                (enum qhcp_use)(QHCP_USE_ALL + o->panic_mode));
-    take_list(p, &o->servers);
     turn(p, now);
 }
 

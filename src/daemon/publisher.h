@@ -53,8 +53,10 @@ void publisher_deinit(struct publisher *p);
 void publisher_changed(struct publisher *p, const struct qhcp_changed *changed);
 void publisher_event(struct publisher *p, const struct qhcp_event *event, qhcp_nsec now);
 
-/* What the operator wants: of each server of the list, which the core has by now, and when it is
- * panic.  Published at once. */
+/* What the operator wants of a server of the list, which the core has by now.  Published at the end
+ * of the turn. */
+void publisher_listed(struct publisher *p, const struct listed *listed);
+/* When it is panic.  Published at once. */
 void publisher_configure(struct publisher *p, const struct lb_options *o);
 
 /* What the list says of one server, to be published next; it is watched by now. */

@@ -24,18 +24,31 @@ static void say_frozen(const struct options *in_force, const struct options *fre
         log_say(QHCP_LOG_WARNING, "--%s has changed: this needs a restart", name);
 }
 
-/* Puts it in force; on failure words say why, or *f does. */
-static int follow(const struct reload *r, struct options *fresh, struct faults *f, char *words,
-                  size_t words_cap)
+int reload_read(const struct reload *r, const struct options *old, struct options *fresh,
+                struct faults *f)
 {
-    int e = args_reload(r->spec, r->argc, r->argv, r->options, fresh, f);
+    return args_reload(r->spec, r->argc, r->argv, old, fresh, f);
+}
 
-    if (e == 0 && r->again)
-        e = r->again(r->ctx, words, words_cap);
+int reload_apply(const struct reload *r, struct options *fresh, char *words, size_t words_cap)
+{
+    int e = r->again ? r->again(r->ctx, words, words_cap) : 0;
+
     if (e == 0)
         e = change_apply(r->ctx, r->options, fresh, words, words_cap);
     if (e == 0)
         say_frozen(r->options, fresh);
+    return e;
+}
+
+/* Puts it in force; on failure words say why, or *f does. */
+static int follow(const struct reload *r, struct options *fresh, struct faults *f, char *words,
+                  size_t words_cap)
+{
+    int e = reload_read(r, r->options, fresh, f);
+
+    if (e == 0)
+        e = reload_apply(r, fresh, words, words_cap);
     options_deinit(fresh);
     return e;
 }
@@ -60,6 +73,12 @@ static void say_refused(struct faults *f, const char *words)
             (int)strcspn(one, "\n"), one);
 }
 
+void reload_refused(const struct reload *r, struct faults *f, const char *words)
+{
+    say_refused(f, words);
+    service_reloaded(r->service, "reload refused: see the log");
+}
+
 bool reload(const struct reload *r, qhcp_nsec now)
 {
     struct options *fresh = calloc(1, r->spec->options->size);
@@ -70,10 +89,8 @@ bool reload(const struct reload *r, qhcp_nsec now)
     service_reloading(r->service, now);
     done = fresh && follow(r, fresh, &faults, words, sizeof words) == 0;
     free(fresh);
-    if (!done) {
-        say_refused(&faults, words);
-        service_reloaded(r->service, "reload refused: see the log");
-    }
+    if (!done)
+        reload_refused(r, &faults, words);
     faults_deinit(&faults);
     return done;
 }

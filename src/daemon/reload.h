@@ -4,6 +4,7 @@
 #define QHCP_DAEMON_RELOAD_H
 
 #include "conf/args.h"
+#include "conf/faults.h"
 
 struct service;
 
@@ -26,5 +27,17 @@ bool reload_wanted(const struct reload *r, int signum);
 /* False: it was refused, which the log says, and everything is as it was.  True: the caller tells
  * the service manager (service_reloaded).  What needs a restart is in the log by name. */
 bool reload(const struct reload *r, qhcp_nsec now);
+
+/* The same in two steps, for a process that reads files on another thread.
+ *
+ * Reads the configuration into *fresh, which the caller frees (options_deinit).  old: the lists in
+ * force, for what came from standard input; NULL: nothing did.  From any thread.  QHCP_E_*: *f says
+ * what is wrong. */
+int reload_read(const struct reload *r, const struct options *old, struct options *fresh,
+                struct faults *f);
+/* Puts *fresh in force; all of it, or nothing: QHCP_E_* with words. */
+int reload_apply(const struct reload *r, struct options *fresh, char *words, size_t words_cap);
+/* Says so in the log and to the service manager: *f, or words if it has nothing. */
+void reload_refused(const struct reload *r, struct faults *f, const char *words);
 
 #endif

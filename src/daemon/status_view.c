@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/follow.h"
 #include "daemon/forward.h"
 #include "daemon/publisher.h"
 
@@ -118,6 +119,22 @@ static const struct fleet_entry *fleet_entry_at(const void *ctx, size_t index)
     return entry(ctx, index);
 }
 
+static bool fleet_source(const void *ctx, size_t index, struct status_source *ret)
+{
+    const struct follow *f = ((const struct status_view *)ctx)->follow;
+    const struct source_state *s = index < f->n_states ? &f->states[index] : NULL;
+    qhcp_nsec now = loop_now();
+
+    if (!s || f->specs->n == 0) /* --servers alone is no news */
+        return false;
+    *ret = (struct status_source){.name = s->name,
+                                  .words = s->words,
+                                  .servers = s->servers,
+                                  .age = s->good_at > 0 ? now - nsec_min(s->good_at, now)
+                                                        : NSEC_NEVER};
+    return true;
+}
+
 struct status_fleet status_view_fleet(const struct status_view *w)
 {
     return (struct status_fleet){.ctx = w,
@@ -127,5 +144,6 @@ struct status_fleet status_view_fleet(const struct status_view *w)
                                  .services = fleet_services,
                                  .forward = fleet_forward,
                                  .entry = fleet_entry_at,
-                                 .self = fleet_self};
+                                 .self = fleet_self,
+                                 .source = fleet_source};
 }

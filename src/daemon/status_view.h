@@ -5,12 +5,14 @@
 
 #include "status/status.h"
 
+struct follow;
 struct forward;
 struct publisher;
 
 struct status_view {
     const struct publisher *publisher;
     const struct forward *forward;
+    const struct follow *follow;
 };
 
 /* w must stay where it is. */

@@ -10,8 +10,6 @@
 #include "daemon/publisher.h"
 #include "sources/servers.h"
 
-#define WORDS 400
-
 void targets_deinit(struct targets *t)
 {
     for (size_t i = 0; i < t->slots; i++)
@@ -287,20 +285,20 @@ static struct target *listed_target(struct targets *t, qhcp_nsec now, const char
     return one ? one : add(t, slot, e);
 }
 
-/* (It was checked before: what does not parse is not there.) */
-void targets_list(struct targets *t, qhcp_nsec now, const struct list *servers)
+void targets_listed(struct targets *t, qhcp_nsec now, const struct listed *listed)
 {
-    char ignored[WORDS];
-    struct listed listed;
-    struct target *one;
+    struct target *one = listed_target(t, now, listed->address);
 
+    if (!one || (one->port == listed->port && address_equal(&one->service, &listed->service)))
+        return;
+    one->port = listed->port;
+    one->service = listed->service;
+    one->lists = t->lists - 1;                     /* its address is looked for again, */
+    (void)feed_change(t->feed, (uint32_t)one->id); /* after the next publication */
+}
+
+void targets_look_again(struct targets *t)
+{
     t->lists++;
     t->seen = 0;
-    for (size_t i = 0; i < servers->n; i++) {
-        if (listed_parse(servers->at[i], &listed, ignored, sizeof ignored) != 0 ||
-            !(one = listed_target(t, now, listed.address)))
-            continue;
-        one->port = listed.port;
-        one->service = listed.service;
-    }
 }

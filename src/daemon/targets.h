@@ -17,7 +17,7 @@ struct target {
     size_t place;            /* of its row in targets.rows */
     uint64_t key;            /* the identity of the server that it is of */
     uint32_t sessions;       /* of which its address was found ... */
-    uint32_t lists;          /* ... and by which list */
+    uint32_t lists;          /* ... and when (targets.lists) */
     bool probed;             /* connections to it have failed: the prober looks */
     bool shut;               /* and has found it so */
     bool told;               /* that a service of its was refused */
@@ -60,8 +60,10 @@ struct targets {
 
 void targets_deinit(struct targets *t);
 
-/* What the list says of services, from now on. */
-void targets_list(struct targets *t, qhcp_nsec now, const struct list *servers);
+/* What the list says of a server, which the fleet has, from now on. */
+void targets_listed(struct targets *t, qhcp_nsec now, const struct listed *listed);
+/* Which services are allowed has changed. */
+void targets_look_again(struct targets *t);
 /* As the newest snapshot has the servers. */
 void targets_follow(struct targets *t, qhcp_nsec now);
 /* The next of those that went down since they were asked for last, and still are; NULL: no more. */

@@ -140,7 +140,7 @@ static int fulfil(const struct doing *d)
 static int reload(const struct wishes *all, const struct doing *d)
 {
     if (all->host.reload)
-        return all->host.reload(all->host.ctx, d->now, d->words, d->words_cap);
+        return all->host.reload(all->host.ctx, d->now, d->wish, d->words, d->words_cap);
     snprintf(d->words, d->words_cap, "there is no configuration to read again");
     return QHCP_E_ARG;
 }
@@ -156,6 +156,8 @@ static void on_wishes(void *ctx, qhcp_nsec now, unsigned ready)
         const struct doing d = {all->feed, &w, now, words, sizeof words};
         int r = w.kind == WISH_RELOAD ? reload(all, &d) : fulfil(&d);
 
+        if (r == WISHES_LATER)
+            continue;
         if (r == 0)
             log_say(QHCP_LOG_INFO, "%s by %s: %s", wish_row(w.kind)->name,
                     w.who[0] != '\0' ? w.who : "the operator", words);

@@ -8,11 +8,14 @@
 #include "fleet/feed.h"
 #include "loop/loop.h"
 
+#define WISHES_LATER 1
+
 /* What is of no server.  A function may be NULL. */
 struct wishes_host {
     void *ctx;
-    /* Reads the configuration again.  0 or QHCP_E_*, with words for both. */
-    int (*reload)(void *ctx, qhcp_nsec now, char *words, size_t words_cap);
+    /* Reads the configuration again.  0 or QHCP_E_*, with words for both; or WISHES_LATER: it
+     * answers a copy of the wish by itself. */
+    int (*reload)(void *ctx, qhcp_nsec now, const struct wish *wish, char *words, size_t words_cap);
 };
 
 struct wishes {

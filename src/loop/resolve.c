@@ -6,20 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-
-#include <ares.h>
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "loop/channel.h"
 #include "loop/loop.h"
 
-#define RESOLVE_PARALLEL 64  /* queries under way: polite to a DNS server, fast for a fleet */
-#define RESOLVE_TIMEOUT 2000 /* ms for the first try of a DNS server; c-ares doubles it */
-#define RESOLVE_TRIES 2
-#define RESOLVE_CACHE 64 /* slots: a list often names one host many times, by its ports */
+#define RESOLVE_PARALLEL 64 /* queries under way: polite to a DNS server, fast for a fleet */
+#define RESOLVE_CACHE 64    /* slots: a list often names one host many times, by its ports */
 #define RESOLVE_CACHE_AGE NSEC_PER_SEC
-#define RESOLVE_CONF "/etc/resolv.conf"
 
 struct job {
     struct job *next;
@@ -27,13 +22,6 @@ struct job {
     size_t index;
     uint16_t port;
     char host[];
-};
-
-struct watch { /* one descriptor of c-ares */
-    struct watch *next;
-    struct resolve *r;
-    int fd;
-    struct loop_watch watch;
 };
 
 struct cached {
@@ -44,98 +32,16 @@ struct cached {
 };
 
 struct resolve {
-    struct loop *loop;
     struct loop_part part;
+    struct channel channel;
     void (*done)(void *ctx, const struct resolve_answer *answer);
     void *ctx;
-    ares_channel channel;
-    struct timespec conf_time; /* of resolv.conf, when channel was made */
     struct job *first, **last; /* waiting their turn */
     size_t under_way;
     bool closing;
-    struct watch *watches;
-    qhcp_nsec pump_at;  /* some may start; NSEC_NEVER: none */
-    qhcp_nsec query_at; /* c-ares has something to do; NSEC_NEVER: not by itself */
+    qhcp_nsec pump_at; /* some may start; NSEC_NEVER: none */
     struct cached cache[RESOLVE_CACHE];
 };
-
-static void rearm(struct resolve *r)
-{
-    struct timeval tv;
-
-    r->query_at = NSEC_NEVER;
-    if (ares_timeout(r->channel, NULL, &tv))
-        r->query_at = nsec_add(loop_now(), (qhcp_nsec)tv.tv_sec * NSEC_PER_SEC +
-                                               (qhcp_nsec)tv.tv_usec * NSEC_PER_USEC);
-}
-
-static void on_io(void *ctx, qhcp_nsec now, unsigned ready)
-{
-    struct watch *w = ctx; /* which may be freed below */
-    struct resolve *r = w->r;
-    int fd = w->fd;
-
-    (void)now;
-    ares_process_fd(r->channel, ready & LOOP_READABLE ? fd : ARES_SOCKET_BAD,
-                    ready & LOOP_WRITABLE ? fd : ARES_SOCKET_BAD);
-    rearm(r);
-}
-
-/* c-ares opened, closed, or waits otherwise for a socket. */
-static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
-{
-    struct resolve *r = data;
-    struct watch **p = &r->watches, *w;
-    unsigned events = (readable ? LOOP_READABLE : 0u) | (writable ? LOOP_WRITABLE : 0u);
-
-    while (*p && (*p)->fd != fd)
-        p = &(*p)->next;
-    w = *p;
-    if (w && events != 0) {
-        loop_watch_change(&w->watch, events);
-    } else if (w) {
-        *p = w->next;
-        loop_unwatch(&w->watch);
-        free(w);
-    } else if (events != 0 && (w = calloc(1, sizeof *w))) {
-        *w = (struct watch){.next = r->watches, .r = r, .fd = fd};
-        r->watches = w;
-        loop_watch(r->loop, &w->watch, fd, events, on_io, w);
-    } /* without memory the query runs into its time-out */
-}
-
-static int open_channel(struct resolve *r)
-{
-    struct ares_options options = {.timeout = RESOLVE_TIMEOUT,
-                                   .tries = RESOLVE_TRIES,
-                                   .sock_state_cb = on_socket,
-                                   .sock_state_cb_data = r};
-    struct stat st = {0};
-
-    stat(RESOLVE_CONF, &st);
-    if (ares_init_options(&r->channel, &options,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
-        ARES_SUCCESS)
-        return QHCP_E_IO;
-    r->conf_time = st.st_mtim;
-    return 0;
-}
-
-/* c-ares reads resolv.conf once; a laptop's or a container's changes. */
-static void reopen_if_changed(struct resolve *r)
-{
-    ares_channel old = r->channel;
-    struct stat st = {0};
-
-    stat(RESOLVE_CONF, &st);
-    if (r->under_way > 0 ||
-        (st.st_mtim.tv_sec == r->conf_time.tv_sec && st.st_mtim.tv_nsec == r->conf_time.tv_nsec))
-        return;
-    if (open_channel(r) == 0)
-        ares_destroy(old);
-    else
-        r->channel = old;
-}
 
 static struct cached *cache_slot(struct resolve *r, const char *host)
 {
@@ -223,28 +129,6 @@ static size_t collect(const struct ares_addrinfo *info, union qhcp_addr *ret)
     return n;
 }
 
-static const char *reason(int status)
-{
-    switch (status) {
-    case ARES_SUCCESS:
-    case ARES_ENODATA:
-        return "the name has no address";
-    case ARES_ENOTFOUND:
-    case ARES_ENONAME:
-        return "no such name";
-    case ARES_ETIMEOUT:
-        return RESOLVE_SILENT;
-    case ARES_ECONNREFUSED:
-        return "the DNS servers cannot be reached";
-    case ARES_ESERVFAIL:
-        return "the DNS server failed";
-    case ARES_EREFUSED:
-        return "the DNS server refuses";
-    default:
-        return ares_strerror(status);
-    }
-}
-
 static void pump_soon(struct resolve *r)
 {
     if (r->first && r->pump_at == NSEC_NEVER)
@@ -268,7 +152,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
             n = add_loopback(addrs, n);
         if (n > 0)
             cache_store(r, job->host, addrs, n);
-        snprintf(words, sizeof words, "cannot resolve %s: %s", job->host, reason(status));
+        snprintf(words, sizeof words, "cannot resolve %s: %s", job->host, channel_words(status));
         answer(job, addrs, n, n > 0 ? "" : words, n == 0 && status == ARES_ETIMEOUT);
     }
     free(job);
@@ -286,13 +170,14 @@ static void start_job(struct resolve *r, struct job *job)
         return;
     }
     r->under_way++;
-    ares_getaddrinfo(r->channel, job->host, NULL, &hints, on_answer, job);
+    ares_getaddrinfo(r->channel.ares, job->host, NULL, &hints, on_answer, job);
 }
 
 /* Starts what may start; a batch at a time, so that sockets get their turn between. */
 static void pump(struct resolve *r)
 {
-    reopen_if_changed(r);
+    if (r->under_way == 0)
+        channel_refresh(&r->channel);
     for (size_t i = 0; i < RESOLVE_PARALLEL && r->first && r->under_way < RESOLVE_PARALLEL; i++) {
         struct job *job = r->first;
         r->first = job->next;
@@ -307,20 +192,16 @@ static void pump(struct resolve *r)
 
 static qhcp_nsec deadline(void *ctx)
 {
-    const struct resolve *r = ctx;
-
-    return nsec_min(r->pump_at, r->query_at);
+    return ((const struct resolve *)ctx)->pump_at;
 }
 
 static void expire(void *ctx, qhcp_nsec now)
 {
     struct resolve *r = ctx;
 
-    if (r->pump_at <= now)
-        pump(r);
-    if (r->query_at <= now)
-        ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    rearm(r);
+    (void)now;
+    pump(r);
+    channel_asked(&r->channel);
 }
 
 int resolve_new(struct loop *loop, void (*done)(void *ctx, const struct resolve_answer *answer),
@@ -331,26 +212,18 @@ int resolve_new(struct loop *loop, void (*done)(void *ctx, const struct resolve_
 
     if (!r)
         return QHCP_E_NOMEM;
-    *r = (struct resolve){.loop = loop, .done = done, .ctx = ctx};
+    *r = (struct resolve){.done = done, .ctx = ctx, .pump_at = NSEC_NEVER};
     r->part =
         (struct loop_part){.name = "resolve", .ctx = r, .deadline = deadline, .expire = expire};
     r->last = &r->first;
-    r->pump_at = r->query_at = NSEC_NEVER;
-    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
-        result = QHCP_E_NOMEM;
-        goto free_resolve;
+    result = channel_open(&r->channel, loop, NULL);
+    if (result < 0) {
+        free(r);
+        return result;
     }
-    result = open_channel(r);
-    if (result < 0)
-        goto cleanup_library;
     loop_add(loop, &r->part);
     *ret = r;
     return 0;
-cleanup_library:
-    ares_library_cleanup();
-free_resolve:
-    free(r);
-    return result;
 }
 
 void resolve_free(struct resolve *r)
@@ -358,19 +231,11 @@ void resolve_free(struct resolve *r)
     if (!r)
         return;
     r->closing = true;
-    ares_destroy(
-        r->channel); /* calls on_answer for all that is under way, on_socket for all sockets */
-    ares_library_cleanup();
+    channel_close(&r->channel); /* calls on_answer for all that is under way */
     while (r->first) {
         struct job *job = r->first;
         r->first = job->next;
         free(job);
-    }
-    while (r->watches) {
-        struct watch *w = r->watches;
-        r->watches = w->next;
-        loop_unwatch(&w->watch);
-        free(w);
     }
     loop_remove(&r->part);
     free(r);

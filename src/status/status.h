@@ -28,6 +28,13 @@ enum status_format {
 struct fleet_entry;
 struct proxy_counts;
 
+/* Where servers come from. */
+struct status_source {
+    const char *name, *words; /* words: why its last look failed; "": it did not */
+    size_t servers;           /* that it names */
+    qhcp_nsec age;            /* of that list; NSEC_NEVER: there was none yet */
+};
+
 struct status_fleet {
     const void *ctx;
     size_t (*count)(const void *ctx);
@@ -40,6 +47,9 @@ struct status_fleet {
     void (*self)(const void *ctx, struct qhcp_self *ret); /* of the load balancer; NULL: well */
     /* What the fleet has of a server besides; NULL: nothing */
     const struct fleet_entry *(*entry)(const void *ctx, size_t index);
+    /* The source at this index, valid until the next call of anything; false: there are no more.
+     * NULL: none */
+    bool (*source)(const void *ctx, size_t index, struct status_source *ret);
     bool insecure; /* --insecure: said with every status */
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "fleet/entry.h"
 #include "proxy/proxy.h"
 
@@ -282,6 +283,29 @@ void status_human_summary(struct text *t, const struct status_fleet *fleet, cons
     add_summary(t, &tally, time);
 }
 
+/* Those that fail. */
+static void add_sources(struct text *t, const struct status_fleet *fleet, size_t width)
+{
+    struct status_source s;
+    char age[WORDS_SPAN];
+
+    for (size_t i = 0; fleet->source && fleet->source(fleet->ctx, i, &s); i++) {
+        size_t from = t->n;
+
+        if (s.words[0] == '\0')
+            continue;
+        text_add(t, "WARNING: source ");
+        text_plain(t, s.name);
+        text_add(t, ": ");
+        text_plain(t, s.words);
+        words_span((int64_t)(s.age / NSEC_PER_SEC), age);
+        if (s.age != NSEC_NEVER)
+            text_printf(t, "; keeping its %zu server%s, confirmed %s ago", TEXT_COUNT(s.servers),
+                        age);
+        end_line(t, from, width);
+    }
+}
+
 void status_human_table(struct text *t, const struct status_fleet *fleet,
                         const struct status_human_page *page)
 {
@@ -297,6 +321,7 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
         text_add(t, "WARNING: --insecure: the certificates of the servers are not verified");
         end_line(t, from, page->width);
     }
+    add_sources(t, fleet, page->width);
     if (fleet->self)
         fleet->self(fleet->ctx, &self);
     if (self.panic.on) {

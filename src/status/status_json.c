@@ -196,6 +196,26 @@ static void add_lateness(struct text *t, const struct qhcp_lateness *l)
     text_add(t, "]}");
 }
 
+static void add_sources(struct text *t, const struct status_fleet *fleet)
+{
+    struct status_source s;
+
+    if (!fleet->source || !fleet->source(fleet->ctx, 0, &s))
+        return;
+    text_add(t, "\"sources\":[");
+    for (size_t i = 0; fleet->source(fleet->ctx, i, &s); i++) {
+        text_add(t, i > 0 ? ",{" : "{");
+        member(t, "name", s.name);
+        text_printf(t, "\"servers\":%zu,", s.servers);
+        if (s.age != NSEC_NEVER)
+            text_printf(t, "\"age_s\":%llu,", (unsigned long long)(s.age / NSEC_PER_SEC));
+        text_add(t, "\"error\":");
+        text_json(t, s.words);
+        text_add(t, "}");
+    }
+    text_add(t, "],");
+}
+
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct status_moment at)
 {
     struct text servers = {0};
@@ -223,6 +243,7 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct 
     text_add(t, ",");
     if (fleet->insecure)
         text_add(t, "\"insecure\":true,");
+    add_sources(t, fleet);
     text_add(t, "\"servers\":[");
     text_bytes(t, servers.at ? servers.at : "", servers.n);
     text_add(t, "]}\n");

@@ -31,7 +31,7 @@ MAY = {
     "proxy": {"fleet", "balance"},
     "loop": {"server", "lb"},
     "conf": set(),
-    "sources": {"conf", "fleet", "loop"},
+    "sources": {"check", "conf", "fleet", "loop"},
     "status": {"fleet", "lb", "proxy", "wire"},
     "history": {"fleet", "loop"},
     "admin": {"auth", "conf", "fleet", "history", "lb", "loop", "metrics", "server", "state", "wire"},

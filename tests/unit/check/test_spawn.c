@@ -32,7 +32,7 @@ static int output_of(const char *command, char *ret, size_t cap)
     pid_t pid;
 
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    assert_int_equal(spawn_command(argv, ends[1], &pid), 0);
+    assert_int_equal(spawn_command(argv, ends[1], ends[1], &pid), 0);
     close(ends[1]);
     while (n < cap - 1 && (got = read(ends[0], ret + n, cap - 1 - n)) > 0)
         n += (size_t)got;
@@ -104,14 +104,14 @@ static void what_cannot_be_run_is_told_and_leaves_no_child(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char *argv[] = {(char *)rows[i].path, NULL};
 
-        assert_int_equal(spawn_command(argv, STDERR_FILENO, &pid), rows[i].error);
+        assert_int_equal(spawn_command(argv, STDERR_FILENO, STDERR_FILENO, &pid), rows[i].error);
         assert_int_equal(pid, -7);
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
         assert_int_equal(errno, ECHILD);
     }
     char *argv[] = {"/bin/true", NULL};
-    assert_int_equal(spawn_command(argv, 1000000, &pid), EBADF);
-    assert_int_equal(spawn_command(argv, STDERR_FILENO, &pid), 0); /* the twin */
+    assert_int_equal(spawn_command(argv, 1000000, 1000000, &pid), EBADF);
+    assert_int_equal(spawn_command(argv, STDERR_FILENO, STDERR_FILENO, &pid), 0); /* the twin */
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
@@ -121,7 +121,7 @@ static _Noreturn void agent(int out)
     char *argv[] = {"/bin/sleep", "600", NULL};
     pid_t pid;
 
-    if (spawn_command(argv, out, &pid) != 0 || write(out, &pid, sizeof pid) != sizeof pid)
+    if (spawn_command(argv, out, out, &pid) != 0 || write(out, &pid, sizeof pid) != sizeof pid)
         _exit(1);
     for (;;)
         pause();

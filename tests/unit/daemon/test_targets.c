@@ -13,7 +13,7 @@
 
 static struct feed *feed;
 static struct targets t;
-static struct list allowed, servers;
+static struct list allowed;
 static const union qhcp_addr nowhere[2];
 static unsigned gone, moved;
 
@@ -134,6 +134,8 @@ static void who_went_down_twice_in_one_table_is_told_once_and_who_came_back_is_n
 static void an_address_is_found_once_a_session_and_once_a_list(void **state)
 {
     uint32_t a = serve("10.0.0.1:1", 1, "tcp:80");
+    struct listed listed;
+    char words[200];
 
     (void)state;
     follow();
@@ -145,8 +147,8 @@ static void an_address_is_found_once_a_session_and_once_a_list(void **state)
     follow();
     assert_int_equal(port_of(a), 90);
     assert_int_equal(moved, 2);
-    servers = (struct list){.at = (char *[]){"10.0.0.1:1 service=tcp:99"}, .n = 1};
-    targets_list(&t, SEC, &servers);
+    assert_int_equal(listed_parse("10.0.0.1:1 service=tcp:99", &listed, words, sizeof words), 0);
+    targets_listed(&t, SEC, &listed);
     follow();
     assert_int_equal(port_of(a), 99);
     assert_int_equal(moved, 3);

@@ -293,6 +293,40 @@ static void insecure_and_notices_are_said_with_every_status(void **state)
     assert_null(strstr(text.at, "insecure"));
 }
 
+static bool two_sources(const void *ctx, size_t index, struct status_source *ret)
+{
+    static const struct status_source all[] = {
+        {.name = "file a.txt", .words = "", .servers = 3, .age = 2 * NSEC_PER_SEC},
+        {.name = "dns b:1", .words = "no such name", .servers = 1, .age = 240 * NSEC_PER_SEC},
+        {.name = "srv c", .words = "no such name", .age = NSEC_NEVER},
+    };
+
+    (void)ctx;
+    if (index < 3)
+        *ret = all[index];
+    return index < 3;
+}
+
+static void a_source_that_fails_is_said_with_every_status(void **state)
+{
+    struct status_fleet fleet = fake_fleet(&fake);
+    const struct status_human_page page = {.time = "t", .rows = 10, .rows_bad = 10};
+
+    (void)state;
+    fleet.source = two_sources;
+    status_json_fleet(&text, &fleet, at);
+    assert_says(text.at,
+                "\"sources\":[{\"name\":\"file a.txt\",\"servers\":3,\"age_s\":2,\"error\":\"\"},"
+                "{\"name\":\"dns b:1\",\"servers\":1,\"age_s\":240,\"error\":\"no such name\"},"
+                "{\"name\":\"srv c\",\"servers\":0,\"error\":\"no such name\"}],");
+    text_reset(&text);
+    status_human_table(&text, &fleet, &page);
+    assert_says(text.at, "WARNING: source dns b:1: no such name; keeping its 1 server, confirmed "
+                         "4 min ago\n");
+    assert_says(text.at, "WARNING: source srv c: no such name\n");
+    assert_null(strstr(text.at, "a.txt"));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -308,6 +342,7 @@ int main(void)
         T(hostile_words_stay_one_json_line),
         T(values_have_the_decimals_of_their_unit),
         T(insecure_and_notices_are_said_with_every_status),
+        T(a_source_that_fails_is_said_with_every_status),
     };
 
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
