@@ -12,7 +12,6 @@
 #include "sources/listed.h"
 
 #define WORDS 400
-#define AT_ONCE 8 /* servers, between two looks at the clock */
 
 static void listed(struct follow *f, const char *entry, bool add)
 {
@@ -114,11 +113,10 @@ static void expire(void *ctx, qhcp_nsec now)
 {
     struct follow *f = ctx;
     qhcp_nsec until = nsec_add(loop_now(), FOLLOW_SLICE), after;
-    bool more = true;
+    bool more;
 
-    do {
-        for (unsigned i = 0; i < AT_ONCE && more; i++)
-            more = apply_one(f);
+    do { /* one that goes may take long: its ticket is written to the disk */
+        more = apply_one(f);
         after = loop_now();
     } while (more && after < until);
     if (more)
