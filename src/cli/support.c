@@ -113,7 +113,7 @@ void support_command(struct text *t, char *const argv[])
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return;
-    error = spawn_command(argv, ends[1], &pid);
+    error = spawn_command(argv, ends[1], ends[1], &pid);
     close(ends[1]);
     if (error == 0) {
         read_all(t, ends[0]);
