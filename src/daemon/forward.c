@@ -124,12 +124,17 @@ static void on_in_force(void *ctx)
 static void publish(struct forward *f, qhcp_nsec now)
 {
     struct targets *t = &f->targets;
+    struct proxy_rows rows;
     qhcp_nsec begun = loop_now(), took;
 
     if (t->inherited && now >= f->inherited_until)
         targets_disinherit(t, now);
     collect_fallen(f);
-    if (proxy_publish(f->proxy, now, t->rows, t->n, targets_undecided(t)) != 0)
+    rows = (struct proxy_rows){
+        .at = t->rows, .n = t->n, .changed = t->changed, .undecided = targets_undecided(t)};
+    if (proxy_publish(f->proxy, now, &rows) == 0)
+        targets_seen(t);
+    else
         log_say(QHCP_LOG_ERROR, "the forwarder's table could not be made: out of memory");
     if (t->news || t->shares)
         restart_file_news(&f->restart_file, t->news);

@@ -17,6 +17,7 @@ void targets_deinit(struct targets *t)
     free(t->at);
     free(t->rows);
     free(t->of);
+    free(t->changed);
     inherit_free(t->inherited);
     *t = (struct targets){.feed = NULL};
 }
@@ -42,12 +43,19 @@ struct target *targets_find(const struct targets *t, const char *address)
     return feed_find(t->feed, name, &slot) == 0 ? targets_of_slot(t, slot) : NULL;
 }
 
+/* Of a bit for each row. */
+static size_t words(size_t rows)
+{
+    return (rows + 63) / 64;
+}
+
 /* Room for a target in this slot, and for its row. */
 static bool reserve(struct targets *t, uint32_t slot)
 {
     size_t slots = t->slots ? t->slots : 16, cap = t->cap ? 2 * t->cap : 16;
     struct proxy_server *rows = t->rows;
     struct target **at = t->at, **of = t->of;
+    uint64_t *changed = t->changed;
 
     while (slots <= slot)
         slots *= 2;
@@ -62,9 +70,24 @@ static bool reserve(struct targets *t, uint32_t slot)
         t->rows = rows;
     if ((of = realloc(t->of, cap * sizeof *of)))
         t->of = of;
-    if (rows && of)
+    if ((changed = realloc(t->changed, words(cap) * sizeof *changed))) {
+        memset(changed + words(t->cap), 0, (words(cap) - words(t->cap)) * sizeof *changed);
+        t->changed = changed;
+    }
+    if (rows && of && changed)
         t->cap = cap;
-    return at && rows && of;
+    return at && rows && of && changed;
+}
+
+static void mark(struct targets *t, size_t place)
+{
+    t->changed[place / 64] |= UINT64_C(1) << place % 64;
+}
+
+void targets_seen(struct targets *t)
+{
+    if (t->cap > 0)
+        memset(t->changed, 0, words(t->cap) * sizeof *t->changed);
 }
 
 static struct target *add(struct targets *t, uint32_t slot, const struct fleet_entry *e)
@@ -81,6 +104,7 @@ static struct target *add(struct targets *t, uint32_t slot, const struct fleet_e
     one->place = t->n++;
     t->at[slot] = t->of[one->place] = one;
     t->rows[one->place] = (struct proxy_server){.id = one->id, .key = one->key, .name = one->name};
+    mark(t, one->place);
     t->news = true;
     return one;
 }
@@ -100,6 +124,7 @@ static void drop(struct targets *t, qhcp_nsec now, struct target *one)
     t->rows[one->place] = t->rows[t->n]; /* the last row fills the gap */
     t->of[one->place] = t->of[t->n];
     t->of[one->place]->place = one->place;
+    mark(t, one->place);
     free(one);
     t->news = true;
 }
@@ -233,6 +258,7 @@ static void follow(struct targets *t, qhcp_nsec now, uint32_t slot, const struct
     t->news = t->news || differs(&row, &t->rows[one->place]);
     t->shares = t->shares || row.share != t->rows[one->place].share;
     t->rows[one->place] = row;
+    mark(t, one->place);
 }
 
 void targets_follow(struct targets *t, qhcp_nsec now)

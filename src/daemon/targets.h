@@ -48,7 +48,8 @@ struct targets {
     uint32_t numbers, lists; /* given so far */
     struct proxy_server *rows;
     struct target **of;  /* the row's target */
-    size_t cap;          /* of the two */
+    uint64_t *changed;   /* a bit for each row that is not as the caller saw it last */
+    size_t cap;          /* of the three */
     struct target *fell; /* those that went down since the caller looked: targets_fell */
     size_t services;     /* targets that have an address */
     uint64_t seen;       /* the version of the snapshot that they are of */
@@ -70,6 +71,9 @@ void targets_follow(struct targets *t, qhcp_nsec now);
 struct target *targets_fell(struct targets *t);
 /* What was inherited counts no more. */
 void targets_disinherit(struct targets *t, qhcp_nsec now);
+
+/* The caller has seen all rows: none has changed. */
+void targets_seen(struct targets *t);
 
 /* Nothing is known of some of them yet. */
 bool targets_undecided(const struct targets *t);

@@ -154,13 +154,12 @@ void proxy_free(struct proxy *p)
     free(p);
 }
 
-int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *servers, size_t n,
-                  bool undecided)
+int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_rows *rows)
 {
     int r;
 
     rcu_thread_online();
-    r = table_publish(&p->table, now, p->config.algorithm, servers, n, undecided);
+    r = table_publish(&p->table, now, p->config.algorithm, rows);
     rcu_thread_offline();
     planner_wake(&p->planner);
     return r;
@@ -283,7 +282,7 @@ bool proxy_counts(const struct proxy *p, qhcp_nsec now, size_t id, struct proxy_
         .latency_us = load_latency_known(&e->load) ? (unsigned)load_latency_us(&e->load, now) : 0,
         .bytes_in = atomic_load_explicit(&e->bytes_in, memory_order_relaxed),
         .bytes_out = atomic_load_explicit(&e->bytes_out, memory_order_relaxed),
-        .errors = e->errors};
+        .errors = atomic_load_explicit(&e->errors, memory_order_relaxed)};
     for (unsigned i = 0; i < PROXY_FAILURES; i++)
         ret->failures[i] = atomic_load_explicit(&e->failures[i], memory_order_relaxed);
     for (unsigned i = 0; i < PROXY_ENDS; i++)

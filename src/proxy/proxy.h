@@ -128,11 +128,19 @@ unsigned proxy_listeners(const struct proxy *p, int *ret, unsigned n);
 /* Ends every connection and every thread. */
 void proxy_free(struct proxy *p);
 
-/* The fleet is this one as soon as its plan is made, by a thread of the proxy's own once that was
- * started (config.in_force); existing connections stay. undecided: nothing is known of some of the
- * servers yet.  QHCP_E_NOMEM: the fleet before stays. */
-int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_server *servers, size_t n,
-                  bool undecided);
+/* The servers, and what of them is not as in the call before: this costs by what has changed. */
+struct proxy_rows {
+    const struct proxy_server *at;
+    size_t n;
+    const uint64_t *changed; /* a bit for each row, from the lowest of the first word on; rows that
+                              * are new are changed.  NULL: all */
+    bool undecided;          /* nothing is known of some of them yet */
+};
+
+/* The fleet is this one as soon as its table and plan are made, by a thread of the proxy's own once
+ * that was started (config.in_force); existing connections stay.  rows is read before it returns.
+ * QHCP_E_NOMEM: the fleet before stays, and what has changed is still to be published. */
+int proxy_publish(struct proxy *p, qhcp_nsec now, const struct proxy_rows *rows);
 /* Another algorithm, from the next proxy_publish on. */
 void proxy_algorithm(struct proxy *p, const struct balance_algorithm *a);
 

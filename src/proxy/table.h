@@ -2,8 +2,9 @@
  * reads the newest (liburcu, quiescent-state based: reading costs nothing, a thread says between
  * two waits that it holds none), and entries, one for each server, that outlive them.
  *
- * The main thread makes snapshots and lets entries go, the planner (planner.h) puts them in force;
- * a connection's hold on its entry is what it counts there (load.in_flight). */
+ * The main thread says what has changed of the servers, and lets entries go; the planner
+ * (planner.h) keeps all rows, makes snapshots of them, and puts those in force: that costs by the
+ * number of servers.  A connection's hold on its entry is what it counts there (load.in_flight). */
 #ifndef QHCP_PROXY_TABLE_H
 #define QHCP_PROXY_TABLE_H
 
@@ -26,14 +27,32 @@ struct entry {
 
     /* The main thread's. */
     struct entry *next;     /* in table.gone */
+    size_t place;           /* of its row */
     union qhcp_addr target; /* as published last */
     unsigned weight, priority;
+    uint64_t version; /* in table.gone: of the newest snapshot that may name it */
+
+    /* The planner's. */
     uint64_t report;                                     /* the number of its last one ... */
     uint32_t reported_ours;                              /* ... and what was ours in flight then */
-    uint64_t version;                                    /* of the newest snapshot that names it */
     uint64_t connected, ended, failed;                   /* at the last look, */
     float recent_connected, recent_ended, recent_failed; /* and those since, fading */
-    uint32_t errors;                                     /* permille of those */
+    _Atomic uint32_t errors;                             /* permille of those, for anybody */
+};
+
+/* What the planner is to know: rows that have changed, in this order, and how many rows there are
+ * then. */
+struct order {
+    struct order_row {
+        size_t place;
+        struct entry *entry;
+        struct proxy_server row;
+    } * rows;
+    size_t n_rows, cap, n, slots;
+    const struct balance_algorithm *algorithm;
+    bool undecided;
+    qhcp_nsec now;
+    uint64_t version;
 };
 
 struct snapshot {
@@ -49,19 +68,27 @@ struct snapshot {
 };
 
 struct table {
-    struct entry **at; /* by slot, of those that the newest snapshot names; NULL: none */
-    size_t slots;      /* how many there are in it ... */
-    size_t n;          /* ... and how many entries */
-    struct entry
-        *gone; /* those that no new snapshot names; they stay while a thread looks at them */
+    /* The main thread's. */
+    struct entry **at;  /* by slot, of those that have a row; NULL: none */
+    size_t slots;       /* how many there are in it */
+    struct entry **of;  /* by place */
+    size_t n, cap;      /* places that are taken, and that there is room for */
+    struct entry *gone; /* those without a row; they stay while a thread looks at them */
+    bool planned;       /* another thread makes snapshots: table_plan */
+    uint64_t version;   /* of the newest order */
+
     struct load all;
     _Atomic(struct snapshot *) current; /* released when it is whole; freed by call_rcu */
-    _Atomic(struct snapshot *) waiting; /* for its plan; else NULL */
+    _Atomic(struct order *) waiting;    /* for the planner; else NULL */
+    _Atomic bool lacks;                 /* the planner had no memory for an order */
     _Atomic uint64_t in_force;          /* current's version */
-    bool planned;                       /* another thread makes plans: table_plan */
-    uint64_t version;                   /* of the newest snapshot */
     _Atomic uint64_t freed; /* of the newest one that no thread holds any more, nor any before it */
-    qhcp_nsec looked;       /* at the counters of failures */
+
+    /* The planner's. */
+    struct proxy_server *rows;
+    struct entry **entries; /* of the rows */
+    size_t cap_rows;
+    qhcp_nsec looked; /* at the counters of failures */
 };
 
 /* It is empty: every pick finds no server.  QHCP_E_NOMEM. */
@@ -69,11 +96,12 @@ int table_init(struct table *t, const struct balance_algorithm *a);
 /* No thread may read it any more. */
 void table_deinit(struct table *t);
 
-/* A new snapshot, in force at once, or, where t->planned, by table_plan.  QHCP_E_NOMEM: the old one
- * stays. */
+/* What rows says is in force at once, or, where t->planned, by table_plan.  QHCP_E_NOMEM: the old
+ * snapshot stays. */
 int table_publish(struct table *t, qhcp_nsec now, const struct balance_algorithm *a,
-                  const struct proxy_server *servers, size_t n, bool undecided);
-/* The planner's: puts the snapshot in force that waits for its plan; false: there is none. */
+                  const struct proxy_rows *rows);
+/* The planner's: makes a snapshot by the order that waits, and puts it in force; false: none waits,
+ * or there is no memory, which the next table_publish makes good. */
 bool table_plan(struct table *t);
 /* The entry of that server; NULL: there is none. */
 struct entry *table_find(const struct table *t, size_t id);

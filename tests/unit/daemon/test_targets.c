@@ -96,10 +96,13 @@ static void rows_follow_what_has_changed(void **state)
     assert_int_equal(ntohs(feed_at(feed, a)->target.in.sin_port), 80); /* everybody sees it */
     follow();                                                          /* which is no news */
     assert_false(t.news);
+    assert_int_equal(t.changed[0], 3);
+    targets_seen(&t);
     feed_change(feed, b)->verdict.checks_ok = 5;
     feed_change(feed, b)->report.utilization = 300;
     follow();
     assert_false(t.news);
+    assert_int_equal(t.changed[0], UINT64_C(1) << targets_of_slot(&t, b)->place);
     assert_int_equal(t.rows[targets_of_slot(&t, b)->place].utilization, 300);
     feed_change(feed, b)->verdict.state = QHCP_DOWN;
     feed_change(feed, b)->verdict.own_share = 0;
@@ -172,6 +175,7 @@ static void another_server_in_the_same_slot_is_another_target(void **state)
     assert_string_equal(targets_of_slot(&t, a)->name, "10.0.0.3:1");
     assert_ptr_equal(targets_of_id(&t, last), targets_of_slot(&t, b));
     assert_null(targets_find(&t, "10.0.0.1:1"));
+    targets_seen(&t);
     assert_int_equal(feed_remove(feed, a), 0);
     follow();
     assert_int_equal(t.n, 1);

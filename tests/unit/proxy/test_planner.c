@@ -59,7 +59,9 @@ static void publish(qhcp_nsec now, size_t n)
                                            .rate = FLEET_UNKNOWN,
                                            .in_flight = FLEET_UNKNOWN,
                                            .latency_us = FLEET_UNKNOWN};
-    assert_int_equal(table_publish(&t, now, balance_find("maglev"), servers, n, false), 0);
+    const struct proxy_rows rows = {.at = servers, .n = n};
+
+    assert_int_equal(table_publish(&t, now, balance_find("maglev"), &rows), 0);
     planner_wake(&planner);
 }
 
