@@ -126,18 +126,43 @@ void support_command(struct text *t, char *const argv[])
     close(ends[0]);
 }
 
+/* What this program prints with these arguments, n of them. */
+static void add_own(struct text *t, const char *const *arguments, size_t n)
+{
+    char self[1024], *argv[8] = {self};
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (size <= 0)
+        return;
+    self[size] = '\0';
+    for (size_t i = 0; i < n && i + 2 < sizeof argv / sizeof argv[0]; i++)
+        argv[i + 1] = (char *)arguments[i];
+    support_command(t, argv);
+}
+
+/* A file, and what is in force by it: of a server if its name says so, else of a load balancer. */
+static void add_file(struct text *t, const char *path)
+{
+    const char *name = strrchr(path, '/');
+    const char *const print[] = {strstr(name ? name : path, "server") ? "server" : "lb", "--config",
+                                 path, "--print-config"};
+
+    text_printf(t, "# %s\n", path);
+    support_file(t, path, CONFIG_MOST);
+    if (access(path, R_OK) != 0)
+        return;
+    text_printf(t, "\n# qhcp %s --config %s --print-config\n", print[0], path);
+    add_own(t, print, sizeof print / sizeof print[0]);
+}
+
 static void add_config(struct text *t, const struct support_options *o)
 {
-    static const char *const usual[] = {"/etc/qhcp/lb.yaml", "/etc/qhcp/server.yaml"};
-
-    for (size_t i = 0; i < o->config.n; i++) {
-        text_printf(t, "# %s\n", o->config.at[i]);
-        support_file(t, o->config.at[i], CONFIG_MOST);
-    }
-    for (size_t i = 0; i < sizeof usual / sizeof usual[0] && o->config.n == 0; i++) {
-        text_printf(t, "# %s\n", usual[i]);
-        support_file(t, usual[i], CONFIG_MOST);
-    }
+    for (size_t i = 0; i < o->config.n; i++)
+        add_file(t, o->config.at[i]);
+    if (o->config.n > 0)
+        return;
+    add_file(t, "/etc/qhcp/lb.yaml");
+    add_file(t, "/etc/qhcp/server.yaml");
 }
 
 static bool on_event(void *ctx, const struct query_event *e)
@@ -162,15 +187,9 @@ static void add_history(struct text *t, const struct support_options *o)
 /* Public parts of keys and certificates alone. */
 static void add_keys(struct text *t)
 {
-    static char keys[] = "keys", show[] = "show";
-    char self[1024];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *argv[] = {self, keys, show, NULL};
+    static const char *const show[] = {"keys", "show"};
 
-    if (n <= 0)
-        return;
-    self[n] = '\0';
-    support_command(t, argv);
+    add_own(t, show, sizeof show / sizeof show[0]);
 }
 
 static void add_journal(struct text *t)

@@ -82,7 +82,7 @@ int layout_steps(sqlite3 *db, int from, const char *const *steps, int n)
         r = sqlite3_exec(db, version, NULL, NULL, NULL);
     if (r == SQLITE_OK)
         r = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
-    if (r != SQLITE_OK)
+    if (r != SQLITE_OK && !sqlite3_get_autocommit(db)) /* some errors roll back by themselves */
         (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return r;
 }

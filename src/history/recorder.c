@@ -29,10 +29,11 @@ static void forget(struct recorder *r)
 
 static void failed(struct recorder *r, int error, const char *why)
 {
-    char words[WORDS + STORE_PATH + 200];
+    char words[WORDS + 2 * STORE_PATH + 200];
 
-    snprintf(words, sizeof words, "the history is not written: %s (%s); trying again every 10 s",
-             error == QHCP_E_FULL ? "no room on the disk" : why, r->config.path);
+    snprintf(words, sizeof words, "the history is not written: %s%s; trying again every 10 s",
+             error == QHCP_E_FULL ? "no room on the disk for " : "",
+             error == QHCP_E_FULL ? r->config.path : why);
     if (!r->told)
         say(r, QHCP_LOG_ERROR, words);
     r->told = true;
@@ -42,7 +43,7 @@ static void failed(struct recorder *r, int error, const char *why)
 /* It will not become better. */
 static void give_up(struct recorder *r, const char *why)
 {
-    char words[WORDS + STORE_PATH + 200];
+    char words[WORDS + 2 * STORE_PATH + 200];
 
     snprintf(words, sizeof words,
              "the history is not written: %s; the file is left as it is: name another one with "
@@ -54,7 +55,7 @@ static void give_up(struct recorder *r, const char *why)
 
 static void set_aside(struct recorder *r, const char *why)
 {
-    char words[WORDS + STORE_PATH + 100], aside[WORDS];
+    char words[WORDS + 2 * STORE_PATH + 100], aside[WORDS];
     int error;
 
     store_close(r->store);
@@ -259,7 +260,7 @@ static void look(struct recorder *r, qhcp_nsec now)
 static void write_out(struct recorder *r, const struct fleet_snapshot *s, qhcp_nsec now,
                       int64_t wall_ms)
 {
-    char why[WORDS];
+    char why[WORDS + STORE_PATH];
     int error;
 
     look(r, now);
@@ -274,7 +275,7 @@ static void write_out(struct recorder *r, const struct fleet_snapshot *s, qhcp_n
         r->try_at = now;
         return;
     }
-    snprintf(why, sizeof why, "%s", store_words(r->store));
+    snprintf(why, sizeof why, "%s: %s", r->config.path, store_words(r->store));
     store_rollback(r->store);
     r->sample_next = UINT32_MAX; /* its minute is rolled back, or incomplete */
     if (error == QHCP_E_PARSE)

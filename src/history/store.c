@@ -144,7 +144,7 @@ static int set_up(struct store *s, const struct words *w)
         r = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i], NULL);
     if (r == SQLITE_ERROR) /* a table or a column is not there: by this version's number it is */
         r = SQLITE_CORRUPT;
-    return r == SQLITE_OK ? 0 : words_fail(w, error_of(r), "%s: %s", s->path, store_words(s));
+    return r == SQLITE_OK ? 0 : words_fail(w, error_of(r), "%s: %s", s->path, sqlite3_errstr(r));
 }
 
 int store_open(const char *path, struct store **ret, const struct words *w)

@@ -6,7 +6,7 @@ import sqlite3
 import time
 
 from lib.admin import ask
-from lib.case import SLOW, Case, free_port
+from lib.case import QHCP, SLOW, Case, Lb, free_port
 from lib.raw import wait_log
 
 SERVER = "127.0.0.1:4243"
@@ -99,6 +99,18 @@ class History(Case):
         status, out, errors = self.qhcp("history", "--json", "--limit", "1")
         self.assertEqual((status, json.loads(out)["kind"]), (0, "stopped"))
         self.assertIn("a newer version of qhcp wrote this", errors)
+
+    def test_a_file_that_cannot_grow_is_said_and_the_servers_are_watched(self):
+        server = self.server(4243, ip="127.0.0.1")
+        wait_log(server, "listening on UDP", 10 * SLOW)
+        lb = Lb(["sh", "-c", 'ulimit -f 64; exec env --default-signal=XFSZ "$@"', "sh", QHCP, "lb", "--servers", SERVER, "--port", str(free_port()),
+                 "--status-format", "json", "--admin", "off"], name="qhcp lb", log=self.dir / "lb.log", env=self.env())
+        self.addCleanup(lb.close)
+        at, _ = lb.wait_event("up", within=10)
+        wait_log(lb, "error the history is not written: .*trying again every 10 s", 10 * SLOW)
+        server.kill()
+        lb.wait_event("down", within=10, since=at)
+        self.assert_stops(lb)
 
     def test_the_admin_interface_has_the_same(self):
         socket = self.dir / "admin.sock"

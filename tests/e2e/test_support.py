@@ -58,7 +58,7 @@ class Support(Case):
         self.assertIn(str(out), said)
         self.assertEqual(stat.S_IMODE(out.stat().st_mode), 0o600)
         report = out.read_text(encoding="utf-8")
-        for part in ("qhcp 0", "buildtype=", "Linux ", "rmem_max", "probe: tcp", "token-key.json", "Max open files",
+        for part in ("qhcp 0", "buildtype=", "Linux ", "rmem_max", "probe: tcp", "port: 4242 ", "token-key.json", "Max open files",
                      '"local_score":', "set by the operator", "CA (automatic)", "== history =="):
             self.assertTrue(part in report, part)
         looked_for = 0
