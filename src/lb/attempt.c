@@ -54,9 +54,10 @@ static void dial_address(struct backend *b, qhcp_nsec now)
                              .port = b->attempt.port,
                              .user = b};
     char text[ADDRESS_TEXT], words[QHCP_TEXT];
+    uint8_t ticket[TICKET_MAX];
     int err;
 
-    dial.ticket = ticket_take(b);
+    dial.ticket = ticket_take(b, ticket);
     paths_dialled(b, &dial.remote);
     err = quic_dial(b->lb->quic, now, &dial, &b->link.conn);
     if (err == 0)

@@ -102,7 +102,7 @@ void backend_free(struct backend *b)
     b->lb->in_state[b->health.state]--;
     link_end(&b->link, QHCP_E_NO_ERROR, "removed from the configuration");
     report_deinit(&b->report);
-    ticket_deinit(&b->ticket);
+    ticket_deinit(b);
     token_deinit(&b->token);
     revocation_deinit(&b->revocation);
     reason_deinit(&b->reason);

@@ -60,6 +60,7 @@
 #include "lb/token.h"
 #include "lb/update.h"
 #include "quic/quic.h"
+#include "state/shelf.h"
 #include "state/state.h"
 
 #define LB_STOP_WAIT (900 * NSEC_PER_MSEC) /* for TERMINATE_ACKs */
@@ -118,6 +119,7 @@ struct qhcp_lb {
     struct qhcp_lb_config *config; /* in it */
     struct state state;
     bool state_open;
+    struct shelf shelf; /* of tickets */
     struct credentials credentials;
     qhcp_nsec revoked_tell_at; /* when the log names the servers that do not know what is revoked */
     struct quic_endpoint *quic;

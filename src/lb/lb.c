@@ -112,6 +112,7 @@ static int open_lb(struct qhcp_lb *lb, const struct qhcp_lb_config *config, char
     if (err != 0)
         return err;
     lb->state_open = true;
+    shelf_open(&lb->shelf, &lb->state);
     err = credentials_read(lb, lb->config, &credentials, words, words_cap);
     if (err != 0)
         return err;
@@ -155,8 +156,10 @@ void qhcp_lb_free(struct qhcp_lb *lb)
     quic_endpoint_free(lb->quic);
     wheel_deinit(&lb->wheel);
     credentials_deinit(&lb->credentials);
-    if (lb->state_open)
+    if (lb->state_open) {
+        shelf_close(&lb->shelf);
         state_close(&lb->state);
+    }
     config_free(lb->owned);
     free(lb);
 }

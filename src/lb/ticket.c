@@ -20,6 +20,45 @@ static size_t ticket_key(const struct backend *b, uint8_t ret[QHCP_TEXT + 40])
     return 34 + n;
 }
 
+static void forget(struct backend *b)
+{
+    struct ticket *t = &b->ticket;
+
+    if (t->len > 0 && !t->bytes)
+        shelf_drop(&b->lb->shelf, t->place);
+    free(t->bytes);
+    t->bytes = NULL;
+    t->len = 0;
+    t->fresh = false;
+}
+
+/* In place of the one that was there; or there is none, for lack of memory. */
+static void put(struct backend *b, const uint8_t *p, size_t n)
+{
+    struct ticket *t = &b->ticket;
+
+    forget(b);
+    if (!shelf_put(&b->lb->shelf, b, slice_of(p, n), &t->place)) {
+        t->bytes = malloc(n);
+        if (!t->bytes)
+            return;
+        memcpy(t->bytes, p, n);
+    }
+    t->len = (uint32_t)n;
+    t->time = b->lb->config->wall_clock(b->lb->config->ctx);
+}
+
+/* False: there is none, or it cannot be read. */
+static bool get(const struct backend *b, uint8_t buf[TICKET_MAX])
+{
+    const struct ticket *t = &b->ticket;
+
+    if (!t->bytes)
+        return t->len > 0 && shelf_get(&b->lb->shelf, t->place, buf, t->len);
+    memcpy(buf, t->bytes, t->len);
+    return true;
+}
+
 static void load_ticket(struct backend *b)
 {
     uint8_t key[QHCP_TEXT + 40], buf[TICKET_MAX + 8];
@@ -31,17 +70,12 @@ static void load_ticket(struct backend *b)
         n <= 8)
         return;
     memcpy(&expires, buf, 8);
-    b->ticket.bytes = malloc(n - 8);
-    if (!b->ticket.bytes)
-        return;
-    memcpy(b->ticket.bytes, buf + 8, n - 8);
-    b->ticket.len = n - 8;
-    b->ticket.time =
-        b->lb->config->wall_clock(b->lb->config->ctx); /* its file is at most a day old */
-    ticket_certificate(b, expires);
+    put(b, buf + 8, n - 8); /* as if it came now: its file is at most a day old */
+    if (b->ticket.len > 0)
+        ticket_certificate(b, expires);
 }
 
-struct slice ticket_take(struct backend *b)
+struct slice ticket_take(struct backend *b, uint8_t buf[TICKET_MAX])
 {
     int64_t wall = b->lb->config->wall_clock(b->lb->config->ctx);
     uint8_t now_print[32];
@@ -49,16 +83,16 @@ struct slice ticket_take(struct backend *b)
     if (b->lb->config->insecure)
         return slice_of(NULL, 0);
     quic_tls_fingerprint(b->lb->credentials.tls, now_print);
-    if (b->ticket.bytes && memcmp(now_print, b->ticket.print, sizeof now_print) != 0)
+    if (b->ticket.len > 0 && memcmp(now_print, b->ticket.print, sizeof now_print) != 0)
         ticket_drop(b);
     if (!b->ticket.loaded)
         load_ticket(b);
     memcpy(b->ticket.print, now_print, sizeof now_print);
-    if (b->ticket.bytes &&
+    if (b->ticket.len > 0 &&
         (b->ticket.expires <= wall || wall < b->ticket.time || /* the clock was set */
          wall - b->ticket.time > TICKET_AGE))
         ticket_drop(b);
-    return slice_of(b->ticket.bytes, b->ticket.len);
+    return slice_of(buf, get(b, buf) ? b->ticket.len : 0);
 }
 
 bool ticket_known(const struct backend *b)
@@ -66,48 +100,35 @@ bool ticket_known(const struct backend *b)
     uint8_t key[QHCP_TEXT + 40];
 
     if (b->ticket.loaded || b->lb->config->insecure)
-        return b->ticket.bytes != NULL;
+        return b->ticket.len > 0;
     return state_ticket_exists(&b->lb->state, slice_of(key, ticket_key(b, key)));
 }
 
 void ticket_keep(struct backend *b, const uint8_t *p, size_t n)
 {
-    uint8_t *copy;
-
     if (b->lb->config->insecure || n == 0 || n > TICKET_MAX || b->ticket.expires == 0)
         return;
-    copy = malloc(n);
-    if (!copy)
-        return;
-    memcpy(copy, p, n);
-    free(b->ticket.bytes);
-    b->ticket.bytes = copy;
-    b->ticket.len = n;
-    b->ticket.time = b->lb->config->wall_clock(b->lb->config->ctx);
-    b->ticket.fresh = true;
+    put(b, p, n);
+    b->ticket.fresh = b->ticket.len > 0;
 }
 
 void ticket_drop(struct backend *b)
 {
     uint8_t key[QHCP_TEXT + 40];
 
-    if (!b->ticket.bytes)
+    if (b->ticket.len == 0)
         return;
     state_ticket_drop(&b->lb->state, slice_of(key, ticket_key(b, key)));
-    free(b->ticket.bytes);
-    b->ticket.bytes = NULL;
-    b->ticket.len = 0;
-    b->ticket.fresh = false;
+    forget(b);
 }
 
 void ticket_save(struct backend *b)
 {
     uint8_t key[QHCP_TEXT + 40], buf[TICKET_MAX + 8];
 
-    if (!b->ticket.fresh)
+    if (!b->ticket.fresh || !get(b, buf + 8))
         return;
     memcpy(buf, &b->ticket.expires, 8);
-    memcpy(buf + 8, b->ticket.bytes, b->ticket.len);
     state_ticket_store(&b->lb->state, slice_of(key, ticket_key(b, key)),
                        slice_of(buf, b->ticket.len + 8));
 }
@@ -135,7 +156,7 @@ void ticket_certificate(struct backend *b, int64_t expires)
     publish_mark(b, QHCP_CHANGE_NOTICE);
 }
 
-void ticket_deinit(struct ticket *t)
+void ticket_deinit(struct backend *b)
 {
-    free(t->bytes);
+    forget(b);
 }
