@@ -96,8 +96,9 @@ class Library(unittest.TestCase):
         for unit in (ROOT / "contrib").glob("*.socket"):  # beside their services
             (self.dir / unit.name).write_text(re.sub(r"(?m)^Documentation=.*\n", "", unit.read_text()))
         for unit in root.glob("**/systemd/system/qhcp-*.service"):
-            text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={binary}", unit.read_text())
+            text = re.sub(r"(?m)^(Exec\w+)=\S+/qhcp ", rf"\1={binary} ", unit.read_text())
             here = self.dir / unit.name
+            self.assertEqual(text.count(str(binary)), 2)
             # man is on no small machine, and has nothing to do with the unit
             here.write_text(re.sub(r"(?m)^Documentation=.*\n", "", text))
             done = subprocess.run(["systemd-analyze", "verify", str(here)], capture_output=True, text=True,

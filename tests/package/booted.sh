@@ -21,6 +21,7 @@ property() { # UNIT NAME WANTED: waits for it
     return 1
 }
 has() { journalctl --no-pager -q -u "$1" "${@:2}" | grep -q .; }
+refused() { ! "$@"; }
 hasnt() { ! has "$@"; }
 
 ok 'neither unit runs or is enabled' test "$(systemctl is-active qhcp-lb qhcp-server | sort -u)" = inactive
@@ -38,8 +39,11 @@ ok 'it has one capability' grep -q '^CapEff:.*0000000000000400$' "/proc/$pid/sta
 ok 'the server has none' grep -q '^CapEff:.*0000000000000000$' "/proc/$(systemctl show -P MainPID qhcp-server)/status"
 ok 'a reload ends' systemctl reload qhcp-lb
 echo 'nonesuch: 1' >>$config
-ok 'a reload that is refused ends too' systemctl reload qhcp-lb
-ok 'and says so' property qhcp-lb StatusText 'reload refused: see the log'
+ok 'a reload of a file with an error in it fails' refused systemctl reload qhcp-lb
+ok 'and the journal has the place' has qhcp-lb -g 'lb.yaml:6:1: .*nonesuch'
+ok 'and it goes on' property qhcp-lb ActiveState active
+systemctl kill -s HUP --kill-who=main qhcp-lb
+ok 'what it has refused itself it says' property qhcp-lb StatusText 'reload refused: see the log'
 sed -i /nonesuch/d $config
 ok 'root drains the server' qhcp control drain --reason test
 ok 'the load balancer sees it' property qhcp-lb StatusText '0 of 1 server is healthy'
