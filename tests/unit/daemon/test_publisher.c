@@ -180,6 +180,24 @@ static void expire(struct pair *p)
     publisher.part.turn(&publisher, p->now);
 }
 
+/* The history samples it each minute, whoever looks. */
+static void what_nobody_looks_at_is_looked_at_each_minute_all_the_same(void **state)
+{
+    struct pair *p = *state;
+    qhcp_nsec at;
+
+    watch(p, 2);
+    assert_false(pair_run(p, SEC, differs)); /* checks, and nothing new */
+    publisher.look_at = NSEC_NEVER;
+    publisher.at[0].stale = publisher.at[1].stale = false;
+    publisher.to_look = 0;
+    at = publisher.part.deadline(&publisher);
+    assert_true(at <= loop_now() + 60 * SEC);
+    expire(p);
+    compare(p, true);
+    assert_true(publisher.part.deadline(&publisher) > at);
+}
+
 /* Of those that report their requests in flight every report counts (proxy/table.c), of others only
  * one that says something new. */
 static void a_report_that_says_the_same_is_looked_at_if_it_counts(void **state)
@@ -306,6 +324,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             checks_without_news_publish_nothing_but_figures_of_once_a_second, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_looks_at_is_looked_at_each_minute_all_the_same,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_report_that_says_the_same_is_looked_at_if_it_counts,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(values_of_unknown_units_are_plain_numbers, setup, teardown),
