@@ -198,6 +198,11 @@ void qhcp_lb_free(struct qhcp_lb *lb);
 int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
                 size_t words_cap);
 
+/* From now on this server has a liveness_interval and a check_interval of its own, in nanoseconds;
+ * 0: the configuration's.  QHCP_E_NOT_FOUND; QHCP_E_ARG: not 1 ms to 1 h. */
+int qhcp_lb_tune(struct qhcp_lb *lb, qhcp_nsec now, const char *address,
+                 qhcp_nsec liveness_interval, qhcp_nsec check_interval);
+
 /* Removes a server: TERMINATE, then forgotten; the indexes of later ones move down by one.
  * QHCP_E_NOT_FOUND. */
 int qhcp_lb_remove(struct qhcp_lb *lb, qhcp_nsec now, const char *address);

@@ -25,6 +25,7 @@ static void listed(struct follow *f, const char *entry, bool add)
         log_say(QHCP_LOG_ERROR, "cannot watch %s: %s", l.address, words);
         return;
     }
+    (void)qhcp_lb_tune(f->host.core, loop_now(), l.address, l.liveness, l.check);
     publisher_listed(f->host.publisher, &l);
     forward_listed(f->host.forward, loop_now(), &l);
 }

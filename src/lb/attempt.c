@@ -50,7 +50,7 @@ static void dial_address(struct backend *b, qhcp_nsec now)
 {
     struct quic_dial dial = {.remote = b->attempt.addrs[b->attempt.at],
                              .name = b->address.host,
-                             .timeout = nsec_max(ATTEMPT_TIMEOUT, b->lb->config->liveness_interval),
+                             .timeout = nsec_max(ATTEMPT_TIMEOUT, own_liveness(b)),
                              .port = b->attempt.port,
                              .user = b};
     char text[ADDRESS_TEXT], words[QHCP_TEXT];

@@ -17,19 +17,21 @@ static uint32_t phase(const struct backend *b)
 
 static struct health_config health_config(const struct backend *b)
 {
+    static const qhcp_nsec at_once =
+        0; /* one with a rhythm of its own does not wait for the tick */
     const struct qhcp_lb_config *c = b->lb->config;
 
-    return (struct health_config){.interval = c->liveness_interval,
-                                  .check = nsec_max(c->check_interval, c->liveness_interval),
+    return (struct health_config){.interval = own_liveness(b),
+                                  .check = own_check(b),
                                   .reconnect_interval = c->reconnect_interval,
                                   .fall = c->max_fail_attempts,
                                   .rise = c->rise,
-                                  .window = c->min_silence,
+                                  .window = own_silence(b),
                                   .budget = HEALTH_BUDGET,
                                   .flap_hold = c->flap_hold,
                                   .slow_start = c->slow_start,
                                   .phase = phase(b),
-                                  .tick = &b->lb->tick.length,
+                                  .tick = own_differs(b) ? &at_once : &b->lb->tick.length,
                                   .local = &b->lb->local};
 }
 

@@ -46,6 +46,7 @@
 #include "lb/link.h"
 #include "lb/listen.h"
 #include "lb/lost.h"
+#include "lb/own.h"
 #include "lb/paths.h"
 #include "lb/publish.h"
 #include "lb/reason.h"
@@ -86,6 +87,8 @@ struct backend {
     const char *text, *key; /* the text, and what the hash knows it by */
     UT_hash_handle hh;
     bool unlisted; /* it is not in the hash: it leaves, or there was no memory */
+
+    struct own own;
 
     /* The way to it. */
     struct attempt attempt;

@@ -73,6 +73,8 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     link_reverify(&b->link, ticket_reverify(b, now));
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
     listen_begin(b, now);
+    if (own_differs(b)) /* HELLO has told it the others' */
+        update_owe(b, now, false);
     publish_session(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text,
            kept_text(&b->report.server_id), quic_conn_resumed(b->link.conn) ? ", TLS resumed" : "");
@@ -177,11 +179,11 @@ static void violated(struct backend *b, qhcp_nsec now, int err)
 /* A peer may say little unasked; a flood of it is an attack or a fault. */
 static bool flooded(struct backend *b, qhcp_nsec now)
 {
-    if (now - b->talk.unasked_since > b->lb->config->liveness_interval) {
+    if (now - b->talk.unasked_since > own_liveness(b)) {
         b->talk.unasked_since = now;
         b->talk.unasked = 0;
     }
-    return ++b->talk.unasked > TALK_UNASKED + b->lb->config->liveness_interval / TALK_UNASKED_EVERY;
+    return ++b->talk.unasked > TALK_UNASKED + own_liveness(b) / TALK_UNASKED_EVERY;
 }
 
 static void frame(struct backend *b, qhcp_nsec now, enum session_channel channel, const uint8_t *p,

@@ -50,7 +50,7 @@ static struct wire_config_update make(struct backend *b, qhcp_nsec now, char **r
     memset(&update, 0, sizeof update);
     if (b->update.interval) {
         update.has |= WIRE_HAS_INTERVAL;
-        update.interval_us = config->session.interval_us;
+        update.interval_us = own_liveness(b) / NSEC_PER_USEC;
     }
     if (b->update.metrics) {
         update.has |= WIRE_HAS_METRICS;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/value.h"
 #include "conf/nearest.h"
 #include "fleet/fleet.h"
@@ -110,12 +111,29 @@ static int set_service(struct listed *l, const char *value, char *words, size_t 
     return listed_service(value, &l->service, &l->port, words, words_cap);
 }
 
+static int set_interval(qhcp_nsec *ret, const char *value, char *words, size_t words_cap)
+{
+    return value_duration(value, LIMIT_INTERVAL_MIN_US * NSEC_PER_USEC,
+                          LIMIT_INTERVAL_MAX_US * NSEC_PER_USEC, ret, words, words_cap);
+}
+
+static int set_liveness(struct listed *l, const char *value, char *words, size_t words_cap)
+{
+    return set_interval(&l->liveness, value, words, words_cap);
+}
+
+static int set_check(struct listed *l, const char *value, char *words, size_t words_cap)
+{
+    return set_interval(&l->check, value, words, words_cap);
+}
+
 #define SETTINGS (sizeof setters / sizeof setters[0])
 
 /* A setting more is a name and its setter in the same place, and a field of struct listed. */
-const char *const listed_settings[] = {"name", "tags", "weight", "priority", "service", NULL};
-static int (*const setters[])(struct listed *, const char *, char *,
-                              size_t) = {set_name, set_tags, set_weight, set_priority, set_service};
+const char *const listed_settings[] = {
+    "name", "tags", "weight", "priority", "service", "liveness-interval", "check-interval", NULL};
+static int (*const setters[])(struct listed *, const char *, char *, size_t) = {
+    set_name, set_tags, set_weight, set_priority, set_service, set_liveness, set_check};
 static_assert(sizeof listed_settings / sizeof listed_settings[0] == SETTINGS + 1, "");
 
 /* The setting of this name; SETTINGS: none. */
@@ -139,9 +157,10 @@ static int refuse_setting(const char *word, size_t n, char *words, size_t words_
         nearest_offer(&find, listed_settings[i]);
     snprintf(words, words_cap, "%s is not a setting of a server%s%s", value_quote(word, quote),
              nearest_words(&find, nearest),
-             find.name ? ""
-                       : ": use name=, tags=A|B, weight=0 to 1000, priority=0 to 15, "
-                         "service=tcp:PORT or service=tcp:ADDRESS:PORT");
+             find.name
+                 ? ""
+                 : ": use name=, tags=A|B, weight=0 to 1000, priority=0 to 15, "
+                   "service=tcp:PORT or tcp:ADDRESS:PORT, liveness-interval= or check-interval=");
     return QHCP_E_PARSE;
 }
 

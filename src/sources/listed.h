@@ -8,6 +8,7 @@
 #define QHCP_SOURCES_LISTED_H
 
 #include "base/address.h"
+#include "base/time.h"
 
 #include <qhcp/error.h>
 
@@ -21,6 +22,7 @@ struct listed {
     unsigned weight;            /* 0 (no new connections) to FLEET_WEIGHT_MAX; by default 1 */
     unsigned priority;          /* 0 to FLEET_TIERS - 1 */
     uint16_t port;              /* of its service; 0: what the server offers */
+    qhcp_nsec liveness, check;  /* intervals of its own; 0: those of all */
     union qhcp_addr service;    /* where that is; AF_UNSPEC: at the server's verified address */
 };
 
