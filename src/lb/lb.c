@@ -253,19 +253,13 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
     return err;
 }
 
-static bool is_interval(qhcp_nsec interval)
-{
-    return interval == 0 || (interval >= LIMIT_INTERVAL_MIN_US * NSEC_PER_USEC &&
-                             interval <= LIMIT_INTERVAL_MAX_US * NSEC_PER_USEC);
-}
-
 int qhcp_lb_tune(struct qhcp_lb *lb, qhcp_nsec now, const char *address,
                  qhcp_nsec liveness_interval, qhcp_nsec check_interval)
 {
     const struct own own = {.liveness = liveness_interval, .check = check_interval};
     struct backend *b = find_text(lb, address);
 
-    if (!is_interval(liveness_interval) || !is_interval(check_interval))
+    if (!own_valid(&own))
         return QHCP_E_ARG;
     if (!b)
         return QHCP_E_NOT_FOUND;

@@ -30,6 +30,17 @@ bool own_differs(const struct backend *b)
     return own_liveness(b) != b->lb->config->liveness_interval;
 }
 
+static bool is_interval(qhcp_nsec interval)
+{
+    return interval == 0 || (interval >= LIMIT_INTERVAL_MIN_US * NSEC_PER_USEC &&
+                             interval <= LIMIT_INTERVAL_MAX_US * NSEC_PER_USEC);
+}
+
+bool own_valid(const struct own *own)
+{
+    return is_interval(own->liveness) && is_interval(own->check);
+}
+
 bool own_set(struct backend *b, const struct own *own)
 {
     if (b->own.liveness == own->liveness && b->own.check == own->check)

@@ -23,6 +23,9 @@ qhcp_nsec own_silence(const struct backend *b);
 /* Does it have another liveness interval than the others, so that its session is to know? */
 bool own_differs(const struct backend *b);
 
+/* Each is 0, or within what HELLO may say. */
+bool own_valid(const struct own *own);
+
 /* From now on.  False: nothing has changed. */
 bool own_set(struct backend *b, const struct own *own);
 

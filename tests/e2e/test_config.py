@@ -53,6 +53,19 @@ class Config(Case):
         self.assertEqual([e["to"] for e in lb.events()], ["up"])
         self.assertEqual(server.errors().count("watches this server"), 1, "it reconnected")
 
+    def test_one_server_may_have_an_interval_of_its_own(self):
+        for port in (4243, 4244):
+            self.server(port)
+        path = self.write(self.yaml(["127.0.0.1:4243 liveness-interval=20ms", "127.0.0.1:4244"],
+                                    liveness_interval="1s", status_interval="100ms"))
+        lb = self.lb_of(path)
+        at, _ = lb.wait_status(lambda s: s["up"] == 2 and s["servers"][0]["checks_ok"] >= 30
+                               and s["servers"][1]["checks_ok"] <= 10, within=10)
+        self.write(self.yaml(["127.0.0.1:4243", "127.0.0.1:4244 liveness-interval=20ms"],
+                             liveness_interval="1s", status_interval="100ms"))
+        lb.send(signal.SIGHUP)
+        lb.wait_status(lambda s: s["servers"][1]["checks_ok"] >= 40, within=10, since=at)
+
     def test_a_bad_new_file_leaves_the_old_in_force_and_says_so(self):
         self.server(4243)
         path = self.write(self.yaml(["127.0.0.1:4243"]))
