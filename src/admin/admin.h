@@ -35,8 +35,9 @@ struct admin_pulse {
 struct admin_config {
     const struct admin_address *at; /* n of them: where to listen; copied */
     size_t n;
-    size_t connections; /* at most, of all; from admin_connections */
-    bool again;         /* another process may hold the addresses for a moment: try again */
+    size_t connections;     /* at most, of all; from admin_connections */
+    size_t metrics_servers; /* with more of them /metrics has no families of each, unasked */
+    bool again;             /* another process may hold the addresses for a moment: try again */
     struct feed *feed;
     struct loop *loop; /* of the thread that serves, which does not run yet */
     struct admin_pulse *pulse;

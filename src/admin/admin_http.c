@@ -177,7 +177,7 @@ static enum MHD_Result check_parameter(void *cls, enum MHD_ValueKind kind, const
                          value_quote(key, quote), q->route->path,
                          q->route->query[0] ? ": use one of " : ", which has none",
                          q->route->query);
-    else if (!value || admin_http_query(q, key) != value)
+    else if (!value || (admin_http_query(q, key) != value && key[key_n - 1] != ']')) /* "name[]" */
         admin_http_error(q, MHD_HTTP_BAD_REQUEST, "bad_query", "%s %s", value_quote(key, quote),
                          value ? "is there twice" : "has no value: write NAME=VALUE");
     return q->status ? MHD_NO : MHD_YES;

@@ -7,6 +7,7 @@
 #include "admin/admin_events.h"
 #include "admin/admin_history.h"
 #include "admin/admin_http.h"
+#include "admin/admin_metrics.h"
 #include "admin/admin_page.h"
 #include "admin/admin_self.h"
 #include "admin/admin_server.h"
@@ -16,6 +17,7 @@ static const struct admin_route rows[] = {
     {"GET", "/page/*", ADMIN_READ, "", admin_page_part},
     {"GET", "/healthz", ADMIN_ANYBODY, "", admin_self_health},
     {"GET", "/readyz", ADMIN_ANYBODY, "", admin_self_ready},
+    {"GET", "/metrics", ADMIN_READ, "name[]", admin_metrics_show},
     {"GET", "/api/v1/self", ADMIN_READ, "", admin_self_show},
     {"GET", "/api/v1/servers", ADMIN_READ, "state tag q fields since limit after",
      admin_server_list},

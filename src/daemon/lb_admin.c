@@ -50,6 +50,7 @@ static int open_admin(struct lb_admin *a, const struct lb_options *o, bool take_
     struct admin_address at[ADMIN_ADDRESSES];
     struct admin_config config = {.at = at,
                                   .connections = connections(),
+                                  .metrics_servers = (size_t)o->metrics_servers,
                                   .again = take_over,
                                   .feed = a->publisher->feed,
                                   .loop = serve_loop(a->serve),

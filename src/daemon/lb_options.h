@@ -132,6 +132,9 @@
       .doc = "The certificate (PEM) of the admin interface where it listens on an address that "   \
              "other machines reach. Needs --admin-key. By default the state directory's.")         \
     X(admin_key, "admin-key", FILE, .doc = "The private key (PEM) of --admin-cert.")               \
+    X(metrics_servers, "metrics-servers", NUMBER, .def = "20000", .max = 1000000,                  \
+      .doc = "With more servers than that, /metrics has no families of each server unless they "   \
+             "are asked for by name[].")                                                           \
     X(metrics, "metrics", LIST, .max = LIMIT_METRICS - 2, .check = check_metric,                   \
       .live = lb_live_watch,                                                                       \
       .doc = "Names of metrics to ask for besides cpu_usage_percent and memory_usage_percent, "    \
