@@ -17,7 +17,7 @@
 
 #include <qhcp/error.h>
 
-#define BACKLOG 64
+#define BACKLOG 512                 /* who comes in one go is not made to wait a second */
 #define RUNS 16                     /* of libmicrohttpd, before others have their turn */
 #define RETRY (100 * NSEC_PER_MSEC) /* to listen where another process still does */
 #define RENEW (10 * NSEC_PER_SEC)   /* from look to look whether there is another certificate */

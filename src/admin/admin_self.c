@@ -113,6 +113,8 @@ void admin_self_show(struct admin_request *q)
     char words[WORDS];
     enum condition c = condition(q, words);
 
+    atomic_store(&config->pulse->looked_at, loop_now());
+
     text_add(t, "{");
     admin_json_text(t, "id", config->id);
     admin_json_text(t, "software", config->version);
