@@ -194,7 +194,8 @@ static struct MHD_Daemon *start_with(struct admin_door *door, const struct admin
 {
     const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
                            MHD_USE_ITC | (pair ? MHD_USE_TLS : 0);
-    unsigned most = (unsigned)door->most, of_one = most < 4 ? most : most - most / 4;
+    unsigned most = (unsigned)door->most;
+    unsigned of_one = door->at.loopback || most < 4 ? most : most - most / 4;
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, pair ? pair->key : NULL},
                                    {MHD_OPTION_HTTPS_MEM_CERT, 0, pair ? pair->cert : NULL},
                                    {MHD_OPTION_END, 0, NULL}};

@@ -15,7 +15,7 @@
  *
  * Bounds: headers and the request line ADMIN_HEADERS bytes, a body ADMIN_BODY, a whole request
  * ADMIN_PATIENCE, an answer ADMIN_SLOW unless it never ends; as many connections as admin_new was
- * told, of one address three quarters of a door's at most. */
+ * told, of another machine three quarters of a door's at most. */
 #ifndef QHCP_ADMIN_ADMIN_HTTP_H
 #define QHCP_ADMIN_ADMIN_HTTP_H
 

@@ -1,5 +1,5 @@
 /* The paths of the admin interface.  One more is one row, its function in a file of its own, and
- * its description in docs/openapi.yaml, which a test compares with these rows. */
+ * its description in docs/openapi.json, which a test compares with these rows. */
 #include <stdio.h>
 #include <string.h>
 

@@ -114,7 +114,6 @@ void admin_self_show(struct admin_request *q)
     enum condition c = condition(q, words);
 
     atomic_store(&config->pulse->looked_at, loop_now());
-
     text_add(t, "{");
     admin_json_text(t, "id", config->id);
     admin_json_text(t, "software", config->version);
