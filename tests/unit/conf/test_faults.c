@@ -111,7 +111,9 @@ static void a_key_that_is_not_known_or_twice_is_named_with_the_nearest(void **st
         {"client-cert: /etc/passwd\nservers: [a:1]\n",
          "t.yaml:1:14: client-cert goes with client-key: give both or neither\n", TWIN},
         {"port: 1\n",
-         "t.yaml: servers is missing: name the servers to watch, as in servers: [localhost:4243]\n",
+         "t.yaml: servers is missing: name the servers to watch, as in servers: [localhost:4243], "
+         "or "
+         "where they come from (source)\n",
          TWIN},
     };
 
