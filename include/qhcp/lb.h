@@ -86,6 +86,7 @@ struct qhcp_self {
     size_t suspects;      /* servers that miss checks now */
     struct qhcp_panic panic;
     struct qhcp_lateness lateness;
+    size_t held; /* servers that the brake holds: brake_percent */
 };
 
 /* A state changed (or a server restarted: from and to are both UP). */
@@ -133,8 +134,13 @@ struct qhcp_lb_config {
     const char *id;             /* NULL: the host's name */
     unsigned max_fail_attempts; /* the least; more where checks get lost.  0: 3 */
     unsigned rise;              /* answers before a server that was down is up again; 0: 2 */
-    qhcp_nsec flap_hold;  /* a second failure within ten minutes keeps it down for at least this
-                           * long, each further one twice as long; 0: 5 s; QHCP_OFF: never */
+    qhcp_nsec flap_hold; /* a second failure within ten minutes keeps it down for at least this
+                          * long, each further one twice as long; 0: 5 s; QHCP_OFF: never */
+    /* At most brake_percent of the servers (and at least one) may be called down for silence within
+     * brake_span; others that are silent keep their state, with QHCP_CAUSE_BRAKE, until older
+     * verdicts have left the span.  0: any number; and a minute */
+    unsigned brake_percent;
+    qhcp_nsec brake_span;
     qhcp_nsec slow_start; /* until a server that was down has its whole weight; 0: 10 s; QHCP_OFF:
                            * at once */
     unsigned panic_threshold;    /* percent: panic while fewer servers are healthy, until 5 percent

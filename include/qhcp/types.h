@@ -69,6 +69,7 @@ enum qhcp_cause {
     QHCP_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
     QHCP_CAUSE_HELD,         /* it serves again, but failed too often recently */
     QHCP_CAUSE_OPERATOR,     /* its operator wants it so: never of the library's own verdicts */
+    QHCP_CAUSE_BRAKE,        /* it is silent, and would be down, but the brake holds it */
 };
 
 /* The cause's name, as in JSON and docs: "none", "status", "silence", ... */

@@ -26,9 +26,9 @@ const char *qhcp_state_name(enum qhcp_state state)
 
 const char *qhcp_cause_name(enum qhcp_cause cause)
 {
-    static const char *const names[] = {"none",         "status",    "silence", "unreachable",
-                                        "no_handshake", "refused",   "stopped", "closed",
-                                        "metrics",      "data_port", "held",    "operator"};
+    static const char *const names[] = {
+        "none",   "status",  "silence",   "unreachable", "no_handshake", "refused", "stopped",
+        "closed", "metrics", "data_port", "held",        "operator",     "brake"};
 
     return (unsigned)cause < sizeof names / sizeof names[0] ? names[cause] : "unknown";
 }

@@ -22,6 +22,38 @@ static int check_probe(const char *text, char *words, size_t words_cap)
     return spec_probe(text, &ignored, words, words_cap);
 }
 
+static int read_brake(const char *text, unsigned *ret_percent, qhcp_nsec *ret_span, char *words,
+                      size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8], number[8];
+    size_t n = strcspn(text, "%");
+    uint64_t percent = 0;
+    qhcp_nsec span = 60 * NSEC_PER_SEC;
+    int r = 0;
+
+    if (n >= sizeof number || text[n] != '%' || (text[n + 1] != '\0' && text[n + 1] != '/')) {
+        snprintf(words, words_cap,
+                 "%s is not a brake: use PERCENT%% or PERCENT%%/DURATION, as 20%%/1m",
+                 value_quote(text, quote));
+        return QHCP_E_PARSE;
+    }
+    snprintf(number, sizeof number, "%.*s", (int)n, text);
+    r = value_count(number, "percentage", 1, 100, &percent, words, words_cap);
+    if (r == 0 && text[n + 1] == '/')
+        r = value_duration(text + n + 2, NSEC_PER_SEC, OPTIONS_DAY, &span, words, words_cap);
+    *ret_percent = (unsigned)percent;
+    *ret_span = span;
+    return r;
+}
+
+int lb_options_check_brake(const char *text, char *words, size_t words_cap)
+{
+    unsigned percent;
+    qhcp_nsec span;
+
+    return read_brake(text, &percent, &span, words, words_cap);
+}
+
 static int check_network(const char *text, char *words, size_t words_cap)
 {
     struct destination_net ignored;
@@ -140,10 +172,18 @@ static qhcp_nsec or_off(qhcp_nsec duration)
 
 struct qhcp_lb_config lb_options_config(const struct lb_options *o)
 {
+    unsigned percent = 0;
+    qhcp_nsec span = 0;
+    char ignored[WHY];
+
+    if (o->brake)
+        (void)read_brake(o->brake, &percent, &span, ignored, sizeof ignored);
     return (struct qhcp_lb_config){
         .id = o->id,
         .max_fail_attempts = (unsigned)o->max_fail_attempts,
         .rise = (unsigned)o->rise,
+        .brake_percent = percent,
+        .brake_span = span,
         .panic_threshold = NO_PANIC, /* the fleet judges it: feed.c, judge_panic */
         .flap_hold = or_off(o->flap_hold),
         .slow_start = or_off(o->slow_start),

@@ -51,6 +51,12 @@
     X(panic_mode, "panic-mode", CHOICE, .arg = "all|none", .def = "all", .live = lb_live_watch,    \
       .doc = "Which servers get traffic in a panic. all: every server, except those that left on " \
              "purpose or were never verified. none: no server (fail closed).")                     \
+    X(brake, "brake", TEXT, .arg = "PERCENT%[/DURATION]", .min = 2, .max = 40,                     \
+      .check = lb_options_check_brake, .live = lb_live_watch,                                      \
+      .doc =                                                                                       \
+          "At most this percentage of the servers, and at least one, may be called down for "      \
+          "silence within DURATION (1m). Others that are silent keep their state, and are shown "  \
+          "as held; see BRAKE in qhcp-lb(1). By default any number.")                              \
     X(check_interval, "check-interval", DURATION, .def = "10s", .min = OPTIONS_INTERVAL_MIN,       \
       .max = OPTIONS_INTERVAL_MAX, .live = lb_live_watch,                                          \
       .doc = "How often metrics are asked for.")                                                   \
@@ -167,6 +173,9 @@ struct lb_options {
 };
 
 extern const struct options_table lb_options_table;
+
+/* "20%", "20%/1m".  QHCP_E_PARSE, QHCP_E_ARG. */
+int lb_options_check_brake(const char *text, char *words, size_t words_cap);
 
 /* What a running process does when options change (conf/options.h): lb_live.c. */
 int lb_live_sources(void *ctx, const struct options *before, char *words, size_t words_cap);

@@ -200,6 +200,7 @@ static void look_at_self(struct publisher *p, qhcp_nsec now)
     qhcp_lb_self(p->core, now, &view);
     self->local_score = view.local_score;
     self->suspects = (uint32_t)view.suspects;
+    self->held = (uint32_t)view.held;
     self->lateness = view.lateness;
 }
 

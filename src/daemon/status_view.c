@@ -107,6 +107,7 @@ static void fleet_self(const void *ctx, struct qhcp_self *ret)
 
     *ret = (struct qhcp_self){.local_score = self->local_score,
                               .suspects = self->suspects,
+                              .held = self->held,
                               .lateness = self->lateness,
                               .panic = {.on = self->use != QHCP_USE_HEALTHY,
                                         .use = self->use,

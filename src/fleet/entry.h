@@ -129,6 +129,7 @@ struct fleet_self {
     enum qhcp_use use; /* what panic leads to; QHCP_USE_HEALTHY: there is none */
     uint32_t local_score; /* 0: well .. 7 */
     uint32_t suspects;    /* servers that miss checks now */
+    uint32_t held;        /* servers that are silent, and that the brake holds */
     struct qhcp_lateness lateness;
 };
 

@@ -15,6 +15,8 @@ enum health_cause {
     HEALTH_CAUSE_DATA_PORT,    /* it says that it serves, but its data port does not */
     HEALTH_CAUSE_HELD,         /* it serves again, but failed too often recently: until flap.until
                                 */
+    HEALTH_CAUSE_OPERATOR,     /* the owner's list has it; never of health */
+    HEALTH_CAUSE_BRAKE,        /* it is silent, but too many others went down just now: held */
 };
 
 #endif

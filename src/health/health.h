@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "health/beat.h"
+#include "health/brake.h"
 #include "health/burst.h"
 #include "health/cause.h"
 #include "health/dial.h"
@@ -40,6 +41,7 @@ struct health_config {
     const qhcp_nsec
         *tick; /* regular probes are due at its multiples; shared.  NULL or 0: anywhere */
     const struct local *local; /* its owner's trouble (local.h), shared; NULL: never any */
+    struct brake *brake;       /* of verdicts for silence (brake.h), shared; NULL: none */
 };
 
 /* Two answers, a round trip and 5 ms apart: one could be the last gasp of a server that restarts

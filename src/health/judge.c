@@ -317,6 +317,21 @@ static void miss_beat(struct health *h, qhcp_nsec now)
         judge_expect(h, now);
 }
 
+/* Too many went down just now: its silence is forgiven for now, as if the owner were in trouble,
+ * and is found again from its next checks. */
+static bool hold(struct health *h, qhcp_nsec now, struct silence_terms *terms)
+{
+    struct silence_report ignored;
+
+    if (!verdict_serves(h->state) || h->burst.active || !h->config.brake ||
+        brake_take(h->config.brake, now))
+        return false;
+    h->cause = HEALTH_CAUSE_BRAKE;
+    terms->ill = true;
+    silence_judge(&h->silence, now, terms, &ignored);
+    return true;
+}
+
 void judge_silence(struct health *h, qhcp_nsec now, struct health_step *ret)
 {
     const struct silence *s = &h->silence;
@@ -332,7 +347,7 @@ void judge_silence(struct health *h, qhcp_nsec now, struct health_step *ret)
     h->fails += found.n + found.beat;
     if (found.hurry)
         h->next = nsec_min(h->next, now);
-    if (!found.convicts)
+    if (!found.convicts || hold(h, now, &terms))
         return;
     more = s->unheard > s->misses;
     ret->misses = more ? s->unheard : s->misses;

@@ -42,6 +42,7 @@ void act_on(struct backend *b, qhcp_nsec now, const struct health_step *step)
         reason_stalled(b, step->refuted);
     if (step->verdict || b->health.state != QHCP_UP)
         reason_find(b, step);
+    hold_look(b);
     if (step->verdict) {
         if (b->health.state == QHCP_UP)
             (void)report_take_restarted(b); /* the verdict tells of it */

@@ -32,7 +32,8 @@ static struct health_config health_config(const struct backend *b)
                                   .slow_start = c->slow_start,
                                   .phase = phase(b),
                                   .tick = own_differs(b) ? &at_once : &b->lb->tick.length,
-                                  .local = &b->lb->local};
+                                  .local = &b->lb->local,
+                                  .brake = &b->lb->brake};
 }
 
 /* Text, host and key, one after the other in one allocation: b->text owns it. */
@@ -102,6 +103,7 @@ void backend_free(struct backend *b)
     cross_forget(b);
     attempt_cancel(b);
     b->lb->in_state[b->health.state]--;
+    hold_forget(b);
     link_end(&b->link, QHCP_E_NO_ERROR, "removed from the configuration");
     report_deinit(&b->report);
     ticket_deinit(b);

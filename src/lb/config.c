@@ -29,6 +29,8 @@ static void set_defaults(struct qhcp_lb_config *c)
         c->max_drain = LEAVE_MAX;
     if (c->token_lifetime == 0)
         c->token_lifetime = TOKEN_LIFETIME;
+    if (c->brake_span == 0)
+        c->brake_span = 60 * NSEC_PER_SEC;
     if (c->rise == 0)
         c->rise = HEALTH_RISE;
     if (c->panic_threshold == 0)

@@ -11,6 +11,7 @@
  * lost.c        a connection that was given up, and may live
  * talk.c        messages: what a frame says goes to report.c, update.c, leave.c, health
  * ended.c       what the end of a connection says
+ * hold.c        what the brake holds
  * listen.c      beats, which servers send by themselves
  * act.c     health's steps put into effect; reason.c: its words
  * attempt.c        attempts at a connection; starts.c: whose turn it is; paths.c: ports and
@@ -42,6 +43,7 @@
 #include "lb/credentials.h"
 #include "lb/cross.h"
 #include "lb/ended.h"
+#include "lb/hold.h"
 #include "lb/leave.h"
 #include "lb/link.h"
 #include "lb/listen.h"
@@ -110,6 +112,7 @@ struct backend {
     struct report report;
     struct health health;
     struct panic_standing standing; /* what counts of it in panic: act.c */
+    struct hold hold;
     struct reason reason;
     struct cross cross;
     struct publish publish;
@@ -138,6 +141,7 @@ struct qhcp_lb {
     struct tick tick;               /* that regular probes share */
     struct local local;             /* our own trouble, which every backend's health looks at */
     struct crowd crowd;             /* who is silent */
+    struct brake brake;             /* how many may be called down for that */
     struct starts starts;           /* whose turn it is to be dialled */
     struct paths_all paths;         /* our own ports and addresses */
     size_t lost;                    /* backends with a struct lost */

@@ -217,6 +217,7 @@ static int list(struct qhcp_lb *lb, const char *text, const struct address *a, s
     }
     lb->backends[lb->count++] = b;
     tick_adapt(lb);
+    hold_adapt(lb);
     *ret = b;
     return 0;
 }
@@ -325,6 +326,7 @@ int qhcp_lb_reload(struct qhcp_lb *lb, qhcp_nsec now, const struct qhcp_lb_confi
     begin(lb, now); /* from here on nothing fails */
     use_config(lb, fresh);
     tick_adapt(lb);
+    hold_adapt(lb);
     credentials_take(lb, now, &credentials);
     revoked_changed(lb, now);
     spread(lb, now, old);
@@ -477,7 +479,8 @@ void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret
     *ret = (struct qhcp_self){.local_score = local_score(&lb->local, now),
                               .suspects = lb->crowd.suspects,
                               .panic = panic_of(lb),
-                              .lateness = lb->tick.lateness};
+                              .lateness = lb->tick.lateness,
+                              .held = lb->brake.held};
 }
 
 void qhcp_lb_stop(struct qhcp_lb *lb, qhcp_nsec now)

@@ -158,6 +158,16 @@ static void make_words(const struct backend *b, const struct health_step *step, 
     case HEALTH_CAUSE_HELD:
         held_words(b, ret, cap);
         break;
+    case HEALTH_CAUSE_BRAKE:
+        snprintf(
+            ret, cap,
+            "HELD: it is silent, but %zu servers went down for silence within %llu s, which is "
+            "all that the brake lets through (%u %%)",
+            b->lb->brake.taken, (unsigned long long)(b->lb->brake.span / NSEC_PER_SEC),
+            b->lb->brake.percent);
+        break;
+    case HEALTH_CAUSE_OPERATOR:
+        break;
     }
 }
 

@@ -17,6 +17,8 @@ SAME(CAUSE_CLOSED);
 SAME(CAUSE_METRICS);
 SAME(CAUSE_DATA_PORT);
 SAME(CAUSE_HELD);
+SAME(CAUSE_OPERATOR);
+SAME(CAUSE_BRAKE);
 
 /* Fields of one size are copied whole. */
 #define SIZE(type, field) sizeof((struct type *)0)->field

@@ -329,6 +329,13 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
         text_printf(t, "PANIC: too few servers are healthy: %s", follows(self.panic.use));
         end_line(t, from, page->width);
     }
+    if (self.held > 0) {
+        from = t->n;
+        text_printf(
+            t, "WARNING: the brake HOLDS %zu server%s: silent, and not called down yet (--brake)",
+            TEXT_COUNT(self.held));
+        end_line(t, from, page->width);
+    }
     if (self.local_score > 0) {
         from = t->n;
         text_printf(t,

@@ -243,6 +243,8 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct 
     text_add(t, ",");
     if (fleet->insecure)
         text_add(t, "\"insecure\":true,");
+    if (self.held > 0)
+        text_printf(t, "\"held\":%zu,", self.held);
     add_sources(t, fleet);
     text_add(t, "\"servers\":[");
     text_bytes(t, servers.at ? servers.at : "", servers.n);
