@@ -317,18 +317,19 @@ static void miss_beat(struct health *h, qhcp_nsec now)
         judge_expect(h, now);
 }
 
-/* Too many went down just now: its silence is forgiven for now, as if the owner were in trouble,
- * and is found again from its next checks. */
-static bool hold(struct health *h, qhcp_nsec now, struct silence_terms *terms)
+/* Too many went down just now: nothing is held against it until now, though it is still a suspect,
+ * and its next regular checks find the same again. */
+static bool hold(struct health *h, qhcp_nsec now)
 {
-    struct silence_report ignored;
+    qhcp_nsec since = h->silence.since;
 
     if (!verdict_serves(h->state) || h->burst.active || !h->config.brake ||
         brake_take(h->config.brake, now))
         return false;
     h->cause = HEALTH_CAUSE_BRAKE;
-    terms->ill = true;
-    silence_judge(&h->silence, now, terms, &ignored);
+    h->next = nsec_max(h->grid.at, now);
+    silence_acquit(&h->silence);
+    h->silence.since = since;
     return true;
 }
 
@@ -347,7 +348,7 @@ void judge_silence(struct health *h, qhcp_nsec now, struct health_step *ret)
     h->fails += found.n + found.beat;
     if (found.hurry)
         h->next = nsec_min(h->next, now);
-    if (!found.convicts || hold(h, now, &terms))
+    if (!found.convicts || hold(h, now))
         return;
     more = s->unheard > s->misses;
     ret->misses = more ? s->unheard : s->misses;

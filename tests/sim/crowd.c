@@ -64,7 +64,8 @@ static void begin(struct crowd_world *w, size_t n, qhcp_nsec interval, uint64_t 
                                         .window = health_window(interval),
                                         .budget = HEALTH_BUDGET,
                                         .phase = (uint32_t)prng_next(&w->random),
-                                        .local = &w->lb.local};
+                                        .local = &w->lb.local,
+                                        .brake = &w->lb.brake};
 
         b->lb = &w->lb;
         health_init(&b->health, &c, w->lb.now);
@@ -283,12 +284,55 @@ static void half_a_fleet_that_stands_still_is_not_called_down(void **state)
             assert_int_equal(after(1000, 100 * MS, c, 50, 90 * MS, seed).down, 0);
 }
 
+/* How many are down now. */
+static size_t down_now(const struct crowd_world *w)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n; i++)
+        n += w->servers[i].backend.health.state == QHCP_DOWN;
+    return n;
+}
+
+/* A switch dies, and 60 % are silent: a tenth of the fleet goes down in every ten seconds, until
+ * the truth is out; what answers again before its turn has come was never down. */
+static void the_brake_lets_the_truth_through_at_its_rate(void **state)
+{
+    struct crowd_world w;
+    size_t dead, held = 0, before;
+
+    (void)state;
+    begin(&w, 200, 100 * MS, 7);
+    w.lb.brake = (struct brake){.percent = 10, .span = 10 * SEC, .servers = 200};
+    fail_some(&w, NEIGHBOURS, 60, 0);
+    dead = verdicts(&w).dead;
+    assert_int_equal(dead, 120);
+    for (unsigned i = 1; i <= 3; i++) {
+        run(&w, 9 * SEC);
+        assert_int_equal(down_now(&w), 20 * i);
+        assert_int_equal(verdicts(&w).wrong, 0);
+        run(&w, SEC);
+    }
+    for (size_t i = 0; i < w.n; i++)
+        held += w.servers[i].backend.health.cause == HEALTH_CAUSE_BRAKE;
+    before = down_now(&w);
+    assert_int_equal(before + held, dead);
+    for (size_t i = 0; i < w.n; i++) /* the switch is back */
+        w.servers[i].dead = false;
+    run(&w, 30 * SEC);
+    assert_int_equal(down_now(&w), before); /* (nobody dials in this simulation) */
+    for (size_t i = 0; i < w.n; i++)
+        assert_true(w.servers[i].backend.health.cause != HEALTH_CAUSE_BRAKE);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tenth_that_dies_is_found_as_one_is),
         cmocka_unit_test(half_a_fleet_that_dies_is_found_a_second_later),
         cmocka_unit_test(half_a_fleet_that_stands_still_is_not_called_down),
+        cmocka_unit_test(the_brake_lets_the_truth_through_at_its_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
