@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "daemon/daemon.h"
+#include "daemon/lb_options.h"
 
 static const struct args_spec *const commands[] = {
     &daemon_lb_spec, &daemon_server_spec, &cli_check_spec, &cli_control_spec, &cli_keys_spec};
@@ -77,12 +78,28 @@ static void every_row_has_limits_and_an_owner_or_a_plain_kind(void **state)
     walk(look_at_owner);
 }
 
+static void a_brake_is_a_share_and_perhaps_a_time(void **state)
+{
+    static const char *const good[] = {"20%", "1%/1s", "100%/1m", "20%/30"};
+    static const char *const bad[] = {"20", "0%", "101%", "20%1m", "20%/", "20%/500ms", "%", "x%"};
+    char words[300];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        if (lb_options_check_brake(good[i], words, sizeof words) != 0)
+            fail_msg("%s: %s", good[i], words);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (lb_options_check_brake(bad[i], words, sizeof words) == 0)
+            fail_msg("%s was taken", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_has_a_name_of_its_own_and_says_what_it_is_for),
         cmocka_unit_test(every_default_is_a_value_that_the_option_takes),
         cmocka_unit_test(every_row_has_limits_and_an_owner_or_a_plain_kind),
+        cmocka_unit_test(a_brake_is_a_share_and_perhaps_a_time),
     };
 
     return cmocka_run_group_tests_name("daemon-options", tests, NULL, NULL);
