@@ -101,7 +101,7 @@ def main():
     o = parser.parse_args()
     if not QHCP.is_file() or not FLEET.is_file():
         parser.error("QHCP_BINARY must name the binary, in a build folder with its benchmarks")
-    rows, good = [], True
+    rows, word = [], "not measured"
     with tempfile.TemporaryDirectory(prefix="qhcp-memory-") as name:
         where = Path(name)
         os.environ["QHCP_STATE_DIR"] = str(where / "state")
@@ -111,20 +111,19 @@ def main():
             lb, idle, fleet, up = many(where, n, o.interval)
             whole = whole and up
             each = (lb[0] - base[0]) / n
-            good = good and (n != 10000 or each <= MUST["lb"])
+            if n == 10000 and up:
+                word = "met" if each <= MUST["lb"] else "NOT met"
             rows.append([f"{n}", f"{lb[0] / 1000:.1f} MB", f"{lb[1] / 1000:.1f} MB", f"{each:.1f} kB", f"{idle[2] / n:.1f} kB",
                          f"{fleet[2] / n:.1f} kB"])
     for line in table.lines(["servers", "qhcp lb: resident", "the most", "a server", "embedded: idle", "with a load balancer"],
                             rows):
         print(line)
-    word = "not measured" if 10000 not in sizes else "met" if good else "NOT met"
     print(f"- asked for: {MUST['lb']} kB a server in `qhcp lb` at 10,000 ({word})")
     print(f"- qhcp server with 2 load balancers: {server[2]} kB of its own (asked for: {MUST['server']}), {server[0]} kB resident "
           f"with the pages of libraries; qhcp lb with 1 server: {base[2]} and {base[0]} kB")
     if not whole:
         print("- NOT all servers came up")
-        good = False
-    return 0 if good and server[2] <= MUST["server"] else 1
+    return 0 if whole and word != "NOT met" and server[2] <= MUST["server"] else 1
 
 
 if __name__ == "__main__":
