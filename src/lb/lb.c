@@ -156,10 +156,9 @@ void qhcp_lb_free(struct qhcp_lb *lb)
     quic_endpoint_free(lb->quic);
     wheel_deinit(&lb->wheel);
     credentials_deinit(&lb->credentials);
-    if (lb->state_open) {
-        shelf_close(&lb->shelf);
+    shelf_close(&lb->shelf);
+    if (lb->state_open)
         state_close(&lb->state);
-    }
     config_free(lb->owned);
     free(lb);
 }

@@ -13,8 +13,10 @@
 
 struct state;
 
+/* Zeroed it is closed: nothing can be put there. */
 struct shelf {
-    int fd; /* -1: there is none, and nothing can be put there */
+    bool open;
+    int fd;
     struct slots slots;
 };
 
