@@ -1,6 +1,5 @@
 /* The load balancer's public functions: configuration, packets, time. */
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
