@@ -131,4 +131,4 @@ class Output(Case):
     def test_logfmt_has_them_too(self):
         lb = self.watch("--status-format", "none", "--log-format", "logfmt", wait=self.wait_logged)
         self.assertRegex(lb.errors(), f'(?m)^time=\\S+ level=info msg="{SERVER}: connecting -> up: serving.*" '
-                                      f"event=state server={SERVER} from=connecting to=up cause=")
+                                      f"event=state server={SERVER} name={SERVER} from=connecting to=up cause=")

@@ -116,7 +116,7 @@ MESSAGES = {
         number(6, "extensions", most=16), text(7, "services", 1, 280, most=16),
         number(8, "revoked", 1), number(10, "beat_us", *INTERVAL)]),
     HEALTH_REQUEST: ("HEALTH_REQUEST", None, [
-        number(0, "seq", 1, **REQUIRED), number(2, "epoch", **REQUIRED)]),
+        number(0, "seq", 1, **REQUIRED), number(2, "epoch", **REQUIRED), number(4, "in_flight")]),
     HEALTH_RESPONSE: ("HEALTH_RESPONSE", response_rule, [
         number(0, "seq", 1), octets(1, "boot_id", 8, 8, **REQUIRED), number(2, "epoch", 1, **REQUIRED),
         Row(3, "values", "values"), number(4, "status", 0, 4, **REQUIRED), text(5, "reason", 1, 255),

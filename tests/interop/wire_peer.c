@@ -292,7 +292,10 @@ static void make(struct wire_message *m)
         ack(&m->ack);
         return;
     case WIRE_HEALTH_REQUEST:
-        m->request = (struct wire_health_request){between(1, NUMBER_MAX), between(0, NUMBER_MAX)};
+        m->request = (struct wire_health_request){.has = below(2) ? WIRE_HAS_IN_FLIGHT : 0,
+                                                  .seq = between(1, NUMBER_MAX),
+                                                  .epoch = between(0, NUMBER_MAX),
+                                                  .in_flight = between(0, NUMBER_MAX)};
         return;
     case WIRE_HEALTH_RESPONSE:
         response(&m->response);
