@@ -48,6 +48,8 @@ static void look(struct wheel *w, const struct wheel_timer *timers, qhcp_nsec no
     assert(told <= at && (told == at || told > now));
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct wheel_timer timers[N] = {0}, *due;

@@ -41,7 +41,8 @@ static void put_actions(FILE *out, const struct args_spec *spec)
                 break;
         }
         line = strchr(line, '\n');
-        line += line ? 1 : 0;
+        if (line)
+            line++;
     }
 }
 

@@ -53,6 +53,8 @@ static void leave_when_drained(void *ctx, qhcp_nsec now)
 
 static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
 {
+    size_t left = forward_connections(&lb->forward);
+
     lb->stopping = true;
     lb->handed_over = handed_over;
     announce_end(&lb->announce);
@@ -64,9 +66,9 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
     } else {
         handover_end(&lb->handover);
     }
-    if (forward_connections(&lb->forward) > 0)
+    if (left > 0)
         log_say(QHCP_LOG_INFO, "waiting for %zu connection%s to end, at most for --max-drain",
-                TEXT_COUNT(forward_connections(&lb->forward)));
+                TEXT_COUNT(left));
     lb->drained_by = nsec_add(now, lb->options.max_drain);
     service_stopping("closing the sessions with the servers");
     lb->leaving = (struct loop_part){
