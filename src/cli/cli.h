@@ -5,12 +5,14 @@
 
 #include "conf/args.h"
 
-extern const struct args_spec cli_check_spec, cli_control_spec, cli_history_spec, cli_keys_spec,
-    cli_support_spec, cli_why_spec;
+extern const struct args_spec cli_check_spec, cli_control_spec, cli_events_spec, cli_history_spec,
+    cli_keys_spec, cli_status_spec, cli_support_spec, cli_why_spec;
 
 int cli_check(int argc, char **argv);
 int cli_control(int argc, char **argv);
+int cli_events(int argc, char **argv);
 int cli_history(int argc, char **argv);
+int cli_status(int argc, char **argv);
 int cli_support(int argc, char **argv);
 int cli_why(int argc, char **argv);
 int cli_keys(int argc, char **argv); /* keys.c */

@@ -46,7 +46,7 @@ PURE = {"wire", "session", "health", "balance"}
 FOREIGN = {
     r"ngtcp2/": {"quic"},
     r"cjose/": {"auth"},
-    r"curl/": {"check"},
+    r"curl/": {"check", "cli"},
     r"(ev|ares)\.h$": {"loop"},
     r"yaml\.h": {"conf"},
     r"argp\.h": {"conf", "cli"},
@@ -58,8 +58,8 @@ FOREIGN = {
 
 # names of files that several folders have, because the files mirror each other: each is that thing
 # on another layer (a command of cli is named as its word)
-MIRRORS = {"check", "config", "conn", "internal", "keys", "lb", "listen", "message", "metrics",
-           "revoked", "server", "ticket", "why"}
+MIRRORS = {"check", "config", "conn", "events", "internal", "keys", "lb", "listen", "message", "metrics",
+           "revoked", "server", "status", "ticket", "why"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^">]+)[>"]', re.MULTILINE)
 

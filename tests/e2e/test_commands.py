@@ -1,0 +1,102 @@
+"""The commands that ask a running `qhcp lb` by its Unix socket."""
+
+import json
+import re
+import signal
+import socket
+import time
+
+from lib.admin import ask
+from lib.case import SLOW, Case, free_port
+from lib.raw import wait_log
+
+
+class Commands(Case):
+    def pair(self, servers=("127.0.0.1:4243 name=web1",), port=None):
+        """A server that is up, and its load balancer with the usual socket in the state directory."""
+        self.agent = self.server(4243, ip="127.0.0.1")
+        wait_log(self.agent, "listening on UDP", 10 * SLOW)
+        self.port = port or free_port()
+        self.socket = self.state / f"admin-{self.port}.sock"
+        lb = self.lb(servers, "--admin", f"unix:{self.socket}", port=self.port)
+        lb.wait_event("up", within=10)
+        return lb
+
+    def wait_change(self, wanted):
+        """Waits until the events have one that is wanted: the admin interface reads behind the watching."""
+        stream = self.start("events", "--follow", "--json", "--port", self.port)
+        return json.loads(stream.wait_line(lambda line: wanted(json.loads(line)), 10 * SLOW)[1])
+
+    def wait_status(self, wanted, *arguments):
+        """The last line of `qhcp status`, once it ends so: a busy machine makes the load balancer late (2)."""
+        end = time.monotonic() + 20 * SLOW
+        while True:
+            status, out, errors = self.qhcp("status", *arguments)
+            if status == wanted:
+                self.assertEqual(errors, "")
+                return out.splitlines()[-1]
+            self.assertLess(time.monotonic(), end, (status, out, errors))
+
+    def test_status_ends_with_0_when_all_is_well_and_with_1_when_a_server_is_not_up(self):
+        self.pair()
+        line = self.wait_status(0)  # finds the only load balancer there is
+        self.assertRegex(line, r"^web1 +up +\d+s +100 % ")
+        self.agent.kill()
+        line = self.wait_status(1, "--port", self.port)
+        reason = ask(self.socket, "GET", "/api/v1/servers/web1").json["reason"]
+        self.assertRegex(line, "^web1 +down .*" + re.escape(reason))
+
+    def test_status_json_is_what_the_admin_interface_says(self):
+        self.pair()
+        answer = json.loads(self.wait_status(0, "--json", "--admin-socket", self.socket))
+        self.assertEqual(set(answer), {"self", *ask(self.socket, "GET", "/api/v1/servers").json})
+        self.assertEqual(set(answer["self"]), set(ask(self.socket, "GET", "/api/v1/self").json))
+        self.assertEqual(set(answer["servers"][0]), set(ask(self.socket, "GET", "/api/v1/servers/web1").json))
+
+    def test_status_ends_with_2_when_the_load_balancer_is_not_there_or_is_silent(self):
+        lb = self.pair()
+        for arguments in (["--port", free_port()], ["--admin-socket", self.dir / "none"]):
+            status, out, errors = self.qhcp("status", *arguments)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn("no load balancer runs there", errors)
+        self.wait_status(0, "--port", self.port)
+        self.assertEqual(self.qhcp("status", "--port", "none")[0], 3)
+        self.assert_stops(lb)
+        with socket.socket(socket.AF_UNIX) as other:  # what answers there says something else
+            other.bind(str(self.socket))
+            other.listen()
+            asking = self.start("status", "--port", self.port)
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno")
+            self.assertEqual(asking.wait(10 * SLOW), 2)
+
+    def test_events_are_listed_and_followed(self):
+        self.pair()
+        self.wait_change(lambda e: e["to"] == "up")
+        status, out, errors = self.qhcp("events")
+        self.assertEqual((status, errors), (0, ""))
+        self.assertRegex(out, r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  web1: connecting -> up: serving$")
+        listed = [json.loads(line) for line in self.qhcp("events", "web1", "--json")[1].splitlines()]
+        self.assertEqual(listed, ask(self.socket, "GET", "/api/v1/events?server=127.0.0.1:4243").json["events"])
+        newest = self.qhcp("events", "127.0.0.1:4243", "--json", "--limit", "1")[1]
+        self.assertEqual(json.loads(newest), listed[-1])
+        self.assertEqual(self.qhcp("events", "--since", "2100-01-01"), (0, "", ""))
+        status, out, errors = self.qhcp("events", "web9")
+        self.assertEqual((status, out, errors), (1, "", 'qhcp events: "web9" is not watched\n'))
+        follower = self.start("events", "--follow", "--json", "--limit", "1", "web1")
+        at, first = follower.wait_line(lambda _: True, 10 * SLOW)
+        self.assertEqual(json.loads(first), listed[-1])
+        self.agent.kill()
+        follower.wait_line(lambda line: json.loads(line)["to"] == "down", 10 * SLOW, at + 1)
+
+    def test_a_follower_ends_when_its_load_balancer_does(self):
+        lb = self.pair()
+        follower = self.start("events", "--follow")
+        at, _ = follower.wait_line(lambda line: "connecting -> up" in line, 10 * SLOW)
+        self.agent.kill()  # the list is printed whole: this comes by the stream
+        follower.wait_line(lambda line: "up -> down" in line, 10 * SLOW, at + 1)
+        self.assert_stops(lb, signal.SIGKILL)
+        self.assertEqual(follower.wait(10 * SLOW), 1)
+        self.assertIn("the load balancer has ended", follower.errors())
