@@ -35,11 +35,18 @@ static const struct {
     {"check", cli_check, &cli_check_spec,
      "check one server once, as a Nagios plugin or a liveness probe"},
     {"control", cli_control, &cli_control_spec,
-     "drain a server of this machine, take it out, or show its status"},
+     "drain this machine's server for every load balancer, or show it"},
     {"status", cli_status, &cli_status_spec,
      "show the servers of a running load balancer, and how it is itself"},
     {"events", cli_events, &cli_events_spec,
      "show what changes in the fleet of a running load balancer"},
+    {"drain", cli_drain, &cli_drain_spec, "have a load balancer give a server no new traffic"},
+    {"undrain", cli_undrain, &cli_undrain_spec, "have a load balancer use a server again"},
+    {"maintenance", cli_maintenance, &cli_maintenance_spec,
+     "have a load balancer take a server out, also while it answers"},
+    {"weight", cli_weight, &cli_weight_spec, "have a load balancer give a server another weight"},
+    {"reload", cli_reload, &cli_reload_spec,
+     "have a load balancer read its configuration file again"},
     {"history", cli_history, &cli_history_spec,
      "show what happened to the servers of a load balancer"},
     {"why", cli_why, &cli_why_spec, "tell why a server went down"},
@@ -52,7 +59,7 @@ static void print_help(FILE *out)
     fprintf(out, "Usage: qhcp COMMAND [OPTION...]\n"
                  "QHCP, the Quick Health Check Protocol over QUIC.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].doc);
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].doc);
     fprintf(out, "\nFor more, run 'qhcp help COMMAND' or 'qhcp COMMAND --help'.\n"
                  "'qhcp --version' tells the version.\n");
 }

@@ -7,7 +7,7 @@ import socket
 import time
 
 from lib.admin import ask
-from lib.case import SLOW, Case, free_port
+from lib.case import SLOW, Case, Lb, free_port
 from lib.raw import wait_log
 
 
@@ -100,3 +100,64 @@ class Commands(Case):
         self.assert_stops(lb, signal.SIGKILL)
         self.assertEqual(follower.wait(10 * SLOW), 1)
         self.assertIn("the load balancer has ended", follower.errors())
+
+    def act(self, *arguments):
+        """What is in force after it."""
+        status, out, errors = self.qhcp(*arguments, "--port", self.port)
+        self.assertEqual((status, errors), (0, ""), arguments)
+        return out
+
+    def refused(self, status, *arguments):
+        ended, out, errors = self.qhcp(*arguments, "--port", self.port)
+        self.assertEqual((ended, out), (status, ""), arguments)
+        return errors
+
+    def server_of_api(self):
+        return ask(self.socket, "GET", "/api/v1/servers/web1").json
+
+    def test_a_server_is_drained_and_taken_back(self):
+        self.pair()
+        self.wait_change(lambda e: e["to"] == "up")
+        self.assertEqual(self.refused(1, "drain", "web9"), 'qhcp drain: "web9" is not watched\n')
+        out = self.act("drain", "web1", "--reason", "new disks", "--for", "30m")
+        self.assertRegex(out, r"^web1 is draining: new disks\n  wanted: drain, weight 1, until \d{4}-.*, by .*: new disks\n"
+                              r"  now: 0 % of its weight, 0 connections open\n$")
+        intent = self.server_of_api()["intent"]
+        self.assertEqual((intent["use"], intent["reason"]), ("drain", "new disks"))
+        self.assertRegex(self.wait_status(1), "^web1 +draining .* new disks$")
+        self.assertRegex(self.act("undrain", "127.0.0.1:4243"), "^web1 is up.*\n  wanted: in use, weight 1")
+        self.wait_status(0)
+        self.assertRegex(self.act("maintenance", "web1"), "^web1 is in maintenance")
+        self.act("undrain", "web1")
+        self.refused(2, "drain", "web1", "--for", "0s")
+        newest = json.loads(self.act("events", "--json", "--limit", "1"))["seq"]
+        self.act("drain", "web1", "--for", "1s")
+        self.wait_change(lambda e: e["seq"] > newest and (e["kind"], e["from"], e["to"]) == ("intent", "drain", "in_use"))
+        self.assertEqual(self.server_of_api()["state"], "up")
+
+    def test_a_server_gets_another_weight(self):
+        self.pair()
+        self.assertIn("WEIGHT is missing", self.refused(2, "weight", "web1"))
+        self.assertIn('"1001" is out of range', self.refused(2, "weight", "web1", "1001"))
+        self.assertIn("weight 1000", self.act("weight", "web1", "1000"))
+        self.assertEqual(self.server_of_api()["intent"]["weight"], 1000)
+
+    def test_reload_changes_all_or_nothing(self):
+        config = self.dir / "lb.yaml"
+        good = "servers: [127.0.0.1:4243 name=web1]\n"
+        config.write_text(good, encoding="ascii")
+        self.agent = self.server(4243, ip="127.0.0.1")
+        wait_log(self.agent, "listening on UDP", 10 * SLOW)
+        self.port = free_port()
+        self.socket = self.state / f"admin-{self.port}.sock"
+        lb = self.start("lb", "--config", config, "--port", self.port, "--admin", f"unix:{self.socket}", "--no-forward",
+                        "--status-format", "json", kind=Lb)
+        lb.wait_event("up", within=10)
+        more = good.replace("]", ", 127.0.0.1:4244 name=web2]")
+        config.write_text(more + "nonsense: 1\n", encoding="ascii")
+        self.assertIn("the old configuration stays in force", self.refused(1, "reload"))
+        self.assertEqual(self.refused(1, "undrain", "web2"), 'qhcp undrain: "web2" is not watched\n')
+        config.write_text(more, encoding="ascii")
+        self.assertRegex(self.act("reload", "--reason", "one more"), "^reloaded: ")
+        self.wait_change(lambda e: e["kind"] == "added" and e["name"] == "web2")
+        self.act("undrain", "web2")
