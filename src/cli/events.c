@@ -11,9 +11,7 @@
 #include "history/when.h"
 
 #define EVENTS_WORDS 700
-#define ALL "10000" /* events of one answer at most: more than are kept, but of large fleets */
-
-static int check_when(const char *text, char *words, size_t words_cap);
+#define ALL 10000 /* events of one answer at most */
 
 #define EVENTS_OPTIONS(X)                                                                          \
     ADMIN_CLIENT_OPTIONS(X)                                                                        \
@@ -196,12 +194,13 @@ static int show(const struct admin_client *c, const struct events_options *o, st
                 const struct words *w)
 {
     struct admin_answer server, events = {.status = 0};
-    bool known;
+    bool known, some = p->server || o->since; /* which they are is seen here */
     int r = find(c, p, &server, &known, w);
+    char path[64];
 
+    snprintf(path, sizeof path, "/api/v1/events?limit=%" PRIu64, some ? ALL : o->limit);
     if (r == 0)
-        r = admin_client_ask(c, "/api/v1/events?limit=" ALL, NULL, &events,
-                             known ? w : &(struct words){NULL, 0});
+        r = admin_client_ask(c, path, NULL, &events, known ? w : &(struct words){NULL, 0});
     if (r == 0) {
         r = print_list(p, json_object_get(events.json, "events"), o->limit, w);
         if (r == 0 && !known)
