@@ -36,7 +36,7 @@ static void show_state(struct display *d, const struct fleet_change *c, qhcp_nse
                                      .reason = c->words,
                                      .evidence = c->evidence};
 
-    status_event(&d->status, &event, c->label, now);
+    status_event(&d->status, &event, c->label, (struct status_moment){now, c->at_ms});
 }
 
 static void show_listed(struct display *d, const struct fleet_change *c, qhcp_nsec now)
@@ -49,7 +49,7 @@ static void show_listed(struct display *d, const struct fleet_change *c, qhcp_ns
                                          .words = c->words};
 
     if (list_news_take(&d->news, c))
-        status_listed(&d->status, &listed, now);
+        status_listed(&d->status, &listed, (struct status_moment){now, c->at_ms});
 }
 
 static void log_news(struct display *d)
@@ -71,7 +71,7 @@ static void show_panic(struct display *d, const struct fleet_change *c,
                                      .total =
                                          fleet_healthy_count(self) + self->by_state[QHCP_DOWN]};
 
-    status_panic(&d->status, &panic, now);
+    status_panic(&d->status, &panic, (struct status_moment){now, c->at_ms});
 }
 
 /* What was published in this turn. */

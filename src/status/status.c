@@ -165,7 +165,7 @@ static void tell(struct status *s, const struct text *t, qhcp_nsec now)
 }
 
 /* The prefix of a line: the time; in the journal, which has the time, the priority. */
-static const char *before(const struct status *s, enum qhcp_log_level level,
+static const char *before(const struct status *s, enum qhcp_log_level level, int64_t wall_ms,
                           char ret[CLOCK_TEXT + 2])
 {
     const char *priority = s->tells ? log_priority(level) : "";
@@ -173,7 +173,7 @@ static const char *before(const struct status *s, enum qhcp_log_level level,
 
     if (priority[0] != '\0')
         return priority;
-    snprintf(ret, CLOCK_TEXT + 2, "%s  ", clock_local(clock_wall_ms(), time));
+    snprintf(ret, CLOCK_TEXT + 2, "%s  ", clock_local(wall_ms, time));
     return ret;
 }
 
@@ -193,7 +193,8 @@ static void log_line(enum qhcp_log_level level, const struct log_field *fields, 
     text_reset(t);
 }
 
-void status_event(struct status *s, const struct qhcp_event *event, const char *name, qhcp_nsec now)
+void status_event(struct status *s, const struct qhcp_event *event, const char *name,
+                  struct status_moment at)
 {
     enum qhcp_log_level level = level_of(event->to);
     char time[CLOCK_TEXT + 2];
@@ -212,15 +213,15 @@ void status_event(struct status *s, const struct qhcp_event *event, const char *
         log_line(level, fields, sizeof fields / sizeof fields[0], &t);
     }
     if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
-        status_json_event(&t, event, name, clock_wall_ms());
+        status_json_event(&t, event, name, at.ms);
     else if (s->format != STATUS_NONE)
-        status_human_event(&t, event, name, before(s, level, time), s->colour);
+        status_human_event(&t, event, name, before(s, level, at.ms, time), s->colour);
     if (s->format != STATUS_NONE)
-        tell(s, &t, now);
+        tell(s, &t, at.now);
     text_deinit(&t);
 }
 
-void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec now)
+void status_panic(struct status *s, const struct qhcp_panic *panic, struct status_moment at)
 {
     enum qhcp_log_level level = QHCP_LOG_WARNING;
     char time[CLOCK_TEXT + 2];
@@ -233,25 +234,25 @@ void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec no
         log_line(level, fields, sizeof fields / sizeof fields[0], &t);
     }
     if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
-        status_json_panic(&t, panic, clock_wall_ms());
+        status_json_panic(&t, panic, at.ms);
     else if (s->format != STATUS_NONE)
-        status_human_panic(&t, panic, before(s, level, time));
+        status_human_panic(&t, panic, before(s, level, at.ms, time));
     if (s->format != STATUS_NONE)
-        tell(s, &t, now);
+        tell(s, &t, at.now);
     text_deinit(&t);
 }
 
-void status_listed(struct status *s, const struct status_listed *listed, qhcp_nsec now)
+void status_listed(struct status *s, const struct status_listed *listed, struct status_moment at)
 {
     char time[CLOCK_TEXT + 2];
     struct text t = {0};
 
     if (s->format == STATUS_JSON || s->format == STATUS_JSON_EVENTS)
-        status_json_listed(&t, listed, clock_wall_ms());
+        status_json_listed(&t, listed, at.ms);
     else if (s->format != STATUS_NONE && !s->tells)
-        status_human_listed(&t, listed, before(s, QHCP_LOG_INFO, time));
+        status_human_listed(&t, listed, before(s, QHCP_LOG_INFO, at.ms, time));
     if (t.n > 0)
-        tell(s, &t, now);
+        tell(s, &t, at.now);
     text_deinit(&t);
 }
 

@@ -75,12 +75,18 @@ void status_init(struct status *s, enum status_format format, int fd, qhcp_nsec 
 void status_deinit(struct status *s);
 
 void status_set_interval(struct status *s, qhcp_nsec interval, qhcp_nsec now);
+/* When: monotonic, and in unix milliseconds. */
+struct status_moment {
+    qhcp_nsec now;
+    int64_t ms;
+};
+
 /* Also on the log, unless the log's reader sees it already.  name: that the operator gave the
  * server;
  * "": none. */
 void status_event(struct status *s, const struct qhcp_event *event, const char *name,
-                  qhcp_nsec now);
-void status_panic(struct status *s, const struct qhcp_panic *panic, qhcp_nsec now);
+                  struct status_moment at);
+void status_panic(struct status *s, const struct qhcp_panic *panic, struct status_moment at);
 
 /* A change of the list of servers. */
 struct status_listed {
@@ -89,7 +95,7 @@ struct status_listed {
     const char *words;          /* what has changed: "weight 2, was 1" */
 };
 /* Not on the log, which gets one line for all (daemon/list_news.h). */
-void status_listed(struct status *s, const struct status_listed *listed, qhcp_nsec now);
+void status_listed(struct status *s, const struct status_listed *listed, struct status_moment at);
 qhcp_nsec status_deadline(const struct status *s);
 void status_expire(struct status *s, qhcp_nsec now);
 

@@ -8,12 +8,6 @@
 
 #define STATUS_JSON_SCHEMA 2 /* another number when a member changes its meaning, or goes */
 
-/* The same moment on both clocks: monotonic, and milliseconds since 1970. */
-struct status_moment {
-    qhcp_nsec now;
-    int64_t ms;
-};
-
 /* {"type":"status",...}\n */
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct status_moment at);
 /* {"type":"event",...}\n; ms: milliseconds since 1970 */
