@@ -57,13 +57,13 @@ static bool take_weight(struct admin_request *q, const json_t *body, struct wish
 {
     const json_t *value = json_object_get(body, "weight");
 
-    if (json_is_integer(value) && json_integer_value(value) >= 1 &&
+    if (json_is_integer(value) && json_integer_value(value) >= 0 &&
         json_integer_value(value) <= FLEET_WEIGHT_MAX) {
         w->number = (uint64_t)json_integer_value(value);
         return true;
     }
     admin_http_error(q, MHD_HTTP_BAD_REQUEST, "bad_member",
-                     "weight: expected a whole number from 1 to %d", FLEET_WEIGHT_MAX);
+                     "weight: expected a whole number from 0 to %d", FLEET_WEIGHT_MAX);
     return false;
 }
 

@@ -113,7 +113,8 @@ struct act {
     const char *server; /* NULL: of all */
     const char *reason; /* NULL: none */
     qhcp_nsec lasts;    /* 0: no end */
-    uint64_t weight;    /* 0: of no interest */
+    bool weighs;
+    uint64_t weight; /* if it does */
 };
 
 /* NULL: out of memory. */
@@ -128,7 +129,7 @@ static json_t *make_body(const struct act *a)
         well = well && json_object_set_new(body, "reason", json_string(a->reason)) == 0;
     if (a->lasts > 0)
         well = well && json_object_set_new(body, "for", json_string(lasts)) == 0;
-    if (a->weight > 0)
+    if (a->weighs)
         well =
             well && json_object_set_new(body, "weight", json_integer((json_int_t)a->weight)) == 0;
     if (well)
@@ -294,7 +295,7 @@ int cli_reload(int argc, char **argv)
 
 int cli_weight(int argc, char **argv)
 {
-    struct act a = {.spec = &cli_weight_spec, .verb = "weight"};
+    struct act a = {.spec = &cli_weight_spec, .verb = "weight", .weighs = true};
     char words[ACT_WORDS] = "WEIGHT is missing: qhcp weight SERVER WEIGHT";
     const char *operands[2];
     struct plain_options o;
@@ -304,7 +305,7 @@ int cli_weight(int argc, char **argv)
     a.server = operands[0];
     a.reason = o.reason;
     if (operands[1] &&
-        value_count(operands[1], "WEIGHT", 1, WEIGHT_MOST, &a.weight, words, sizeof words) == 0)
+        value_count(operands[1], "WEIGHT", 0, WEIGHT_MOST, &a.weight, words, sizeof words) == 0)
         status = run(&a, o.admin_socket, o.port);
     else
         args_refuse(a.spec, words);

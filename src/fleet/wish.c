@@ -19,13 +19,13 @@ static_assert((WISH_QUEUE & (WISH_QUEUE - 1)) == 0 && (WISH_OPEN & (WISH_OPEN - 
 const struct wish_row *wish_row(enum wish_kind kind)
 {
     static const struct wish_row rows[WISH_KINDS] = {
-        [WISH_DRAIN] = {"drain", true, false},
-        [WISH_UNDRAIN] = {"undrain", true, false},
-        [WISH_MAINTENANCE] = {"maintenance", true, false},
-        [WISH_WEIGHT] = {"weight", true, true},
-        [WISH_ADD] = {"add", true, false},
-        [WISH_REMOVE] = {"remove", true, false},
-        [WISH_RELOAD] = {"reload", false, false},
+        [WISH_DRAIN] = {"drain", true},
+        [WISH_UNDRAIN] = {"undrain", true},
+        [WISH_MAINTENANCE] = {"maintenance", true},
+        [WISH_WEIGHT] = {"weight", true},
+        [WISH_ADD] = {"add", true},
+        [WISH_REMOVE] = {"remove", true},
+        [WISH_RELOAD] = {"reload", false},
     };
 
     return (unsigned)kind < WISH_KINDS ? &rows[kind] : NULL;
@@ -79,7 +79,7 @@ int wish_ask(struct feed_reader *r, struct wish *w, uint32_t *ret_token)
     struct wish_place *p;
     uint32_t number;
 
-    if (!row || (row->server && w->server[0] == '\0') || (row->number && w->number == 0))
+    if (!row || (row->server && w->server[0] == '\0'))
         return QHCP_E_ARG;
     if (atomic_load(&r->asked) - r->answers_read >= WISH_OPEN || !(p = claim(q, &number)))
         return QHCP_E_FULL;

@@ -33,7 +33,7 @@ enum wish_kind {
 
 struct wish_row {
     const char *name;
-    bool server, number; /* which of these it needs */
+    bool server; /* it needs one */
 };
 /* NULL: there is no such kind. */
 const struct wish_row *wish_row(enum wish_kind kind);

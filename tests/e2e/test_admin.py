@@ -159,6 +159,7 @@ class Acted(AdminCase):
                          ("drain", "up", "serving"))
         self.assertRegex(shown["intent"]["who"], r"uid \d+, process \d+ by the socket")
         self.assertEqual(self.post(SERVER + "/undrain").json["state"], "up")
+        self.assertEqual(self.post(SERVER + "/weight", {"weight": 0}).json["state"], "draining")
         self.assertEqual(self.post(SERVER + "/weight", {"weight": 7}).json["intent"]["weight"], 7)
         with closing(Events(self.PORT)) as events:
             shown = self.post(SERVER + "/maintenance", {"for": "1s", "reason": "kernel"}).json
@@ -181,7 +182,7 @@ class Acted(AdminCase):
                 ("drain", {"reason": "a\nb"}, 400, "bad_member", "reason"),
                 ("drain", {"reason": "x" * 300}, 400, "bad_member", "reason"),
                 ("drain", '{"for":"1s","for":"2s"}', 400, "bad_json", "duplicate"),
-                ("weight", {"weight": 0}, 400, "bad_member", "weight"), ("weight", {}, 400, "bad_member", "weight"),
+                ("weight", {"weight": -1}, 400, "bad_member", "weight"), ("weight", {}, 400, "bad_member", "weight"),
                 ("weight", {"weight": 1.5}, 400, "bad_member", "weight")):
             with self.subTest(body=body):
                 answer = self.post(f"{SERVER}/{path}", body)

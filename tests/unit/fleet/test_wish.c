@@ -104,9 +104,7 @@ static void a_wish_that_lacks_what_its_kind_needs_is_not_asked(void **state)
     uint32_t token;
 
     (void)state;
-    assert_int_equal(wish_ask(r, &w, &token), QHCP_E_ARG);
-    w.number = 5;
-    assert_int_equal(wish_ask(r, &w, &token), 0);
+    assert_int_equal(wish_ask(r, &w, &token), 0); /* its weight may be 0 */
     w.server[0] = '\0';
     assert_int_equal(wish_ask(r, &w, &token), QHCP_E_ARG);
     w.kind = WISH_RELOAD;
