@@ -45,10 +45,14 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def worst(before, after):
-    """The bound of the latest check in between, in ms."""
-    more = [bound for (bound, b), (_, a) in zip(before, after) if a > b]
-    return None if not more else more[-1] / 1000 if more[-1] else "over 1000"
+def more(before, after):
+    """How many checks of each class left in between."""
+    return [a - b for (_, b), (_, a) in zip(before, after)]
+
+
+def over(before, after, ms=5):
+    """How many of them were later than so many ms."""
+    return sum(n for n, (bound, _) in zip(more(before, after), after) if not bound or bound > ms * 1000)
 
 
 def start(build, directory, servers):
@@ -87,16 +91,18 @@ def main():
             connection = connect()
             quiet = lateness(connection)
             still = lateness(connection)
-            times = []
-            for _ in range(LISTS):
-                begun = time.monotonic()
-                size = len(get(connection, "/api/v1/servers"))
-                times.append(time.monotonic() - begun)
-                time.sleep(0.1)
-            busy = lateness(connection)
-            say(what="list", servers=servers, bytes=size, median_ms=round(sorted(times)[LISTS // 2] * 1000, 1),
-                worst_ms=round(max(times) * 1000, 1), latest_check_ms=worst(still, busy),
-                latest_check_before_ms=worst(quiet, still))
+            for path in ("/api/v1/servers", "/metrics"):
+                times = []
+                for _ in range(LISTS):
+                    begun = time.monotonic()
+                    size = len(get(connection, path))
+                    times.append(time.monotonic() - begun)
+                    time.sleep(0.1)
+                busy = lateness(connection)
+                say(what=path, servers=servers, bytes=size, median_ms=round(sorted(times)[LISTS // 2] * 1000, 1),
+                    worst_ms=round(max(times) * 1000, 1), late_over_5_ms=over(still, busy), of=sum(more(still, busy)),
+                    late_over_5_ms_before=over(quiet, still), of_before=sum(more(quiet, still)))
+                quiet, still = busy, lateness(connection)
             crowd = []
             for _ in range(followers):
                 one = connect()
