@@ -1,6 +1,7 @@
 #include "admin/control_socket.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,8 @@ static void show_drain(const struct control_socket *c, struct text *t)
     for (size_t i = 0; i < n; i++) {
         acknowledged += all[i].acknowledged;
         counting += all[i].counts;
-        in_flight += all[i].in_flight;
+        if (__builtin_add_overflow(in_flight, all[i].in_flight, &in_flight))
+            in_flight = ULLONG_MAX; /* what a peer says hides no other's connections */
     }
     text_printf(t, "ok\nload balancers: %zu\nacknowledged: %zu\ncounting: %zu\nin flight: %llu\n",
                 n, acknowledged, counting, in_flight);
