@@ -1,5 +1,6 @@
 """The page of the admin interface, in a real browser, before a real load balancer."""
 
+import time
 import unittest
 
 from lib.admin import AdminCase
@@ -13,6 +14,10 @@ NAME = "127.0.0.1:4243"
 class Page(AdminCase):
     def browse(self, *arguments, path="/", **options):
         server, lb = self.pair("--liveness-interval", "100ms", *arguments)
+        deadline = time.monotonic() + 10 * SLOW
+        while self.get("/api/v1/history").status != 200:  # it begins a moment after the load balancer
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
         browser = Browser(**options)
         self.addCleanup(browser.close)
         browser.open(f"http://127.0.0.1:{self.PORT}{path}")
@@ -76,6 +81,11 @@ class Page(AdminCase):
         self.text(browser, "#server", words)
         self.assertFalse(browser.run("return [...document.querySelectorAll('main img, aside img, b')].some(e => e.tagName === 'IMG' || e.textContent === 'bold')"))
         self.assertEqual(browser.log(), [])
+
+    def test_an_address_that_names_no_server_is_said_to(self):
+        _, _, browser = self.browse(path="/#/server/%")
+        self.text(browser, "#server", "% is no longer watched")
+        self.text(browser, "#counts", "1 up")
 
     def test_a_load_balancer_that_is_gone_and_comes_back(self):
         _, lb, browser = self.browse()

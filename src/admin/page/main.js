@@ -85,9 +85,18 @@ setInterval(() => { if (!document.hidden) self(); }, 2000);
 
 // ---- where we are ----
 
+// What is not encoded as it should be is taken as it stands.
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function route() {
   const [, name] = location.hash.match(/^#\/server\/(.+)$/) ?? [];
-  if (name) server.open(decodeURIComponent(name));
+  if (name) server.open(decode(name));
   else server.close();
 }
 
