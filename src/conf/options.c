@@ -91,10 +91,16 @@ bool options_repeatable(const struct options_row *row)
     return row->kind == OPTIONS_LIST || row->kind == OPTIONS_ITEM;
 }
 
+const char *options_key(const struct options_row *row)
+{
+    return row->key ? row->key : row->name;
+}
+
 const struct options_row *options_find(const struct options_table *table, const char *name)
 {
     for (size_t i = 0; i < table->n; i++)
-        if (strcmp(table->rows[i].name, name) == 0)
+        if (strcmp(table->rows[i].name, name) == 0 ||
+            strcmp(options_key(&table->rows[i]), name) == 0)
             return &table->rows[i];
     return NULL;
 }
@@ -395,7 +401,7 @@ struct place options_place(const struct options *o, const void *value)
     return (struct place){.file = flag ? NULL : o->file,
                           .line = from->line,
                           .column = from->column,
-                          .option = row->name};
+                          .option = flag ? row->name : options_key(row)};
 }
 
 void options_check_pair(const struct options *o, const void *a, const void *b, struct faults *f)

@@ -77,6 +77,7 @@ typedef int (*options_live_fn)(void *ctx, const struct options *before, char *wo
 
 struct options_row {
     const char *name;
+    const char *key; /* in the configuration file, if that is another; NULL: its name */
     enum options_kind kind;
     size_t offset;   /* of its value */
     const char *arg; /* what the value is called; NULL: the kind's usual name */
@@ -140,7 +141,10 @@ const void *options_value(const struct options *o, const struct options_row *row
 /* May it be given several times?  Each time adds entries. */
 bool options_repeatable(const struct options_row *row);
 
-/* The row of this name, or NULL. */
+/* What the configuration file calls it. */
+const char *options_key(const struct options_row *row);
+
+/* The row of this name or key, or NULL. */
 const struct options_row *options_find(const struct options_table *table, const char *name);
 
 /* Sets every option to its default.  o is the head of a struct of table->size bytes. */

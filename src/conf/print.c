@@ -69,7 +69,7 @@ static void add_list(struct text *t, const struct options_row *row, const struct
 {
     char words[300];
 
-    text_printf(t, "%s:\n", row->name);
+    text_printf(t, "%s:\n", options_key(row));
     for (size_t i = 0; i < l->n; i++) {
         const struct place at = list_place(l, i, row->name);
         size_t line = t->n;
@@ -92,14 +92,14 @@ static void add_option(struct text *t, const struct options *o, const struct opt
     char words[300];
 
     if (!given && !row->def && row->kind != OPTIONS_SWITCH) {
-        text_printf(t, "# %s: not given\n", row->name);
+        text_printf(t, "# %s: not given\n", options_key(row));
         return;
     }
     if (options_repeatable(row)) {
         add_list(t, row, v);
         return;
     }
-    text_printf(t, "%s: ", row->name);
+    text_printf(t, "%s: ", options_key(row));
     add_value(t, row, v);
     if (t->failed)
         return;

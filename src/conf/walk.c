@@ -38,7 +38,7 @@ static const char *example(const struct options_row *row, char choices[OPTIONS_C
 void walk_set(struct walk *r, const struct options_row *row, const struct tree *t)
 {
     char choices[OPTIONS_CHOICES];
-    const struct place at = walk_value(r, t, row->name);
+    const struct place at = walk_value(r, t, options_key(row));
 
     if (t->kind != TREE_SCALAR)
         faults_add(r->faults, &at, QHCP_E_PARSE, "expected %s, not %s",

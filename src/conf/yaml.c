@@ -14,7 +14,7 @@
 
 static void set_list(struct walk *r, const struct options_row *row, const struct tree *t)
 {
-    const struct place at = walk_value(r, t, row->name);
+    const struct place at = walk_value(r, t, options_key(row));
 
     if (t->kind == TREE_MAPPING)
         faults_add(r->faults, &at, QHCP_E_PARSE, "expected a list, one \"- entry\" a line, not %s",
@@ -35,7 +35,7 @@ static void refuse_key(struct walk *r, const struct tree *t)
 
     for (size_t i = 0; i < table->n; i++)
         if (options_in_file(&table->rows[i]))
-            nearest_offer(&nearest, table->rows[i].name);
+            nearest_offer(&nearest, options_key(&table->rows[i]));
     if (entries_row(table)) {
         nearest_offer(&nearest, ENTRIES_DEFAULTS);
         nearest_offer(&nearest, ENTRIES_GROUPS);

@@ -219,7 +219,7 @@ static int follow_servers(struct lb *lb, char *words, size_t words_cap)
                                      .publisher = &lb->publisher,
                                      .forward = &lb->forward,
                                      .probes = &lb->probes};
-    int r = follow_begin(&lb->follow, &host, &lb->options.servers, &lb->options.source, words,
+    int r = follow_begin(&lb->follow, &host, &lb->options.servers, &lb->options.sources, words,
                          words_cap);
 
     lb->follow.ctx = lb;

@@ -110,13 +110,13 @@ static void check_servers(const struct lb_options *o, struct faults *f)
     at.option = NULL;
     if (o->servers.n > 0)
         (void)servers_check(&o->servers, "servers", f);
-    else if (!options_given(&o->head, &o->servers) && o->source.n == 0)
+    else if (!options_given(&o->head, &o->servers) && o->sources.n == 0)
         faults_add(
             f, &at, QHCP_E_ARG,
             "%s is missing: name the servers to watch, as in %s, or where they come from (%s)",
             at.file ? "servers" : "--servers",
             at.file ? "servers: [localhost:4243]" : "--servers localhost:4243",
-            at.file ? "source" : "--source");
+            at.file ? "sources" : "--source");
 }
 
 static void check(const struct options *options, struct faults *f)

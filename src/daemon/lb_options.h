@@ -20,11 +20,11 @@
              "name=, tags=A|B, weight=0 to 1000, priority=0 to 15, service=tcp:PORT or "           \
              "tcp:ADDRESS:PORT, liveness-interval= and check-interval=; see SERVERS in "           \
              "qhcp-lb(1).")                                                                        \
-    X(source, "source", ITEM, .arg = "SOURCE", .max = SOURCES_MAX, .check = source_spec_check,     \
-      .live = lb_live_sources,                                                                     \
+    X(sources, "source", ITEM, .key = "sources", .arg = "SOURCE", .max = SOURCES_MAX,              \
+      .check = source_spec_check, .live = lb_live_sources,                                         \
       .doc = "More servers, from a source that is followed while this runs, as 'KIND ARGUMENTS': " \
              "file, file_sd, dns, srv, exec or list; see SOURCES in qhcp-lb(1). May be given "     \
-             "several times.")                                                                     \
+             "several times; in the configuration file it is the list sources.")                   \
     X(port, "port", PORT, .def = "4242",                                                           \
       .doc = "The load balancer's own port. Its checks leave from this UDP port, and it forwards " \
              "connections to the same TCP port.")                                                  \

@@ -69,7 +69,7 @@ class Sources(Case):
             lb.send(signal.SIGHUP)
             lb.send(signal.SIGHUP)
             wait_log(lb, "reload refused", 5)
-            self.put(f"servers: ['{good}']\nsource: ['list 127.0.0.1:4299']\n", "qhcp.yaml")
+            self.put(f"servers: ['{good}']\nsources: ['list 127.0.0.1:4299']\n", "qhcp.yaml")
             lb.send(signal.SIGHUP)
             at, _ = lb.wait_status(self.has(int(good[-4:]), 4299), within=10, since=at)
         self.assert_stops(lb)

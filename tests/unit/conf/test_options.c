@@ -6,6 +6,7 @@
 #include "cli/options_doc.h"
 #include "conf/args.h"
 #include "conf/change.h"
+#include "conf/print.h"
 #include "conf/yaml.h"
 
 static int check_color(const char *text, char *words, size_t words_cap)
@@ -26,7 +27,7 @@ struct process {
 
 #define MADE_OPTIONS(X)                                                                            \
     X(size, "size", NUMBER, .def = "7", .min = 1, .max = 9, .live = live_size, .doc = "How big.")  \
-    X(color, "color", LIST, .max = 3, .check = check_color, .live = live_color,                    \
+    X(color, "color", LIST, .key = "colors", .max = 3, .check = check_color, .live = live_color,   \
       .doc = "Which colors. All of them.")                                                         \
     X(port, "port", PORT, .letter = 'p', .doc = "Where it listens.")                               \
     X(edge, "edge", NUMBER, .max = 9, .live = live_size, .doc = "How wide its edge is.")           \
@@ -159,6 +160,28 @@ static void a_configuration_fills_them_too(void **state)
     options_deinit(&o.head);
 }
 
+static void a_list_may_have_a_key_of_its_own_in_the_file(void **state)
+{
+    struct made_options o;
+    struct text t = {0};
+
+    (void)state;
+    assert_int_equal(yaml(&o, "colors: [red]\ncolor: blue\n"), 0);
+    assert_int_equal(o.color.n, 2);
+    print_options(&o.head, &t);
+    assert_says(t.at, "\ncolors:\n  - \"red\"");
+    text_deinit(&t);
+    options_deinit(&o.head);
+    assert_int_equal(yaml(&o, "colours: [red]\n"), QHCP_E_PARSE);
+    assert_says(words, "did you mean \"colors\"");
+    options_deinit(&o.head);
+    assert_int_equal(yaml(&o, "colors: {a: 1}\n"), QHCP_E_PARSE);
+    assert_says(words, "t.yaml:1:9: colors: expected a list");
+    options_deinit(&o.head);
+    assert_int_equal(parse(&o, "--color=red", NULL), QHCP_E_ARG);
+    assert_says(words, "--color goes with --edge"); /* the command line has the name */
+}
+
 static void a_manual_page_shows_each_row(void **state)
 {
     char text[900] = "";
@@ -274,6 +297,7 @@ int main(void)
         cmocka_unit_test(the_command_line_fills_the_members),
         cmocka_unit_test(the_owner_of_a_row_judges_its_entries_and_of_a_table_the_whole),
         cmocka_unit_test(a_configuration_fills_them_too),
+        cmocka_unit_test(a_list_may_have_a_key_of_its_own_in_the_file),
         cmocka_unit_test(a_manual_page_shows_each_row),
         cmocka_unit_test(help_shows_each_row),
         cmocka_unit_test(what_changed_is_followed_once_and_nothing_else),

@@ -31,6 +31,7 @@ static void walk(void (*look)(struct options *o, const struct options_row *row))
 static void look_at_name(struct options *o, const struct options_row *row)
 {
     assert_ptr_equal(options_find(o->table, row->name), row); /* no other has it */
+    assert_ptr_equal(options_find(o->table, options_key(row)), row);
     assert_in_range(row->offset, sizeof *o, o->table->size - 1);
     assert_true(row->doc && row->doc[0] != '\0' && row->doc[strlen(row->doc) - 1] == '.');
     assert_int_equal(!options_arg(row), row->kind == OPTIONS_SWITCH);
