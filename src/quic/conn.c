@@ -306,6 +306,11 @@ void quic_conn_remote(const struct quic_conn *c, union qhcp_addr *ret)
     *ret = c->remote;
 }
 
+uint32_t quic_conn_packets(const struct quic_conn *c)
+{
+    return c->n_heard;
+}
+
 qhcp_nsec quic_conn_srtt(const struct quic_conn *c)
 {
     ngtcp2_conn_info info;

@@ -171,6 +171,8 @@ qhcp_nsec quic_conn_srtt(const struct quic_conn *c);
  * for one longer than a second, by which it says that it holds back what it asked for alone
  * (docs/protocol.md, Acknowledgements). */
 qhcp_nsec quic_conn_ack_delay(const struct quic_conn *c);
+/* Packets that came for it so far. */
+uint32_t quic_conn_packets(const struct quic_conn *c);
 bool quic_conn_resumed(const struct quic_conn *c);
 /* Unix seconds when the peer's verified certificate ends (client; 0 when resumed or unknown). */
 int64_t quic_conn_peer_expires(const struct quic_conn *c);

@@ -18,6 +18,7 @@
 #include "metrics/metrics.h"
 #include "metrics/threshold.h"
 #include "quic/quic.h"
+#include "server/quiet.h"
 #include "session/server.h"
 #include "state/revoked.h"
 #include "state/stamp.h"
@@ -77,6 +78,7 @@ struct peer {
     qhcp_nsec push_at;      /* when the push is repeated */
     unsigned pushes;        /* of this epoch */
     struct heartbeat heartbeat;
+    struct quiet quiet;
     unsigned frames;  /* since frames_since */
     unsigned updates; /* CONFIG_UPDATEs since then */
     qhcp_nsec frames_since;

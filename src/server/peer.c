@@ -9,7 +9,7 @@ void peer_rearm(struct peer *p)
 {
     wheel_set(&p->server->wheel, &p->timer,
               nsec_min(nsec_min(session_server_deadline(&p->session), p->push_at),
-                       heartbeat_deadline(p)));
+                       nsec_min(heartbeat_deadline(p), quiet_deadline(p))));
 }
 
 void peer_flush(struct peer *p, qhcp_nsec now)
@@ -76,10 +76,12 @@ void peer_push(struct peer *p, qhcp_nsec now)
 
 void peer_terminate(struct peer *p, qhcp_nsec now, qhcp_nsec wait, const char *reason)
 {
-    if (session_server_terminate(&p->session, now, wait, reason) == 0)
+    if (session_server_terminate(&p->session, now, wait, reason) == 0) {
         peer_flush(p, now);
-    else
+        quiet_leaving(p, now);
+    } else {
         peer_close(p, QHCP_E_STOPPING, reason);
+    }
     peer_rearm(p);
 }
 
@@ -112,6 +114,7 @@ static void hello(struct peer *p, qhcp_nsec now, const struct wire_hello *m)
     snprintf(p->kid, sizeof p->kid, "%s", grant.kid);
     heartbeat_set(p, now);
     roster_admit(p);
+    quiet_replaces(p, now);
     quic_conn_welcome(p->conn);
     /* A check's token has no other right, and it comes each minute. */
     server_log(p->server, grant.scopes == AUTH_SCOPE_HEALTH ? QHCP_LOG_DEBUG : QHCP_LOG_INFO,
@@ -228,6 +231,7 @@ static int peer_accepted(void *ctx, struct quic_conn *c)
     p->server = s;
     p->conn = c;
     p->push_at = NSEC_NEVER;
+    quiet_init(&p->quiet);
     snprintf(p->lb_id, sizeof p->lb_id, "?");
     session_server_init(&p->session, &s->self, s->now);
     roster_add(s, p);
@@ -342,6 +346,8 @@ void peer_expire(struct peer *p, qhcp_nsec now)
         peer_push(p, now);
     if (heartbeat_deadline(p) <= now)
         heartbeat_expire(p, now);
+    if (quiet_deadline(p) <= now)
+        quiet_expire(p, now);
     if (session_server_deadline(&p->session) <= now) {
         r.what = 0;
         err = session_server_expire(&p->session, now, &r);

@@ -222,12 +222,20 @@ static void finish(struct qhcp_server *s)
     close_all(&s->members);
 }
 
+/* It only looks: its token has no other right, as that of `qhcp check`, and it has no connections.
+ */
+static bool looks_only(const struct session_server *k)
+{
+    return k->scopes == SESSION_SCOPE_HEALTH && !(k->counts && k->in_flight > 0);
+}
+
 /* A stop waits for the load balancers that got TERMINATE; those that came later get "draining" and
- * are closed with the rest. */
+ * are closed with the rest, and so are those that only look. */
 static bool awaited(const struct qhcp_server *s)
 {
     for (const struct peer *p = s->members.first; p; p = p->next)
-        if (p->session.state == SESSION_SERVER_TERMINATING)
+        if (p->session.state == SESSION_SERVER_TERMINATING && !p->closing &&
+            !looks_only(&p->session))
             return true;
     return false;
 }

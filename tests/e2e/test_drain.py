@@ -39,6 +39,17 @@ class Drain(Case):
             self.assertGreaterEqual(time.monotonic() - start, 1.9)
             self.assertLess(time.monotonic() - start, 2 + 1 * SLOW)
 
+    def test_a_load_balancer_that_was_killed_and_its_restart_hold_no_server(self):
+        server = self.server(4243, "--drain-timeout", "10m")
+        lb = self.lb(["127.0.0.1:4243"])
+        lb.wait_event("up", within=10)
+        lb.kill()
+        self.lb(["127.0.0.1:4243"]).wait_event("up", within=10)
+        self.assertEqual(server.stop(signal.SIGTERM, 60 * SLOW), 0, server.story())
+        words = server.errors()
+        self.assertIn("telling 2 load balancers", words)
+        self.assertTrue("does not answer" in words, words)
+
     def test_a_stopping_load_balancer_takes_leave_and_a_second_is_not_disturbed(self):
         server = self.server(4243, "--log-level", "debug")
         first, second = (self.lb(["127.0.0.1:4243"]) for _ in range(2))

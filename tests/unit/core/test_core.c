@@ -158,10 +158,10 @@ static void a_server_that_drains_still_answers_who_comes_then(void **state)
     p->n_events = 0;
     pair_watch(p, 1, NULL);
     assert_true(pair_run(p, SEC, draining0));
-    pair_run(p, 5 * SEC, NULL);
+    pair_run(p, 2 * SEC, NULL);
     assert_int_equal(pair_state(p, 0), QHCP_DRAINING);
     assert_false(qhcp_server_stopped(p->servers[0]));
-    assert_true(pair_run(p, 5 * SEC, server_gone));
+    assert_true(pair_run(p, 2 * SEC, server_gone)); /* the first is not waited for any longer */
     assert_true(pair_run(p, SEC, down0));
     assert_string_equal(last(p)->reason, "server stopped");
     qhcp_lb_free(first);
