@@ -105,7 +105,11 @@ static void on_unreachable(void *ctx, qhcp_nsec now, const union qhcp_addr *remo
 
 static qhcp_nsec core_deadline(void *ctx)
 {
-    return qhcp_server_deadline(((struct server *)ctx)->core);
+    const struct server *s = ctx;
+
+    if (s->stopping && qhcp_server_stopped(s->core)) /* with what has just been sent */
+        return 0;
+    return qhcp_server_deadline(s->core);
 }
 
 static void core_expire(void *ctx, qhcp_nsec now)

@@ -252,12 +252,17 @@ void qhcp_server_receive(struct qhcp_server *s, qhcp_nsec now, const struct qhcp
     quic_receive(s->quic, now, packets, n);
 }
 
+/* The last one that was awaited may end while packets are made: nobody wakes us for it later. */
 size_t qhcp_server_send(struct qhcp_server *s, qhcp_nsec now, struct qhcp_packet *packets, size_t n)
 {
+    size_t filled;
+
     s->now = now;
-    if (s->stopping && !s->finished && !awaited(s))
-        finish(s);
-    return quic_send(s->quic, now, packets, n);
+    filled = quic_send(s->quic, now, packets, n);
+    if (!s->stopping || s->finished || awaited(s))
+        return filled;
+    finish(s);
+    return filled + quic_send(s->quic, now, packets + filled, n - filled);
 }
 
 qhcp_nsec qhcp_server_deadline(const struct qhcp_server *s)

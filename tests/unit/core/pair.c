@@ -270,6 +270,9 @@ static void collect(struct pair *p)
     for (int i = 0; i < PAIR_SERVERS; i++)
         while (p->servers[i] && qhcp_server_send(p->servers[i], p->now, &out, 1) == 1)
             put(p, i, true, &out);
+    for (int i = 0; i < PAIR_SERVERS && p->leaving; i++)
+        if (p->servers[i] && qhcp_server_sessions(p->servers[i]) == 0)
+            assert_true(qhcp_server_stopped(p->servers[i]));
 }
 
 static void deliver(struct pair *p, struct flying *f)

@@ -43,6 +43,7 @@ struct pair {
     size_t n_services;
     const struct qhcp_server *share; /* the same, */
     bool metrics_given;
+    bool leaving; /* the servers were told to stop: one without a session waits for nothing more */
     qhcp_nsec waits;   /* so long in the load balancer's socket, before they are read */
     int64_t stamp_off; /* the kernel's time stamps are wrong by so much */
     uint64_t patient,

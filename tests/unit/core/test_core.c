@@ -144,6 +144,24 @@ static void a_server_that_stops_is_draining_then_down_and_knows_when_to_go(void 
     assert_string_equal(last(p)->reason, "server stopped");
 }
 
+/* The close of the last one that is waited for may be under way when the server is told to stop. */
+static void a_server_goes_as_soon_as_the_last_one_has_left(void **state)
+{
+    const struct qhcp_lb_config config = {.once = true};
+    struct pair *p = *state;
+
+    pair_start(p, 0);
+    pair_watch(p, 1, &config);
+    assert_true(pair_run(p, SEC, pair_all_up));
+    pair_run(p, 10 * MSEC, NULL);
+    qhcp_lb_stop(p->lb, p->now);
+    pair_run(p, 0, NULL); /* it leaves */
+    qhcp_server_stop(p->servers[0], p->now, 30 * SEC, "SIGTERM");
+    assert_int_equal(qhcp_server_sessions(p->servers[0]), 1);
+    p->leaving = true;
+    assert_true(pair_run(p, 2 * MSEC, server_gone));
+}
+
 static void a_server_that_drains_still_answers_who_comes_then(void **state)
 {
     struct pair *p = *state;
@@ -447,6 +465,7 @@ int main(void)
         TEST(a_full_window_does_not_hide_a_dead_server),
         TEST(a_quick_restart_is_no_verdict),
         TEST(a_server_that_stops_is_draining_then_down_and_knows_when_to_go),
+        TEST(a_server_goes_as_soon_as_the_last_one_has_left),
         TEST(a_server_that_drains_still_answers_who_comes_then),
         TEST(only_where_a_session_was_is_the_server_s_address),
         TEST(a_load_balancer_that_stops_takes_its_leave),
