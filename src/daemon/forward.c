@@ -167,7 +167,8 @@ static void expire(void *ctx, qhcp_nsec now)
     say_turned_away(f, now);
 }
 
-/* What the fleet has published in this turn. */
+/* What the fleet has published in this turn.  (It publishes the addresses that are found now in the
+ * next one.) */
 static void turn(void *ctx, qhcp_nsec now)
 {
     struct forward *f = ctx;
@@ -175,7 +176,10 @@ static void turn(void *ctx, qhcp_nsec now)
     if (f->handed_over)
         return;
     targets_follow(&f->targets, now);
-    if (f->targets.news)
+    if (f->targets.found)
+        loop_again(f->part.loop);
+    f->targets.found = false;
+    if (f->proxy && f->targets.news)
         f->publish_at = nsec_min(f->publish_at, nsec_max(nsec_add(now, SOON), f->not_before));
 }
 
@@ -194,6 +198,15 @@ static void inherit(struct forward *f, const struct handover_gift *gift, struct 
     free(left);
 }
 
+/* Without a forwarder: where the servers' services are is known to the fleet alike.  No port is our
+ * own, so that no service is a loop. */
+static void follow_only(struct forward *f, struct loop *loop)
+{
+    f->targets.own_port = 0;
+    f->part.deadline = NULL;
+    loop_add(loop, &f->part);
+}
+
 static void watch(struct forward *f, struct loop *loop)
 {
     loop_watch(loop, &f->watch_ports, ports_fd(f->ports), LOOP_READABLE, on_ports, f);
@@ -208,6 +221,8 @@ static void on_gone(void *ctx, qhcp_nsec now, const struct target *t)
 {
     struct forward *f = ctx;
 
+    if (!f->proxy)
+        return;
     ports_forget(f->ports, (uint32_t)t->id);
     removed_add(&f->removed, t->id, t->name, nsec_add(now, f->options->max_drain));
 }
@@ -252,8 +267,10 @@ int forward_init(struct forward *ret, const struct lb_options *o, const struct f
     int r;
 
     init(ret, o, host->core, host->feed);
-    if (o->no_forward)
+    if (o->no_forward) {
+        follow_only(ret, host->loop);
         return 0;
+    }
     proxy = lb_options_proxy(o);
     proxy.ctx = ret;
     proxy.server = on_server;
@@ -293,19 +310,17 @@ void forward_deinit(struct forward *f)
 
 void forward_listed(struct forward *f, qhcp_nsec now, const struct listed *listed)
 {
-    if (!f->proxy)
-        return;
     targets_listed(&f->targets, now, listed);
     f->targets.news = true;
 }
 
 void forward_configure(struct forward *f, const struct lb_options *o)
 {
-    if (!f->proxy)
-        return;
     f->options = o;
     f->targets.allowed = &o->allow_service;
     targets_look_again(&f->targets);
+    if (!f->proxy)
+        return;
     proxy_algorithm(f->proxy, balance_at(o->balance));
     f->targets.news = true;
 }
@@ -366,9 +381,9 @@ int forward_start(struct forward *f, char *words, size_t words_cap)
 {
     int r = 0;
 
+    forward_configure(f, f->options);
     if (!f->proxy)
         return 0;
-    forward_configure(f, f->options);
     targets_follow(&f->targets, loop_now());
     publish(f, loop_now()); /* or a client that waits already would find no server */
     r = proxy_start(f->proxy);

@@ -163,6 +163,7 @@ static void find_address(struct targets *t, qhcp_nsec now, struct target *one,
     t->services -= one->address.sa.sa_family != AF_UNSPEC;
     one->probed = one->shut = false;
     one->address = address;
+    t->found = true;
     mine = feed_change(t->feed, (uint32_t)one->id);
     if (mine)
         mine->target = address;

@@ -56,7 +56,8 @@ struct targets {
     enum qhcp_use use;
     /* Since the caller set these to false: */
     bool news;   /* a row has changed in more than its figures, */
-    bool shares; /* a share has */
+    bool shares; /* a share has, */
+    bool found;  /* an address has, which the fleet has from its next publication on */
 };
 
 void targets_deinit(struct targets *t);
