@@ -191,7 +191,7 @@ static int parse(struct parse *p, int argc, char **argv, unsigned flags)
     path = options_config(p->options);
     if (path)
         add_config(p->options, path, p->faults);
-    if (all && (!path || p->options->file))
+    if (all && (!path || p->options->file) && options_ends(p->options) != OPTIONS_CONVERTS)
         (void)options_check(p->options, p->faults);
     return p->faults->n > 0 ? p->faults->error : 0;
 }
@@ -260,6 +260,8 @@ void args_parse(const struct args_spec *spec, int argc, char **argv, struct opti
         spec->look(ret, &faults);
     if (faults.n > 0)
         refuse(spec, &faults);
+    else if (ends == OPTIONS_CONVERTS)
+        status = spec->convert(ret);
     else
         status = finish(spec, ret, ends);
     if (ends == OPTIONS_CHECKS && status != ARGS_OK)

@@ -25,6 +25,9 @@ struct args_spec {
     /* Looks, for --check-config, at what can be known before the command begins: the content of
      * files that are named.  NULL: nothing. */
     void (*look)(const struct options *o, struct faults *f);
+    /* Does what an option of OPTIONS_CONVERTS asks for, and returns the exit status; the options
+     * are not checked together.  NULL: there is no such option. */
+    int (*convert)(const struct options *o);
     const char *plugin; /* "QHCP UNKNOWN - ": what is wrong is told on standard output, in one
                          * line behind this; NULL: on standard error */
 };

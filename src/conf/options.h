@@ -64,7 +64,7 @@ enum options_kind {
 struct options;
 
 /* What a command may do with its options instead of its work; the file cannot ask for it. */
-enum options_ends { OPTIONS_GOES_ON = 0, OPTIONS_CHECKS, OPTIONS_PRINTS };
+enum options_ends { OPTIONS_GOES_ON = 0, OPTIONS_CHECKS, OPTIONS_PRINTS, OPTIONS_CONVERTS };
 
 /* The owner checks this text, or this entry of a list.  0, or QHCP_E_* with words that quote it. */
 typedef int (*options_check_fn)(const char *text, char *words, size_t words_cap);
@@ -90,7 +90,7 @@ struct options_row {
     int (*check_field)(const char *field, const char *value, char *words, size_t words_cap);
     const char *adds;       /* the setting that takes several, with | between; NULL: none */
     options_live_fn live;   /* NULL: a change needs a restart.  Rows may share one. */
-    enum options_ends ends; /* SWITCH: the command does this, and ends */
+    enum options_ends ends; /* SWITCH, FILE: the command does this, and ends */
     char letter;            /* as plugins of monitoring systems have them ("-t"); 0: none */
     const char *doc;
 };
@@ -132,7 +132,7 @@ void options_choices(const char *choices, char ret[OPTIONS_CHOICES]);
 /* May it be in the configuration file? */
 bool options_in_file(const struct options_row *row);
 
-/* What is asked for by a switch that is given. */
+/* What is asked for by an option that is given. */
 enum options_ends options_ends(const struct options *o);
 
 /* The value of a row, of its kind's type. */

@@ -29,6 +29,7 @@ const struct args_spec daemon_lb_spec = {
     .doc = "Watch servers over QUIC and forward TCP connections to the healthy ones.",
     .usage_status = ARGS_USAGE,
     .look = lb_options_look,
+    .convert = lb_options_convert,
 };
 
 static qhcp_nsec leaving_deadline(void *ctx)

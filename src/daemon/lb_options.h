@@ -165,6 +165,10 @@
       .doc = "How large the history may become: beyond it the oldest part goes, however new. "     \
              "1,000 servers take 50 MB a day.")                                                    \
     SHARED_ID(X)                                                                                   \
+    X(from_haproxy, "from-haproxy", FILE, .ends = OPTIONS_CONVERTS,                                \
+      .doc = "Print a configuration file that watches the servers of this configuration of "       \
+             "HAProxy, and exit. What cannot be carried over is in its comments and on standard "  \
+             "error.")                                                                             \
     SHARED_DAEMON(X, lb_live_log)
 
 struct lb_options {
@@ -185,6 +189,9 @@ int lb_live_status(void *ctx, const struct options *before, char *words, size_t 
 int lb_live_log(void *ctx, const struct options *before, char *words, size_t words_cap);
 
 int lb_options_check_admin(const char *text, char *words, size_t words_cap);
+
+/* --from-haproxy; returns the exit status. */
+int lb_options_convert(const struct options *o);
 
 /* For --check-config. */
 void lb_options_look(const struct options *o, struct faults *f);

@@ -32,6 +32,7 @@ MAY = {
     "loop": {"server", "lb"},
     "conf": set(),
     "sources": {"check", "conf", "fleet", "loop"},
+    "convert": {"fleet", "sources"},
     "status": {"fleet", "lb", "proxy", "wire"},
     "history": {"fleet", "loop"},
     "admin": {"auth", "conf", "fleet", "history", "lb", "loop", "metrics", "server", "state", "wire"},
