@@ -7,7 +7,7 @@
 
 extern const struct args_spec cli_check_spec, cli_control_spec, cli_drain_spec, cli_events_spec,
     cli_history_spec, cli_keys_spec, cli_maintenance_spec, cli_reload_spec, cli_status_spec,
-    cli_support_spec, cli_undrain_spec, cli_weight_spec, cli_why_spec;
+    cli_support_spec, cli_top_spec, cli_undrain_spec, cli_weight_spec, cli_why_spec;
 
 int cli_check(int argc, char **argv);
 int cli_control(int argc, char **argv);
@@ -15,6 +15,7 @@ int cli_events(int argc, char **argv);
 int cli_history(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_support(int argc, char **argv);
+int cli_top(int argc, char **argv);
 int cli_why(int argc, char **argv);
 int cli_keys(int argc, char **argv); /* keys.c */
 

@@ -38,6 +38,7 @@ static const struct {
      "drain this machine's server for every load balancer, or show it"},
     {"status", cli_status, &cli_status_spec,
      "show the servers of a running load balancer, and how it is itself"},
+    {"top", cli_top, &cli_top_spec, "show the servers as they change, and act on them"},
     {"events", cli_events, &cli_events_spec,
      "show what changes in the fleet of a running load balancer"},
     {"drain", cli_drain, &cli_drain_spec, "have a load balancer give a server no new traffic"},

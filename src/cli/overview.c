@@ -10,8 +10,6 @@
 #include "cli/admin_client.h"
 #include "status/status_human.h"
 
-#include <qhcp/types.h>
-
 #define NAME_WIDTH 48  /* the longest name that widens its column */
 #define STATE_WIDTH 11 /* "maintenance" */
 
@@ -27,7 +25,7 @@ static bool is(const json_t *object, const char *name, const char *value)
     return strcmp(admin_client_text(object, name), value) == 0;
 }
 
-static enum qhcp_state state_of(const json_t *server)
+enum qhcp_state overview_state(const json_t *server)
 {
     for (int s = QHCP_CONNECTING; s <= QHCP_DOWN; s++)
         if (is(server, "state", qhcp_state_name((enum qhcp_state)s)))
@@ -43,7 +41,7 @@ enum overview_status overview_status(const json_t *self, const json_t *servers)
     if (!is(self, "status", "ok"))
         return OVERVIEW_BALANCER;
     for (size_t i = 0; well && i < json_array_size(list); i++)
-        well = state_of(json_array_get(list, i)) == QHCP_UP;
+        well = overview_state(json_array_get(list, i)) == QHCP_UP;
     return well ? OVERVIEW_WELL : OVERVIEW_SERVERS;
 }
 
@@ -56,7 +54,7 @@ struct row {
     size_t index;
 };
 
-static int rank_of(enum qhcp_state state)
+int overview_rank(enum qhcp_state state)
 {
     static const int ranks[] = {[QHCP_DOWN] = 0,        [QHCP_DEGRADED] = 1, [QHCP_CONNECTING] = 2,
                                 [QHCP_MAINTENANCE] = 3, [QHCP_DRAINING] = 4, [QHCP_UP] = 5};
@@ -71,7 +69,7 @@ static int compare(const void *a, const void *b)
 
     if (x->rank != y->rank)
         return x->rank < y->rank ? -1 : 1;
-    if (x->rank != rank_of(QHCP_UP) && x->since_ms != y->since_ms)
+    if (x->rank != overview_rank(QHCP_UP) && x->since_ms != y->since_ms)
         return x->since_ms > y->since_ms ? -1 : 1;
     return x->index < y->index ? -1 : 1;
 }
@@ -86,7 +84,7 @@ static struct row *sorted(const json_t *list)
         const json_t *server = json_array_get(list, i);
 
         rows[i] = (struct row){.server = server,
-                               .rank = rank_of(state_of(server)),
+                               .rank = overview_rank(overview_state(server)),
                                .since_ms = admin_client_time(admin_client_text(server, "since")),
                                .index = i};
     }
@@ -135,16 +133,15 @@ static void add_warning(struct text *t, size_t width, const char *what, const ch
     end_line(t, from, width);
 }
 
-static void add_head(struct text *t, const json_t *self, const struct page *p)
+void overview_summary(struct text *t, const json_t *self, int64_t now_ms)
 {
     static const int order[] = {QHCP_DOWN, QHCP_DEGRADED, QHCP_CONNECTING, QHCP_MAINTENANCE,
                                 QHCP_DRAINING};
     const json_t *servers = json_object_get(self, "servers");
-    char time[CLOCK_TEXT], what[80];
+    char time[CLOCK_TEXT];
     const char *before = " (";
-    size_t from = t->n;
 
-    text_printf(t, "%s  %llu of %llu servers are healthy", clock_local(p->now_ms, time),
+    text_printf(t, "%s  %llu of %llu servers are healthy", clock_local(now_ms, time),
                 (unsigned long long)number_of(servers, "healthy"),
                 (unsigned long long)number_of(servers, "total"));
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
@@ -156,20 +153,25 @@ static void add_head(struct text *t, const json_t *self, const struct page *p)
         before = ", ";
     }
     text_add(t, before[0] == ',' ? ")" : "");
-    end_line(t, from, p->width);
+}
+
+void overview_warnings(struct text *t, const json_t *self, size_t width)
+{
+    char what[80];
+
     if (!is(self, "status", "ok")) {
         snprintf(what, sizeof what, "WARNING: the load balancer itself is not well (%.8s): ",
                  is(self, "status", "late") || is(self, "status", "deaf") ||
                          is(self, "status", "stale")
                      ? admin_client_text(self, "status")
                      : "unknown");
-        add_warning(t, p->width, what, admin_client_text(self, "reason"));
+        add_warning(t, width, what, admin_client_text(self, "reason"));
     }
     if (json_is_true(json_object_get(self, "panic")))
-        add_warning(t, p->width, "PANIC: too few servers are healthy; servers in use: ",
+        add_warning(t, width, "PANIC: too few servers are healthy; servers in use: ",
                     admin_client_text(self, "use"));
     if (json_is_true(json_object_get(self, "insecure")))
-        add_warning(t, p->width,
+        add_warning(t, width,
                     "WARNING: --insecure: ", "the certificates of the servers are not verified");
 }
 
@@ -187,7 +189,7 @@ static void add_titles(struct text *t, const struct page *p)
 static void add_figures(struct text *t, const struct row *row, const struct page *p)
 {
     const json_t *forward = json_object_get(row->server, "forward");
-    enum qhcp_state state = state_of(row->server);
+    enum qhcp_state state = overview_state(row->server);
     uint64_t rtt_us = number_of(json_object_get(row->server, "verdict"), "rtt_us");
     char since[16] = "-", connections[24] = "-", rtt[32] = "-";
 
@@ -205,7 +207,7 @@ static void add_figures(struct text *t, const struct row *row, const struct page
 
 static void add_row(struct text *t, const struct row *row, const struct page *p)
 {
-    enum qhcp_state state = state_of(row->server);
+    enum qhcp_state state = overview_state(row->server);
     size_t from = t->n, marks = p->colour ? strlen(colour_of(state)) + strlen("\033[0m") : 0;
 
     text_column(t, admin_client_text(row->server, "name"), p->name);
@@ -241,9 +243,12 @@ void overview_table(struct text *t, const json_t *self, const json_t *servers, s
                            .now_ms = admin_client_time(admin_client_text(servers, "time")),
                            .colour = colour};
     struct row *rows = sorted(list);
+    size_t from = t->n;
 
     t->failed = t->failed || (!rows && json_array_size(list) > 0);
-    add_head(t, self, &p);
+    overview_summary(t, self, p.now_ms);
+    end_line(t, from, width);
+    overview_warnings(t, self, width);
     if (rows)
         add_titles(t, &p);
     for (size_t i = 0; rows && i < json_array_size(list); i++)

@@ -55,6 +55,7 @@ FOREIGN = {
     r"urcu": {"proxy"},
     r"systemd/": {"check", "daemon"},
     r"microhttpd": {"admin"},
+    r"(curses|term)\.h": {"cli"},
 }
 
 # names of files that several folders have, because the files mirror each other: each is that thing

@@ -27,7 +27,7 @@ def qhcp(*arguments):
 class Manuals(unittest.TestCase):
     def test_each_list_is_the_program_s_own(self):
         for command in ["lb", "server", "check", "control", "drain", "events", "history", "reload", "status", "support",
-                        "why"]:
+                        "top", "why"]:
             page = (MAN / f"qhcp-{command}.1").read_text(encoding="utf-8")
             made = dict(MADE.findall(page))
             self.assertIn(command, made)
