@@ -19,6 +19,7 @@
 
 struct admin;
 struct feed;
+struct in_force;
 struct loop;
 
 /* What the thread that watches says of itself, about once a second, and is told. */
@@ -39,7 +40,8 @@ struct admin_config {
     size_t metrics_servers; /* with more of them /metrics has no families of each, unasked */
     bool again;             /* another process may hold the addresses for a moment: try again */
     struct feed *feed;
-    struct loop *loop; /* of the thread that serves, which does not run yet */
+    struct in_force *in_force; /* the options */
+    struct loop *loop;         /* of the thread that serves, which does not run yet */
     struct admin_pulse *pulse;
     const char *id, *version;
     const char *history; /* the history's file; "": there is none; outlives the interface */

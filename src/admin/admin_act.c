@@ -2,17 +2,17 @@
 
 #include <microhttpd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/admin_body.h"
 #include "admin/admin_http.h"
 #include "admin/admin_json.h"
+#include "admin/admin_options.h"
 #include "admin/admin_server.h"
 #include "fleet/reader.h"
 
 #include <qhcp/error.h>
-
-#define REASON 200 /* bytes of an operator's reason, with its NUL */
 
 static void refused(struct admin_request *q, const struct wish_answer *a)
 {
@@ -23,12 +23,13 @@ static void refused(struct admin_request *q, const struct wish_answer *a)
 }
 
 /* The server as it is now. */
-static void done_server(struct admin_request *q, const struct wish_answer *a)
+static void done_server(struct admin_request *q, const struct wish_answer *a, void *with)
 {
     const struct fleet_snapshot *s = reader_hold(q->admin->reader);
     const struct fleet_entry *e;
     uint32_t slot;
 
+    (void)with;
     if (a->result < 0) {
         refused(q, a);
         return;
@@ -42,10 +43,25 @@ static void done_server(struct admin_request *q, const struct wish_answer *a)
     text_add(&q->out, "\n");
 }
 
-static void done_all(struct admin_request *q, const struct wish_answer *a)
+static void add_fault(void *ctx, const char *line)
+{
+    admin_options_fault(ctx, line);
+}
+
+static void reload_refused(struct admin_request *q, const struct wish_answer *a, struct faults *f)
+{
+    struct text faults = {0};
+
+    faults_each(f, add_fault, &faults);
+    admin_http_faults(q, MHD_HTTP_CONFLICT, "refused", faults.at,
+                      "the old configuration stays in force: %s", a->words);
+    text_deinit(&faults);
+}
+
+static void done_reload(struct admin_request *q, const struct wish_answer *a, void *with)
 {
     if (a->result < 0) {
-        refused(q, a);
+        reload_refused(q, a, with);
         return;
     }
     text_add(&q->out, "{");
@@ -75,10 +91,10 @@ static void act(struct admin_request *q, enum wish_kind kind, const char *names)
     if (!body)
         return;
     snprintf(w.server, sizeof w.server, "%s", q->name);
-    if (admin_body_text(q, body, "reason", w.words, REASON) &&
+    if (admin_body_text(q, body, "reason", w.words, ADMIN_REASON) &&
         admin_body_duration(q, body, "for", &w.lasts) &&
         (kind != WISH_WEIGHT || take_weight(q, body, &w)))
-        admin_follow_ask(q, &w, kind == WISH_RELOAD ? done_all : done_server);
+        admin_follow_ask(q, &w, done_server, NULL);
     json_decref(body);
 }
 
@@ -102,7 +118,23 @@ void admin_act_weight(struct admin_request *q)
     act(q, WISH_WEIGHT, "weight reason");
 }
 
+static void free_faults(void *faults)
+{
+    faults_deinit(faults);
+    free(faults);
+}
+
 void admin_act_reload(struct admin_request *q)
 {
-    act(q, WISH_RELOAD, "reason");
+    struct wish w = {.kind = WISH_RELOAD};
+    json_t *body = admin_body_read(q, "reason");
+
+    if (body && admin_body_text(q, body, "reason", w.words, ADMIN_REASON)) {
+        w.with = calloc(1, sizeof(struct faults));
+        if (w.with)
+            admin_follow_ask(q, &w, done_reload, free_faults);
+        else
+            admin_http_error(q, MHD_HTTP_SERVICE_UNAVAILABLE, "no_memory", "out of memory");
+    }
+    json_decref(body);
 }

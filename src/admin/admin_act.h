@@ -4,6 +4,8 @@
 #ifndef QHCP_ADMIN_ADMIN_ACT_H
 #define QHCP_ADMIN_ADMIN_ACT_H
 
+#define ADMIN_REASON 200 /* bytes of an operator's reason, with its NUL */
+
 struct admin_request;
 
 void admin_act_drain(struct admin_request *q);

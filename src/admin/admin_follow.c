@@ -17,6 +17,23 @@ static void wake_streams(struct admin_follow *f)
     admin_http_wake(s->request);
 }
 
+static void free_with(struct admin_asked *a)
+{
+    if (a->with)
+        a->free_with(a->with);
+    a->with = NULL;
+}
+
+static void take_answer(struct admin_asked *a, const struct wish_answer *answer)
+{
+    if (a->request) {
+        a->done(a->request, answer, a->with);
+        admin_http_answer(a->request);
+    }
+    a->request = NULL;
+    free_with(a);
+}
+
 static void take_answers(struct admin_follow *f)
 {
     struct wish_answer answer;
@@ -29,11 +46,7 @@ static void take_answers(struct admin_follow *f)
                 continue;
             a->open = false;
             f->n_asked--;
-            if (!a->request)
-                continue;
-            a->done(a->request, &answer);
-            admin_http_answer(a->request);
-            a->request = NULL;
+            take_answer(a, &answer);
         }
     }
 }
@@ -94,6 +107,8 @@ int admin_follow_begin(struct admin_follow *f, struct feed *feed, struct loop *l
 
 void admin_follow_end(struct admin_follow *f)
 {
+    for (unsigned i = 0; i < WISH_OPEN; i++)
+        free_with(&f->asked[i]);
     loop_remove(&f->part);
     loop_unwatch(&f->watch);
     reader_close(f->reader);
@@ -108,8 +123,8 @@ static struct admin_asked *free_place(struct admin_follow *f)
     return NULL;
 }
 
-void admin_follow_ask(struct admin_request *q, struct wish *w,
-                      void (*done)(struct admin_request *q, const struct wish_answer *answer))
+void admin_follow_ask(struct admin_request *q, struct wish *w, admin_done_fn *done,
+                      void (*free_lent)(void *with))
 {
     struct admin_follow *f = &q->admin->follow;
     struct admin_asked *a = free_place(f);
@@ -119,8 +134,12 @@ void admin_follow_ask(struct admin_request *q, struct wish *w,
     if (!a || wish_ask(f->reader, w, &a->token) != 0) {
         admin_http_error(q, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
                          "too much is asked of this load balancer at once");
+        if (w->with)
+            free_lent(w->with);
         return;
     }
+    a->with = w->with;
+    a->free_with = free_lent;
     a->request = q;
     a->open = true;
     a->done = done;

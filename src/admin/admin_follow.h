@@ -13,12 +13,17 @@ struct admin_request;
 struct feed;
 struct feed_reader;
 
+/* Called with the answer to a wish, and what was lent to it. */
+typedef void admin_done_fn(struct admin_request *q, const struct wish_answer *answer, void *with);
+
 /* A request that waits for the answer to its wish. */
 struct admin_asked {
     struct admin_request *request; /* NULL: free, or its client has gone */
     bool open;
     uint32_t token;
-    void (*done)(struct admin_request *q, const struct wish_answer *answer);
+    admin_done_fn *done;
+    void *with; /* the wish's, which is lent to it until it is answered */
+    void (*free_with)(void *with);
 };
 
 /* A request that waits for changes. */
@@ -45,9 +50,10 @@ int admin_follow_begin(struct admin_follow *f, struct feed *feed, struct loop *l
 void admin_follow_end(struct admin_follow *f);
 
 /* Asks, in the name of the request's client; done is called with the answer, and q is answered
- * after it.  Where that cannot be, the answer says so at once. */
-void admin_follow_ask(struct admin_request *q, struct wish *w,
-                      void (*done)(struct admin_request *q, const struct wish_answer *answer));
+ * after it.  Where that cannot be, the answer says so at once.  w->with, which may be NULL, is
+ * freed with free_with when it is not needed any more, in each case. */
+void admin_follow_ask(struct admin_request *q, struct wish *w, admin_done_fn *done,
+                      void (*free_with)(void *with));
 /* A request that has asked is gone. */
 void admin_follow_forget(struct admin_request *q);
 

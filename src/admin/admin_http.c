@@ -18,6 +18,24 @@
 
 /* ---- the answer ---- */
 
+static void error(struct admin_request *q, unsigned status, const char *code, const char *message,
+                  const char *faults)
+{
+    q->status = status;
+    q->type = NULL;
+    q->more = NULL;
+    q->fixed = NULL;
+    text_reset(&q->out);
+    text_printf(&q->out, "{\"error\":{\"code\":\"%s\",\"message\":", code);
+    text_json(&q->out, message);
+    if (faults) {
+        text_add(&q->out, ",\"faults\":[");
+        text_add(&q->out, faults);
+        text_add(&q->out, "]");
+    }
+    text_add(&q->out, "}}\n");
+}
+
 void admin_http_error(struct admin_request *q, unsigned status, const char *code, const char *fmt,
                       ...)
 {
@@ -27,14 +45,19 @@ void admin_http_error(struct admin_request *q, unsigned status, const char *code
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    q->status = status;
-    q->type = NULL;
-    q->more = NULL;
-    q->fixed = NULL;
-    text_reset(&q->out);
-    text_printf(&q->out, "{\"error\":{\"code\":\"%s\",\"message\":", code);
-    text_json(&q->out, message);
-    text_add(&q->out, "}}\n");
+    error(q, status, code, message, NULL);
+}
+
+void admin_http_faults(struct admin_request *q, unsigned status, const char *code,
+                       const char *faults, const char *fmt, ...)
+{
+    char message[WORDS];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    error(q, status, code, message, faults ? faults : "");
 }
 
 /* A piece of a long answer, for libmicrohttpd. */

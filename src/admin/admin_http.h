@@ -137,6 +137,10 @@ bool admin_http_number(struct admin_request *q, const char *name, uint64_t min, 
 /* The answer is {"error":{"code":...,"message":...}} with this status, whatever was in out. */
 void admin_http_error(struct admin_request *q, unsigned status, const char *code, const char *fmt,
                       ...) __attribute__((format(printf, 4, 5)));
+/* The same with its member "faults", of which `faults` are the elements, as JSON. */
+void admin_http_faults(struct admin_request *q, unsigned status, const char *code,
+                       const char *faults, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* From the thread that serves: there is more for a `more` that said ADMIN_WAIT; the answer of one
  * that was `later` is complete. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/admin_act.h"
+#include "admin/admin_config.h"
 #include "admin/admin_events.h"
 #include "admin/admin_history.h"
 #include "admin/admin_http.h"
@@ -28,6 +29,9 @@ static const struct admin_route rows[] = {
     {"POST", "/api/v1/servers/*/weight", ADMIN_WRITE, "", admin_act_weight},
     {"GET", "/api/v1/events", ADMIN_READ, "after limit server stream", admin_events_get},
     {"POST", "/api/v1/reload", ADMIN_WRITE, "", admin_act_reload},
+    {"GET", "/api/v1/config", ADMIN_READ, "", admin_config_show},
+    {"PATCH", "/api/v1/config", ADMIN_WRITE, "", admin_config_change},
+    {"POST", "/api/v1/algorithm", ADMIN_WRITE, "", admin_config_algorithm},
     {"GET", "/api/v1/history", ADMIN_READ, "since until limit after before", admin_history_events},
     {"GET", "/api/v1/servers/*/history", ADMIN_READ, "since until limit after before",
      admin_history_events},

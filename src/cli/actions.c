@@ -102,7 +102,7 @@ const struct args_spec cli_reload_spec = {
     .doc =
         "Have a running load balancer of this machine read its configuration file and its "
         "list of servers again, as after SIGHUP. If something in them is wrong, nothing changes, "
-        "and the log says what it is.",
+        "and each error is printed.",
     .usage_status = ARGS_USAGE,
 };
 
@@ -208,9 +208,25 @@ static int print(const struct act *a, const json_t *answer, const struct words *
 
 /* ---- doing it ---- */
 
-static int ask(const struct act *a, const struct admin_client *c, const struct words *w)
+/* What is wrong with the configuration, a line for each fault, as editors want it. */
+static void print_faults(const json_t *answer)
 {
-    struct admin_answer answer = {.status = 0};
+    const json_t *faults = json_object_get(json_object_get(answer, "error"), "faults");
+    struct text t = {0};
+
+    for (size_t i = 0; i < json_array_size(faults); i++) {
+        text_plain(&t, admin_client_text(json_array_get(faults, i), "message"));
+        text_add(&t, "\n");
+    }
+    if (t.n > 0 && !t.failed)
+        fputs(t.at, stderr);
+    text_deinit(&t);
+}
+
+/* *answer is valid in each case. */
+static int ask(const struct act *a, const struct admin_client *c, struct admin_answer *answer,
+               const struct words *w)
+{
     json_t *body = make_body(a);
     struct text path = {0};
     int r;
@@ -224,10 +240,9 @@ static int ask(const struct act *a, const struct admin_client *c, const struct w
     if (!body || path.failed)
         r = words_fail(w, QHCP_E_NOMEM, "out of memory");
     else
-        r = admin_client_ask(c, path.at, body, &answer, w);
+        r = admin_client_ask(c, path.at, body, answer, w);
     if (r == 0)
-        r = print(a, answer.json, w);
-    admin_client_release(&answer);
+        r = print(a, answer->json, w);
     text_deinit(&path);
     json_decref(body);
     return r;
@@ -237,13 +252,16 @@ static int run(const struct act *a, const char *path, uint16_t port)
 {
     char words[ACT_WORDS] = "";
     const struct words w = {words, sizeof words};
+    struct admin_answer answer = {.status = 0};
     struct admin_client c;
     int r = admin_client_find(&c, path, port, &w);
 
     if (r == 0)
-        r = ask(a, &c, &w);
+        r = ask(a, &c, &answer, &w);
     if (r != 0)
         fprintf(stderr, "%s: %s\n", a->spec->name, words);
+    print_faults(answer.json);
+    admin_client_release(&answer);
     return r == 0 ? ARGS_OK : ARGS_FAILURE;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "conf/options_copy.h"
 #include "conf/print.h"
 #include "conf/yaml.h"
 

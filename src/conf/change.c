@@ -8,8 +8,14 @@ static bool has(const options_live_fn *at, size_t n, options_live_fn live)
     return false;
 }
 
+/* Is the row to change?  which: NULL: each that can. */
+static bool concerns(const struct options *o, size_t i, const bool *which)
+{
+    return o->table->rows[i].live && (!which || which[i]);
+}
+
 /* The live functions of the rows that differ, each once, in the order of the table. */
-static size_t find_due(const struct options *a, const struct options *b,
+static size_t find_due(const struct options *a, const struct options *b, const bool *which,
                        options_live_fn ret[OPTIONS_MAX])
 {
     size_t n = 0;
@@ -17,34 +23,34 @@ static size_t find_due(const struct options *a, const struct options *b,
     for (size_t i = 0; i < a->table->n; i++) {
         const struct options_row *row = &a->table->rows[i];
 
-        if (row->live && !has(ret, n, row->live) &&
+        if (concerns(a, i, which) && !has(ret, n, row->live) &&
             (row->kind == OPTIONS_FILE || options_differ(a, b, row)))
             ret[n++] = row->live;
     }
     return n;
 }
 
-static void exchange(struct options *a, struct options *b)
+static void exchange(struct options *a, struct options *b, const bool *which)
 {
     for (size_t i = 0; i < a->table->n; i++)
-        if (a->table->rows[i].live)
+        if (concerns(a, i, which))
             options_exchange(a, b, &a->table->rows[i]);
 }
 
-int change_apply(void *ctx, struct options *in_force, struct options *fresh, char *words,
-                 size_t words_cap)
+int change_apply(void *ctx, struct options *in_force, struct options *fresh, const bool *which,
+                 char *words, size_t words_cap)
 {
     options_live_fn due[OPTIONS_MAX];
-    size_t n = find_due(in_force, fresh, due), i;
+    size_t n = find_due(in_force, fresh, which, due), i;
     char ignored[8];
     int r = 0;
 
-    exchange(in_force, fresh);
+    exchange(in_force, fresh, which);
     for (i = 0; i < n && r == 0; i++)
         r = due[i](ctx, fresh, words, words_cap);
     if (r == 0)
         return 0;
-    exchange(in_force, fresh);
+    exchange(in_force, fresh, which);
     for (i--; i-- > 0;) /* not the one that failed: it has changed nothing */
         (void)due[i](ctx, fresh, ignored, sizeof ignored);
     return r;

@@ -7,14 +7,15 @@
 
 #include "conf/options.h"
 
-/* Puts the values of `fresh` in force, where a change needs no restart, and calls the live function
+/* Puts the values of `fresh` in force, where a change needs no restart (which: OPTIONS_MAX long, of
+ * the rows that it names; NULL: of all), and calls the live function
  * of each row that differs, once, in the order of the table.  (A file's row always counts as one
  * that does: the file may have changed.)  `fresh` has the former values then.
  *
  * On the first failure those that have followed are called again, the last first, with the former
  * values in force, and its error and words are returned: all is as it was. */
-int change_apply(void *ctx, struct options *in_force, struct options *fresh, char *words,
-                 size_t words_cap);
+int change_apply(void *ctx, struct options *in_force, struct options *fresh, const bool *which,
+                 char *words, size_t words_cap);
 
 /* A live function for what is read whenever it is used. */
 int change_read_at_use(void *ctx, const struct options *before, char *words, size_t words_cap);

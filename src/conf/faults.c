@@ -12,6 +12,15 @@ void faults_deinit(struct faults *f)
     *f = (struct faults){.n = 0};
 }
 
+void faults_copy(struct faults *to, struct faults *from)
+{
+    text_add(&to->lines, faults_text(from));
+    to->n = from->n;
+    to->error = from->error;
+    to->flags = from->flags;
+    to->summed = from->summed;
+}
+
 static void add_place(struct text *t, const char *command, const struct place *at)
 {
     if (!at->file && command)

@@ -29,6 +29,9 @@ struct faults {
 
 void faults_deinit(struct faults *f);
 
+/* What `from` has, and its lines are complete then (faults_text).  *to is empty before. */
+void faults_copy(struct faults *to, struct faults *from);
+
 /* Adds one, and returns error.  at: NULL is the command line as a whole. */
 int faults_add(struct faults *f, const struct place *at, int error, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

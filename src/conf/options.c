@@ -33,7 +33,7 @@ static bool is_text(const struct options_row *row)
     return row->kind == OPTIONS_FILE || row->kind == OPTIONS_CONFIG || row->kind == OPTIONS_TEXT;
 }
 
-static size_t size_of(enum options_kind kind)
+size_t options_size(enum options_kind kind)
 {
     switch (kind) {
     case OPTIONS_DURATION:
@@ -84,6 +84,16 @@ enum options_ends options_ends(const struct options *o)
 const void *options_value(const struct options *o, const struct options_row *row)
 {
     return value_of(o, row);
+}
+
+bool options_has(const struct options *o, const struct options_row *row)
+{
+    return row->def || row->kind == OPTIONS_SWITCH || options_given(o, value_of(o, row));
+}
+
+bool options_asked(const struct options *o, const struct options_row *row)
+{
+    return o->from[index_of(o, row)].asked;
 }
 
 bool options_repeatable(const struct options_row *row)
@@ -348,20 +358,6 @@ void options_refuse(struct options *o, const struct options_row *row)
     o->refused[index_of(o, row)] = true;
 }
 
-int options_copy_list(struct options *o, const struct options *old, const struct options_row *row)
-{
-    const struct list *l = value_of(old, row);
-    int r = 0;
-
-    for (size_t i = 0; i < l->n && r == 0; i++) {
-        struct place at = list_place(l, i, NULL);
-
-        r = list_add(value_of(o, row), l->at[i], strlen(l->at[i]), &at);
-    }
-    *set_of(o, row) = true;
-    return r;
-}
-
 void options_merge(struct options *o, struct options *from)
 {
     char *file = o->file;
@@ -442,13 +438,13 @@ bool options_differ(const struct options *a, const struct options *b, const stru
         const char *s = *(char *const *)x, *t = *(char *const *)y;
         return !s != !t || (s && strcmp(s, t) != 0);
     }
-    return memcmp(x, y, size_of(row->kind)) != 0;
+    return memcmp(x, y, options_size(row->kind)) != 0;
 }
 
 void options_exchange(struct options *a, struct options *b, const struct options_row *row)
 {
     char saved[sizeof(struct list)];
-    size_t n = size_of(row->kind);
+    size_t n = options_size(row->kind);
     bool set = *set_of(a, row);
     struct options_line *x = &a->from[index_of(a, row)], *y = &b->from[index_of(b, row)], from = *x;
 

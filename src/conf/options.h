@@ -119,6 +119,7 @@ struct options {
     char *file;                        /* that was read; NULL: none, or it is not YAML */
     struct options_line {
         unsigned line, column; /* in it; 0: it was on the command line */
+        bool asked;            /* no: it was changed while this ran (patch.h) */
     } from[OPTIONS_MAX];
 };
 
@@ -135,8 +136,17 @@ bool options_in_file(const struct options_row *row);
 /* What is asked for by an option that is given. */
 enum options_ends options_ends(const struct options *o);
 
+/* Bytes of a value of this kind. */
+size_t options_size(enum options_kind kind);
+
 /* The value of a row, of its kind's type. */
 const void *options_value(const struct options *o, const struct options_row *row);
+
+/* Has it a value: given, by default, or because a switch always has? */
+bool options_has(const struct options *o, const struct options_row *row);
+
+/* Was it changed while this ran (patch.h)? */
+bool options_asked(const struct options *o, const struct options_row *row);
 
 /* May it be given several times?  Each time adds entries. */
 bool options_repeatable(const struct options_row *row);
@@ -167,9 +177,6 @@ struct list *options_list(struct options *o, const struct options_row *row);
 
 /* The user gave it a value that is wrong. */
 void options_refuse(struct options *o, const struct options_row *row);
-
-/* Appends old's list to o's. QHCP_E_NOMEM. */
-int options_copy_list(struct options *o, const struct options *old, const struct options_row *row);
 
 /* Takes over from `from` (same command) what o does not have set itself; `from` is left empty. */
 void options_merge(struct options *o, struct options *from);

@@ -33,9 +33,24 @@ static void add_choice(struct text *t, const char *choices, unsigned index)
     text_bytes(t, choices, strcspn(choices, "|"));
 }
 
-static void add_value(struct text *t, const struct options_row *row, const void *v)
+static void add_entries(struct text *t, const struct list *l)
 {
+    for (size_t i = 0; i < l->n; i++) {
+        text_add(t, i > 0 ? ", " : "[");
+        text_json(t, l->at[i]);
+    }
+    text_add(t, l->n > 0 ? "]" : "[]");
+}
+
+void print_value(struct text *t, const struct options *o, const struct options_row *row)
+{
+    const void *v = options_value(o, row);
     char words[40];
+
+    if (!options_has(o, row)) {
+        text_add(t, "none");
+        return;
+    }
 
     switch (row->kind) {
     case OPTIONS_DURATION:
@@ -61,6 +76,7 @@ static void add_value(struct text *t, const struct options_row *row, const void 
         break;
     case OPTIONS_LIST:
     case OPTIONS_ITEM:
+        add_entries(t, v);
         break;
     }
 }
@@ -83,27 +99,35 @@ static void add_list(struct text *t, const struct options_row *row, const struct
     }
 }
 
-static void add_option(struct text *t, const struct options *o, const struct options_row *row)
+void print_from(const struct options *o, const struct options_row *row, char ret[PRINT_FROM])
 {
     const void *v = options_value(o, row);
     const struct place at = options_place(o, v);
-    bool given = options_given(o, v);
-    size_t line = t->n;
-    char words[300];
 
-    if (!given && !row->def && row->kind != OPTIONS_SWITCH) {
+    if (options_asked(o, row))
+        snprintf(ret, PRINT_FROM, "admin interface");
+    else
+        place_words(&at, options_given(o, v), ret, PRINT_FROM);
+}
+
+static void add_option(struct text *t, const struct options *o, const struct options_row *row)
+{
+    size_t line = t->n;
+    char words[PRINT_FROM];
+
+    if (!options_has(o, row)) {
         text_printf(t, "# %s: not given\n", options_key(row));
         return;
     }
     if (options_repeatable(row)) {
-        add_list(t, row, v);
+        add_list(t, row, options_value(o, row));
         return;
     }
     text_printf(t, "%s: ", options_key(row));
-    add_value(t, row, v);
+    print_value(t, o, row);
     if (t->failed)
         return;
-    place_words(&at, given, words, sizeof words);
+    print_from(o, row, words);
     add_comment(t, line, words);
 }
 

@@ -15,6 +15,7 @@
 #include "daemon/capacity.h"
 #include "daemon/daemon.h"
 #include "daemon/lb.h"
+#include "daemon/lb_config.h"
 #include "daemon/listen.h"
 #include "daemon/needs.h"
 #include "daemon/status_view.h"
@@ -241,6 +242,16 @@ static int have(struct lb *lb, char *words, size_t words_cap)
     return r;
 }
 
+static int open_admin(struct lb *lb, bool take_over, char *words, size_t words_cap)
+{
+    const struct lb_admin_host host = {.publisher = &lb->publisher,
+                                       .in_force = &lb->in_force,
+                                       .loop = lb->loop,
+                                       .serve = lb->serve};
+
+    return lb_admin_begin(&lb->admin, &lb->options, take_over, &host, words, words_cap);
+}
+
 static int start(struct lb *lb, char *words, size_t words_cap)
 {
     struct loop_client client = lb_core_client(lb);
@@ -261,8 +272,9 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         lb_core_join(lb);
         r = display_begin(&lb->display, lb->loop, &lb->publisher);
         if (r == 0)
-            wishes_begin(&lb->wishes, lb->loop, lb->publisher.feed,
-                         &(struct wishes_host){.ctx = lb, .reload = on_reload});
+            wishes_begin(
+                &lb->wishes, lb->loop, lb->publisher.feed,
+                &(struct wishes_host){.ctx = lb, .reload = on_reload, .config = lb_config_change});
     }
     if (r == 0)
         r = serve_new(lb->loop, &lb->serve);
@@ -289,8 +301,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
         lb->publisher.traffic_ctx = &lb->forward;
     }
     if (r == 0)
-        r = lb_admin_begin(&lb->admin, &lb->options, to >= 0, &lb->publisher, lb->loop, lb->serve,
-                           words, words_cap);
+        r = open_admin(lb, to >= 0, words, words_cap);
     if (r == 0)
         r = follow_servers(lb, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)
@@ -350,6 +361,7 @@ static void end(struct lb *lb, int status)
     loop_free(lb->loop);
     status_deinit(&lb->display.status);
     log_deinit();
+    in_force_deinit(&lb->in_force);
     options_deinit(&lb->options.head);
 }
 
@@ -369,6 +381,8 @@ int daemon_lb(int argc, char **argv)
     int r;
 
     args_parse(&daemon_lb_spec, argc, argv, &lb.options.head, NULL);
+    in_force_init(&lb.in_force);
+    in_force_put(&lb.in_force, &lb.options.head);
     log_init((enum qhcp_log_level)lb.options.log_level, (enum log_format)lb.options.log_format);
     status_init(&lb.display.status, (enum status_format)lb.options.status_format, STDOUT_FILENO,
                 lb_options_status_interval(&lb.options), &fleet, loop_now());

@@ -2,6 +2,7 @@
 #ifndef QHCP_DAEMON_LB_H
 #define QHCP_DAEMON_LB_H
 
+#include "conf/in_force.h"
 #include "daemon/activated.h"
 #include "daemon/announce.h"
 #include "daemon/display.h"
@@ -29,6 +30,7 @@
 struct lb {
     struct lb_reload reload;
     struct lb_options options;
+    struct in_force in_force; /* the same, for other threads */
     struct qhcp_lb *core;
     struct loop *loop;
     struct loop_part part;    /* the core's */

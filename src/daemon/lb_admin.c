@@ -23,12 +23,12 @@ static void expire(void *ctx, qhcp_nsec now)
     struct lb_admin *a = ctx;
     struct qhcp_self self;
 
-    qhcp_lb_self(a->publisher->core, now, &self);
+    qhcp_lb_self(a->host.publisher->core, now, &self);
     atomic_store_explicit(&a->pulse.local_score, self.local_score, memory_order_relaxed);
     atomic_store_explicit(&a->pulse.suspects, (uint32_t)self.suspects, memory_order_relaxed);
     atomic_store_explicit(&a->pulse.beat, now, memory_order_relaxed);
     if (nsec_add(atomic_load(&a->pulse.looked_at), ADMIN_LOOKED) > now)
-        publisher_want(a->publisher, now, nsec_add(now, ADMIN_LOOKED));
+        publisher_want(a->host.publisher, now, nsec_add(now, ADMIN_LOOKED));
 }
 
 static void tell(void *ctx, int level, const char *words)
@@ -52,8 +52,9 @@ static int open_admin(struct lb_admin *a, const struct lb_options *o, bool take_
                                   .connections = connections(),
                                   .metrics_servers = (size_t)o->metrics_servers,
                                   .again = take_over,
-                                  .feed = a->publisher->feed,
-                                  .loop = serve_loop(a->serve),
+                                  .feed = a->host.publisher->feed,
+                                  .in_force = a->host.in_force,
+                                  .loop = serve_loop(a->host.serve),
                                   .pulse = &a->pulse,
                                   .id = a->id,
                                   .version = BASE_VERSION,
@@ -85,18 +86,17 @@ static int open_admin(struct lb_admin *a, const struct lb_options *o, bool take_
 }
 
 int lb_admin_begin(struct lb_admin *ret, const struct lb_options *o, bool take_over,
-                   struct publisher *publisher, struct loop *loop, struct serve *serve, char *words,
-                   size_t words_cap)
+                   const struct lb_admin_host *host, char *words, size_t words_cap)
 {
     int r;
 
-    *ret = (struct lb_admin){.publisher = publisher, .serve = serve};
+    *ret = (struct lb_admin){.host = *host};
     ret->part =
         (struct loop_part){.name = "pulse", .ctx = ret, .deadline = deadline, .expire = expire};
     atomic_store(&ret->pulse.beat, loop_now());
     r = open_admin(ret, o, take_over, words, words_cap);
     if (ret->admin)
-        loop_add(loop, &ret->part);
+        loop_add(host->loop, &ret->part);
     return r;
 }
 
@@ -126,5 +126,5 @@ void lb_admin_release(struct lb_admin *a)
     if (!a->admin || a->release.work)
         return;
     a->release = (struct serve_job){.work = release, .done = released};
-    (void)serve_give(a->serve, &a->release); /* where there is no room, they end with us */
+    (void)serve_give(a->host.serve, &a->release); /* where there is no room, they end with us */
 }

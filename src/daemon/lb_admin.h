@@ -4,17 +4,25 @@
 #define QHCP_DAEMON_LB_ADMIN_H
 
 #include "admin/admin.h"
+#include "conf/in_force.h"
 #include "daemon/lb_options.h"
 #include "daemon/publisher.h"
 #include "daemon/recording.h"
 #include "daemon/serve.h"
 #include "loop/loop.h"
 
+/* What it is part of. */
+struct lb_admin_host {
+    struct publisher *publisher;
+    struct in_force *in_force;
+    struct loop *loop; /* of the thread that watches */
+    struct serve *serve;
+};
+
 struct lb_admin {
     struct admin *admin; /* NULL: off */
     struct admin_pulse pulse;
-    struct publisher *publisher;
-    struct serve *serve;
+    struct lb_admin_host host;
     struct serve_job release;
     struct loop_part part;
     char id[LIMIT_ID + 1];
@@ -25,8 +33,7 @@ struct lb_admin {
  * addresses are another process's for a moment.  QHCP_E_* with words.  *ret stays where it is until
  * lb_admin_end, which is for one that is zeroed, too. */
 int lb_admin_begin(struct lb_admin *ret, const struct lb_options *o, bool take_over,
-                   struct publisher *publisher, struct loop *loop, struct serve *serve, char *words,
-                   size_t words_cap);
+                   const struct lb_admin_host *host, char *words, size_t words_cap);
 /* After serve_stop, before the loops and the feed are freed. */
 void lb_admin_end(struct lb_admin *a);
 

@@ -6,7 +6,9 @@
 
 #include "base/os/log.h"
 #include "base/text.h"
+#include "conf/options_copy.h"
 #include "daemon/lb.h"
+#include "daemon/lb_config.h"
 
 #define WORDS 256
 
@@ -20,39 +22,61 @@ static void work(struct serve_job *job, qhcp_nsec now)
     serve_answer(job);
 }
 
+/* Who asked gets the faults themselves, where it has lent room for them. */
 static void answer_wishes(struct lb_reload *r, bool good)
 {
     char words[WORDS];
 
     if (good)
         snprintf(words, sizeof words, "%zu server%s", TEXT_COUNT(r->lb->follow.count));
+    else if (r->faults.n > 0)
+        snprintf(words, sizeof words, "there %s %zu error%s", r->faults.n == 1 ? "is" : "are",
+                 TEXT_COUNT(r->faults.n));
     else
-        snprintf(words, sizeof words,
-                 "reload refused, the old configuration stays in force: see the log");
-    for (size_t i = 0; i < r->n_wishes; i++)
+        snprintf(words, sizeof words, "%.*s", WORDS - 1, r->words);
+    for (size_t i = 0; i < r->n_wishes; i++) {
+        if (!good && r->wishes[i].with)
+            faults_copy(r->wishes[i].with, &r->faults);
         wish_answer(r->lb->publisher.feed, &r->wishes[i], good ? 0 : QHCP_E_CONFIG, words);
+    }
     r->n_wishes = 0;
+}
+
+/* In the name of who asked first. */
+static void tell_event(struct lb_reload *r, qhcp_nsec now, const char *done)
+{
+    const struct wish *wish = r->n_wishes > 0 ? &r->wishes[0] : NULL;
+    const char *why = wish ? wish->words : "";
+    char words[ANNOUNCE_WORDS + 2 + sizeof wish->words];
+
+    snprintf(words, sizeof words, "%s%s%s", done, why[0] != '\0' ? ": " : "", why);
+    lb_config_tell(r->lb, now, words, wish ? wish->who : "");
+}
+
+static void tell(struct lb_reload *r, qhcp_nsec now)
+{
+    char words[ANNOUNCE_WORDS];
+
+    snprintf(words, sizeof words, "configuration read again: %zu server%s",
+             TEXT_COUNT(r->lb->follow.count));
+    log_say(QHCP_LOG_INFO, "%s", words);
+    tell_event(r, now, words);
+    announce_words(r->lb->publisher.feed, words);
+    service_reloaded(r->reload.service, words);
 }
 
 static void end(struct lb_reload *r, qhcp_nsec now, bool good)
 {
-    char words[ANNOUNCE_WORDS];
-
     r->reading = r->waiting = false;
-    if (good) {
-        log_say(QHCP_LOG_INFO, "configuration read again: %zu server%s",
-                TEXT_COUNT(r->lb->follow.count));
-        announce_words(r->lb->publisher.feed, words);
-        service_reloaded(r->reload.service, words);
-    } else {
+    if (good)
+        tell(r, now);
+    else
         reload_refused(&r->reload, &r->faults, r->words);
-    }
-    faults_deinit(&r->faults);
-    r->faults = (struct faults){.n = 0};
-    if (!r->again) {
+    if (!r->again)
         answer_wishes(r, good);
+    faults_deinit(&r->faults);
+    if (!r->again)
         return;
-    }
     r->again = false;
     lb_reload_begin(r, now);
 }
@@ -70,8 +94,11 @@ static void done(struct serve_job *job, qhcp_nsec now)
     struct lb_reload *r = (struct lb_reload *)job;
     bool good = r->result == 0;
 
-    if (good && !r->lb->stopping)
+    if (good && !r->lb->stopping) {
         good = reload_apply(&r->reload, r->fresh, r->words, sizeof r->words) == 0;
+        if (good)
+            lb_config_reloaded(r->lb, r->fresh);
+    }
     free_options(&r->fresh);
     free_options(&r->old);
     r->reading = false;

@@ -35,7 +35,7 @@ int reload_apply(const struct reload *r, struct options *fresh, char *words, siz
     int e = r->again ? r->again(r->ctx, words, words_cap) : 0;
 
     if (e == 0)
-        e = change_apply(r->ctx, r->options, fresh, words, words_cap);
+        e = change_apply(r->ctx, r->options, fresh, NULL, words, words_cap);
     if (e == 0)
         say_frozen(r->options, fresh);
     return e;

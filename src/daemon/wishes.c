@@ -145,6 +145,22 @@ static int reload(const struct wishes *all, const struct doing *d)
     return QHCP_E_ARG;
 }
 
+static int config(const struct wishes *all, const struct doing *d)
+{
+    if (all->host.config)
+        return all->host.config(all->host.ctx, d->now, d->wish, d->words, d->words_cap);
+    snprintf(d->words, d->words_cap, "no option can change here");
+    return QHCP_E_ARG;
+}
+
+/* What is of no server, or of one. */
+static int act(const struct wishes *all, const struct doing *d)
+{
+    if (d->wish->kind == WISH_RELOAD)
+        return reload(all, d);
+    return d->wish->kind == WISH_CONFIG ? config(all, d) : fulfil(d);
+}
+
 static void on_wishes(void *ctx, qhcp_nsec now, unsigned ready)
 {
     struct wishes *all = ctx;
@@ -154,7 +170,7 @@ static void on_wishes(void *ctx, qhcp_nsec now, unsigned ready)
     (void)ready;
     while (wish_take(all->feed, &w)) {
         const struct doing d = {all->feed, &w, now, words, sizeof words};
-        int r = w.kind == WISH_RELOAD ? reload(all, &d) : fulfil(&d);
+        int r = act(all, &d);
 
         if (r == WISHES_LATER)
             continue;

@@ -16,6 +16,8 @@ struct wishes_host {
     /* Reads the configuration again.  0 or QHCP_E_*, with words for both; or WISHES_LATER: it
      * answers a copy of the wish by itself. */
     int (*reload)(void *ctx, qhcp_nsec now, const struct wish *wish, char *words, size_t words_cap);
+    /* Puts other options in force, wish->with: the same, without "later". */
+    int (*config)(void *ctx, qhcp_nsec now, const struct wish *wish, char *words, size_t words_cap);
 };
 
 struct wishes {

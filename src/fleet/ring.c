@@ -28,7 +28,7 @@ const char *ring_kind_name(enum fleet_kind kind)
     static const char *const names[FLEET_KINDS] = {
         [FLEET_ADDED] = "added",   [FLEET_REMOVED] = "removed", [FLEET_STATE] = "state",
         [FLEET_INTENT] = "intent", [FLEET_SESSION] = "session", [FLEET_NOTICED] = "notice",
-        [FLEET_PANIC] = "panic",   [FLEET_LISTED] = "listed",
+        [FLEET_PANIC] = "panic",   [FLEET_LISTED] = "listed",   [FLEET_CONFIG] = "config",
     };
 
     return (unsigned)kind < FLEET_KINDS ? names[kind] : "unknown";

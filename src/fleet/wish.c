@@ -26,6 +26,7 @@ const struct wish_row *wish_row(enum wish_kind kind)
         [WISH_ADD] = {"add", true},
         [WISH_REMOVE] = {"remove", true},
         [WISH_RELOAD] = {"reload", false},
+        [WISH_CONFIG] = {"config", false},
     };
 
     return (unsigned)kind < WISH_KINDS ? &rows[kind] : NULL;

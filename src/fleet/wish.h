@@ -28,6 +28,7 @@ enum wish_kind {
     WISH_ADD,    /* server: a line of the list */
     WISH_REMOVE,
     WISH_RELOAD,
+    WISH_CONFIG, /* other options than those in force */
     WISH_KINDS
 };
 
@@ -43,6 +44,7 @@ struct wish {
     uint32_t reader, token; /* who asked, and its name for this wish: wish_ask's */
     uint64_t number;
     qhcp_nsec lasts;  /* of a drain or a maintenance: then it ends by itself; 0: never */
+    void *with;       /* more of it, or NULL: the asker's, which lends it until the answer */
     char server[264]; /* a name or a label */
     char words[256];  /* why, for the log */
     char who[96];     /* asks, and from where: "root (uid 0) by the socket"; or "" */

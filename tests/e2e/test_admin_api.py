@@ -35,6 +35,8 @@ def faults(value, schema, where="answer"):
     if kinds and not any(is_of(kind, value) for kind in kinds):
         return [f"{where}: {value!r} is not {kinds}"]
     found = []
+    if "oneOf" in schema and sum(not faults(value, one, where) for one in schema["oneOf"]) != 1:
+        found.append(f"{where}: {value!r} is not one of {schema['oneOf']}")
     if value not in schema.get("enum", [value]):
         found.append(f"{where}: {value!r} is not among {schema['enum']}")
     if isinstance(value, (int, float)) and value < schema.get("minimum", value):
@@ -61,7 +63,7 @@ class Document(AdminCase):
         source = (ROOT / "src" / "admin" / "admin_routes.c").read_text(encoding="utf-8")
         rows = {(method, path.replace("*", "{name}")): set(query.split())
                 for method, path, _, query in ROW.findall(source) if "/page" not in path and path != "/"}
-        shown = {(method.upper(), path): {p["name"] for p in operation.get("parameters", [])}
+        shown = {(method.upper(), path): {p["name"] for p in operation.get("parameters", []) if p["in"] == "query"}
                  for path, methods in API["paths"].items()
                  for method, operation in methods.items() if method != "parameters"}
         self.assertEqual(shown, rows)
@@ -76,14 +78,15 @@ class Document(AdminCase):
     def test_each_answer_has_exactly_what_is_declared(self):
         _, lb = self.pair("--metrics", "requests_in_flight")
         del lb
-        bodies = {"drain": {"reason": "x", "for": "1h"}, "maintenance": {"for": "1h"}, "weight": {"weight": 2}}
+        bodies = {"drain": {"reason": "x", "for": "1h"}, "maintenance": {"for": "1h"}, "weight": {"weight": 2},
+                  "algorithm": {"algorithm": "maglev"}, "config": {"rise": 3}}
         for path, methods in API["paths"].items():
             for method, operation in methods.items():
                 if method == "parameters" or path == "/metrics":  # which is not JSON
                     continue
                 where = path.replace("{name}", NAME)
-                body = bodies.get(path.rsplit("/", 1)[1], {}) if method == "post" else None
-                answer = ask(self.socket, method.upper(), where, body)
+                body = bodies.get(path.rsplit("/", 1)[1], {}) if method != "get" else None
+                answer = ask(self.socket, method.upper(), where, body, If_Match="*" if method == "patch" else None)
                 responses = operation["responses"]
                 declared = responses.get(str(answer.status), responses.get("default"))
                 with self.subTest(method=method, path=path, status=answer.status):
@@ -91,6 +94,25 @@ class Document(AdminCase):
                         self.assertEqual(answer.status, 200, answer.text)
                     self.assertEqual(answer.headers["Content-Type"], "application/json")
                     self.assertEqual(faults(answer.json, declared["content"]["application/json"]["schema"]), [])
+
+
+class Remembered(AdminCase):
+    def test_the_history_has_exactly_what_is_declared(self):
+        server, lb = self.pair()
+        server.kill()
+        lb.wait_event("down", within=10)
+        server_path, answer = f"/api/v1/servers/{NAME}", None
+        while not answer or answer.status != 200 or not answer.json["fall"]:  # the history is a moment behind
+            time.sleep(0.05)
+            answer = ask(self.socket, "GET", server_path + "/why")
+        for path in ("/api/v1/history", server_path + "/history", server_path + "/samples", server_path + "/why"):
+            with self.subTest(path):
+                declared = API["paths"][path.replace(NAME, "{name}")]["get"]["responses"]["200"]
+                answer = ask(self.socket, "GET", path)
+                self.assertEqual(answer.status, 200, answer.text)
+                self.assertEqual(faults(answer.json, declared["content"]["application/json"]["schema"]), [])
+        events = ask(self.socket, "GET", server_path + "/history").json["events"]
+        self.assertTrue({"session", "state"} <= {e["kind"] for e in events}, events)
 
 
 class Crowd(AdminCase):

@@ -4,7 +4,7 @@ import { $, calm, clock, count, h, span } from "./dom.js";
 import { STATES, mark, stateWords } from "./marks.js";
 
 const RANK = Object.fromEntries(STATES.map((s, i) => [s, i]));
-const KINDS = { added: "is watched from now on", removed: "is no longer watched", session: "new session", notice: "to do" };
+const KINDS = { added: "is watched from now on", removed: "is no longer watched", session: "new session", notice: "to do", config: "configuration" };
 const ROWS = 50; // elements of the page; the rest is a number
 
 const link = (server, name) => h("a", { href: `#/server/${encodeURIComponent(server)}`, title: name }, name);

@@ -238,7 +238,7 @@ static void what_changed_is_followed_once_and_nothing_else(void **state)
 
     (void)state;
     change(&o, "size: 3\nedge: 1\ncolor: [red]\n", "size: 4\nedge: 2\ncolor: [red]\n", &fresh);
-    assert_int_equal(change_apply(&p, &o.head, &fresh.head, words, sizeof words), 0);
+    assert_int_equal(change_apply(&p, &o.head, &fresh.head, NULL, words, sizeof words), 0);
     assert_int_equal(p.sized, 1); /* for two rows that differ */
     assert_int_equal(p.size_when_called, 4);
     assert_int_equal(p.colored, 0);
@@ -260,7 +260,7 @@ static void what_is_not_live_stays_and_is_named(void **state)
     change(&o, "port: 1\n", "port: 2\nsize: 4\n", &fresh);
     assert_string_equal(change_frozen(&o.head, &fresh.head, &i), "port");
     assert_null(change_frozen(&o.head, &fresh.head, &i));
-    assert_int_equal(change_apply(&p, &o.head, &fresh.head, words, sizeof words), 0);
+    assert_int_equal(change_apply(&p, &o.head, &fresh.head, NULL, words, sizeof words), 0);
     assert_int_equal(o.port, 1);
     assert_int_equal(o.size, 4);
     i = 0;
@@ -276,7 +276,7 @@ static void a_change_that_fails_half_way_is_taken_back(void **state)
 
     (void)state;
     change(&o, "size: 3\ncolor: [red]\n", "size: 4\ncolor: [blue]\n", &fresh);
-    assert_int_equal(change_apply(&p, &o.head, &fresh.head, words, sizeof words), QHCP_E_IO);
+    assert_int_equal(change_apply(&p, &o.head, &fresh.head, NULL, words, sizeof words), QHCP_E_IO);
     assert_says(words, "no color today");
     assert_int_equal(p.sized, 2);
     assert_int_equal(p.size_when_called, 3);
@@ -284,7 +284,7 @@ static void a_change_that_fails_half_way_is_taken_back(void **state)
     assert_int_equal(o.size, 3);
     assert_string_equal(o.color.at[0], "red");
     p.stubborn = false; /* the twin */
-    assert_int_equal(change_apply(&p, &o.head, &fresh.head, words, sizeof words), 0);
+    assert_int_equal(change_apply(&p, &o.head, &fresh.head, NULL, words, sizeof words), 0);
     assert_int_equal(o.size, 4);
     assert_string_equal(o.color.at[0], "blue");
     options_deinit(&o.head);
