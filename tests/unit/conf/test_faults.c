@@ -113,7 +113,7 @@ static void a_key_that_is_not_known_or_twice_is_named_with_the_nearest(void **st
         {"port: 1\n",
          "t.yaml: servers is missing: name the servers to watch, as in servers: [localhost:4243], "
          "or "
-         "where they come from (source)\n",
+         "where they come from (sources)\n",
          TWIN},
     };
 
