@@ -96,8 +96,9 @@ static void intent_json(struct text *t, const struct fleet_snapshot *s, const st
     admin_json_open(t, "intent", '{');
     admin_json_text(t, "use", admin_server_intent(e->intent.use));
     admin_json_number(t, "weight", e->intent.weight);
+    admin_json_number(t, "listed_weight", e->intent.listed);
     admin_json_number(t, "priority", e->intent.priority);
-    admin_json_time(t, "since", wall(s, e->intent.since));
+    admin_json_time(t, "since", e->intent.since_ms);
     admin_json_time(t, "until", wall(s, e->intent.until));
     text_of(t, "reason", e, FLEET_WHY);
     text_of(t, "who", e, FLEET_WHO);

@@ -27,6 +27,7 @@ static void listed(struct follow *f, const char *entry, bool add)
     }
     (void)qhcp_lb_tune(f->host.core, loop_now(), l.address, l.liveness, l.check);
     publisher_listed(f->host.publisher, &l);
+    wishes_listed(f->host.wishes, loop_now(), l.address);
     forward_listed(f->host.forward, loop_now(), &l);
 }
 
@@ -34,6 +35,7 @@ static void removed(struct follow *f, const char *key)
 {
     (void)qhcp_lb_remove(f->host.core, loop_now(), key);
     probes_forget(f->host.probes, key);
+    wishes_unlisted(f->host.wishes, key);
 }
 
 /* Item `at` of the change: those that come are first, so that somebody is there before others go.

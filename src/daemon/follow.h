@@ -12,6 +12,7 @@
 #include "daemon/probes.h"
 #include "daemon/publisher.h"
 #include "daemon/serve.h"
+#include "daemon/wishes.h"
 #include "sources/sources.h"
 
 #define LB_MEMORY (16 << 20) /* bytes that `qhcp lb` takes without servers */
@@ -28,6 +29,7 @@ struct follow_host {
     struct publisher *publisher;
     struct forward *forward;
     struct probes *probes;
+    struct wishes *wishes;
 };
 
 /* New lists on their way to the sources. */

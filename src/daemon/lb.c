@@ -64,6 +64,7 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
     if (handed_over) {
         lb_admin_release(&lb->admin);
         recording_silence(&lb->recording);
+        wishes_hand_over(&lb->wishes);
         qhcp_lb_stop(lb->core, now);
     } else {
         handover_end(&lb->handover);
@@ -205,8 +206,10 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     if (r == 0)
         r = forward_start(&lb->forward, words, words_cap);
     listen_steer(lb->loop, qhcp_lb_steering(lb->core));
-    if (r == 0 && to >= 0)
+    if (r == 0 && to >= 0) {
         take_udp(lb, to, words, words_cap);
+        wishes_take_over(&lb->wishes, loop_now());
+    }
     needs_room(lb->loop, lb->follow.count);
     if (r == 0 && lb->forward.proxy)
         handover_offer(&lb->handover, lb->options.port, &owner, lb->loop);
@@ -220,7 +223,8 @@ static int follow_servers(struct lb *lb, char *words, size_t words_cap)
                                      .core = lb->core,
                                      .publisher = &lb->publisher,
                                      .forward = &lb->forward,
-                                     .probes = &lb->probes};
+                                     .probes = &lb->probes,
+                                     .wishes = &lb->wishes};
     int r = follow_begin(&lb->follow, &host, &lb->options.servers, &lb->options.sources, words,
                          words_cap);
 
@@ -302,6 +306,7 @@ static int start(struct lb *lb, char *words, size_t words_cap)
     }
     if (r == 0)
         r = open_admin(lb, to >= 0, words, words_cap);
+    wishes_keep(&lb->wishes, lb->serve, lb->options.port);
     if (r == 0)
         r = follow_servers(lb, words, words_cap);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && r == 0; i++)

@@ -76,7 +76,7 @@ static void core_turn(void *ctx, qhcp_nsec now)
     be_patient(lb, qhcp_lb_patience(lb->core));
     if (!lb->stopping || !qhcp_lb_stopped(lb->core))
         return;
-    if (lb->handed_over && handover_open(&lb->handover)) {
+    if (lb->handed_over && handover_open(&lb->handover) && !wishes_busy(&lb->wishes)) {
         loop_unbind(lb->loop);
         handover_end(&lb->handover);
     }

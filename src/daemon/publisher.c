@@ -392,12 +392,16 @@ static void put_listed(struct publisher *p, uint32_t slot, struct fleet_entry *e
     struct text words = {0};
 
     add_word(&words, "name", label, fleet_text(e, FLEET_LABEL));
-    add_number(&words, "weight", l->weight, e->intent.weight);
+    add_number(&words, "weight", l->weight, e->intent.listed);
+    if (e->intent.weighed && l->weight != e->intent.listed)
+        text_printf(&words, " (an operator's weight, %u, is in force)", e->intent.weight);
     add_number(&words, "priority", l->priority, e->intent.priority);
     add_word(&words, "tags", l->tags, fleet_text(e, FLEET_TAGS));
     (void)feed_text(p->feed, e, FLEET_LABEL, label);
     (void)feed_text(p->feed, e, FLEET_TAGS, l->tags);
-    e->intent.weight = (uint16_t)l->weight;
+    e->intent.listed = (uint16_t)l->weight;
+    if (!e->intent.weighed)
+        e->intent.weight = e->intent.listed;
     e->intent.priority = (uint16_t)l->priority;
     if (before && before->key == e->key && words.n > 0)
         tell(p->feed, FLEET_LISTED, slot, words.at);

@@ -54,6 +54,8 @@ void entry_follow(struct fleet_entry *e, const struct fleet_entry *before, qhcp_
     e->state = state;
     e->since = !found || e->verdict.since == 0 || e->verdict.since > now ? now : e->verdict.since;
     e->since_ms = wall_ms - (int64_t)((now - e->since) / NSEC_PER_MSEC);
+    if (is_new && state == QHCP_MAINTENANCE && by_operator) /* it may be from before us */
+        e->since_ms = e->intent.since_ms;
 }
 
 unsigned fleet_share(const struct fleet_entry *e, enum qhcp_use use)

@@ -27,11 +27,15 @@ enum fleet_intent_use { FLEET_IN_USE, FLEET_DRAIN, FLEET_MAINTENANCE };
 
 struct fleet_intent {
     enum fleet_intent_use use;
-    uint16_t weight;
+    uint16_t weight;   /* in force: the list's, or an operator's */
+    uint16_t listed;   /* the list's */
+    bool weighed;      /* weight is an operator's */
     uint16_t priority; /* its tier, 0 first */
-    /* Of `use` where an operator asked for it: when, and until when (0: until somebody says so);
-     * why and who are FLEET_WHY and FLEET_WHO. */
-    qhcp_nsec since, until;
+    /* Of `use` where an operator asked for it: when (unix milliseconds: it may be older than this
+     * process, and this boot), and until when (0: until somebody says so); why and who are
+     * FLEET_WHY and FLEET_WHO. */
+    int64_t since_ms;
+    qhcp_nsec until;
 };
 
 /* What it says of itself, in its newest report. */

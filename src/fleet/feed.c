@@ -335,7 +335,7 @@ static struct fleet_entry *begin_entry(struct feed *f, uint32_t slot, const char
     if (!e || feed_text(f, e, FLEET_NAME, name) != 0 || feed_text(f, e, FLEET_LABEL, name) != 0)
         return NULL;
     e->key = fleet_key(name);
-    e->intent.weight = 1;
+    e->intent.weight = e->intent.listed = 1;
     e->report.utilization = e->report.rate = FLEET_UNKNOWN;
     e->report.in_flight = e->report.latency_us = FLEET_UNKNOWN;
     return e;

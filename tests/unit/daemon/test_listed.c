@@ -126,6 +126,38 @@ static void a_server_of_weight_0_drains(void **state)
     assert_string_equal(fleet_reason(e), "");
 }
 
+static void an_operator_s_weight_outlasts_the_list_s(void **state)
+{
+    struct listed l = {.address = "127.0.0.1:4243", .weight = 2};
+    struct pair *p = *state;
+    struct feed_reader *r;
+    struct fleet_entry *e;
+
+    watch(p, 1);
+    publisher_listed(&publisher, &l);
+    publisher.part.turn(&publisher, p->now);
+    assert_int_equal(reader_open(publisher.feed, &r), 0);
+    (void)hear(r);
+    e = feed_change(publisher.feed, 0);
+    assert_int_equal(e->intent.weight, 2);
+    e->intent.weight = 7;
+    e->intent.weighed = true;
+    l.weight = 3;
+    publisher_listed(&publisher, &l);
+    publisher.part.turn(&publisher, p->now);
+    assert_int_equal(feed_at(publisher.feed, 0)->intent.weight, 7);
+    assert_int_equal(hear(r), 1);
+    assert_string_equal(heard[0].words, "weight 3, was 2 (an operator's weight, 7, is in force)");
+    feed_change(publisher.feed, 0)->intent.weighed = false; /* the twin */
+    l.weight = 4;
+    publisher_listed(&publisher, &l);
+    publisher.part.turn(&publisher, p->now);
+    assert_int_equal(feed_at(publisher.feed, 0)->intent.weight, 4);
+    assert_int_equal(hear(r), 1);
+    assert_string_equal(heard[0].words, "weight 4, was 3");
+    reader_close(r);
+}
+
 static void a_server_is_told_as_added_once_with_its_name(void **state)
 {
     struct listed l = {.address = "127.0.0.1:4999", .name = "new", .weight = 1};
@@ -190,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_list_says_of_a_server_reaches_the_fleet, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_server_of_weight_0_drains, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_operator_s_weight_outlasts_the_list_s, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_is_told_as_added_once_with_its_name, setup,
                                         teardown),
         cmocka_unit_test(the_log_gets_one_line_for_all_changes),
