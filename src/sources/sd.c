@@ -97,9 +97,9 @@ static int add(const struct reader *r, const char *target, const char *settings)
         snprintf(r->words, r->words_cap, "out of memory");
         return QHCP_E_NOMEM;
     }
-    if (united_count(r->servers) == before && r->servers->twice == 0)
+    if (united_count(r->servers) == before && r->servers->twice.n == 0)
         return fail(r, "is not a target: use HOST:PORT", target);
-    r->servers->twice = 0;
+    r->servers->twice.n = 0;
     return 0;
 }
 

@@ -24,8 +24,8 @@ struct sources {
     void *ctx;
     struct source_note *notes, **last_note;
     size_t n_notes, left_out;
-    uint64_t sets, given; /* sources_set was called, and as often before the last difference */
-    uint64_t twice;       /* a hash of what several sources name, as it was said last */
+    uint64_t sets, given;  /* sources_set was called, and as often before the last difference */
+    uint64_t twice, names; /* hashes of what is there twice, as it was said last */
 
     pthread_mutex_t lock; /* of what follows, which other threads read */
     struct source_state states[SOURCES_MAX + 1];
@@ -108,19 +108,32 @@ void sources_news(struct sources *s, const struct source *of, qhcp_nsec now, boo
     s->ready_at = nsec_min(s->ready_at, nsec_add(now, SOURCES_MOMENT));
 }
 
-/* A server that several sources name is said once for each set of them. */
+/* What is there twice is said once for each set of such things: `said` is the hash of the last. */
+static bool is_new(const struct united_twice *t, uint64_t *said)
+{
+    if (t->hash == *said)
+        return false;
+    *said = t->hash;
+    return t->n > 0;
+}
+
 static void say_twice(struct sources *s, const struct united *u)
 {
-    char words[2 * SOURCE_NAME + ADDRESS_KEY + 80];
+    const struct united_twice *t = &u->twice, *n = &u->names;
+    char words[3 * ADDRESS_KEY + 120];
 
-    if (u->twice_hash == s->twice)
-        return;
-    s->twice = u->twice_hash;
-    if (u->twice == 0)
-        return;
-    snprintf(words, sizeof words, "%s is named by \"%s\" and by \"%s\": the first one counts%s",
-             u->twice_key, u->twice_first, u->twice_second, u->twice > 1 ? ", for others too" : "");
-    sources_note(s, false, words);
+    if (is_new(t, &s->twice)) {
+        snprintf(words, sizeof words, "%s is named by \"%s\" and by \"%s\": the first one counts%s",
+                 t->what, t->first, t->second, t->n > 1 ? ", for others too" : "");
+        sources_note(s, false, words);
+    }
+    if (is_new(n, &s->names)) {
+        snprintf(words, sizeof words,
+                 "%s and %s are both called \"%s\": the first one has the name, the other goes by "
+                 "its address%s",
+                 n->first, n->second, n->what, n->n > 1 ? ", and so do others" : "");
+        sources_note(s, true, words);
+    }
 }
 
 /* A source is new and has not answered: it may name what no other one names any more. */
@@ -140,7 +153,10 @@ static int unite(struct sources *s, qhcp_nsec now, struct united *ret)
         r = united_add(ret, FIRST, &s->servers);
     for (size_t i = 0; i < s->n && r == 0; i++)
         r = united_add(ret, s->at[i]->state.name, &s->at[i]->servers);
-    return r == 0 && awaiting(s, now) ? united_keep(ret, &s->told) : r;
+    if (r == 0 && awaiting(s, now))
+        r = united_keep(ret, &s->told);
+    united_complete(ret);
+    return r;
 }
 
 static void say_left_out(struct sources *s)

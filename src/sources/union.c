@@ -21,14 +21,33 @@ struct united_server {
     char key[];
 };
 
+struct united_name {
+    UT_hash_handle hh;
+    bool left_out;
+    const struct united_server *server;
+    char name[];
+};
+
 int united_init(struct united *ret)
 {
     *ret = (struct united){.by_key = NULL};
     return 0;
 }
 
+void united_complete(struct united *u)
+{
+    struct united_name *one = u->by_name, *next;
+
+    HASH_CLEAR(hh, u->by_name);
+    for (; one; one = next) {
+        next = one->hh.next;
+        free(one);
+    }
+}
+
 void united_deinit(struct united *u)
 {
+    united_complete(u);
     HASH_CLEAR(hh, u->by_key);
     for (size_t i = 0; i < u->n; i++) {
         free(u->at[i]->entry);
@@ -43,15 +62,15 @@ size_t united_count(const struct united *u)
     return u->n;
 }
 
-static void note_twice(struct united *u, const struct united_server *first, const char *source)
+static void note(struct united_twice *t, const char *what, const char *first, const char *second)
 {
-    for (const char *p = first->key; *p != '\0'; p++)
-        u->twice_hash = (u->twice_hash ^ (unsigned char)*p) * UINT64_C(1099511628211);
-    if (u->twice++ > 0)
+    for (const char *p = what; *p != '\0'; p++)
+        t->hash = (t->hash ^ (unsigned char)*p) * UINT64_C(1099511628211);
+    if (t->n++ > 0)
         return;
-    snprintf(u->twice_key, sizeof u->twice_key, "%s", first->key);
-    snprintf(u->twice_first, sizeof u->twice_first, "%s", first->source);
-    snprintf(u->twice_second, sizeof u->twice_second, "%s", source);
+    snprintf(t->what, sizeof t->what, "%s", what);
+    snprintf(t->first, sizeof t->first, "%s", first);
+    snprintf(t->second, sizeof t->second, "%s", second);
 }
 
 static int reserve(struct united *u)
@@ -67,6 +86,48 @@ static int reserve(struct united *u)
     u->at = grown;
     u->cap = cap;
     return 0;
+}
+
+/* The word "name=NAME" of an entry, and its length; NULL: it has none. */
+static char *name_word(const struct united_server *one, size_t *ret_n)
+{
+    static const char blanks[] = " \t", name[] = "name=";
+
+    for (char *p = one->entry + strcspn(one->entry, blanks); *(p += strspn(p, blanks)) != '\0';
+         p += *ret_n) {
+        *ret_n = strcspn(p, blanks);
+        if (strncmp(p, name, sizeof name - 1) == 0)
+            return p;
+    }
+    return NULL;
+}
+
+/* Its name is its own, or is taken from it. */
+static int take_name(struct united *u, struct united_server *one)
+{
+    size_t n = 0;
+    char *word = name_word(one, &n);
+    size_t skip = strlen("name="), length = n - skip;
+    struct united_name *found, *mine;
+
+    if (!word)
+        return 0;
+    HASH_FIND(hh, u->by_name, word + skip, length, found);
+    if (found) {
+        note(&u->names, found->name, found->server->key, one->key);
+        memmove(word - 1, word + n, strlen(word + n) + 1);
+        return 0;
+    }
+    mine = calloc(1, sizeof *mine + length + 1);
+    if (!mine)
+        return QHCP_E_NOMEM;
+    mine->server = one;
+    memcpy(mine->name, word + skip, length);
+    HASH_ADD(hh, u->by_name, name, length, mine);
+    if (!mine->left_out)
+        return 0;
+    free(mine);
+    return QHCP_E_NOMEM;
 }
 
 static int add(struct united *u, const char *source, const char *key, const char *entry)
@@ -86,7 +147,7 @@ static int add(struct united *u, const char *source, const char *key, const char
         return QHCP_E_NOMEM;
     }
     u->at[u->n++] = one;
-    return 0;
+    return take_name(u, one);
 }
 
 int united_add(struct united *u, const char *source, const struct list *servers)
@@ -102,7 +163,7 @@ int united_add(struct united *u, const char *source, const struct list *servers)
             continue;
         HASH_FIND_STR(u->by_key, key, found);
         if (found)
-            note_twice(u, found, source);
+            note(&u->twice, key, found->source, source);
         else
             r = add(u, source, key, servers->at[i]);
     }

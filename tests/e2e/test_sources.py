@@ -47,6 +47,23 @@ class Sources(Case):
         self.assertIn('"wieght=2" is not a setting', lb.errors())
         self.assert_stops(lb)
 
+    def test_of_two_servers_of_one_name_the_first_has_it_until_it_goes(self):
+        for port in (4243, 4244):
+            self.server(port)
+        path = self.put("127.0.0.1:4244 name=web1\n")
+        config = self.put("servers: [127.0.0.1:4243 name=web1]\n", "qhcp.yaml")
+        lb = self.source_lb(f"file {path}", config=config)
+
+        def named(*names):
+            return lambda s: sorted(x["name"] for x in s["servers"]) == sorted(names) and s["up"] == len(names)
+
+        at, _ = lb.wait_status(named("127.0.0.1:4244", "web1"), within=10)
+        self.assertIn('127.0.0.1:4243 and 127.0.0.1:4244 are both called "web1"', lb.errors())
+        self.put("servers: [127.0.0.1:4243 name=web2]\n", "qhcp.yaml")
+        lb.send(signal.SIGHUP)
+        lb.wait_status(named("web1", "web2"), within=10, since=at)
+        self.assert_stops(lb)
+
     def test_a_load_balancer_may_begin_without_a_server(self):
         self.server(4243)
         path = self.dir / "later.txt"
