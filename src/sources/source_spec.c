@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/split.h"
 #include "base/value.h"
 #include "sources/listed.h"
 #include "sources/source_kind.h"
@@ -30,36 +31,21 @@ static int refuse(const struct reader *r, const char *word, const char *what)
     return QHCP_E_PARSE;
 }
 
-/* Takes one word from *p to *to; false: its quote does not end. */
-static bool take_word(const char **p, char **to, bool *ret_bare)
-{
-    char quote = '\0';
-
-    for (; **p && (quote || !strchr(" \t", **p)); (*p)++) {
-        if (!quote && strchr("\"'", **p)) {
-            quote = **p;
-            *ret_bare = false;
-        } else if (**p == quote) {
-            quote = '\0';
-        } else {
-            *(*to)++ = **p;
-        }
-    }
-    *(*to)++ = '\0';
-    return quote == '\0';
-}
-
 static int split(struct reader *r, const char *text, char *to)
 {
+    struct split_word word[WORDS_MAX];
+    int e;
+
     if (strlen(text) >= SOURCE_TEXT - WORDS_MAX)
         return refuse(r, text, "is longer than 4000 bytes");
-    for (const char *p = text; *(p += strspn(p, " \t")) != '\0'; r->n++) {
-        if (r->n == WORDS_MAX)
-            return refuse(r, text, "has more than 80 words");
-        r->word[r->n] = to;
-        r->bare[r->n] = true;
-        if (!take_word(&p, &to, &r->bare[r->n]))
-            return refuse(r, r->word[r->n], "has a quote that does not end");
+    e = split_words(text, to, word, WORDS_MAX, &r->n);
+    if (e == QHCP_E_FULL)
+        return refuse(r, text, "has more than 80 words");
+    if (e < 0)
+        return refuse(r, word[r->n].at, "has a quote that does not end");
+    for (size_t i = 0; i < r->n; i++) {
+        r->word[i] = word[i].at;
+        r->bare[i] = !word[i].quoted;
     }
     return 0;
 }
