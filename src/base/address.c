@@ -265,3 +265,27 @@ int address_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char
     *ret = a.addr;
     return 0;
 }
+
+bool address_is_loopback(const union qhcp_addr *a)
+{
+    if (a->sa.sa_family == AF_INET)
+        return ntohl(a->in.sin_addr.s_addr) >> 24 == 127;
+    return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
+}
+
+int address_parse_listen(const char *text, union qhcp_addr *ret, char *words, size_t words_cap)
+{
+    char full[ADDRESS_TEXT], ignored[VALUE_QUOTE + 100];
+    struct address a;
+    size_t digits = strspn(text, "0123456789");
+
+    snprintf(full, sizeof full, "127.0.0.1:%s", text);
+    if (address_parse(digits > 0 && text[digits] == '\0' ? full : text, &a, ignored,
+                      sizeof ignored) != 0 ||
+        !a.literal)
+        return refuse(words, words_cap, text,
+                      "expected a port, or an address of this machine and a port, as "
+                      "127.0.0.1:4281");
+    *ret = a.addr;
+    return 0;
+}

@@ -24,6 +24,11 @@ int address_parse(const char *text, struct address *ret, char *words, size_t wor
 int address_parse_ip(const char *text, uint16_t port, union qhcp_addr *ret, char *words,
                      size_t words_cap);
 
+/* Where to listen: "ADDRESS:PORT", or "PORT" of 127.0.0.1.  QHCP_E_PARSE with words. */
+int address_parse_listen(const char *text, union qhcp_addr *ret, char *words, size_t words_cap);
+/* Does only this machine reach it? */
+bool address_is_loopback(const union qhcp_addr *a);
+
 /* Looks again for the interface that a literal names (fe80::1%eth0): one that was made again has
  * another number.  QHCP_E_NOT_FOUND: there is none. */
 int address_find_zone(struct address *a);

@@ -50,6 +50,7 @@ static void leave_when_drained(void *ctx, qhcp_nsec now)
     if (left > 0)
         log_say(QHCP_LOG_WARNING, "--max-drain is over: %zu connection%s reset", TEXT_COUNT(left));
     loop_remove(&lb->leaving);
+    telling_release(&lb->telling);
     qhcp_lb_stop(lb->core, now);
 }
 
@@ -65,6 +66,7 @@ static void begin_stop(struct lb *lb, qhcp_nsec now, bool handed_over)
         lb_admin_release(&lb->admin);
         recording_silence(&lb->recording);
         wishes_hand_over(&lb->wishes);
+        telling_release(&lb->telling);
         qhcp_lb_stop(lb->core, now);
     } else {
         handover_end(&lb->handover);
@@ -200,6 +202,10 @@ static int begin(struct lb *lb, int to, char *words, size_t words_cap)
     publisher_configure(&lb->publisher, &lb->options);
     large_pages_begin(&lb->large_pages, serve_loop(lb->serve));
     recording_begin(&lb->recording, &lb->options, lb->publisher.feed, lb->serve);
+    r = telling_begin(&lb->telling, &lb->options, &lb->publisher, lb->loop, lb->serve, words,
+                      words_cap);
+    if (r < 0)
+        return r;
     r = serve_start(lb->serve);
     if (r < 0)
         snprintf(words, words_cap, "cannot start a second thread: %s", qhcp_strerror(r));
@@ -349,6 +355,7 @@ static void end(struct lb *lb, int status)
     lb_admin_end(&lb->admin);
     large_pages_end(&lb->large_pages);
     recording_end(&lb->recording);
+    telling_end(&lb->telling);
     follow_end(&lb->follow);
     lb_reload_deinit(&lb->reload);
     forward_deinit(&lb->forward);

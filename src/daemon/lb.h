@@ -20,6 +20,7 @@
 #include "daemon/recording.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"
+#include "daemon/telling.h"
 #include "daemon/wishes.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
@@ -55,6 +56,7 @@ struct lb {
     bool handed_over; /* another process has the port; our sessions end, our connections go on */
     struct large_pages large_pages;
     struct recording recording;
+    struct telling telling;
     qhcp_nsec patience;   /* the core's, as the loop was told */
     qhcp_nsec drained_by; /* leaving: until then at most */
 };

@@ -52,3 +52,12 @@ int lb_live_sources(void *ctx, const struct options *before, char *words, size_t
     follow_lists_changed(&lb->follow);
     return 0;
 }
+
+int lb_live_sinks(void *ctx, const struct options *before, char *words, size_t words_cap)
+{
+    struct lb *lb = ctx;
+
+    (void)before, (void)words, (void)words_cap;
+    telling_changed(&lb->telling);
+    return 0;
+}

@@ -6,6 +6,7 @@
 #include "balance/algorithms.h"
 #include "daemon/shared_options.h"
 #include "proxy/proxy.h"
+#include "sinks/sinks.h"
 #include "sources/sources.h"
 
 #include <qhcp/lb.h>
@@ -25,6 +26,10 @@
       .doc = "More servers, from a source that is followed while this runs, as 'KIND ARGUMENTS': " \
              "file, file_sd, dns, srv, exec or list; see SOURCES in qhcp-lb(1). May be given "     \
              "several times; in the configuration file it is the list sources.")                   \
+    X(sinks, "sink", ITEM, .key = "sinks", .arg = "SINK", .max = SINKS_MAX, .check = sink_check,   \
+      .live = lb_live_sinks,                                                                       \
+      .doc = "Who else is told what the servers are worth, as 'KIND ARGUMENTS': haproxy-agent; "   \
+             "see SINKS in qhcp-lb(1). May be given several times.")                               \
     X(port, "port", PORT, .def = "4242",                                                           \
       .doc = "The load balancer's own port. Its checks leave from this UDP port, and it forwards " \
              "connections to the same TCP port.")                                                  \
@@ -183,6 +188,7 @@ int lb_options_check_brake(const char *text, char *words, size_t words_cap);
 
 /* What a running process does when options change (conf/options.h): lb_live.c. */
 int lb_live_sources(void *ctx, const struct options *before, char *words, size_t words_cap);
+int lb_live_sinks(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_watch(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_forward(void *ctx, const struct options *before, char *words, size_t words_cap);
 int lb_live_status(void *ctx, const struct options *before, char *words, size_t words_cap);

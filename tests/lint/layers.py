@@ -33,6 +33,7 @@ MAY = {
     "conf": set(),
     "sources": {"check", "conf", "fleet", "loop"},
     "convert": {"fleet", "sources"},
+    "sinks": {"check", "conf", "fleet", "loop", "state"},
     "status": {"fleet", "lb", "proxy", "wire"},
     "history": {"fleet", "loop"},
     "admin": {"auth", "conf", "fleet", "history", "lb", "loop", "metrics", "server", "state", "wire"},

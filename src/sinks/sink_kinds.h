@@ -1,0 +1,14 @@
+/* The kinds of sinks: one more is a file, a name here and a row in sink_kinds.c. */
+#ifndef QHCP_SINKS_SINK_KINDS_H
+#define QHCP_SINKS_SINK_KINDS_H
+
+#include "sinks/sink.h"
+
+extern const struct sink_kind sink_haproxy_agent;
+
+/* NULL: there is none of this name. */
+const struct sink_kind *sink_kinds_find(const char *name);
+/* "haproxy-agent, file_sd or exec" */
+void sink_kinds_names(char *ret, size_t cap);
+
+#endif

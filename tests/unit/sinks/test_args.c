@@ -1,0 +1,83 @@
+/* A sink as its owner writes it. */
+#include "../words.h"
+
+#include "sinks/sink.h"
+
+static char words[900];
+
+static void taken(const char *text)
+{
+    if (sink_check(text, words, sizeof words) != 0)
+        fail_msg("%s: %s", text, words);
+}
+
+static void refused(const char *text, const char *what)
+{
+    words[0] = '\0';
+    if (sink_check(text, words, sizeof words) == 0)
+        fail_msg("%s was taken", text);
+    assert_says(words, what);
+}
+
+static void what_is_wrong_is_said(void **state)
+{
+    char many[400] = "haproxy-agent 1", *longer = calloc(1, SINK_TEXT + 20);
+
+    (void)state;
+    assert_non_null(longer);
+    for (int i = 0; i < 60; i++)
+        strcat(many, " a=b");
+    memset(longer, 'a', SINK_TEXT);
+    taken("haproxy-agent 4281");
+    taken("  haproxy-agent\t127.0.0.1:4281  backend='be one' weights=no ");
+    taken("haproxy-agent [::1]:4281 admin=no");
+    refused("", "is not a kind of sink: use haproxy-agent");
+    refused("haproxy_agent 4281", "is not a kind of sink");
+    refused("haproxy-agent", "needs more: use haproxy-agent [ADDRESS:]PORT");
+    refused("haproxy-agent 4281 4282", "\"4282\" is a word too many");
+    refused("haproxy-agent web1:4281", "expected a port, or an address");
+    refused("haproxy-agent 0", "expected a port");
+    refused("haproxy-agent 4281 backed=be", "\"backed\" is not a setting of haproxy-agent");
+    refused("haproxy-agent 4281 backend=a backend=b", "\"backend\" is given twice");
+    refused("haproxy-agent 4281 admin=perhaps", "admin: ");
+    refused("haproxy-agent 4281 admin=no weights=no", "exclude each other");
+    refused("haproxy-agent '4281", "has a quote that does not end");
+    refused("haproxy-agent 4281\nbackend=a", "has a line end in it");
+    refused(many, "has more than 57 words");
+    refused(longer, "is longer than 4095 bytes");
+    free(longer);
+}
+
+static void words_are_taken_apart(void **state)
+{
+    const struct sink_kind *kind;
+    struct sink_args a;
+
+    (void)state;
+    assert_int_equal(sink_args_parse("haproxy-agent 4281 backend='a b'\"c\" admin=", &a, &kind,
+                                     words, sizeof words),
+                     0);
+    assert_string_equal(kind->name, "haproxy-agent");
+    assert_string_equal(a.argv[0], "4281");
+    assert_null(a.argv[1]);
+    assert_string_equal(sink_args_get(&a, "backend"), "a bc");
+    assert_string_equal(sink_args_get(&a, "admin"), "");
+    assert_null(sink_args_get(&a, "weights"));
+    assert_string_equal(a.name, "haproxy-agent 4281");
+    /* A key in quotes is none, and neither is what has other letters. */
+    assert_int_equal(sink_args_parse("haproxy-agent 'a=b'", &a, &kind, words, sizeof words), 0);
+    assert_string_equal(a.argv[0], "a=b");
+    assert_int_equal(sink_args_parse("haproxy-agent http://x/?a=b", &a, &kind, words, sizeof words),
+                     0);
+    assert_string_equal(a.argv[0], "http://x/?a=b");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(words_are_taken_apart),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
