@@ -21,6 +21,7 @@ struct admin;
 struct feed;
 struct in_force;
 struct loop;
+struct sinks;
 
 /* What the thread that watches says of itself, about once a second, and is told. */
 struct admin_pulse {
@@ -43,6 +44,7 @@ struct admin_config {
     struct in_force *in_force; /* the options */
     struct loop *loop;         /* of the thread that serves, which does not run yet */
     struct admin_pulse *pulse;
+    struct sinks *sinks; /* who is told of the servers; outlives the interface; NULL: nobody */
     const char *id, *version;
     const char *history; /* the history's file; "": there is none; outlives the interface */
     const char *cert_file, *key_file; /* of TLS; NULL: the state directory's; live as long */

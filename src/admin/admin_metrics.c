@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/admin_family.h"
 #include "admin/admin_http.h"
 #include "base/value.h"
 #include "fleet/reader.h"
@@ -16,30 +17,6 @@
 #define SCRAPES_APART (60 * NSEC_PER_SEC) /* figures are kept fresh until the next one */
 #define PERCENT 100.0
 #define PERMILLE 1000.0
-
-struct scrape;
-
-/* One family: of the load balancer itself (put), or with a line for each server (value). */
-struct family {
-    const char *name; /* without _total */
-    const char *type; /* gauge, counter, histogram, info */
-    const char *unit; /* OpenMetrics' # UNIT, which ends the name; "" */
-    const char *help;
-    bool basic; /* of a server: there by default */
-    double (*value)(const struct scrape *s, const struct fleet_entry *e);
-    void (*put)(struct text *t, const struct family *f, const struct scrape *s);
-};
-
-struct scrape {
-    const struct admin *admin;
-    const struct fleet_snapshot *snapshot; /* the newest, during a call */
-    qhcp_nsec now;
-    uint64_t wanted; /* a set of families */
-    bool open_metrics;
-    size_t family; /* the one that is written */
-    uint32_t at;   /* its next slot */
-    bool begun, ended;
-};
 
 /* ---- of each server ---- */
 
@@ -178,125 +155,40 @@ static double latency(const struct scrape *s, const struct fleet_entry *e)
     return e->traffic.latency_us > 0 ? e->traffic.latency_us / 1e6 : NOTHING;
 }
 
-/* ---- of the load balancer ---- */
-
-/* A label's value (text format, 0.0.4 and OpenMetrics: \\, \" and \n). */
-static void put_label(struct text *t, const char *s)
-{
-    text_add(t, "\"");
-    for (size_t n; *s != '\0'; s += n) {
-        n = strcspn(s, "\\\"\n");
-        text_bytes(t, s, n);
-        if (s[n] == '\0')
-            continue;
-        text_add(t, s[n] == '\n' ? "\\n" : s[n] == '"' ? "\\\"" : "\\\\");
-        n++;
-    }
-    text_add(t, "\"");
-}
-
-static void put_gauge(struct text *t, const struct family *f, double v)
-{
-    text_printf(t, "%s %.15g\n", f->name, v);
-}
-
-static void put_info(struct text *t, const struct family *f, const struct scrape *s)
-{
-    text_printf(t, "%s_info{id=", f->name);
-    put_label(t, s->admin->config.id);
-    text_add(t, ",version=");
-    put_label(t, s->admin->config.version);
-    text_add(t, "} 1\n");
-}
-
-static void put_start(struct text *t, const struct family *f, const struct scrape *s)
-{
-    put_gauge(t, f, (double)s->admin->started_ms / 1000);
-}
-
-static void put_servers(struct text *t, const struct family *f, const struct scrape *s)
-{
-    for (unsigned i = 0; i < FLEET_STATES; i++)
-        text_printf(t, "%s{state=\"%s\"} %zu\n", f->name, qhcp_state_name((enum qhcp_state)i),
-                    s->snapshot->self.by_state[i]);
-}
-
-static void put_panic(struct text *t, const struct family *f, const struct scrape *s)
-{
-    put_gauge(t, f, s->snapshot->self.use != QHCP_USE_HEALTHY);
-}
-
-static void put_score(struct text *t, const struct family *f, const struct scrape *s)
-{
-    put_gauge(t, f, atomic_load(&s->admin->config.pulse->local_score));
-}
-
-static void put_suspects(struct text *t, const struct family *f, const struct scrape *s)
-{
-    put_gauge(t, f, atomic_load(&s->admin->config.pulse->suspects));
-}
-
-static double seconds_since(const struct scrape *s, qhcp_nsec at)
-{
-    return s->now > at ? (double)(s->now - at) / 1e9 : 0;
-}
-
-static void put_watching(struct text *t, const struct family *f, const struct scrape *s)
-{
-    put_gauge(t, f, seconds_since(s, atomic_load(&s->admin->config.pulse->beat)));
-}
-
-static void put_newest(struct text *t, const struct family *f, const struct scrape *s)
-{
-    const struct fleet_entry *e;
-    qhcp_nsec newest = 0;
-
-    for (uint32_t at = 0; (e = snapshot_next(s->snapshot, &at)); at++)
-        newest = e->report.at > newest ? e->report.at : newest;
-    if (newest > 0)
-        put_gauge(t, f, seconds_since(s, newest));
-}
-
-static void put_lateness(struct text *t, const struct family *f, const struct scrape *s)
-{
-    const struct qhcp_lateness *l = &s->snapshot->self.lateness;
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < QHCP_LATENESS; i++) {
-        n += l->count[i];
-        if (i < QHCP_LATENESS - 1)
-            text_printf(t, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", f->name,
-                        (double)qhcp_lateness_us(i) / 1e6, n);
-    }
-    text_printf(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_count %" PRIu64 "\n", f->name, n,
-                f->name, n);
-}
-
 static void put_left_out(struct text *t, const struct family *f, const struct scrape *s);
 
 /* ---- the table ---- */
 
 static const struct family families[] = {
-    {"qhcp_lb", "info", "", "This load balancer: its id and version", .put = put_info},
+    {"qhcp_lb", "info", "", "This load balancer: its id and version", .put = admin_family_info},
     {"qhcp_lb_start_timestamp_seconds", "gauge", "seconds", "When this process began",
-     .put = put_start},
-    {"qhcp_lb_servers", "gauge", "", "Servers in each state", .put = put_servers},
+     .put = admin_family_start},
+    {"qhcp_lb_servers", "gauge", "", "Servers in each state", .put = admin_family_servers},
     {"qhcp_lb_panic", "gauge", "", "1 while too few servers are healthy and others are used too",
-     .put = put_panic},
+     .put = admin_family_panic},
     {"qhcp_lb_local_score", "gauge", "",
      "0: this load balancer is well, to 7: it is late or loses datagrams, and doubts itself",
-     .put = put_score},
-    {"qhcp_lb_suspects", "gauge", "", "Servers that miss checks now", .put = put_suspects},
+     .put = admin_family_score},
+    {"qhcp_lb_suspects", "gauge", "", "Servers that miss checks now", .put = admin_family_suspects},
     {"qhcp_lb_watching_age_seconds", "gauge", "seconds",
      "Since the thread that watches last ran: more than 3 s is a checker that stands still",
-     .put = put_watching},
+     .put = admin_family_watching},
     {"qhcp_lb_newest_report_age_seconds", "gauge", "seconds",
-     "Since the newest report of any server", .put = put_newest},
+     "Since the newest report of any server", .put = admin_family_newest},
     {"qhcp_lb_probe_lateness_seconds", "histogram", "seconds",
-     "How late checks left, against their planned time", .put = put_lateness},
+     "How late checks left, against their planned time", .put = admin_family_lateness},
     {"qhcp_lb_servers_left_out", "gauge", "",
      "Servers without families of their own here, since there are too many (--metrics-servers)",
      .put = put_left_out},
+    {"qhcp_sink_failing", "gauge", "", "1 while somebody cannot be told of the servers (--sink)",
+     .put = admin_family_sink_failing},
+    {"qhcp_sink_last_success_timestamp_seconds", "gauge", "seconds", "When it was last told",
+     .put = admin_family_sink_success},
+    {"qhcp_sink_successes", "counter", "", "How often it was told",
+     .put = admin_family_sink_successes},
+    {"qhcp_sink_failures", "counter", "", "How often it could not be told",
+     .put = admin_family_sink_failures},
+    {"qhcp_sink_held", "gauge", "", "What it is not told yet", .put = admin_family_sink_held},
     {"qhcp_server_healthy", "gauge", "", "1: up or degraded, 0: not", true, healthy},
     {"qhcp_server_state", "gauge", "",
      "0 connecting, 1 up, 2 degraded, 3 draining, 4 maintenance, 5 down", true, state},
@@ -342,7 +234,7 @@ static bool is_left_out(const struct scrape *s)
 
 static void put_left_out(struct text *t, const struct family *f, const struct scrape *s)
 {
-    put_gauge(t, f, is_left_out(s) ? (double)s->snapshot->self.n : 0);
+    admin_family_gauge(t, f, is_left_out(s) ? (double)s->snapshot->self.n : 0);
 }
 
 static bool is_counter(const struct family *f)
@@ -372,7 +264,7 @@ static void put_line(struct text *t, const struct family *f, const struct scrape
         return;
     text_add(t, f->name);
     text_add(t, is_counter(f) ? "_total{server=" : "{server=");
-    put_label(t, fleet_text(e, FLEET_LABEL));
+    admin_family_label(t, fleet_text(e, FLEET_LABEL));
     text_printf(t, "} %.15g\n", v);
 }
 

@@ -12,6 +12,7 @@
 #include "admin/admin_page.h"
 #include "admin/admin_self.h"
 #include "admin/admin_server.h"
+#include "admin/admin_sinks.h"
 
 static const struct admin_route rows[] = {
     {"GET", "/", ADMIN_READ, "", admin_page_root},
@@ -20,6 +21,7 @@ static const struct admin_route rows[] = {
     {"GET", "/readyz", ADMIN_ANYBODY, "", admin_self_ready},
     {"GET", "/metrics", ADMIN_READ, "name[]", admin_metrics_show},
     {"GET", "/api/v1/self", ADMIN_READ, "", admin_self_show},
+    {"GET", "/api/v1/sinks", ADMIN_READ, "", admin_sinks_show},
     {"GET", "/api/v1/servers", ADMIN_READ, "state tag q fields since limit after",
      admin_server_list},
     {"GET", "/api/v1/servers/*", ADMIN_READ, "", admin_server_one},

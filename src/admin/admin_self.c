@@ -6,6 +6,7 @@
 
 #include "admin/admin_http.h"
 #include "admin/admin_json.h"
+#include "admin/admin_sinks.h"
 #include "base/os/clock.h"
 #include "fleet/reader.h"
 #include "fleet/snapshot.h"
@@ -131,6 +132,7 @@ void admin_self_show(struct admin_request *q)
     admin_json_number(t, "local_score", atomic_load(&config->pulse->local_score));
     admin_json_number(t, "suspects", atomic_load(&config->pulse->suspects));
     lateness_json(t, &s->self.lateness);
+    admin_sinks_json(t, config->sinks);
     admin_json_number(t, "version", s->version);
     admin_json_number(t, "seq", s->seq);
     text_add(t, "}\n");

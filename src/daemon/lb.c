@@ -255,6 +255,7 @@ static int have(struct lb *lb, char *words, size_t words_cap)
 static int open_admin(struct lb *lb, bool take_over, char *words, size_t words_cap)
 {
     const struct lb_admin_host host = {.publisher = &lb->publisher,
+                                       .sinks = &lb->telling.sinks,
                                        .in_force = &lb->in_force,
                                        .loop = lb->loop,
                                        .serve = lb->serve};
@@ -386,8 +387,10 @@ int daemon_lb(int argc, char **argv)
                                           .service = &lb.service,
                                           .ctx = &lb},
                                .lb = &lb}};
-    const struct status_view watched = {
-        .publisher = &lb.publisher, .forward = &lb.forward, .follow = &lb.follow};
+    const struct status_view watched = {.publisher = &lb.publisher,
+                                        .forward = &lb.forward,
+                                        .follow = &lb.follow,
+                                        .telling = &lb.telling};
     const struct status_fleet fleet = status_view_fleet(&watched);
     char words[LB_WORDS] = "cannot start: out of memory";
     int r;

@@ -56,6 +56,7 @@ static int open_admin(struct lb_admin *a, const struct lb_options *o, bool take_
                                   .in_force = a->host.in_force,
                                   .loop = serve_loop(a->host.serve),
                                   .pulse = &a->pulse,
+                                  .sinks = a->host.sinks,
                                   .id = a->id,
                                   .version = BASE_VERSION,
                                   .history = a->history,

@@ -14,6 +14,7 @@
 /* What it is part of. */
 struct lb_admin_host {
     struct publisher *publisher;
+    struct sinks *sinks;
     struct in_force *in_force;
     struct loop *loop; /* of the thread that watches */
     struct serve *serve;

@@ -6,6 +6,7 @@
 #include "daemon/follow.h"
 #include "daemon/forward.h"
 #include "daemon/publisher.h"
+#include "daemon/telling.h"
 
 static const struct fleet_snapshot *newest(const struct status_view *w)
 {
@@ -136,6 +137,23 @@ static bool fleet_source(const void *ctx, size_t index, struct status_source *re
     return true;
 }
 
+static bool fleet_sink(const void *ctx, size_t index, struct status_sink *ret)
+{
+    const struct sink_state *s = telling_state(((const struct status_view *)ctx)->telling, index);
+    qhcp_nsec now = loop_now();
+
+    if (!s)
+        return false;
+    *ret =
+        (struct status_sink){.name = s->name,
+                             .words = s->words,
+                             .successes = s->done,
+                             .failures = s->failures,
+                             .held = s->held,
+                             .age = s->good_at > 0 ? now - nsec_min(s->good_at, now) : NSEC_NEVER};
+    return true;
+}
+
 struct status_fleet status_view_fleet(const struct status_view *w)
 {
     return (struct status_fleet){.ctx = w,
@@ -146,5 +164,6 @@ struct status_fleet status_view_fleet(const struct status_view *w)
                                  .forward = fleet_forward,
                                  .entry = fleet_entry_at,
                                  .self = fleet_self,
-                                 .source = fleet_source};
+                                 .source = fleet_source,
+                                 .sink = fleet_sink};
 }

@@ -8,11 +8,13 @@
 struct follow;
 struct forward;
 struct publisher;
+struct telling;
 
 struct status_view {
     const struct publisher *publisher;
     const struct forward *forward;
     const struct follow *follow;
+    struct telling *telling;
 };
 
 /* w must stay where it is. */

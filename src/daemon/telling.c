@@ -93,3 +93,10 @@ void telling_end(struct telling *t)
     sinks_deinit(&t->sinks);
     list_deinit(&t->job.specs);
 }
+
+const struct sink_state *telling_state(struct telling *t, size_t index)
+{
+    if (index == 0)
+        t->n_shown = sinks_states(&t->sinks, t->shown, SINKS_MAX);
+    return index < t->n_shown ? &t->shown[index] : NULL;
+}

@@ -24,6 +24,8 @@ struct telling {
     struct telling_job job;
     bool ending; /* another process tells from now on */
     qhcp_nsec beat;
+    struct sink_state shown[SINKS_MAX]; /* telling_state's */
+    size_t n_shown;
     struct loop_part part;
 };
 
@@ -34,6 +36,10 @@ struct telling {
 int telling_begin(struct telling *ret, const struct lb_options *o, struct publisher *publisher,
                   struct loop *loop, struct serve *serve, char *words, size_t words_cap);
 void telling_end(struct telling *t);
+
+/* For the thread that watches: how the sink at this index fares, as of when index 0 was asked for,
+ * until it is asked for again; NULL: there are no more. */
+const struct sink_state *telling_state(struct telling *t, size_t index);
 
 /* The options have other sinks. */
 void telling_changed(struct telling *t);

@@ -35,6 +35,13 @@ struct status_source {
     qhcp_nsec age;            /* of that list; NSEC_NEVER: there was none yet */
 };
 
+/* Who is told of the servers. */
+struct status_sink {
+    const char *name, *words; /* words: why it fails; "": it does not */
+    uint64_t successes, failures, held;
+    qhcp_nsec age; /* of its last success; NSEC_NEVER: there was none */
+};
+
 struct status_fleet {
     const void *ctx;
     size_t (*count)(const void *ctx);
@@ -50,6 +57,8 @@ struct status_fleet {
     /* The source at this index, valid until the next call of anything; false: there are no more.
      * NULL: none */
     bool (*source)(const void *ctx, size_t index, struct status_source *ret);
+    /* The sink at this index, in the same way. */
+    bool (*sink)(const void *ctx, size_t index, struct status_sink *ret);
     bool insecure; /* --insecure: said with every status */
 };
 

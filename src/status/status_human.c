@@ -306,6 +306,27 @@ static void add_sources(struct text *t, const struct status_fleet *fleet, size_t
     }
 }
 
+static void add_sinks(struct text *t, const struct status_fleet *fleet, size_t width)
+{
+    struct status_sink s;
+    char age[WORDS_SPAN];
+
+    for (size_t i = 0; fleet->sink && fleet->sink(fleet->ctx, i, &s); i++) {
+        size_t from = t->n;
+
+        if (s.words[0] == '\0')
+            continue;
+        text_add(t, "WARNING: sink ");
+        text_plain(t, s.name);
+        text_add(t, ": ");
+        text_plain(t, s.words);
+        words_span((int64_t)(s.age / NSEC_PER_SEC), age);
+        if (s.age != NSEC_NEVER)
+            text_printf(t, "; told %s ago", age);
+        end_line(t, from, width);
+    }
+}
+
 void status_human_table(struct text *t, const struct status_fleet *fleet,
                         const struct status_human_page *page)
 {
@@ -322,6 +343,7 @@ void status_human_table(struct text *t, const struct status_fleet *fleet,
         end_line(t, from, page->width);
     }
     add_sources(t, fleet, page->width);
+    add_sinks(t, fleet, page->width);
     if (fleet->self)
         fleet->self(fleet->ctx, &self);
     if (self.panic.on) {

@@ -216,6 +216,27 @@ static void add_sources(struct text *t, const struct status_fleet *fleet)
     text_add(t, "],");
 }
 
+static void add_sinks(struct text *t, const struct status_fleet *fleet)
+{
+    struct status_sink s;
+
+    if (!fleet->sink || !fleet->sink(fleet->ctx, 0, &s))
+        return;
+    text_add(t, "\"sinks\":[");
+    for (size_t i = 0; fleet->sink(fleet->ctx, i, &s); i++) {
+        text_add(t, i > 0 ? ",{" : "{");
+        member(t, "name", s.name);
+        text_printf(t, "\"successes\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"held\":%" PRIu64 ",",
+                    s.successes, s.failures, s.held);
+        if (s.age != NSEC_NEVER)
+            text_printf(t, "\"age_s\":%llu,", (unsigned long long)(s.age / NSEC_PER_SEC));
+        text_add(t, "\"error\":");
+        text_json(t, s.words);
+        text_add(t, "}");
+    }
+    text_add(t, "],");
+}
+
 void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct status_moment at)
 {
     struct text servers = {0};
@@ -246,6 +267,7 @@ void status_json_fleet(struct text *t, const struct status_fleet *fleet, struct 
     if (self.held > 0)
         text_printf(t, "\"held\":%zu,", self.held);
     add_sources(t, fleet);
+    add_sinks(t, fleet);
     text_add(t, "\"servers\":[");
     text_bytes(t, servers.at ? servers.at : "", servers.n);
     text_add(t, "]}\n");

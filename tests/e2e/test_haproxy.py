@@ -3,7 +3,7 @@
 import signal
 import socket
 
-from lib.admin import AdminCase
+from lib.admin import AdminCase, ask
 from lib.case import free_port
 from lib.haproxy import Haproxy
 from lib.raw import wait_log
@@ -68,13 +68,18 @@ class Agent(AdminCase):
         config = self.dir / "qhcp.yaml"
         config.write_text(f"sinks: ['haproxy-agent {other}']\n", encoding="utf-8")
         self.server(4243)
-        lb = self.lb(["127.0.0.1:4243"], "--no-forward", "--config", config)
+        lb = self.lb(["127.0.0.1:4243"], "--no-forward", "--config", config, "--admin", f"unix:{self.socket}")
         lb.wait_event("up", within=10)
         self.assertTrue(ask_agent(other, b"127.0.0.1:4243\n").startswith("ready up"))
         with socket.create_server(("127.0.0.1", self.port)):  # in the way
             config.write_text(f"sinks: ['haproxy-agent {other} weights=no', 'haproxy-agent {self.port}']\n", encoding="utf-8")
             lb.send(signal.SIGHUP)
             wait_log(lb, f"sink haproxy-agent {self.port}: cannot listen", 10)
+            why = f"cannot listen at 127.0.0.1:{self.port}: Address already in use; choose another port"
+            lb.wait_status(lambda s: [x["error"] for x in s["sinks"]] == ["", why], within=10)
+            told, failing = ask(self.socket, "GET", "/api/v1/sinks").json["sinks"]
+            self.assertEqual((told["failing"], failing["failing"], failing["reason"], failing["last_success"]), (False, True, why, None))
+            self.assertIn(f'qhcp_sink_failing{{sink="haproxy-agent {self.port}"}} 1\n', ask(self.socket, "GET", "/metrics").text)
         self.assertEqual(ask_agent(other, b"127.0.0.1:4243\n"), "ready up\n")
         config.write_text("sinks: ['haproxy agent']\n", encoding="utf-8")
         lb.send(signal.SIGHUP)

@@ -97,10 +97,10 @@ class Metrics(AdminCase):
     def test_documents_alerts_and_dashboard_use_exactly_these_names(self):
         self.pair()
         known = set(families(self.metrics("?name[]=*")))
-        documented = set(re.findall(r"(?m)^\| `(qhcp_(?:lb|server)_[a-z_]+)` \|", (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")))
+        documented = set(re.findall(r"(?m)^\| `(qhcp_(?:lb|server|sink)_[a-z_]+)` \|", (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")))
         self.assertEqual(documented, known)
         for name in ("qhcp-alerts.yml", "qhcp-grafana.json"):
-            used = set(re.findall(r"qhcp_(?:lb|server)_[a-z_]+", (ROOT / "contrib" / name).read_text(encoding="utf-8")))
+            used = set(re.findall(r"qhcp_(?:lb|server|sink)_[a-z_]+", (ROOT / "contrib" / name).read_text(encoding="utf-8")))
             self.assertGreater(len(used), 5)
             self.assertEqual({re.sub("_bucket$", "", n) for n in used} - known, set(), name)
         done = subprocess.run([shutil.which("promtool"), "check", "rules", ROOT / "contrib" / "qhcp-alerts.yml"], capture_output=True, text=True, timeout=60 * SLOW)

@@ -36,7 +36,7 @@ MAY = {
     "sinks": {"check", "conf", "fleet", "loop", "state"},
     "status": {"fleet", "lb", "proxy", "wire"},
     "history": {"fleet", "loop"},
-    "admin": {"auth", "conf", "fleet", "history", "lb", "loop", "metrics", "server", "state", "wire"},
+    "admin": {"auth", "conf", "fleet", "history", "lb", "loop", "metrics", "server", "sinks", "state", "wire"},
 }
 MAY["daemon"] = set(MAY) - {"base"}
 MAY["cli"] = set(MAY) - {"base"}
