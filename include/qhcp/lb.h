@@ -204,10 +204,16 @@ void qhcp_lb_free(struct qhcp_lb *lb);
 int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *words,
                 size_t words_cap);
 
-/* From now on this server has a liveness_interval and a check_interval of its own, in nanoseconds;
- * 0: the configuration's.  QHCP_E_NOT_FOUND; QHCP_E_ARG: not 1 ms to 1 h. */
+/* What one server has of its own, instead of the configuration's. */
+struct qhcp_tuning {
+    qhcp_nsec liveness_interval, check_interval; /* 0: the configuration's */
+    bool ask, listen; /* QHCP_LIVENESS_ASK, _LISTEN; neither: the configuration's */
+};
+
+/* From now on the server is watched so.  QHCP_E_NOT_FOUND; QHCP_E_ARG: an interval that is not 1 ms
+ * to 1 h, or both ask and listen. */
 int qhcp_lb_tune(struct qhcp_lb *lb, qhcp_nsec now, const char *address,
-                 qhcp_nsec liveness_interval, qhcp_nsec check_interval);
+                 const struct qhcp_tuning *tuning);
 
 /* Removes a server: TERMINATE, then forgotten; the indexes of later ones move down by one.
  * QHCP_E_NOT_FOUND. */
@@ -267,6 +273,8 @@ int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bo
 void qhcp_lb_self(const struct qhcp_lb *lb, qhcp_nsec now, struct qhcp_self *ret);
 
 size_t qhcp_lb_count(const struct qhcp_lb *lb);
+/* The index of the server with this address in the list, now.  QHCP_E_NOT_FOUND. */
+int qhcp_lb_find(const struct qhcp_lb *lb, const char *address, size_t *ret);
 /* 0, or QHCP_E_NOT_FOUND. */
 int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret);
 /* The same for what is not announced, or often, and nothing else of *ret: fails, false_verdicts,

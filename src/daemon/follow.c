@@ -13,6 +13,18 @@
 
 #define WORDS 400
 
+/* What the list says of how it is watched. */
+static void tune(struct follow *f, const struct listed *l)
+{
+    const struct qhcp_tuning tuning = {.liveness_interval = l->liveness,
+                                       .check_interval = l->check,
+                                       .ask = l->ask,
+                                       .listen = l->listen};
+
+    (void)qhcp_lb_tune(f->host.core, loop_now(), l->address, &tuning);
+    probes_listed(f->host.probes, loop_now(), l);
+}
+
 static void listed(struct follow *f, const char *entry, bool add)
 {
     char words[WORDS];
@@ -25,7 +37,7 @@ static void listed(struct follow *f, const char *entry, bool add)
         log_say(QHCP_LOG_ERROR, "cannot watch %s: %s", l.address, words);
         return;
     }
-    (void)qhcp_lb_tune(f->host.core, loop_now(), l.address, l.liveness, l.check);
+    tune(f, &l);
     publisher_listed(f->host.publisher, &l);
     wishes_listed(f->host.wishes, loop_now(), l.address);
     forward_listed(f->host.forward, loop_now(), &l);

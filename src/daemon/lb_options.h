@@ -19,8 +19,8 @@
       .doc = "The servers to watch, as host:port with commas between. @FILE reads one per line "   \
              "('#' begins a comment), @- reads standard input. An address may be followed by "     \
              "name=, tags=A|B, weight=0 to 1000, priority=0 to 15, service=tcp:PORT or "           \
-             "tcp:ADDRESS:PORT, liveness-interval= and check-interval=; see SERVERS in "           \
-             "qhcp-lb(1).")                                                                        \
+             "tcp:ADDRESS:PORT, liveness=ask|listen, liveness-interval=, check-interval= and "     \
+             "probe=off|tcp|tcp:PORT; see SERVERS in qhcp-lb(1).")                                 \
     X(sources, "source", ITEM, .key = "sources", .arg = "SOURCE", .max = SOURCES_MAX,              \
       .check = source_spec_check, .live = lb_live_sources,                                         \
       .doc = "More servers, from a source that is followed while this runs, as 'KIND ARGUMENTS': " \

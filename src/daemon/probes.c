@@ -11,7 +11,6 @@
 
 #include "base/address.h"
 #include "base/os/log.h"
-#include "check/ports.h"
 #include "check/spec.h"
 #include "sources/listed.h"
 #include "sources/servers.h"
@@ -21,10 +20,12 @@
 struct probed {
     UT_hash_handle hh;
     size_t id;
-    bool left_out; /* of the table, for lack of memory */
-    bool told;     /* that it names no service */
-    bool shut;     /* the core was told so */
-    bool open;     /* the core is to be told so: it is another port now */
+    bool left_out;            /* of the table, for lack of memory */
+    enum listed_probe listed; /* of its entry in the list, */
+    uint16_t listed_port;     /* and the port there; 0: that of its service */
+    bool told;                /* that it names no service */
+    bool shut;                /* the core was told so */
+    bool open;                /* the core is to be told so: it is another port now */
     char target[ADDRESS_TEXT];
     char key[ADDRESS_KEY]; /* servers_key: a reload may spell it otherwise */
 };
@@ -71,39 +72,44 @@ static void turn(void *ctx, qhcp_nsec now)
     p->open = false;
 }
 
+static int start(struct probes *p)
+{
+    int r = p->ports ? 0 : ports_new(&p->config, &p->ports);
+
+    if (r < 0 || p->part.loop)
+        return r;
+    p->part = (struct loop_part){
+        .name = "probes", .ctx = p, .deadline = deadline, .expire = expire, .turn = turn};
+    loop_add(p->loop, &p->part);
+    loop_watch(p->loop, &p->watch, ports_fd(p->ports), LOOP_READABLE, on_ready, p);
+    return 0;
+}
+
 int probes_init(struct probes *ret, const struct lb_options *o, struct qhcp_lb *core,
                 struct loop *loop, char *words, size_t words_cap)
 {
     const struct list *l = &o->probe;
-    struct ports_config config = {.ctx = ret, .verdict = on_verdict};
     char why[PROBES_WHY];
     struct spec spec;
     int r;
 
-    *ret = (struct probes){.core = core};
-    if (l->n == 0)
-        return 0;
-    r = spec_probe(l->at[0], &spec, why, sizeof why);
+    *ret = (struct probes){.core = core, .loop = loop, .all = l->n > 0};
+    r = spec_probe(ret->all ? l->at[0] : "tcp", &spec, why, sizeof why);
     if (r < 0) {
         snprintf(words, words_cap, "--probe: %s", why);
         return r;
     }
     ret->port = spec.address.port;
-    config.every = spec.every;
-    config.timeout = spec.timeout;
-    config.fall = spec.fall;
-    config.rise = spec.rise;
-    config.local_header = o->send_proxy_v2;
-    r = ports_new(&config, &ret->ports);
-    if (r < 0) {
+    ret->config = (struct ports_config){.ctx = ret,
+                                        .verdict = on_verdict,
+                                        .every = spec.every,
+                                        .timeout = spec.timeout,
+                                        .fall = spec.fall,
+                                        .rise = spec.rise,
+                                        .local_header = o->send_proxy_v2};
+    if (ret->all && (r = start(ret)) < 0)
         snprintf(words, words_cap, "--probe cannot start: %s", qhcp_strerror(r));
-        return r;
-    }
-    ret->part = (struct loop_part){
-        .name = "probes", .ctx = ret, .deadline = deadline, .expire = expire, .turn = turn};
-    loop_add(loop, &ret->part);
-    loop_watch(loop, &ret->watch, ports_fd(ret->ports), LOOP_READABLE, on_ready, ret);
-    return 0;
+    return r;
 }
 
 static void drop(struct probes *p, struct probed *server)
@@ -125,13 +131,20 @@ void probes_deinit(struct probes *p)
     *p = (struct probes){.ports = NULL};
 }
 
-void probes_forget(struct probes *p, const char *address)
+static struct probed *find(const struct probes *p, const char *address)
 {
     struct probed *server;
     char key[ADDRESS_KEY];
 
     servers_key(address, key);
     HASH_FIND_STR(p->table, key, server);
+    return server;
+}
+
+void probes_forget(struct probes *p, const char *address)
+{
+    struct probed *server = find(p, address);
+
     if (server)
         drop(p, server);
 }
@@ -186,6 +199,28 @@ static void take_back(struct probes *p, struct probed *server)
     server->open = p->open = true;
 }
 
+/* Its port is not probed, or no longer. */
+static void leave(struct probes *p, struct probed *server)
+{
+    take_back(p, server);
+    ports_forget(p->ports, server->id);
+    server->target[0] = '\0';
+}
+
+/* The server's entry, if its data port is to be probed; NULL.  *ret_port 0: that of its service. */
+static struct probed *wanted(struct probes *p, const char *address, uint16_t *ret_port)
+{
+    struct probed *server = find(p, address);
+    enum listed_probe listed = server ? server->listed : LISTED_AS_ALL;
+
+    *ret_port = listed == LISTED_PROBE ? server->listed_port : p->port;
+    if (listed == LISTED_PROBE || (listed == LISTED_AS_ALL && p->all))
+        return server ? server : find_or_add(p, address);
+    if (server)
+        leave(p, server);
+    return NULL;
+}
+
 void probes_session(struct probes *p, qhcp_nsec now, size_t index)
 {
     struct probed *server;
@@ -196,19 +231,18 @@ void probes_session(struct probes *p, qhcp_nsec now, size_t index)
     if (!p->ports || qhcp_lb_view(p->core, index, &view) != 0 ||
         view.remote.sa.sa_family == AF_UNSPEC)
         return;
-    server = find_or_add(p, view.address);
+    server = wanted(p, view.address, &port);
     if (!server)
         return;
-    port = p->port ? p->port : own_service(p, index);
+    port = port ? port : own_service(p, index);
     if (port == 0) {
-        take_back(p, server);
         if (!server->told)
             log_say(QHCP_LOG_WARNING,
                     "%s names no service tcp:PORT, so its data port is not probed: start its agent "
                     "with --service tcp:PORT, or use --probe tcp:PORT",
                     view.address);
         server->told = true;
-        ports_forget(p->ports, server->id);
+        leave(p, server);
         return;
     }
     view.remote.in.sin_port = htons(port); /* at the same place in both families */
@@ -218,4 +252,24 @@ void probes_session(struct probes *p, qhcp_nsec now, size_t index)
     memcpy(server->target, target, sizeof target);
     if (ports_watch(p->ports, now, server->id, &view.remote) != 0)
         log_say(QHCP_LOG_ERROR, "%s: its data port is not probed: out of memory", view.address);
+}
+
+void probes_listed(struct probes *p, qhcp_nsec now, const struct listed *listed)
+{
+    struct probed *server = find(p, listed->address);
+    size_t index;
+
+    if (!server && listed->probe == LISTED_AS_ALL)
+        return;
+    if (listed->probe == LISTED_PROBE && start(p) < 0)
+        log_say(QHCP_LOG_ERROR, "%s: its data port is not probed: out of memory", listed->address);
+    if (!p->ports)
+        return;
+    server = server ? server : find_or_add(p, listed->address);
+    if (!server || (server->listed == listed->probe && server->listed_port == listed->probe_port))
+        return;
+    server->listed = listed->probe;
+    server->listed_port = listed->probe_port;
+    if (qhcp_lb_find(p->core, listed->address, &index) == 0)
+        probes_session(p, now, index);
 }

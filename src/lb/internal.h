@@ -170,6 +170,8 @@ void backend_configure(struct backend *b, qhcp_nsec now, bool metrics);
 void backend_stop(struct backend *b, qhcp_nsec now);
 
 /* lb.c */
+/* The backend with this address in the list; NULL. */
+struct backend *lb_find(const struct qhcp_lb *lb, const char *text);
 /* The index of the backend with this id, or count. */
 size_t lb_index(const struct qhcp_lb *lb, size_t id);
 void lb_log(struct qhcp_lb *lb, enum qhcp_log_level level, const char *format, ...)

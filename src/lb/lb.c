@@ -173,7 +173,7 @@ static struct backend *find(const struct qhcp_lb *lb, const struct address *a)
 }
 
 /* Of the server listed under this text's address; NULL: none is. */
-static struct backend *find_text(const struct qhcp_lb *lb, const char *text)
+struct backend *lb_find(const struct qhcp_lb *lb, const char *text)
 {
     char ignored[QHCP_TEXT];
     struct address a;
@@ -253,17 +253,16 @@ int qhcp_lb_add(struct qhcp_lb *lb, qhcp_nsec now, const char *address, char *wo
 }
 
 int qhcp_lb_tune(struct qhcp_lb *lb, qhcp_nsec now, const char *address,
-                 qhcp_nsec liveness_interval, qhcp_nsec check_interval)
+                 const struct qhcp_tuning *tuning)
 {
-    const struct own own = {.liveness = liveness_interval, .check = check_interval};
-    struct backend *b = find_text(lb, address);
+    struct backend *b = lb_find(lb, address);
 
-    if (!own_valid(&own))
+    if (!own_valid(tuning))
         return QHCP_E_ARG;
     if (!b)
         return QHCP_E_NOT_FOUND;
     begin(lb, now);
-    if (own_set(b, &own))
+    if (own_set(b, tuning))
         backend_configure(b, now, false);
     end(lb);
     return 0;
@@ -277,7 +276,7 @@ size_t qhcp_lb_remove_many(struct qhcp_lb *lb, qhcp_nsec now, const char *const 
 
     begin(lb, now);
     for (size_t i = 0; i < n; i++)
-        if ((b = find_text(lb, addresses[i])))
+        if ((b = lb_find(lb, addresses[i])))
             removal_add(&removal, b);
     if (removal.n > 0)
         removal_end(&removal, lb, now);
@@ -462,7 +461,7 @@ void qhcp_lb_blocked(struct qhcp_lb *lb, qhcp_nsec now)
 int qhcp_lb_data_port(struct qhcp_lb *lb, qhcp_nsec now, const char *address, bool open,
                       const char *words)
 {
-    struct backend *b = find_text(lb, address);
+    struct backend *b = lb_find(lb, address);
 
     if (!b)
         return QHCP_E_NOT_FOUND;

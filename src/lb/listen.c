@@ -85,7 +85,7 @@ void listen_mute(struct backend *b, qhcp_nsec now)
 
 uint64_t listen_wanted(const struct backend *b)
 {
-    bool wanted = b->listen.fault == LISTEN_NONE && b->lb->owned->session.beat_us > 0;
+    bool wanted = b->listen.fault == LISTEN_NONE && own_listens(b);
 
     return wanted ? own_liveness(b) / NSEC_PER_USEC : 0;
 }

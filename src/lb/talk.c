@@ -73,7 +73,7 @@ static void established(struct backend *b, qhcp_nsec now, const struct wire_ack 
     link_reverify(&b->link, ticket_reverify(b, now));
     health_established(&b->health, now, ack->processing_us * NSEC_PER_USEC);
     listen_begin(b, now);
-    if (own_differs(b)) /* HELLO has told it the others' */
+    if (own_untold(b))
         update_owe(b, now, false);
     publish_session(b);
     lb_log(b->lb, QHCP_LOG_DEBUG, "%s: session with \"%s\"%s", b->text,

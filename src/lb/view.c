@@ -111,3 +111,13 @@ int qhcp_lb_view(const struct qhcp_lb *lb, size_t index, struct qhcp_view *ret)
     reason_evidence(b, ret->evidence, sizeof ret->evidence);
     return 0;
 }
+
+int qhcp_lb_find(const struct qhcp_lb *lb, const char *address, size_t *ret)
+{
+    const struct backend *b = lb_find(lb, address);
+
+    if (!b)
+        return QHCP_E_NOT_FOUND;
+    *ret = lb_index(lb, b->id);
+    return 0;
+}

@@ -117,23 +117,64 @@ static int set_interval(qhcp_nsec *ret, const char *value, char *words, size_t w
                           LIMIT_INTERVAL_MAX_US * NSEC_PER_USEC, ret, words, words_cap);
 }
 
-static int set_liveness(struct listed *l, const char *value, char *words, size_t words_cap)
+static int set_liveness_interval(struct listed *l, const char *value, char *words, size_t words_cap)
 {
     return set_interval(&l->liveness, value, words, words_cap);
 }
 
-static int set_check(struct listed *l, const char *value, char *words, size_t words_cap)
+static int set_check_interval(struct listed *l, const char *value, char *words, size_t words_cap)
 {
     return set_interval(&l->check, value, words, words_cap);
+}
+
+static int set_liveness(struct listed *l, const char *value, char *words, size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8];
+
+    l->ask = strcmp(value, "ask") == 0;
+    l->listen = strcmp(value, "listen") == 0;
+    if (l->ask || l->listen)
+        return 0;
+    snprintf(words, words_cap, "%s is not a way to check: use ask or listen",
+             value_quote(value, quote));
+    return QHCP_E_ARG;
+}
+
+static int set_probe(struct listed *l, const char *value, char *words, size_t words_cap)
+{
+    char quote[VALUE_QUOTE + 8];
+    uint64_t port = 0;
+
+    l->probe = strcmp(value, "off") == 0 ? LISTED_NO_PROBE : LISTED_PROBE;
+    l->probe_port = 0;
+    if (l->probe == LISTED_NO_PROBE || strcmp(value, "tcp") == 0)
+        return 0;
+    if (strncmp(value, "tcp:", 4) != 0 ||
+        value_count(value + 4, "port", 1, 65535, &port, words, words_cap) < 0) {
+        snprintf(words, words_cap, "%s is not a probe: use off, tcp or tcp:PORT",
+                 value_quote(value, quote));
+        return QHCP_E_PARSE;
+    }
+    l->probe_port = (uint16_t)port;
+    return 0;
 }
 
 #define SETTINGS (sizeof setters / sizeof setters[0])
 
 /* A setting more is a name and its setter in the same place, and a field of struct listed. */
 const char *const listed_settings[] = {
-    "name", "tags", "weight", "priority", "service", "liveness-interval", "check-interval", NULL};
-static int (*const setters[])(struct listed *, const char *, char *, size_t) = {
-    set_name, set_tags, set_weight, set_priority, set_service, set_liveness, set_check};
+    "name",           "tags",  "weight", "priority", "service", "liveness", "liveness-interval",
+    "check-interval", "probe", NULL};
+static int (*const setters[])(struct listed *, const char *, char *,
+                              size_t) = {set_name,
+                                         set_tags,
+                                         set_weight,
+                                         set_priority,
+                                         set_service,
+                                         set_liveness,
+                                         set_liveness_interval,
+                                         set_check_interval,
+                                         set_probe};
 static_assert(sizeof listed_settings / sizeof listed_settings[0] == SETTINGS + 1, "");
 
 /* The setting of this name; SETTINGS: none. */
@@ -160,7 +201,8 @@ static int refuse_setting(const char *word, size_t n, char *words, size_t words_
              find.name
                  ? ""
                  : ": use name=, tags=A|B, weight=0 to 1000, priority=0 to 15, "
-                   "service=tcp:PORT or tcp:ADDRESS:PORT, liveness-interval= or check-interval=");
+                   "service=tcp:PORT or tcp:ADDRESS:PORT, liveness=ask|listen, liveness-interval=, "
+                   "check-interval= or probe=off|tcp|tcp:PORT");
     return QHCP_E_PARSE;
 }
 

@@ -7,6 +7,8 @@
 #ifndef QHCP_SOURCES_LISTED_H
 #define QHCP_SOURCES_LISTED_H
 
+#include <stdbool.h>
+
 #include "base/address.h"
 #include "base/time.h"
 
@@ -14,6 +16,8 @@
 
 #define LISTED_NAME 64  /* bytes of a name, or of one tag */
 #define LISTED_TAGS 255 /* bytes of all tags of a server */
+
+enum listed_probe { LISTED_AS_ALL, LISTED_PROBE, LISTED_NO_PROBE };
 
 struct listed {
     char address[ADDRESS_KEY];  /* as written */
@@ -23,6 +27,9 @@ struct listed {
     unsigned priority;          /* 0 to FLEET_TIERS - 1 */
     uint16_t port;              /* of its service; 0: what the server offers */
     qhcp_nsec liveness, check;  /* intervals of its own; 0: those of all */
+    bool ask, listen;           /* it is asked, or listened to; neither: as all are */
+    enum listed_probe probe;    /* whether its data port is probed, */
+    uint16_t probe_port;        /* and which one; 0: that of its service */
     union qhcp_addr service;    /* where that is; AF_UNSPEC: at the server's verified address */
 };
 

@@ -117,6 +117,27 @@ class Probe(Case):
         data.close()
         self.quiet(lb, at)
 
+    def test_a_server_has_a_probe_of_its_own_which_a_reload_changes(self):
+        data, config, ports = self.data_port(), self.dir / "lb.yaml", (free_port(), free_port())
+        for port in ports:
+            self.server(port, "--service", f"tcp:{data.number}", ip="127.0.0.1")
+        names = [f"127.0.0.1:{port}" for port in ports]
+
+        def write(first, second):
+            config.write_text(f"servers: ['{names[0]} probe={first}', '{names[1]} {second}']\n")
+
+        write("tcp", "liveness=listen")
+        lb = self.start("lb", "--config", config, "--port", free_port(), "--flap-hold", "0", "--liveness-interval", "100ms",
+                        "--status-format", "json", kind=Lb)
+        at, _ = lb.wait_status(lambda s: s["up"] == 2, within=10)
+        data.close()
+        at, down = lb.wait_event("down", within=10, address=names[0], since=at)
+        self.assertIn("its data port does not", down["reason"])
+        write("off", f"probe=tcp:{data.number}")
+        lb.send(signal.SIGHUP)
+        lb.wait_event("up", within=10, address=names[0], since=at)
+        lb.wait_event("down", within=10, address=names[1], since=at)
+
     def test_a_port_that_answers_nothing_is_down_too(self):
         data = self.data_port(backlog=0)
         lb, at = self.watch(f"tcp:{data.number}", "--probe", PROBE)

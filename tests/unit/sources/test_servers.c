@@ -53,6 +53,25 @@ static void a_server_has_a_name_tags_and_a_weight_from_0(void **state)
     assert_int_equal(listed_parse(text, &l, words, sizeof words), QHCP_E_FULL);
 }
 
+static void a_server_has_checks_of_its_own(void **state)
+{
+    struct listed l;
+
+    (void)state;
+    assert_int_equal(listed_parse("a:1 liveness=listen probe=tcp:80", &l, words, sizeof words), 0);
+    assert_true(l.listen && !l.ask);
+    assert_int_equal(l.probe, LISTED_PROBE);
+    assert_int_equal(l.probe_port, 80);
+    assert_int_equal(listed_parse("a:1 liveness=ask probe=off", &l, words, sizeof words), 0);
+    assert_true(l.ask && !l.listen);
+    assert_int_equal(l.probe, LISTED_NO_PROBE);
+    assert_int_equal(listed_parse("a:1 probe=tcp", &l, words, sizeof words), 0);
+    assert_int_equal(l.probe, LISTED_PROBE);
+    assert_int_equal(l.probe_port, 0);
+    assert_int_equal(listed_parse("a:1", &l, words, sizeof words), 0);
+    assert_true(!l.ask && !l.listen && l.probe == LISTED_AS_ALL);
+}
+
 static void a_bad_setting_is_named(void **state)
 {
     static const struct {
@@ -80,6 +99,10 @@ static void a_bad_setting_is_named(void **state)
         {"a:1 service=tcp:1 weight=2 service=tcp:2", "service is set twice"},
         {"a:1 =", "is not a setting"},
         {"a:1 service=udp:80", "is not a service"},
+        {"a:1 liveness=hear", "\"hear\" is not a way to check: use ask or listen"},
+        {"a:1 probe=http", "\"http\" is not a probe: use off, tcp or tcp:PORT"},
+        {"a:1 probe=tcp:0", "is not a probe"},
+        {"a:1 probe=tcp80", "is not a probe"},
     };
     struct listed l;
 
@@ -137,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_stand_behind_the_address),
+        cmocka_unit_test(a_server_has_checks_of_its_own),
         cmocka_unit_test(a_bad_setting_is_named),
         cmocka_unit_test(a_server_has_a_name_tags_and_a_weight_from_0),
         cmocka_unit_test(the_same_name_twice_is_refused),
