@@ -13,38 +13,17 @@
 #include "admin/admin_json.h"
 #include "admin/admin_server.h"
 #include "base/value.h"
+#include "fleet/change_json.h"
 #include "fleet/feed.h"
 
 #define SHOWN 100 /* events of an answer, where nobody says how many */
 #define SHOWN_MOST 10000
 #define AT_ONCE 64 /* events of a stream's piece, or looked at for one of a list */
 
-static const char *from_or_to(const struct fleet_change *c, uint8_t value)
-{
-    if (c->kind == FLEET_STATE && value < FLEET_STATES)
-        return qhcp_state_name((enum qhcp_state)value);
-    if (c->kind == FLEET_INTENT && value <= FLEET_MAINTENANCE)
-        return admin_server_intent((enum fleet_intent_use)value);
-    if (c->kind == FLEET_PANIC)
-        return qhcp_use_name((enum qhcp_use)value);
-    return "";
-}
-
 void admin_events_json(struct text *t, const struct fleet_change *c)
 {
-    admin_json_open(t, NULL, '{');
-    admin_json_number(t, "seq", c->seq);
-    admin_json_time(t, "time", c->at_ms);
-    admin_json_text(t, "kind", ring_kind_name((enum fleet_kind)c->kind));
-    admin_json_text(t, "server", c->name);
-    admin_json_text(t, "name", c->label[0] != '\0' ? c->label : c->name);
-    admin_json_text(t, "from", from_or_to(c, c->from));
-    admin_json_text(t, "to", from_or_to(c, c->to));
-    admin_json_text(t, "cause", qhcp_cause_name((enum qhcp_cause)c->cause));
-    admin_json_text(t, "reason", c->words);
-    admin_json_text(t, "evidence", c->evidence);
-    admin_json_text(t, "who", c->who);
-    admin_json_close(t, '}');
+    admin_json_key(t, NULL);
+    change_json(t, c);
 }
 
 struct following {

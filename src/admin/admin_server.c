@@ -8,6 +8,7 @@
 #include "admin/admin_http.h"
 #include "admin/admin_json.h"
 #include "base/value.h"
+#include "fleet/change_json.h"
 #include "fleet/reader.h"
 #include "wire/registry.h"
 
@@ -15,14 +16,6 @@
 
 #define TAG 256           /* bytes of all tags of a server, and a NUL */
 #define LIMIT_MOST 100000 /* servers of one page: all */
-
-const char *admin_server_intent(enum fleet_intent_use use)
-{
-    static const char *const names[] = {
-        [FLEET_IN_USE] = "in_use", [FLEET_DRAIN] = "drain", [FLEET_MAINTENANCE] = "maintenance"};
-
-    return names[use];
-}
 
 static void text_of(struct text *t, const char *key, const struct fleet_entry *e,
                     enum fleet_text which)
@@ -94,7 +87,7 @@ static void checks_json(struct text *t, const struct fleet_entry *e)
 static void intent_json(struct text *t, const struct fleet_snapshot *s, const struct fleet_entry *e)
 {
     admin_json_open(t, "intent", '{');
-    admin_json_text(t, "use", admin_server_intent(e->intent.use));
+    admin_json_text(t, "use", change_intent_name(e->intent.use));
     admin_json_number(t, "weight", e->intent.weight);
     admin_json_number(t, "listed_weight", e->intent.listed);
     admin_json_number(t, "priority", e->intent.priority);

@@ -15,7 +15,4 @@ void admin_server_json(struct text *t, const struct fleet_snapshot *s, const str
 void admin_server_list(struct admin_request *q);
 void admin_server_one(struct admin_request *q);
 
-/* The words for an intent: "in_use", "drain", "maintenance". */
-const char *admin_server_intent(enum fleet_intent_use use);
-
 #endif
