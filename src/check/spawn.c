@@ -84,25 +84,29 @@ static void default_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Above the three that it is to become, should one of those have been free. */
-static int take_descriptors(int out, int err)
+/* Above the three that they are to become, should one of those have been free. */
+static int take_descriptors(const int to[3])
 {
-    int high = fcntl(out, F_DUPFD, STDERR_FILENO + 1);
-    int higher = high < 0 ? -1 : fcntl(err, F_DUPFD, STDERR_FILENO + 1);
-    int null = higher < 0 ? -1 : open("/dev/null", O_RDONLY);
+    int high[3];
 
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(high, STDOUT_FILENO) < 0 ||
-        dup2(higher, STDERR_FILENO) < 0)
-        return -1;
+    for (int i = 0; i < 3; i++) {
+        int fd = to[i] >= 0 ? to[i] : open("/dev/null", i == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+
+        high[i] = fcntl(fd, F_DUPFD, STDERR_FILENO + 1);
+        if (high[i] < 0)
+            return -1;
+    }
+    for (int i = 0; i < 3; i++)
+        if (dup2(high[i], i) < 0)
+            return -1;
     return close_range(STDERR_FILENO + 1, UINT_MAX, 0);
 }
 
 /* The child's life on our memory: system calls, and *error. */
-static _Noreturn void become(char *const argv[], char *const environment[], const int to[2],
+static _Noreturn void become(char *const argv[], char *const environment[], const int to[3],
                              pid_t parent, volatile int *error)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && setpgid(0, 0) == 0 &&
-        take_descriptors(to[0], to[1]) == 0) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && setpgid(0, 0) == 0 && take_descriptors(to) == 0) {
         if (getppid() != parent)
             _exit(127);
         default_signals();
@@ -114,7 +118,11 @@ static _Noreturn void become(char *const argv[], char *const environment[], cons
 
 int spawn_command(char *const argv[], int out, int err, pid_t *ret)
 {
-    const int to[2] = {out, err};
+    return spawn_with(argv, (const int[]){-1, out, err}, ret);
+}
+
+int spawn_with(char *const argv[], const int to[3], pid_t *ret)
+{
     volatile int error = 0;
     pid_t parent = getpid(), child;
     char **const environment = make_environment();

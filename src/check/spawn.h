@@ -12,4 +12,7 @@
  * from running: then there is no child. */
 int spawn_command(char *const argv[], int out, int err, pid_t *ret);
 
+/* The same with to[0] as standard input, and to[1] and to[2] as the two others; -1: /dev/null. */
+int spawn_with(char *const argv[], const int to[3], pid_t *ret);
+
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct sink_kind *const kinds[] = {&sink_haproxy_agent};
+static const struct sink_kind *const kinds[] = {&sink_haproxy_agent, &sink_exec, &sink_webhook};
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

@@ -5,6 +5,8 @@
 #include "sinks/sink.h"
 
 extern const struct sink_kind sink_haproxy_agent;
+extern const struct sink_kind sink_exec;
+extern const struct sink_kind sink_webhook;
 
 /* NULL: there is none of this name. */
 const struct sink_kind *sink_kinds_find(const char *name);

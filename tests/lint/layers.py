@@ -48,7 +48,7 @@ PURE = {"wire", "session", "health", "balance"}
 FOREIGN = {
     r"ngtcp2/": {"quic"},
     r"cjose/": {"auth"},
-    r"curl/": {"check", "cli"},
+    r"curl/": {"check", "cli", "sinks"},
     r"(ev|ares)\.h$": {"loop"},
     r"yaml\.h": {"conf"},
     r"argp\.h": {"conf", "cli"},

@@ -54,6 +54,29 @@ static void output_error_and_exit_status_are_the_command_s(void **state)
     assert_string_equal(text, "out\nerr\nempty\n");
 }
 
+static void its_input_is_what_is_given_and_its_output_may_be_dropped(void **state)
+{
+    char *argv[] = {"/bin/sh", "-c", "read line; echo \"$line\" >&2; echo lost", NULL}, text[50];
+    int in[2], err[2], status;
+    ssize_t n;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+    assert_int_equal(write(in[1], "hello\n", 6), 6);
+    assert_int_equal(spawn_with(argv, (const int[]){in[0], -1, err[1]}, &pid), 0);
+    close(err[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    n = read(err[0], text, sizeof text);
+    assert_int_equal(n, 6);
+    assert_memory_equal(text, "hello\n", 6);
+    assert_int_equal(read(err[0], text, sizeof text), 0);
+    close(err[0]);
+    close(in[0]);
+    close(in[1]);
+}
+
 static void it_leads_a_group_and_has_none_of_our_descriptors(void **state)
 {
     int high = fcntl(STDERR_FILENO, F_DUPFD, 50); /* not close-on-exec */
@@ -163,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_error_and_exit_status_are_the_command_s),
+        cmocka_unit_test(its_input_is_what_is_given_and_its_output_may_be_dropped),
         cmocka_unit_test(it_leads_a_group_and_has_none_of_our_descriptors),
         cmocka_unit_test(no_signal_is_blocked_or_ignored),
         cmocka_unit_test(what_cannot_be_run_is_told_and_leaves_no_child),
