@@ -292,7 +292,8 @@ static int gather(struct sinks *s, const struct list *specs, struct sink **old, 
 static void replace(struct sinks *s, struct sink **fresh, size_t n)
 {
     pthread_mutex_lock(&s->lock);
-    memcpy(s->at, fresh, n * sizeof *fresh);
+    for (size_t i = 0; i < n; i++)
+        s->at[i] = fresh[i];
     s->n = n;
     pthread_mutex_unlock(&s->lock);
 }
