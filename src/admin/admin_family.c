@@ -64,6 +64,16 @@ void admin_family_suspects(struct text *t, const struct family *f, const struct 
     admin_family_gauge(t, f, atomic_load(&s->admin->config.pulse->suspects));
 }
 
+void admin_family_held(struct text *t, const struct family *f, const struct scrape *s)
+{
+    admin_family_gauge(t, f, s->snapshot->self.held);
+}
+
+void admin_family_braked(struct text *t, const struct family *f, const struct scrape *s)
+{
+    text_printf(t, "%s_total %u\n", f->name, s->snapshot->self.braked);
+}
+
 static double seconds_since(const struct scrape *s, qhcp_nsec at)
 {
     return s->now > at ? (double)(s->now - at) / 1e9 : 0;

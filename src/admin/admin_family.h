@@ -44,6 +44,8 @@ void admin_family_servers(struct text *t, const struct family *f, const struct s
 void admin_family_panic(struct text *t, const struct family *f, const struct scrape *s);
 void admin_family_score(struct text *t, const struct family *f, const struct scrape *s);
 void admin_family_suspects(struct text *t, const struct family *f, const struct scrape *s);
+void admin_family_held(struct text *t, const struct family *f, const struct scrape *s);
+void admin_family_braked(struct text *t, const struct family *f, const struct scrape *s);
 void admin_family_watching(struct text *t, const struct family *f, const struct scrape *s);
 void admin_family_newest(struct text *t, const struct family *f, const struct scrape *s);
 void admin_family_lateness(struct text *t, const struct family *f, const struct scrape *s);

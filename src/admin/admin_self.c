@@ -131,6 +131,7 @@ void admin_self_show(struct admin_request *q)
     servers_json(t, &s->self);
     admin_json_number(t, "local_score", atomic_load(&config->pulse->local_score));
     admin_json_number(t, "suspects", atomic_load(&config->pulse->suspects));
+    admin_json_number(t, "held", s->self.held);
     lateness_json(t, &s->self.lateness);
     admin_sinks_json(t, config->sinks);
     admin_json_number(t, "version", s->version);

@@ -36,7 +36,8 @@ enum qhcp_state overview_state(const json_t *server)
 enum overview_status overview_status(const json_t *self, const json_t *servers)
 {
     const json_t *list = json_object_get(servers, "servers");
-    bool well = json_array_size(list) > 0 && !json_is_true(json_object_get(self, "panic"));
+    bool well = json_array_size(list) > 0 && !json_is_true(json_object_get(self, "panic")) &&
+                json_integer_value(json_object_get(self, "held")) == 0;
 
     if (!is(self, "status", "ok"))
         return OVERVIEW_BALANCER;
@@ -170,6 +171,11 @@ void overview_warnings(struct text *t, const json_t *self, size_t width)
     if (json_is_true(json_object_get(self, "panic")))
         add_warning(t, width, "PANIC: too few servers are healthy; servers in use: ",
                     admin_client_text(self, "use"));
+    if (json_integer_value(json_object_get(self, "held")) > 0) {
+        snprintf(what, sizeof what, "WARNING: the brake HOLDS servers (--brake): %lld: ",
+                 (long long)json_integer_value(json_object_get(self, "held")));
+        add_warning(t, width, what, "silent, and not called down yet");
+    }
     if (json_is_true(json_object_get(self, "insecure")))
         add_warning(t, width,
                     "WARNING: --insecure: ", "the certificates of the servers are not verified");

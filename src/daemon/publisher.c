@@ -56,11 +56,26 @@ static void tell_added(struct publisher *p)
     }
 }
 
+static void look_at_self(struct publisher *p, qhcp_nsec now)
+{
+    struct fleet_self *self = feed_self(p->feed);
+    struct qhcp_self view;
+
+    qhcp_lb_self(p->core, now, &view);
+    self->local_score = view.local_score;
+    self->suspects = (uint32_t)view.suspects;
+    self->held = (uint32_t)view.held;
+    self->lateness = view.lateness;
+}
+
 static void turn(void *ctx, qhcp_nsec now)
 {
     struct publisher *p = ctx;
 
     tell_added(p);
+    if (p->held_news)
+        look_at_self(p, now);
+    p->held_news = false;
     (void)feed_publish(p->feed, now, clock_wall_ms()); /* where there is no memory, the next time */
 }
 
@@ -158,6 +173,7 @@ static void put_all(struct publisher *p, size_t index, unsigned what, qhcp_nsec 
 
     if (!e || qhcp_lb_view(p->core, index, &v) != 0)
         return;
+    p->held_news |= e->verdict.cause == QHCP_CAUSE_BRAKE || v.cause == QHCP_CAUSE_BRAKE;
     e->verdict.state = v.state;
     e->verdict.cause = (uint8_t)v.cause;
     e->verdict.since = v.since;
@@ -190,18 +206,6 @@ static void look(struct publisher *p, size_t index, qhcp_nsec now)
         return;
     put_figures(p->feed, e, &v, now);
     looked(p, index, e, now);
-}
-
-static void look_at_self(struct publisher *p, qhcp_nsec now)
-{
-    struct fleet_self *self = feed_self(p->feed);
-    struct qhcp_self view;
-
-    qhcp_lb_self(p->core, now, &view);
-    self->local_score = view.local_score;
-    self->suspects = (uint32_t)view.suspects;
-    self->held = (uint32_t)view.held;
-    self->lateness = view.lateness;
 }
 
 /* A slice of all servers, so that a large fleet delays nothing: within LOOK each has its turn. */
@@ -316,6 +320,7 @@ static void drop(struct publisher *p, size_t index)
     struct published *one = &p->at[index];
 
     p->n_counts -= one->counts;
+    p->held_news = true; /* the brake held it, it may be */
     if (one->told)
         tell(p->feed, FLEET_REMOVED, one->slot, "");
     (void)feed_remove(p->feed, one->slot);

@@ -28,6 +28,7 @@ struct publisher {
     /* What the forwarder has counted of a server.  NULL: there is none. */
     struct fleet_traffic (*traffic)(void *ctx, const char *address);
     void *traffic_ctx;
+    bool held_news;       /* what the brake holds may have changed */
     bool balanced;        /* the forwarder follows reports of those that count */
     struct published *at; /* by the core's index */
     size_t n, cap;

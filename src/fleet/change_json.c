@@ -20,6 +20,8 @@ static const char *from_or_to(const struct fleet_change *c, uint8_t value)
         return change_intent_name((enum fleet_intent_use)value);
     if (c->kind == FLEET_PANIC)
         return qhcp_use_name((enum qhcp_use)value);
+    if (c->kind == FLEET_BRAKE)
+        return value ? "holding" : "off";
     return "";
 }
 

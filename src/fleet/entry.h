@@ -134,6 +134,7 @@ struct fleet_self {
     uint32_t local_score; /* 0: well .. 7 */
     uint32_t suspects;    /* servers that miss checks now */
     uint32_t held;        /* servers that are silent, and that the brake holds */
+    uint32_t braked;      /* how often it began to hold some, ever */
     struct qhcp_lateness lateness;
 };
 

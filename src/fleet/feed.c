@@ -12,8 +12,6 @@
 #define uthash_nonfatal_oom(element) ((element)->left_out = true)
 #include <uthash.h>
 
-#include "fleet/panic.h"
-
 #include <qhcp/error.h>
 
 struct named {
@@ -440,27 +438,6 @@ static void follow_all(struct feed *f, qhcp_nsec now, int64_t wall_ms)
     f->n_dirty = 0;
 }
 
-static void judge_panic(struct feed *f, qhcp_nsec now, int64_t wall_ms)
-{
-    struct fleet_self *self = &f->next->self;
-    size_t healthy = fleet_healthy_count(self), total = healthy + self->by_state[QHCP_DOWN];
-    bool on = panic_next(self->use != QHCP_USE_HEALTHY, healthy, total, f->panic_percent);
-    enum qhcp_use use = on ? f->panic_use : QHCP_USE_HEALTHY;
-    struct fleet_change change = {.kind = FLEET_PANIC,
-                                  .slot = FLEET_NOBODY,
-                                  .from = (uint8_t)self->use,
-                                  .to = (uint8_t)use,
-                                  .at = now,
-                                  .at_ms = wall_ms};
-
-    if (use == self->use)
-        return;
-    self->use = use;
-    snprintf(change.words, sizeof change.words, "%zu of %zu servers are healthy (threshold %u %%)",
-             healthy, total, f->panic_percent);
-    feed_tell(f, &change);
-}
-
 static int put_in_force(struct feed *f, qhcp_nsec now, int64_t wall_ms)
 {
     struct fleet_snapshot *old = atomic_load(&f->current), *s = make_snapshot(f->next->n_chunks);
@@ -469,7 +446,7 @@ static int put_in_force(struct feed *f, qhcp_nsec now, int64_t wall_ms)
         return QHCP_E_NOMEM;
     follow_all(f, now, wall_ms);
     f->next->self.swept = f->next->self.swept || f->next->self.by_state[QHCP_CONNECTING] == 0;
-    judge_panic(f, now, wall_ms);
+    feed_judge(f, now, wall_ms);
     f->next->version = coming(f);
     f->next->at = now;
     f->next->at_ms = wall_ms;

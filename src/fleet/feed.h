@@ -44,6 +44,7 @@ struct feed {
     struct slots slots;
     unsigned panic_percent; /* feed_panic */
     enum qhcp_use panic_use;
+    uint32_t held_told, held_most; /* of the brake, which holds some: in its newest change, ever */
 };
 
 /* ring: how many changes are kept, a power of two; 0: FLEET_RING.  QHCP_E_NOMEM, QHCP_E_IO. */
@@ -80,6 +81,9 @@ void feed_tell(struct feed *f, const struct fleet_change *change);
 struct fleet_self *feed_self(struct feed *f);
 /* When it is panic (panic_next's percent), and what follows. */
 void feed_panic(struct feed *f, unsigned percent, enum qhcp_use use);
+
+/* feed_publish's: what follows for all servers together is found, and told. */
+void feed_judge(struct feed *f, qhcp_nsec now, int64_t wall_ms);
 
 /* Publishes what has changed, if anything has: what follows is found, panic is judged, readers that
  * sleep are woken, answers to wishes are sent.  QHCP_E_NOMEM: it is published the next time. */

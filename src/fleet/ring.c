@@ -29,6 +29,7 @@ const char *ring_kind_name(enum fleet_kind kind)
         [FLEET_ADDED] = "added",   [FLEET_REMOVED] = "removed", [FLEET_STATE] = "state",
         [FLEET_INTENT] = "intent", [FLEET_SESSION] = "session", [FLEET_NOTICED] = "notice",
         [FLEET_PANIC] = "panic",   [FLEET_LISTED] = "listed",   [FLEET_CONFIG] = "config",
+        [FLEET_BRAKE] = "brake",
     };
 
     return (unsigned)kind < FLEET_KINDS ? names[kind] : "unknown";

@@ -26,6 +26,7 @@ enum fleet_kind {
     FLEET_LISTED, /* the list says something else of it now; words: what, and what it said before */
     FLEET_NOTICED, /* words: what the operator should do */
     FLEET_PANIC,   /* from, to: enum qhcp_use; of no server */
+    FLEET_BRAKE,   /* from, to: 1 while the brake holds servers, which words count; of no server */
     FLEET_CONFIG,  /* options have changed; of no server; words: which */
     FLEET_KINDS
 };

@@ -49,6 +49,9 @@ static void describe(struct text *t, const struct query_event *e)
         text_printf(t, "the operator wants %s (was %s)", e->after, e->before);
     else if (strcmp(e->kind, "panic") == 0)
         text_printf(t, "panic: traffic goes to %s servers", e->after);
+    else if (strcmp(e->kind, "brake") == 0)
+        text_add(t, strcmp(e->after, "off") == 0 ? "the brake holds no server any more"
+                                                 : "the brake HOLDS servers");
     else
         text_plain(t, e->kind);
 }

@@ -74,6 +74,8 @@ static const char *value_name(const struct fleet_change *c, uint8_t value)
         return value < sizeof intents / sizeof intents[0] ? intents[value] : "";
     case FLEET_PANIC:
         return qhcp_use_name((enum qhcp_use)value);
+    case FLEET_BRAKE:
+        return value ? "holding" : "off";
     default:
         return "";
     }

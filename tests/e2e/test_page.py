@@ -1,5 +1,6 @@
 """The page of the admin interface, in a real browser, before a real load balancer."""
 
+import signal
 import time
 import unittest
 
@@ -40,6 +41,21 @@ class Page(AdminCase):
         self.assertRegex(row, rf"{NAME}\d+ sdown: (no answer to|port unreachable)")
         self.text(browser, "#news-rows", "up → down", within=1)
         self.assertTrue(browser.run("return window.notLoadedAgain"))
+        self.assertEqual(browser.log(), [])
+
+    def test_servers_that_the_brake_holds_are_not_well(self):
+        """One of two may be called down: the other keeps its state."""
+        other = self.server(4244)
+        server, lb, browser = self.browse("--brake", "50%/600s", "--source", "list 127.0.0.1:4244")
+        self.text(browser, "#counts", "2 up")
+        for silent in (server, other):
+            silent.send(signal.SIGSTOP)
+        self.text(browser, "#bad-rows", "The brake HOLDS 1 server", within=20)
+        self.text(browser, "#news-rows", "the brake HOLDS servers: 1 server is silent, and not called down yet")
+        for silent in (server, other):
+            silent.send(signal.SIGCONT)
+        self.text(browser, "#news-rows", "the brake holds no server any more", within=20)
+        self.text(browser, "#bad-title", "none", within=20)
         self.assertEqual(browser.log(), [])
 
     def test_one_server_with_its_three_truths_evidence_and_curves(self):

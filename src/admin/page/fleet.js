@@ -13,7 +13,7 @@ export class Fleet {
     this.servers = new Map(); // by identity: {server, name, address, state, since (ms), reason, tags, old, at (its place)}
     this.list = []; // the same, in order
     this.events = []; // newest first
-    this.self = null;
+    this.held = 0; // servers that the brake holds
     this.ahead = 0; // ms that the load balancer's clock is ahead of ours
     this.listeners = [];
     this.changed = new Set();

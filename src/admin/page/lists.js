@@ -50,12 +50,14 @@ export class Lists {
   bad() {
     const bad = this.fleet.list.filter((s) => s.state !== "up" && this.search.finds(s));
     bad.sort((a, b) => RANK[a.state] - RANK[b.state] || b.since - a.since);
-    this.badRows.show(bad.slice(0, ROWS).map((s) => [`${s.server} ${s.name} ${s.state} ${s.since} ${s.reason} ${s.old}`, () => {
+    const held = this.fleet.held, rows = bad.slice(0, ROWS).map((s) => [`${s.server} ${s.name} ${s.state} ${s.since} ${s.reason} ${s.old}`, () => {
       const age = h("span", { className: "age" }, this.age(s.since));
       age.since = s.since;
       return row(s.state, s.server, s.name, age, stateWords(s.state), s.old ? " (known from before the restart)" : "", s.reason ? `: ${s.reason}` : "");
-    }]), this.fleet.list.length === 0 ? "No server is watched." : this.search.all ? "All servers are well." : "Of those that you search, all are well.");
-    $("bad-title").textContent = bad.length ? `Not well: ${count(bad.length, "server")}` : "Not well: none";
+    }]);
+    if (held > 0) rows.unshift([`held ${held}`, () => row("down", "", `The brake HOLDS ${count(held, "server")}`, "", ": silent, and not called down yet (--brake)")]);
+    this.badRows.show(rows, this.fleet.list.length === 0 ? "No server is watched." : this.search.all ? "All servers are well." : "Of those that you search, all are well.");
+    $("bad-title").textContent = bad.length || held ? `Not well: ${count(bad.length + held, "server")}` : "Not well: none";
     more("bad-more", bad.length - ROWS, " that are not well");
   }
 
@@ -72,6 +74,7 @@ export class Lists {
   words(e) {
     const who = e.who ? ` (by ${e.who})` : "";
     if (e.kind === "intent") return [`wanted: ${e.from.replace("_", " ")} → ${e.to.replace("_", " ")}`, e.reason ? `: ${e.reason}` : "", who];
+    if (e.kind === "brake") return [e.to === "off" ? "the brake holds no server any more" : "the brake HOLDS servers", e.reason ? `: ${e.reason}` : ""];
     if (e.kind === "panic") return [`${e.to === "healthy" ? "the panic is over" : "PANIC: too few servers are healthy"}`];
     if (e.kind === "state" && e.from !== e.to) return [`${e.from} → `, stateWords(e.to), e.reason ? `: ${e.reason}` : "", who];
     return [e.kind === "state" ? e.reason : `${KINDS[e.kind] ?? e.kind}${e.reason ? `: ${e.reason}` : ""}`, who];

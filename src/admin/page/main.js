@@ -74,6 +74,10 @@ async function self() {
   try {
     const s = await get("/api/v1/self");
     const panic = s.panic ? "panic: too few servers are healthy" : "";
+    if (fleet.held !== s.held) {
+      fleet.held = s.held;
+      fleet.tell();
+    }
     $("lb").textContent = `QHCP ${s.id ?? ""}`;
     health(s.status === "ok" && !panic, panic || (s.status === "ok" ? "this load balancer is well" : `${s.status}: ${s.reason}`));
   } catch (e) {
@@ -82,6 +86,13 @@ async function self() {
 }
 
 setInterval(() => { if (!document.hidden) self(); }, 2000);
+
+let newest;
+
+fleet.listen(() => { // what the brake does is seen at once
+  if (fleet.events[0] !== newest && fleet.events[0]?.kind === "brake") self();
+  newest = fleet.events[0];
+});
 
 // ---- where we are ----
 
