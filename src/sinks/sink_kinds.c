@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct sink_kind *const kinds[] = {&sink_haproxy_agent, &sink_exec, &sink_webhook};
+static const struct sink_kind *const kinds[] = {&sink_haproxy_agent, &sink_exec, &sink_webhook,
+                                                &sink_dns};
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

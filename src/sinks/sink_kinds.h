@@ -7,6 +7,7 @@
 extern const struct sink_kind sink_haproxy_agent;
 extern const struct sink_kind sink_exec;
 extern const struct sink_kind sink_webhook;
+extern const struct sink_kind sink_dns;
 
 /* NULL: there is none of this name. */
 const struct sink_kind *sink_kinds_find(const char *name);
