@@ -28,8 +28,8 @@
              "several times; in the configuration file it is the list sources.")                   \
     X(sinks, "sink", ITEM, .key = "sinks", .arg = "SINK", .max = SINKS_MAX, .check = sink_check,   \
       .live = lb_live_sinks,                                                                       \
-      .doc = "Who else is told what the servers are worth, as 'KIND ARGUMENTS': haproxy-agent, "   \
-             "dns; see SINKS in qhcp-lb(1). May be given several times.")                          \
+      .doc = "Who else is told what the servers are worth, as 'KIND ARGUMENTS': see SINKS in "     \
+             "qhcp-lb(1). May be given several times.")                                            \
     X(port, "port", PORT, .def = "4242",                                                           \
       .doc = "The load balancer's own port. Its checks leave from this UDP port, and it forwards " \
              "connections to the same TCP port.")                                                  \
