@@ -1,10 +1,11 @@
-/* `qhcp drain`, `undrain`, `maintenance`, `weight` and `reload`: what an operator wants of a
- * running load balancer.  (`qhcp control drain` is another thing: the word of a server to all of
- * its load balancers.) */
+/* `qhcp drain`, `undrain`, `maintenance`, `weight`, `algorithm` and `reload`: what an operator
+ * wants of a running load balancer.  (`qhcp control drain` is another thing: the word of a server
+ * to all of its load balancers.) */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "balance/algorithms.h"
 #include "base/os/clock.h"
 #include "base/value.h"
 #include "cli/admin_client.h"
@@ -96,6 +97,17 @@ const struct args_spec cli_weight_spec = {
     .usage_status = ARGS_USAGE,
 };
 
+const struct args_spec cli_algorithm_spec = {
+    .options = &plain_table,
+    .name = "qhcp algorithm",
+    .doc = "Have a running load balancer of this machine pick servers for new connections by "
+           "another algorithm, as with --balance, until it reads its configuration again.",
+    .positional = "NAME",
+    .choices = BALANCE_NAMES,
+    .operands = 1,
+    .usage_status = ARGS_USAGE,
+};
+
 const struct args_spec cli_reload_spec = {
     .options = &plain_table,
     .name = "qhcp reload",
@@ -109,10 +121,11 @@ const struct args_spec cli_reload_spec = {
 /* What is wanted: of the options, whichever table they are of. */
 struct act {
     const struct args_spec *spec;
-    const char *verb;   /* of the admin interface */
-    const char *server; /* NULL: of all */
-    const char *reason; /* NULL: none */
-    qhcp_nsec lasts;    /* 0: no end */
+    const char *verb;      /* of the admin interface */
+    const char *server;    /* NULL: of all */
+    const char *algorithm; /* NULL: none */
+    const char *reason;    /* NULL: none */
+    qhcp_nsec lasts;       /* 0: no end */
     bool weighs;
     uint64_t weight; /* if it does */
 };
@@ -127,6 +140,8 @@ static json_t *make_body(const struct act *a)
     value_duration_text(a->lasts, lasts, sizeof lasts);
     if (a->reason)
         well = well && json_object_set_new(body, "reason", json_string(a->reason)) == 0;
+    if (a->algorithm)
+        well = well && json_object_set_new(body, "algorithm", json_string(a->algorithm)) == 0;
     if (a->lasts > 0)
         well = well && json_object_set_new(body, "for", json_string(lasts)) == 0;
     if (a->weighs)
@@ -196,8 +211,9 @@ static int print(const struct act *a, const json_t *answer, const struct words *
     if (a->server) {
         add_server(&t, answer);
     } else {
-        text_add(&t, "reloaded");
-        add_member(&t, ": ", answer, "done");
+        text_add(&t, a->algorithm ? "" : "reloaded: ");
+        add_member(&t, "", answer, "done");
+        add_member(&t, "\n", answer, "note");
         text_add(&t, "\n");
     }
     if (t.failed || fwrite(t.at, 1, t.n, stdout) != t.n || fflush(stdout) == EOF)
@@ -309,6 +325,19 @@ int cli_undrain(int argc, char **argv)
 int cli_reload(int argc, char **argv)
 {
     return run_plain((struct act){.spec = &cli_reload_spec, .verb = "reload"}, argc, argv);
+}
+
+int cli_algorithm(int argc, char **argv)
+{
+    struct act a = {.spec = &cli_algorithm_spec, .verb = "algorithm"};
+    struct plain_options o;
+    int status;
+
+    args_parse(a.spec, argc, argv, &o.head, &a.algorithm);
+    a.reason = o.reason;
+    status = run(&a, o.admin_socket, o.port);
+    options_deinit(&o.head);
+    return status;
 }
 
 int cli_weight(int argc, char **argv)

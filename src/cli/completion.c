@@ -31,8 +31,10 @@ static void put_choices(FILE *out, const char *choices)
  * line in small letters.  Nothing for "HOST:PORT". */
 static void put_actions(FILE *out, const struct args_spec *spec)
 {
-    const char *line = spec->positional, *blank = "";
+    const char *line = spec->choices ? NULL : spec->positional, *blank = "";
 
+    if (spec->choices)
+        put_choices(out, spec->choices);
     while (line) {
         for (size_t n; (n = strspn(line, WORD)) > 0 && strchr("| \n", line[n]); line += n + 1) {
             fprintf(out, "%s%.*s", blank, (int)n, line);

@@ -46,6 +46,8 @@ static const struct {
     {"maintenance", cli_maintenance, &cli_maintenance_spec,
      "have a load balancer take a server out, also while it answers"},
     {"weight", cli_weight, &cli_weight_spec, "have a load balancer give a server another weight"},
+    {"algorithm", cli_algorithm, &cli_algorithm_spec,
+     "have a load balancer pick servers by another algorithm"},
     {"reload", cli_reload, &cli_reload_spec,
      "have a load balancer read its configuration file again"},
     {"history", cli_history, &cli_history_spec,

@@ -18,10 +18,11 @@ struct args_spec {
     const char *doc;   /* for --help: what it does */
     const char *notes; /* for --help, after the options; NULL: what a duration is */
     const char
-        *positional;   /* for --help: "HOST:PORT"; several forms have a line each; NULL: none */
-    unsigned operands; /* how many there may be */
-    bool optional;     /* there may be none */
-    int usage_status;  /* exit status of a bad command line */
+        *positional;     /* for --help: "HOST:PORT"; several forms have a line each; NULL: none */
+    const char *choices; /* what an operand may be, with | between; NULL: what positional says */
+    unsigned operands;   /* how many there may be */
+    bool optional;       /* there may be none */
+    int usage_status;    /* exit status of a bad command line */
     /* Looks, for --check-config, at what can be known before the command begins: the content of
      * files that are named.  NULL: nothing. */
     void (*look)(const struct options *o, struct faults *f);

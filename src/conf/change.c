@@ -14,7 +14,8 @@ static bool concerns(const struct options *o, size_t i, const bool *which)
     return o->table->rows[i].live && (!which || which[i]);
 }
 
-/* The live functions of the rows that differ, each once, in the order of the table. */
+/* The live functions of the rows that differ, or that are named, each once, in the order of the
+ * table.  (What is named may have been changed another way, as the log's level by a signal.) */
 static size_t find_due(const struct options *a, const struct options *b, const bool *which,
                        options_live_fn ret[OPTIONS_MAX])
 {
@@ -24,7 +25,7 @@ static size_t find_due(const struct options *a, const struct options *b, const b
         const struct options_row *row = &a->table->rows[i];
 
         if (concerns(a, i, which) && !has(ret, n, row->live) &&
-            (row->kind == OPTIONS_FILE || options_differ(a, b, row)))
+            (which || row->kind == OPTIONS_FILE || options_differ(a, b, row)))
             ret[n++] = row->live;
     }
     return n;

@@ -7,10 +7,12 @@
 
 #include "conf/options.h"
 
-/* Puts the values of `fresh` in force, where a change needs no restart (which: OPTIONS_MAX long, of
- * the rows that it names; NULL: of all), and calls the live function
+/* Puts the values of `fresh` in force, where a change needs no restart, and calls the live function
  * of each row that differs, once, in the order of the table.  (A file's row always counts as one
  * that does: the file may have changed.)  `fresh` has the former values then.
+ *
+ * which: of OPTIONS_MAX rows those that are to change, whose live functions are called whether they
+ * differ or not; NULL: all.
  *
  * On the first failure those that have followed are called again, the last first, with the former
  * values in force, and its error and words are returned: all is as it was. */

@@ -158,6 +158,8 @@ class Commands(Case):
         self.assertIn("the old configuration stays in force", self.refused(1, "reload"))
         self.assertEqual(self.refused(1, "undrain", "web2"), 'qhcp undrain: "web2" is not watched\n')
         config.write_text(more, encoding="ascii")
+        self.assertIn('"best" is not a valid value: use round-robin', self.refused(1, "algorithm", "best"))
+        self.assertRegex(self.act("algorithm", "maglev"), r"^balance is maglev, was least-connections\nthis lasts until")
         self.assertRegex(self.act("reload", "--reason", "one more"), "^reloaded: ")
         self.wait_change(lambda e: e["kind"] == "added" and e["name"] == "web2")
         self.act("undrain", "web2")

@@ -88,6 +88,7 @@ class Completion(unittest.TestCase):
 
     def test_bash_offers_what_a_command_can_do_once(self):
         self.assertEqual(self.bash("control", "d"), ["drain"])
+        self.assertEqual(self.bash("algorithm", "p"), ["power-of-two", "peak-ewma", "prequal"])
         self.assertIn("rotate", self.bash("keys", ""))
         self.assertNotIn("rotate", self.bash("keys", "import", ""))
         self.assertIn("qhcp-lb.1", self.bash("keys", "import", "qhcp-"))
