@@ -6,8 +6,6 @@
 
 #include "quic/internal.h"
 
-#define SECRET 32
-#define KEY QUIC_INITIAL_KEY
 #define NONCE QUIC_INITIAL_NONCE
 #define SAMPLE                                                                                     \
     QUIC_INITIAL_SAMPLE /* it begins 4 bytes after the packet number does (RFC 9001, 5.4.2) */
@@ -18,54 +16,31 @@ static gnutls_datum_t datum(const uint8_t *p, size_t n)
     return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)p, .size = (unsigned)n};
 }
 
-/* HKDF-Expand-Label without a context (RFC 8446, 7.1). */
-static int expand(const uint8_t secret[SECRET], const char *label, uint8_t *ret, size_t n)
-{
-    gnutls_datum_t key = datum(secret, SECRET), info;
-    size_t size = strlen(label);
-    uint8_t bytes[32] = {0, (uint8_t)n, (uint8_t)size};
-
-    memcpy(bytes + 3, label, size);
-    info = datum(bytes, 3 + size + 1);
-    return gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &key, &info, ret, n);
-}
-
-int quic_initial_derive(const uint8_t *dcid, size_t n, struct quic_initial_keys *ret)
+int quic_initial_derive(const uint8_t *dcid, size_t n, struct keys *ret)
 {
     static const uint8_t salt_v1[] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
                                       0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
     gnutls_datum_t salt = datum(salt_v1, sizeof(salt_v1)), id = datum(dcid, n);
-    uint8_t initial[SECRET], client[SECRET];
+    uint8_t initial[KEYS_SECRET], client[KEYS_SECRET];
 
     return gnutls_hkdf_extract(GNUTLS_MAC_SHA256, &id, &salt, initial) != 0 ||
-                   expand(initial, "tls13 client in", client, SECRET) != 0 ||
-                   expand(client, "tls13 quic key", ret->key, KEY) != 0 ||
-                   expand(client, "tls13 quic iv", ret->iv, NONCE) != 0 ||
-                   expand(client, "tls13 quic hp", ret->hp, KEY) != 0
+                   keys_expand(initial, "tls13 client in", client, KEYS_SECRET) != 0
                ? -1
-               : 0;
+               : keys_derive(client, ret);
 }
 
-/* One block of AES-128-ECB, which is CBC without a vector (RFC 9001, 5.4.3). */
-int quic_initial_mask(const struct quic_initial_keys *keys, const uint8_t *sample,
-                      uint8_t ret[SAMPLE])
+void quic_initial_mask(const struct keys *keys, const uint8_t *sample, uint8_t ret[SAMPLE])
 {
-    static const uint8_t zero[SAMPLE];
-    gnutls_datum_t key = datum(keys->hp, KEY), iv = datum(zero, sizeof(zero));
-    gnutls_cipher_hd_t cipher;
-    int rv;
+    struct aes128_ctx mask;
 
-    if (gnutls_cipher_init(&cipher, GNUTLS_CIPHER_AES_128_CBC, &key, &iv) != 0)
-        return -1;
-    rv = gnutls_cipher_encrypt2(cipher, sample, SAMPLE, ret, SAMPLE);
-    gnutls_cipher_deinit(cipher);
-    return rv;
+    aes128_set_encrypt_key(&mask, keys->hp);
+    aes128_encrypt(&mask, SAMPLE, ret, sample);
 }
 
-static int open_aead(const struct quic_initial_keys *keys, const uint8_t *nonce, struct slice head,
+static int open_aead(const struct keys *keys, const uint8_t *nonce, struct slice head,
                      struct slice body)
 {
-    gnutls_datum_t key = datum(keys->key, KEY);
+    gnutls_datum_t key = datum(keys->key, KEYS_KEY);
     gnutls_aead_cipher_hd_t cipher;
     uint8_t plain[PLAIN_MAX];
     size_t size = sizeof(plain);
@@ -84,15 +59,15 @@ bool quic_initial_opens(const uint8_t *p, size_t n)
     uint8_t mask[SAMPLE], head[PLAIN_MAX], nonce[NONCE];
     ngtcp2_ssize at;
     ngtcp2_pkt_hd hd;
-    struct quic_initial_keys keys;
+    struct keys keys;
     size_t n_number;
 
     at = ngtcp2_pkt_decode_hd_long(&hd, p, n);
     if (at <= 0 || hd.type != NGTCP2_PKT_INITIAL || hd.len < 4 + SAMPLE ||
         hd.len > n - (size_t)at || n > PLAIN_MAX ||
-        quic_initial_derive(hd.dcid.data, hd.dcid.datalen, &keys) != 0 ||
-        quic_initial_mask(&keys, p + at + 4, mask) != 0)
+        quic_initial_derive(hd.dcid.data, hd.dcid.datalen, &keys) != 0)
         return false;
+    quic_initial_mask(&keys, p + at + 4, mask);
     memcpy(head, p, (size_t)at + 4);
     head[0] ^= mask[0] & 0x0f;
     n_number = (head[0] & 3) + 1u;

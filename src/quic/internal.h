@@ -19,6 +19,7 @@
  *   chain.c      is a chain of certificates small enough to be read
  *   verify.c     is this certificate acceptable, in words; cost.c: is its key small enough
  *   message.c    what the peer's TLS messages say, before TLS acts on them
+ *   keys.c       keys of 1-RTT packets, and the masks of their headers
  *   later.c      the next key for writing
  *   lookup.c     connection ID, reset token or address -> connection
  *   used.c       which Retry tokens were used
@@ -30,6 +31,7 @@
 #include <stddef.h>
 
 #include <gnutls/gnutls.h>
+#include <nettle/aes.h>
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 
@@ -37,6 +39,7 @@
 #include "base/wheel.h"
 #include "quic/blocks.h"
 #include "quic/guard.h"
+#include "quic/keys.h"
 #include "quic/lookup.h"
 #include "quic/quic.h"
 #include "quic/used.h"
@@ -193,6 +196,8 @@ struct quic_conn {
     size_t export_size;
     uint8_t export_value[QUIC_EXPORT_MAX];
 
+    struct aes128_ctx rx_mask, tx_mask; /* keys.c: of 1-RTT headers */
+
     size_t last_size; /* client: the newest small packet that held a datagram; 0: none yet */
     uint8_t last_packet[QUIC_LAST_PACKET];
 
@@ -281,19 +286,14 @@ void quic_accept(struct quic_endpoint *e, qhcp_nsec now, const struct qhcp_packe
 void quic_accept_leave(struct quic_conn *c);
 
 /* initial.c */
-#define QUIC_INITIAL_KEY 16
-#define QUIC_INITIAL_NONCE 12
+#define QUIC_INITIAL_NONCE KEYS_NONCE
 #define QUIC_INITIAL_SAMPLE 16
 
-/* Of what a client sends (RFC 9001, 5.2). */
-struct quic_initial_keys {
-    uint8_t key[QUIC_INITIAL_KEY], iv[QUIC_INITIAL_NONCE], hp[QUIC_INITIAL_KEY];
-};
-/* 0 or -1. */
-int quic_initial_derive(const uint8_t *dcid, size_t n, struct quic_initial_keys *ret);
+/* Of what a client sends (RFC 9001, 5.2).  0 or -1. */
+int quic_initial_derive(const uint8_t *dcid, size_t n, struct keys *ret);
 /* What hides the first byte and the packet number (RFC 9001, 5.4.1). */
-int quic_initial_mask(const struct quic_initial_keys *keys, const uint8_t *sample,
-                      uint8_t ret[QUIC_INITIAL_SAMPLE]);
+void quic_initial_mask(const struct keys *keys, const uint8_t *sample,
+                       uint8_t ret[QUIC_INITIAL_SAMPLE]);
 /* Does a datagram's first packet open with the keys that follow from its connection ID? */
 bool quic_initial_opens(const uint8_t *p, size_t n);
 

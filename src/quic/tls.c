@@ -377,6 +377,7 @@ int quic_tls_session(struct quic_conn *c, const struct quic_dial *dial)
         gnutls_alpn_set_protocols(c->session, &alpn, 1, GNUTLS_ALPN_MANDATORY) != 0)
         return QHCP_E_TLS;
     rv = dial ? configure_client(c, dial) : configure_server(c);
+    gnutls_handshake_set_secret_function(c->session, keys_secret);
     if (rv == 0)
         ngtcp2_conn_set_tls_native_handle(c->ng, c->session);
     return rv;

@@ -47,6 +47,7 @@ PURE = {"wire", "session", "health", "balance"}
 # libraries that only these folders may know
 FOREIGN = {
     r"ngtcp2/": {"quic"},
+    r"nettle/": {"quic"},
     r"cjose/": {"auth"},
     r"curl/": {"check", "cli", "sinks"},
     r"(ev|ares)\.h$": {"loop"},
@@ -111,7 +112,7 @@ def violations(src, public):
                     found.append(f"{where}: <{header}>")
     for path in sorted(public.glob("*.h")):
         for quote, header in INCLUDE.findall(path.read_text(encoding="utf-8")):
-            if quote == '"' or re.match(r"(ngtcp2|gnutls|cjose|jansson|ev\.h)", header):
+            if quote == '"' or re.match(r"(ngtcp2|gnutls|nettle|cjose|jansson|ev\.h)", header):
                 found.append(f"include/qhcp/{path.name}: {header}")
     return found
 

@@ -62,7 +62,7 @@ static void random_bytes(uint8_t *p, size_t n)
         die("no randomness");
 }
 
-static gnutls_aead_cipher_hd_t cipher_of(const struct quic_initial_keys *keys)
+static gnutls_aead_cipher_hd_t cipher_of(const struct keys *keys)
 {
     gnutls_datum_t key = {.data = (unsigned char *)(uintptr_t)keys->key, .size = sizeof keys->key};
     gnutls_aead_cipher_hd_t cipher;
@@ -75,7 +75,7 @@ static gnutls_aead_cipher_hd_t cipher_of(const struct quic_initial_keys *keys)
 /* An Initial as long as the least that a datagram of one may be; *ret has SIZE bytes of room. */
 static void seal(const uint8_t *id, size_t n_id, const uint8_t *token, size_t n_token, uint8_t *ret)
 {
-    struct quic_initial_keys keys;
+    struct keys keys;
     uint8_t plain[SIZE] = {0}, mask[QUIC_INITIAL_SAMPLE];
     gnutls_aead_cipher_hd_t cipher;
     size_t at = 0, body, size;
@@ -110,8 +110,7 @@ static void seal(const uint8_t *id, size_t n_id, const uint8_t *token, size_t n_
                                    size, ret + at + NUMBER, &body) != 0)
         die("cannot seal");
     gnutls_aead_cipher_deinit(cipher);
-    if (quic_initial_mask(&keys, ret + at + 4, mask) != 0)
-        die("no mask");
+    quic_initial_mask(&keys, ret + at + 4, mask);
     ret[0] ^= mask[0] & 0x0f;
     ret[at] ^= mask[1];
 }
@@ -119,16 +118,16 @@ static void seal(const uint8_t *id, size_t n_id, const uint8_t *token, size_t n_
 /* The frames of a packet that the real client wrote. */
 static void take_hello(const uint8_t *p, size_t n)
 {
-    struct quic_initial_keys keys;
+    struct keys keys;
     uint8_t mask[QUIC_INITIAL_SAMPLE], head[SIZE], nonce[QUIC_INITIAL_NONCE];
     gnutls_aead_cipher_hd_t cipher;
     size_t number, at;
     ngtcp2_pkt_hd hd;
 
     at = (size_t)ngtcp2_pkt_decode_hd_long(&hd, p, n);
-    if (n != SIZE || quic_initial_derive(hd.dcid.data, hd.dcid.datalen, &keys) != 0 ||
-        quic_initial_mask(&keys, p + at + 4, mask) != 0)
+    if (n != SIZE || quic_initial_derive(hd.dcid.data, hd.dcid.datalen, &keys) != 0)
         die("no first packet");
+    quic_initial_mask(&keys, p + at + 4, mask);
     memcpy(head, p, at + 4);
     head[0] ^= mask[0] & 0x0f;
     number = (head[0] & 3) + 1u;
