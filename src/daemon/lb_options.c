@@ -133,6 +133,10 @@ static void check(const struct options *options, struct faults *f)
     at.option = NULL;
     if (o->take_over && o->no_forward)
         faults_add(f, &at, QHCP_E_ARG, "--take-over and --no-forward exclude each other");
+    r = sink_check_all(o->sinks.at, o->sinks.n, why, sizeof why);
+    at = options_place(&o->head, &o->sinks);
+    if (r < 0)
+        faults_add(f, &at, r, "%s", why);
     r = lb_options_bind(o, bind, why, sizeof why);
     at = options_place(&o->head, &o->bind);
     if (r < 0)

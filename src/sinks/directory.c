@@ -1,7 +1,10 @@
 #include "sinks/directory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DIRECTORY_NAME 300
 
 void directory_deinit(struct directory *d)
 {
@@ -70,4 +73,19 @@ uint32_t directory_find(struct directory *d, const struct sink_view *view, const
             return row->slot;
     }
     return FLEET_NOBODY;
+}
+
+uint32_t directory_of(struct directory *d, const struct sink_view *view, const char *backend,
+                      const char *name)
+{
+    char full[2 * DIRECTORY_NAME];
+    uint32_t slot;
+
+    snprintf(full, sizeof full, "%s/%s", backend, name);
+    slot = directory_find(d, view, full);
+    if (slot == FLEET_NOBODY) {
+        snprintf(full, sizeof full, "%s.%s", backend, name);
+        slot = directory_find(d, view, full);
+    }
+    return slot != FLEET_NOBODY ? slot : directory_find(d, view, name);
 }

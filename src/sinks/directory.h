@@ -24,5 +24,9 @@ void directory_deinit(struct directory *d);
 void directory_see(struct directory *d, const struct sink_view *view);
 /* FLEET_NOBODY: there is none, or no memory. */
 uint32_t directory_find(struct directory *d, const struct sink_view *view, const char *name);
+/* The server that HAProxy calls backend/name: "backend/name" here, "backend.name", which is how
+ * servers are told apart whose names several backends have, or "name". */
+uint32_t directory_of(struct directory *d, const struct sink_view *view, const char *backend,
+                      const char *name);
 
 #endif

@@ -140,3 +140,38 @@ int sink_check(const char *text, char *words, size_t words_cap)
         sink_free(s);
     return r;
 }
+
+/* NULL: nothing. */
+static const char *claims(const struct sink *s)
+{
+    return s->kind->claims ? s->kind->claims(s) : NULL;
+}
+
+static int check_two(const char *text, const char *other, char *words, size_t words_cap)
+{
+    struct sink *a = NULL, *b = NULL;
+    char ignored[SINK_WORDS];
+    int r = 0;
+
+    if (sink_new(text, &a, ignored, sizeof ignored) == 0 &&
+        sink_new(other, &b, ignored, sizeof ignored) == 0 && a->kind != b->kind && claims(a) &&
+        claims(b) && strcmp(claims(a), claims(b)) == 0) {
+        snprintf(words, words_cap,
+                 "the sinks %s and %s both write %s: one of them must have weights=no",
+                 b->args.name, a->args.name, claims(a));
+        r = QHCP_E_ARG;
+    }
+    sink_free(a);
+    sink_free(b);
+    return r;
+}
+
+int sink_check_all(char *const *texts, size_t n, char *words, size_t words_cap)
+{
+    int r = 0;
+
+    for (size_t i = 1; i < n && r == 0; i++)
+        for (size_t k = 0; k < i && r == 0; k++)
+            r = check_two(texts[i], texts[k], words, words_cap);
+    return r;
+}

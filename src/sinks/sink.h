@@ -57,7 +57,10 @@ struct sink_kind {
     size_t size;          /* of its struct, which is zeroed before parse */
     size_t least, most;   /* arguments; SINK_ARGS at most */
     const char *settings; /* those that it has: "backend names"; "" */
-    bool figures;         /* it goes by say.percent: servers' load is kept fresh for it */
+    /* What it alone may write: where sinks of different kinds claim the same, one is refused.
+     * NULL: nothing.  May be NULL itself. */
+    const char *(*claims)(const struct sink *s);
+    bool figures; /* it goes by say.percent: servers' load is kept fresh for it */
     /* s->args has the words.  QHCP_E_* with words. */
     int (*parse)(struct sink *s, char *words, size_t words_cap);
     /* QHCP_E_* with words: then stop is not called, and it is started again later. */
@@ -107,6 +110,10 @@ void sink_free(struct sink *s);
 /* QHCP_E_* with words: s->start_at says when it is tried again. */
 int sink_start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap);
 void sink_stop(struct sink *s);
+
+/* The check of all of an option's entries together: nobody claims what another has.  QHCP_E_ARG
+ * with words. */
+int sink_check_all(char *const *texts, size_t n, char *words, size_t words_cap);
 
 /* The check of an option. */
 int sink_check(const char *text, char *words, size_t words_cap);

@@ -55,23 +55,18 @@ static bool odd(struct agent *a, qhcp_nsec now)
     return true;
 }
 
-/* The slot that a line asks for; FLEET_NOBODY.  Of "be/web1": the server "be/web1", "be.web1",
- * which is how servers are told apart whose names several backends have, or "web1". */
+/* The slot that a line asks for; FLEET_NOBODY. */
 static uint32_t find(struct agent *a, const struct sink_view *view, const char *line)
 {
     const char *slash = strrchr(line, '/');
-    char dotted[RESPONDER_LINE];
-    uint32_t slot = directory_find(&a->directory, view, line);
-    size_t n;
+    char backend[RESPONDER_LINE];
 
-    if (slot != FLEET_NOBODY || !slash)
-        return slot;
-    n = (size_t)(slash - line);
-    if (a->backend && (strlen(a->backend) != n || memcmp(a->backend, line, n) != 0))
+    if (!slash)
+        return directory_find(&a->directory, view, line);
+    snprintf(backend, sizeof backend, "%.*s", (int)(slash - line), line);
+    if (a->backend && strcmp(a->backend, backend) != 0)
         return FLEET_NOBODY;
-    snprintf(dotted, sizeof dotted, "%.*s.%s", (int)n, line, slash + 1);
-    slot = directory_find(&a->directory, view, dotted);
-    return slot != FLEET_NOBODY ? slot : directory_find(&a->directory, view, slash + 1);
+    return directory_of(&a->directory, view, backend, slash + 1);
 }
 
 static enum agent_word word_of(enum say_use use)
@@ -171,6 +166,12 @@ static void deinit(struct sink *s)
     directory_deinit(&((struct agent *)s)->directory);
 }
 
+/* A server's weight has one master. */
+static const char *claims(const struct sink *s)
+{
+    return ((const struct agent *)s)->weights ? "the weights of HAProxy" : NULL;
+}
+
 const struct sink_kind sink_haproxy_agent = {
     .name = "haproxy-agent",
     .usage = "haproxy-agent [ADDRESS:]PORT [backend=NAME] [admin=no] [weights=no]",
@@ -178,6 +179,7 @@ const struct sink_kind sink_haproxy_agent = {
     .least = 1,
     .most = 1,
     .settings = "backend admin weights",
+    .claims = claims,
     .figures = true,
     .parse = parse,
     .start = start,

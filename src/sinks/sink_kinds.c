@@ -3,8 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct sink_kind *const kinds[] = {&sink_haproxy_agent, &sink_exec, &sink_webhook,
-                                                &sink_dns};
+/* clang-format off */
+static const struct sink_kind *const kinds[] = {
+    &sink_haproxy_agent,
+    &sink_haproxy,
+    &sink_exec,
+    &sink_webhook,
+    &sink_dns,
+};
+/* clang-format on */
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

@@ -5,6 +5,7 @@
 #include "sinks/sink.h"
 
 extern const struct sink_kind sink_haproxy_agent;
+extern const struct sink_kind sink_haproxy;
 extern const struct sink_kind sink_exec;
 extern const struct sink_kind sink_webhook;
 extern const struct sink_kind sink_dns;

@@ -81,7 +81,7 @@ class Agent(AdminCase):
             self.assertEqual((told["failing"], failing["failing"], failing["reason"], failing["last_success"]), (False, True, why, None))
             self.assertIn(f'qhcp_sink_failing{{sink="haproxy-agent {self.port}"}} 1\n', ask(self.socket, "GET", "/metrics").text)
         self.assertEqual(ask_agent(other, b"127.0.0.1:4243\n"), "ready up\n")
-        config.write_text("sinks: ['haproxy agent']\n", encoding="utf-8")
+        config.write_text("sinks: ['haproxi 4281']\n", encoding="utf-8")
         lb.send(signal.SIGHUP)
         wait_log(lb, "is not a kind of sink", 10)
         wait_log(lb, f"sink haproxy-agent {self.port}: works again", 10)
@@ -94,3 +94,100 @@ class Agent(AdminCase):
                                           "--sink", f"haproxy-agent {self.port}")
         self.assertEqual(status, 1, errors)
         self.assertIn(f"cannot listen at 127.0.0.1:{self.port}: Address already in use", errors)
+
+
+class RuntimeApi(AdminCase):
+    def setUp(self):
+        super().setUp()
+        self.socket = self.dir / "admin.sock"
+        data = socket.create_server(("127.0.0.1", 0))  # where connections would go
+        self.addCleanup(data.close)
+        self.data = data.getsockname()[1]
+
+    def watch(self, names, sink, *more):
+        servers = [self.server(4243 + i) for i, _ in enumerate(names)]
+        listed = [f"127.0.0.1:{4243 + i} name={name}" for i, name in enumerate(names)]
+        lb = self.lb(listed, "--no-forward", "--admin", f"unix:{self.socket}", "--panic-threshold", "0", "--sink", sink, *more)
+        for i, _ in enumerate(names):
+            lb.wait_event("up", within=10, address=f"127.0.0.1:{4243 + i}")
+        return servers, lb
+
+    def backend(self, *lines):
+        return "backend be\n" + "".join(f"  server {line.format(data=f'127.0.0.1:{self.data}')}\n" for line in lines)
+
+    def test_verdicts_and_wishes_reach_haproxy(self):
+        h = Haproxy(self, self.backend("web1 {data} weight 100 check inter 100ms", "web2 {data} weight 100", "other {data}"))
+        servers, lb = self.watch(["web1", "web2"], f"haproxy {h.socket} backend=be weights=no")
+        wait_log(lb, "1 server of backend be left as it is: no server here has the name .other.", 10)
+        for server, name in zip(servers, ("web1", "web2")):
+            server.kill()
+            h.wait_servers(lambda s: s[name]["status"].startswith("DOWN"))
+        for port, name, status in ((4243, "web1", "UP"), (4244, "web2", "no check")):
+            self.server(port)
+            h.wait_servers(lambda s: s[name]["status"] == status)
+        for wish, status in (("drain", "DRAIN"), ("maintenance", "MAINT"), ("undrain", "UP")):
+            self.post(f"/api/v1/servers/web1/{wish}")
+            h.wait_servers(lambda s: s["web1"]["status"].startswith(status))
+        self.assertEqual(ask(self.socket, "GET", "/api/v1/sinks").json["sinks"][0]["reason"], "")
+        self.assert_stops(lb)
+
+    def test_a_haproxy_that_was_reloaded_is_told_again(self):
+        h = Haproxy(self, self.backend("web1 {data} weight 100 check inter 100ms"), master=True)
+        h.wait_servers(lambda s: s["web1"]["status"] == "UP")
+        (server,), lb = self.watch(["web1"], f"haproxy {h.socket} backend=be")
+        server.kill()
+        h.wait_servers(lambda s: s["web1"]["status"].startswith("DOWN"))
+        before = h.ask("show info").split("Pid: ")[1].split()[0]
+        h.send(signal.SIGUSR2)
+        wait_log(lb, "HAProxy is a new process", 10)
+        h.wait_servers(lambda s: s["web1"]["status"].startswith("DOWN") and f"Pid: {before}\n" not in h.ask("show info"))
+        h.kill()
+        wait_log(lb, "is HAProxy running?", 10)
+
+    def test_servers_come_and_go(self):
+        h = Haproxy(self, "frontend fe\n  bind 127.0.0.1:4299\n  default_backend be\nbackend be\n  balance roundrobin\n")
+        listed = self.dir / "servers.txt"
+        web = "".join(f"127.0.0.1:{4243 + i} name=web{i} service=tcp:{self.data}\n" for i in (1, 2))
+        listed.write_text(web, encoding="utf-8")
+        for port in (4244, 4245):
+            self.server(port)
+        lb = self.start("lb", "--port", free_port(), "--no-forward", "--admin", "off", "--source", f"file {listed}", "--sink", f"haproxy {h.socket} backend=be weights=no manage=yes add='check inter 100ms weight 50'")
+        h.wait_servers(lambda s: len(s) == 2 and all(r["status"] == "UP" and r["weight"] == "50" for r in s.values()))
+        clients = [socket.create_connection(("127.0.0.1", 4299)) for _ in range(2)]
+        h.wait_servers(lambda s: all(r["scur"] == "1" for r in s.values()))
+        (self.dir / "new").write_text(web.split("\n", maxsplit=1)[0] + "\n", encoding="utf-8")
+        (self.dir / "new").rename(listed)
+        h.wait_servers(lambda s: s["web2"]["status"].startswith("MAINT") and s["web2"]["scur"] == "1")
+        for client in clients:
+            client.close()
+        h.wait_servers(lambda s: list(s) == ["web1"])
+        self.assert_stops(lb)
+
+    def test_a_haproxy_that_misbehaves_is_said(self):
+        place = self.dir / "h.sock"
+        _, lb = self.watch(["web1"], f"haproxy {place} backend=be every=100ms")
+        wait_log(lb, "there is no such socket", 10)
+        info = b"Name: HAProxy\nPid: 7\nStart_time_sec: 1795851486\nStopping: 0\n\n"
+        other = info.replace(b"7", b"8")
+        state = (b"1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change ...\n"
+                 b"2 be 1 %s 127.0.0.1 2 0 1 100 2 1 0 2 0 0 0 0 - 9701 - 0 0 - - 0\n\n")
+        with socket.socket(socket.AF_UNIX) as fake:
+            fake.bind(str(place))
+            fake.listen()
+            fake.settimeout(20)
+            for answers, words in (([b"HTTP/1.1 400\r\n\r\n\n\n"], "no answer of HAProxy: "),
+                                   ([b""], "closed without an answer"),
+                                   ([info + b"Can't find backend.\n\n"], "HAProxy has no backend"),
+                                   ([info + state % b"db1"], "no server of HAProxy's backend be has the name of one here"),
+                                   ([other, other + state % b"web1", other + b"Permission denied\n\n"], "its stats socket needs"),
+                                   ([info, info + state % b"web1", info], "has answered 0 of 1 commands"),
+                                   ([None], "has not answered within 2 s")):
+                for answer in answers:
+                    client, _ = fake.accept()
+                    client.settimeout(20)
+                    client.recv(65536)
+                    if answer is not None:
+                        client.sendall(answer)
+                        client.close()
+                wait_log(lb, words, 10)
+        self.assertEqual(lb.events()[-1]["to"], "up")

@@ -19,6 +19,8 @@ defaults
     timeout connect 1s
     timeout client 30s
     timeout server 30s
+    timeout client-fin 100ms
+    timeout server-fin 100ms
     log global
 """
 

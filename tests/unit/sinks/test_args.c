@@ -48,6 +48,26 @@ static void what_is_wrong_is_said(void **state)
     free(longer);
 }
 
+static void a_weight_has_one_master(void **state)
+{
+    char *two[] = {"haproxy-agent 1", "haproxy /a backend=be", "haproxy /a backend=be weights=no",
+                   "haproxy /b backend=be", "haproxy-agent 2 weights=no"};
+
+    (void)state;
+    taken("haproxy /run/h.sock backend=be names=a=b,c=d every=1s");
+    taken("haproxy 127.0.0.1:9999 backend=be manage=yes add='check inter 1s' tag=be");
+    refused("haproxy /run/h.sock", "haproxy needs backend=NAME");
+    refused("haproxy h.sock backend=be", "expected a port, or an address");
+    refused("haproxy /a backend='b;e'", "haproxy needs backend=NAME");
+    refused("haproxy /a backend=be add=check", "need manage=yes");
+    refused("haproxy /a backend=be manage=yes add='check; quit'", "without ;");
+    assert_int_equal(sink_check_all(two, 2, words, sizeof words), QHCP_E_ARG);
+    assert_says(words, "haproxy-agent 1 and haproxy /a both write the weights of HAProxy");
+    two[1] = two[2];
+    assert_int_equal(sink_check_all(two, 2, words, sizeof words), 0);
+    assert_int_equal(sink_check_all(two + 2, 3, words, sizeof words), 0); /* of two backends */
+}
+
 static void words_are_taken_apart(void **state)
 {
     const struct sink_kind *kind;
@@ -77,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(words_are_taken_apart),
+        cmocka_unit_test(a_weight_has_one_master),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
