@@ -53,7 +53,7 @@ static const struct ring *ring_of(const struct admin_request *q)
 
 static bool wanted(const struct following *f, const struct fleet_change *c)
 {
-    return !f->server || strcmp(f->server, c->name) == 0;
+    return !f->server || strcmp(f->server, c->name) == 0 || strcmp(f->server, c->label) == 0;
 }
 
 /* ---- a list ---- */
@@ -171,6 +171,21 @@ static bool parse_id(const struct admin_request *q, const char *text, struct fol
                        sizeof words) == 0;
 }
 
+/* Before the newest `left` of those that are wanted, up to `end`. */
+static void seek_back(struct admin_request *q, struct following *f)
+{
+    uint64_t found = 0;
+    struct fleet_change c;
+
+    for (f->place = f->end; f->place > 0 && found < f->left; f->place--) {
+        if (!ring_get(ring_of(q), f->place, &c)) {
+            f->missed = true;
+            return;
+        }
+        found += wanted(f, &c);
+    }
+}
+
 static bool take_place(struct admin_request *q, struct following *f, bool stream)
 {
     uint64_t seq = reader_hold(q->admin->reader)->seq;
@@ -179,10 +194,9 @@ static bool take_place(struct admin_request *q, struct following *f, bool stream
 
     if (!id)
         id = admin_http_query(q, "after");
-    f->end = seq;
-    f->place = stream || seq < f->left ? seq : seq - f->left;
-    if (!stream && seq < f->left)
-        f->place = 0;
+    f->end = f->place = seq;
+    if (!stream && !id)
+        seek_back(q, f);
     if (!id || parse_id(q, id, f)) {
         f->missed = f->missed || f->place > seq;
         if (f->place > seq)

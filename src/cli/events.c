@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/os/clock.h"
 #include "cli/admin_client.h"
@@ -12,6 +13,7 @@
 
 #define EVENTS_WORDS 700
 #define ALL 10000 /* events of one answer at most */
+#define AGAIN_MS 500
 
 #define EVENTS_OPTIONS(X)                                                                          \
     ADMIN_CLIENT_OPTIONS(X)                                                                        \
@@ -55,6 +57,7 @@ struct printing {
     const char *server; /* only of this one: its identity, or its name; NULL: of all */
     int64_t since_ms;
     bool json;
+    char id[48];     /* of the newest event: "START-NUMBER" (docs/api.md) */
     bool resync;     /* the stream's next event is none: some are lost before it */
     struct text out; /* of one event */
 };
@@ -138,6 +141,8 @@ static bool on_line(void *ctx, const char *line)
 
     if (strcmp(line, "event: resync") == 0)
         p->resync = true;
+    if (strncmp(line, "id: ", 4) == 0)
+        snprintf(p->id, sizeof p->id, "%s", line + 4);
     if (strncmp(line, "data: ", 6) != 0)
         return true;
     if (p->resync) {
@@ -152,18 +157,68 @@ static bool on_line(void *ctx, const char *line)
     return well;
 }
 
-static int follow(const struct admin_client *c, struct printing *p, const json_t *list,
-                  const struct words *w)
+/* From behind the last event, until the stream ends: QHCP_E_*. */
+static int stream(const struct admin_client *c, struct printing *p, const struct words *w)
 {
     struct text path = {0};
     int r;
 
-    text_printf(&path, "/api/v1/events?stream=1&after=%s-%" JSON_INTEGER_FORMAT,
-                admin_client_text(list, "start"),
-                json_integer_value(json_object_get(list, "next")));
+    text_printf(&path, "/api/v1/events?stream=1&after=%s", p->id);
     r = path.failed ? words_fail(w, QHCP_E_NOMEM, "out of memory")
                     : admin_client_follow(c, path.at, on_line, p, w);
     text_deinit(&path);
+    return r;
+}
+
+static void take_id(struct printing *p, const json_t *list)
+{
+    snprintf(p->id, sizeof p->id, "%.24s-%" JSON_INTEGER_FORMAT, admin_client_text(list, "start"),
+             json_integer_value(json_object_get(list, "next")));
+}
+
+/* Waits until a load balancer answers again.  Where that is another process, prints what it has
+ * seen so far.  0, or QHCP_E_*: it refuses, or standard output is gone. */
+static int come_back(const struct admin_client *c, struct printing *p, const struct words *w)
+{
+    struct admin_answer a;
+    char path[64];
+    int r = 0;
+
+    fprintf(stderr, "qhcp events: %s: waiting for it\n", w->p);
+    snprintf(path, sizeof path, "/api/v1/events?limit=%d", ALL);
+    while ((r = admin_client_ask(c, path, NULL, &a, w)) != 0) {
+        bool refused = a.status >= 400 && a.status < 500;
+
+        admin_client_release(&a);
+        if (refused)
+            return r;
+        usleep(AGAIN_MS * 1000);
+    }
+    if (strncmp(p->id, admin_client_text(a.json, "start"), strcspn(p->id, "-")) != 0) {
+        fputs("qhcp events: the load balancer has restarted; qhcp history has what was before\n",
+              stderr);
+        r = print_list(p, json_object_get(a.json, "events"), ALL, w);
+        take_id(p, a.json);
+    } else {
+        fputs("qhcp events: it answers again\n", stderr);
+    }
+    admin_client_release(&a);
+    return r < 0 ? r : 0;
+}
+
+/* Until standard output is gone, or it is refused. */
+static int follow(const struct admin_client *c, struct printing *p, const json_t *list,
+                  const struct words *w)
+{
+    int r = 0;
+
+    take_id(p, list);
+    while (r == 0) {
+        r = stream(c, p, w);
+        if (r == 0 || r == QHCP_E_NOMEM)
+            break;
+        r = come_back(c, p, w);
+    }
     return r == 0 ? cannot_write(w) : r;
 }
 

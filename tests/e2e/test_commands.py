@@ -91,15 +91,39 @@ class Commands(Case):
         self.agent.kill()
         follower.wait_line(lambda line: json.loads(line)["to"] == "down", 10 * SLOW, at + 1)
 
-    def test_a_follower_ends_when_its_load_balancer_does(self):
+    def test_the_newest_events_of_one_server_are_found_behind_those_of_others(self):
+        self.pair(servers=("127.0.0.1:4243 name=web1", "127.0.0.1:1 name=web2"))
+        self.act("drain", "web2", "--reason", "first")
+        for weight in range(2, 7):
+            self.act("weight", "web1", str(weight))
+        for server in ("web2", "127.0.0.1:1"):
+            newest = ask(self.socket, "GET", f"/api/v1/events?server={server}&limit=1").json
+            self.assertEqual([e["name"] for e in newest["events"]], ["web2"])
+        newest = ask(self.socket, "GET", "/api/v1/events?server=web1&limit=2").json
+        self.assertEqual([e["reason"] for e in newest["events"]], ["weight 5", "weight 6"])
+        self.assertEqual(newest["missed"], False)
+        after = ask(self.socket, "GET", f"/api/v1/events?server=web2&after={newest['next']}").json
+        self.assertEqual([e for e in after["events"] if e["kind"] == "intent"], [])
+
+    def test_a_follower_waits_for_its_load_balancer_and_goes_on_with_the_next(self):
         lb = self.pair()
-        follower = self.start("events", "--follow")
-        at, _ = follower.wait_line(lambda line: "connecting -> up" in line, 10 * SLOW)
+        follower = self.start("events", "--follow", "--json")
+        at, _ = follower.wait_line(lambda line: json.loads(line)["to"] == "up", 10 * SLOW)
         self.agent.kill()  # the list is printed whole: this comes by the stream
-        follower.wait_line(lambda line: "up -> down" in line, 10 * SLOW, at + 1)
+        at, _ = follower.wait_line(lambda line: json.loads(line)["to"] == "down", 10 * SLOW, at + 1)
         self.assert_stops(lb, signal.SIGKILL)
-        self.assertEqual(follower.wait(10 * SLOW), 1)
-        self.assertIn("the load balancer has ended", follower.errors())
+        wait_log(follower, "the load balancer has ended: waiting for it", 10 * SLOW)
+        self.agent = self.server(4243, ip="127.0.0.1")
+        lb = self.lb(["127.0.0.1:4243 name=web1"], "--admin", f"unix:{self.socket}", port=self.port)
+        lb.wait_event("up", within=10)
+        at, first = follower.wait_line(lambda line: json.loads(line)["kind"] == "added", 10 * SLOW, at + 1)
+        at, _ = follower.wait_line(lambda line: json.loads(line)["to"] == "up", 10 * SLOW, at + 1)
+        self.act("drain", "web1")
+        follower.wait_line(lambda line: json.loads(line)["to"] == "drain", 10 * SLOW, at + 1)
+        numbers = [json.loads(line)["seq"] for line in follower.lines]
+        again = numbers[numbers.index(json.loads(first)["seq"], 1):]
+        self.assertEqual(again, sorted(set(again)), "none is missing, and none is there twice")
+        self.assertIn("the load balancer has restarted; qhcp history has what was before", follower.errors())
 
     def act(self, *arguments):
         """What is in force after it."""
