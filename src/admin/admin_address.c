@@ -10,13 +10,6 @@
 #define WORDS 300
 #define OPTION "--admin"
 
-static bool is_loopback(const union qhcp_addr *addr)
-{
-    if (addr->sa.sa_family == AF_INET)
-        return (ntohl(addr->in.sin_addr.s_addr) >> 24) == 127;
-    return IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr);
-}
-
 /* Only the owner, or the owner and the group: others never. */
 static bool parse_mode(const char *text, unsigned *ret)
 {
@@ -63,7 +56,8 @@ int admin_address_parse(const char *text, struct admin_address *ret, char *words
                  value_quote(text, quote), ADMIN_PORT, ADMIN_PORT);
         return QHCP_E_PARSE;
     }
-    *ret = (struct admin_address){.given = true, .addr = a.addr, .loopback = is_loopback(&a.addr)};
+    *ret = (struct admin_address){
+        .given = true, .addr = a.addr, .loopback = address_is_loopback(&a.addr)};
     return 0;
 }
 

@@ -3,8 +3,6 @@
  * the loop's thread. */
 #include "admin/admin_door.h"
 
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,33 +141,6 @@ static void expire(void *ctx, qhcp_nsec now)
 
 /* ---- the door ---- */
 
-static int listen_tcp(const union qhcp_addr *at, int *ret, char *words, size_t words_cap)
-{
-    int fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, e;
-    char text[ADDRESS_TEXT];
-
-    address_format(at, text, sizeof text);
-    if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (fd >= 0 && at->sa.sa_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-    if (fd >= 0 && bind(fd, &at->sa, address_len(at)) == 0 && listen(fd, BACKLOG) == 0) {
-        *ret = fd;
-        return 0;
-    }
-    e = errno;
-    if (fd >= 0)
-        close(fd);
-    if (e == EADDRINUSE)
-        snprintf(words, words_cap,
-                 "TCP port %u is in use on %s: stop the program that has it ('ss -tlnp sport = "
-                 ":%u' names it), or choose another port with --admin",
-                 ntohs(at->in.sin_port), text, ntohs(at->in.sin_port));
-    else
-        snprintf(words, words_cap, "--admin: cannot listen on %s: %s", text, strerror(e));
-    return e == EADDRINUSE ? QHCP_E_EXISTS : QHCP_E_IO;
-}
-
 static int listen_there(struct admin_door *door, char *words, size_t words_cap)
 {
     int fd, r;
@@ -178,7 +149,7 @@ static int listen_there(struct admin_door *door, char *words, size_t words_cap)
         r = private_socket_listen(door->at.path, door->at.mode, BACKLOG, "--admin", &fd, words,
                                   words_cap);
     else
-        r = listen_tcp(&door->at.addr, &fd, words, words_cap);
+        r = listener_tcp(&door->at.addr, BACKLOG, "--admin", &fd, words, words_cap);
     if (r == 0)
         listener_begin(door->admin->config.loop, &door->listener, fd, on_come, door);
     return r;

@@ -1,8 +1,12 @@
 #include "loop/listener.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/address.h"
 
 #define AT_ONCE 16 /* accepted between two waits of the loop */
 #define PAUSE (100 * NSEC_PER_MSEC)
@@ -68,4 +72,32 @@ void listener_end(struct listener *w)
 bool listener_open(const struct listener *w)
 {
     return w->watch.loop != NULL;
+}
+
+int listener_tcp(const union qhcp_addr *at, int backlog, const char *option, int *ret, char *words,
+                 size_t words_cap)
+{
+    int fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, e;
+    char text[ADDRESS_TEXT];
+
+    address_format(at, text, sizeof text);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (fd >= 0 && at->sa.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (fd >= 0 && bind(fd, &at->sa, address_len(at)) == 0 && listen(fd, backlog) == 0) {
+        *ret = fd;
+        return 0;
+    }
+    e = errno;
+    if (fd >= 0)
+        close(fd);
+    if (e == EADDRINUSE)
+        snprintf(words, words_cap,
+                 "TCP port %u is in use on %s: stop the program that has it ('ss -tlnp sport = "
+                 ":%u' names it), or choose another port with %s",
+                 ntohs(at->in.sin_port), text, ntohs(at->in.sin_port), option);
+    else
+        snprintf(words, words_cap, "%s: cannot listen on %s: %s", option, text, strerror(e));
+    return e == EADDRINUSE ? QHCP_E_EXISTS : QHCP_E_IO;
 }

@@ -24,4 +24,9 @@ void listener_begin(struct loop *l, struct listener *w, int fd,
 void listener_end(struct listener *w);
 bool listener_open(const struct listener *w);
 
+/* A TCP socket that listens there, for listener_begin; of IPv6 for IPv6 alone.  QHCP_E_EXISTS:
+ * somebody else listens there; QHCP_E_IO; with words, in which `option` is what to change. */
+int listener_tcp(const union qhcp_addr *at, int backlog, const char *option, int *ret, char *words,
+                 size_t words_cap);
+
 #endif
