@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include <qhcp/error.h>
-#include <qhcp/lb.h> /* qhcp_log_level, qhcp_check_view */
+#include <qhcp/lb.h> /* qhcp_check_view, qhcp_value */
 #include <qhcp/types.h>
 
 #pragma GCC visibility push(default)
@@ -42,6 +42,9 @@ struct qhcp_server_config {
 int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
                     struct qhcp_server **ret, char *words, size_t words_cap);
 void qhcp_server_free(struct qhcp_server *s);
+
+/* As it calls itself: config.id, or what was made for it. */
+const char *qhcp_server_id(const struct qhcp_server *s);
 
 /* Does it have its first figures?  CPU use is a difference of two readings, so that it comes 50 ms
  * after qhcp_server_new (at a deadline); answers before that leave it out.  A program that would
@@ -97,6 +100,10 @@ int qhcp_server_set_metric(struct qhcp_server *s, const char *name, unsigned uni
 /* Is there a metric of this name: one that is registered (docs/protocol.md), or one that was set?
  */
 bool qhcp_server_knows_metric(const struct qhcp_server *s, const char *name);
+
+/* The newest metrics, measured again if they are older than half a second: fills up to cap, and
+ * returns how many there are, QHCP_VALUES at most. */
+size_t qhcp_server_values(struct qhcp_server *s, qhcp_nsec now, struct qhcp_value *ret, size_t cap);
 
 /* Says "draining" to all, TERMINATEs with this deadline; done when qhcp_server_stopped: after the
  * last acknowledgement or at the deadline. */

@@ -138,6 +138,11 @@ int qhcp_server_new(const struct qhcp_server_config *config, qhcp_nsec now,
     return 0;
 }
 
+const char *qhcp_server_id(const struct qhcp_server *s)
+{
+    return s->id;
+}
+
 static void free_roster(struct roster *r)
 {
     for (struct peer *p = r->first, *next; p; p = next) {
@@ -314,6 +319,21 @@ int qhcp_server_set_metric(struct qhcp_server *s, const char *name, unsigned uni
     take_metrics(s);
     condition_measured(s, s->now);
     return 0;
+}
+
+size_t qhcp_server_values(struct qhcp_server *s, qhcp_nsec now, struct qhcp_value *ret, size_t cap)
+{
+    const struct session_server_self *self = &s->self;
+    size_t n;
+
+    server_measure(s, now, SERVER_METRICS_AGE);
+    n = self->metrics.count;
+    for (size_t i = 0; i < n && i < cap; i++) {
+        ret[i].unit = (unsigned)self->metrics.at[i].unit;
+        ret[i].value = self->values.at[i].value; /* in the same order (metrics.h) */
+        slice_to_cstr(self->metrics.at[i].name, ret[i].name, sizeof ret[i].name);
+    }
+    return n;
 }
 
 void qhcp_server_stop(struct qhcp_server *s, qhcp_nsec now, qhcp_nsec drain_timeout,
