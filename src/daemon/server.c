@@ -15,6 +15,7 @@
 #include "base/os/clock.h"
 #include "base/os/log.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "daemon/activated.h"
 #include "daemon/checks.h"
 #include "daemon/daemon.h"
@@ -24,6 +25,7 @@
 #include "daemon/reload.h"
 #include "daemon/server_options.h"
 #include "daemon/service.h"
+#include "expose/expose.h"
 #include "loop/loop.h"
 #include "metrics/application.h"
 
@@ -54,6 +56,7 @@ struct server {
     struct log_part log;
     struct checks checks;
     struct control_socket control;
+    struct expose expose;
     union qhcp_addr bound;
     bool silent; /* it waits for first results, so that the first answer is true and complete */
     bool stopping;
@@ -132,6 +135,7 @@ static void say_ready(struct server *s)
     snprintf(status, sizeof status, "listening on UDP %s", text);
     log_say(QHCP_LOG_INFO, "%s", status);
     service_ready(&s->service, s->loop, status);
+    expose_open(&s->expose);
 }
 
 static void core_turn(void *ctx, qhcp_nsec now)
@@ -152,6 +156,7 @@ static int read_again(void *ctx, char *words, size_t words_cap)
 {
     struct server *s = ctx;
 
+    expose_renew(&s->expose);
     return qhcp_server_reload(s->core, loop_now(), words, words_cap);
 }
 
@@ -273,6 +278,56 @@ static int declare_metrics(struct server *s, char *words, size_t words_cap)
     return 0;
 }
 
+static int listen_all(struct server *s, const struct list *places, const char *option,
+                      bool pages_only, char *words, size_t words_cap)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < places->n && r == 0; i++)
+        r = expose_listen(&s->expose, places->at[i], option, pages_only, words, words_cap);
+    return r;
+}
+
+/* For others than load balancers of QHCP, where that is asked for. */
+static int start_expose(struct server *s, char *words, size_t words_cap)
+{
+    const struct server_options *o = &s->options;
+    const struct expose_config config = {.loop = s->loop,
+                                         .core = s->core,
+                                         .id = qhcp_server_id(s->core),
+                                         .version = BASE_VERSION,
+                                         .cert_file = o->cert_file,
+                                         .key_file = o->key_file,
+                                         .services = (const char *const *)o->service.at,
+                                         .n_services = o->service.n,
+                                         .insecure = o->http_insecure};
+    int r;
+
+    if (o->http_listen.n + o->metrics_listen.n == 0)
+        return 0;
+    r = expose_init(&s->expose, &config, words, words_cap);
+    if (r == 0)
+        r = listen_all(s, &o->http_listen, "--http-listen", false, words, words_cap);
+    if (r == 0)
+        r = listen_all(s, &o->metrics_listen, "--metrics-listen", true, words, words_cap);
+    return r;
+}
+
+static int start_doors(struct server *s, char *words, size_t words_cap)
+{
+    int r = start_control(s, words, words_cap);
+
+    return r < 0 ? r : start_expose(s, words, words_cap);
+}
+
+/* Whoever comes to --http-listen takes no descriptor from the checks. */
+static size_t descriptors(const struct server_options *o)
+{
+    size_t doors = o->http_listen.n + o->metrics_listen.n;
+
+    return SERVER_DESCRIPTORS + (doors > 0 ? doors + EXPOSE_CONNS : 0);
+}
+
 static int start(struct server *s, char *words, size_t words_cap)
 {
     const struct loop_client client = {.ctx = s,
@@ -289,7 +344,7 @@ static int start(struct server *s, char *words, size_t words_cap)
     int r = activated_take(&given, words, words_cap);
 
     if (r == 0)
-        r = needs_descriptors(SERVER_DESCRIPTORS, words, words_cap);
+        r = needs_descriptors(descriptors(&s->options), words, words_cap);
     if (r < 0)
         return r;
     needs_memory(SERVER_MEMORY, SERVER_WATCHERS);
@@ -320,7 +375,7 @@ static int start(struct server *s, char *words, size_t words_cap)
     if (r == 0)
         r = checks_init(&s->checks, &s->options, s->core, s->loop, words, words_cap);
     if (r == 0)
-        r = start_control(s, words, words_cap);
+        r = start_doors(s, words, words_cap);
     s->silent = r == 0 && awaited(s, loop_now());
     if (s->silent)
         loop_hold(s->loop, true);
@@ -359,6 +414,7 @@ int daemon_server(int argc, char **argv)
     }
     service_deinit(&s.service);
     log_part_end(&s.log);
+    expose_deinit(&s.expose);
     control_socket_deinit(&s.control);
     checks_deinit(&s.checks);
     loop_remove(&s.part);

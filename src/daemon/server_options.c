@@ -37,6 +37,13 @@ static int check_service(const char *text, char *words, size_t words_cap)
                                  : value_count(text + 4, "port", 1, 65535, &port, words, words_cap);
 }
 
+static int check_listen(const char *text, char *words, size_t words_cap)
+{
+    union qhcp_addr ignored;
+
+    return address_parse_listen(text, &ignored, words, words_cap);
+}
+
 static int check_application(const char *text, char *words, size_t words_cap)
 {
     struct spec ignored;

@@ -36,6 +36,18 @@
       .check = check_threshold,                                                                    \
       .doc = "Report degraded while a metric is beyond a threshold, as in 'cpu_usage_percent>90 "  \
              "for 5s'; see THRESHOLDS in qhcp-server(1). Repeatable.")                             \
+    X(http_listen, "http-listen", LIST, .arg = "[ADDRESS:]PORT", .max = 4, .check = check_listen,  \
+      .doc = "Answer over HTTP/2 and HTTP/1.1 there (by default on 127.0.0.1): gRPC health "       \
+             "checks, ORCA load reports, the status at /, and /metrics. On an address that "       \
+             "others reach, over TLS with the server's certificate. Repeatable, or with commas "   \
+             "between.")                                                                           \
+    X(metrics_listen, "metrics-listen", LIST, .arg = "[ADDRESS:]PORT", .max = 4,                   \
+      .check = check_listen,                                                                       \
+      .doc = "The same without gRPC: the status at /, and /metrics. Repeatable, or with commas "   \
+             "between.")                                                                           \
+    X(http_insecure, "http-insecure", SWITCH,                                                      \
+      .doc = "Do without TLS on every address of --http-listen and --metrics-listen. Anyone on "   \
+             "the path can then read and change what they say.")                                   \
     SHARED_CONTROL(X)                                                                              \
     X(drain_timeout, "drain-timeout", DURATION, .def = "30s", .min = NSEC_PER_MSEC,                \
       .max = OPTIONS_DAY, .live = change_read_at_use,                                              \

@@ -37,6 +37,7 @@ MAY = {
     "status": {"fleet", "lb", "proxy", "wire"},
     "history": {"fleet", "loop"},
     "admin": {"auth", "conf", "fleet", "history", "lb", "loop", "metrics", "server", "sinks", "state", "wire"},
+    "expose": {"loop", "server", "state", "wire"},
 }
 MAY["daemon"] = set(MAY) - {"base"}
 MAY["cli"] = set(MAY) - {"base"}
@@ -58,6 +59,7 @@ FOREIGN = {
     r"systemd/": {"check", "daemon"},
     r"microhttpd": {"admin"},
     r"(curses|term)\.h": {"cli"},
+    r"nghttp2/": {"expose"},
 }
 
 # names of files that several folders have, because the files mirror each other: each is that thing
