@@ -1,6 +1,8 @@
 """The configuration over the admin interface: shown, changed while it runs, and what a reload says."""
 
+import json
 import signal
+import socket
 
 from lib.admin import AdminCase, ask
 from lib.case import SLOW, Lb
@@ -30,6 +32,11 @@ class ConfigCase(AdminCase):
     def patch(self, body, match="*", where=None, **headers):
         return ask(where or self.socket, "PATCH", CONFIG, body, If_Match=match, **headers)
 
+    def event(self):
+        """The newest of this kind."""
+        events = ask(self.socket, "GET", "/api/v1/events").json["events"]
+        return [e for e in events if e["kind"] == "config"][-1]
+
     def faults(self, answer, status=400, code="bad_option"):
         self.assertEqual((answer.status, answer.error()[0]), (status, code), answer.text)
         return answer.json["error"]["faults"]
@@ -58,8 +65,8 @@ class Changed(ConfigCase):
         self.assertIn("configuration file", changed.json["note"])
         self.assertEqual(self.show().headers["ETag"], changed.headers["ETag"])
         self.assertEqual(self.patch({"rise": 5}, before.headers["ETag"]).status, 412)
-        event = ask(self.socket, "GET", "/api/v1/events?limit=1").json["events"][0]
-        self.assertEqual((event["kind"], event["server"]), ("config", ""))
+        event = self.event()
+        self.assertEqual((event["server"], event["cause"]), ("", "operator"))
         self.assertIn("rise is 4, was 3", event["reason"])
         self.assertRegex(event["who"], r"uid \d+, process \d+ by the socket")
         lb.send(signal.SIGHUP)
@@ -78,16 +85,14 @@ class Changed(ConfigCase):
         self.assertEqual((answer.status, answer.error()[0]), (403, "bad_scope"))
         token = self.token("--scope", "admin", "--name", "ops-7")
         self.assertEqual(self.patch({"rise": 4}, where=self.PORT, Authorization=f"Bearer {token}").status, 200)
-        event = self.get("/api/v1/events?limit=1").json["events"][0]
-        self.assertRegex(event["who"], r"^token of ops-7 from 127\.0\.0\.1:\d+$")
+        self.assertRegex(self.event()["who"], r"^token of ops-7 from 127\.0\.0\.1:\d+$")
 
     def test_another_algorithm(self):
         self.begin()
         answer = self.post("/api/v1/algorithm", {"algorithm": "maglev", "reason": "caches"})
         self.assertEqual((answer.status, answer.json["done"]), (200, "balance is maglev, was least-connections"))
         self.assertEqual(self.show().json["options"]["balance"]["value"], "maglev")
-        self.assertEqual(ask(self.socket, "GET", "/api/v1/events?limit=1").json["events"][0]["reason"],
-                         "balance is maglev, was least-connections: caches")
+        self.assertEqual(self.event()["reason"], "balance is maglev, was least-connections: caches")
         fault, = self.faults(self.post("/api/v1/algorithm", {"algorithm": "best"}))
         self.assertIn("maglev", fault["expected"])
         for body in ({}, {"algorithm": "maglev", "why": "x"}):
@@ -95,6 +100,25 @@ class Changed(ConfigCase):
 
 
 class Reloaded(ConfigCase):
+    def test_clients_that_do_not_wait_for_an_answer_harm_nothing(self):
+        lb = self.begin()
+        self.write("rise: 0\nnonsense: 1\n")
+        for i in range(30):
+            body = json.dumps({"rise": i % 5 + 1})
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(self.socket))
+                client.sendall(f"PATCH {CONFIG} HTTP/1.1\r\nHost: x\r\nIf-Match: *\r\nContent-Type: application/json\r\n"
+                               f"Content-Length: {len(body)}\r\n\r\n{body}".encode() if i % 2 else
+                               b"POST /api/v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        faults, answer = [], None
+        while not faults:  # while too many reloads wait
+            faults = self.faults(self.post("/api/v1/reload"), 409, "refused")
+        self.assertEqual(len(faults), 2)
+        while not answer or answer.status == 409:  # while a reload reads the file
+            answer = self.patch({"rise": 7})
+        self.assertEqual(answer.json["options"]["rise"]["value"], 7)
+        self.assert_stops(lb)
+
     def test_a_reload_that_is_refused_says_each_error_to_whoever_asked(self):
         self.begin()
         self.write("rise: 0\nnonsense: 1\n")
@@ -108,6 +132,5 @@ class Reloaded(ConfigCase):
         self.assertEqual(err.splitlines(), ["qhcp reload: the old configuration stays in force: there are 2 errors", *lines])
         self.write("rise: 4\n")
         self.assertEqual(self.post("/api/v1/reload", {"reason": "new"}).json, {"done": "1 server"})
-        event = ask(self.socket, "GET", "/api/v1/events?limit=1").json["events"][0]
-        self.assertEqual((event["kind"], event["reason"]), ("config", "configuration read again: 1 server: new"))
-        self.assertIn("by the socket", event["who"])
+        self.assertEqual(self.event()["reason"], "configuration read again: 1 server: new")
+        self.assertIn("by the socket", self.event()["who"])

@@ -56,6 +56,12 @@ class Listen(Case):
         at, _ = self.listening(lb, at, "ask")
         self.assertEqual(len(lb.events()), 1)
 
+    def test_one_server_is_listened_to_as_its_entry_says(self):
+        port = free_port()
+        self.server(port)
+        lb = self.lb([f"127.0.0.1:{port} liveness=listen"], "--liveness-interval", "100ms", "--status-interval", "100ms")
+        self.listening(lb, 0)
+
     def test_a_stop_and_a_dead_data_port_are_found_as_ever(self):
         lb, at = self.pair("--probe", "tcp:1")  # nobody listens there
         lb.wait_event("down", within=5, since=at)

@@ -126,8 +126,8 @@ class Probe(Case):
         def write(first, second):
             config.write_text(f"servers: ['{names[0]} probe={first}', '{names[1]} {second}']\n")
 
-        write("tcp", "liveness=listen")
-        lb = self.start("lb", "--config", config, "--port", free_port(), "--flap-hold", "0", "--liveness-interval", "100ms",
+        write("tcp", "weight=2")
+        lb = self.start("lb", "--config", config, "--port", free_port(), "--flap-hold", "0",
                         "--status-format", "json", kind=Lb)
         at, _ = lb.wait_status(lambda s: s["up"] == 2, within=10)
         data.close()

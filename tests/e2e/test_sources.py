@@ -58,7 +58,7 @@ class Sources(Case):
             return lambda s: sorted(x["name"] for x in s["servers"]) == sorted(names) and s["up"] == len(names)
 
         at, _ = lb.wait_status(named("127.0.0.1:4244", "web1"), within=10)
-        self.assertIn('127.0.0.1:4243 and 127.0.0.1:4244 are both called "web1"', lb.errors())
+        wait_log(lb, '127.0.0.1:4243 and 127.0.0.1:4244 are both called "web1"', 5)
         self.put("servers: [127.0.0.1:4243 name=web2]\n", "qhcp.yaml")
         lb.send(signal.SIGHUP)
         lb.wait_status(named("web1", "web2"), within=10, since=at)
