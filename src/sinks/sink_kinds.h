@@ -6,6 +6,7 @@
 
 extern const struct sink_kind sink_haproxy_agent;
 extern const struct sink_kind sink_haproxy;
+extern const struct sink_kind sink_consul;
 extern const struct sink_kind sink_exec;
 extern const struct sink_kind sink_webhook;
 extern const struct sink_kind sink_dns;

@@ -3,6 +3,7 @@
 import http.server
 import json
 import queue
+import socket
 import ssl
 import threading
 
@@ -42,6 +43,18 @@ class Request:
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.connections = set()
+
+    def process_request(self, request, client_address):
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.connections.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, *_):
         pass  # a handshake that the other side broke off
@@ -88,5 +101,10 @@ class Receiver:
     def close(self):
         self._release.set()
         self.http.shutdown()
-        self.http.server_close()
         self._thread.join()
+        self.http.socket.close()
+        for connection in list(self.http.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)  # those that were kept
+            except OSError:
+                pass
