@@ -86,7 +86,7 @@ class FleetProgram(Case):
         self.assertEqual(fleet.errors(), "")
 
     def test_a_start_takes_one_handshake_a_server(self):
-        many, up = 1000, set()
+        many, up = 400, set()
         fleet = self.fleet(many)
         lb = self.lb([f"@{self.list}"], "--no-forward", "--liveness-interval", "500ms", "--status-interval", "30s")
         lb.wait_json(lambda j: j["type"] == "event" and j["to"] == "up" and (up.add(j["address"]) or len(up) == many),
