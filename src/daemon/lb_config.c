@@ -70,7 +70,7 @@ static void say_gone(const struct options *in_force, const struct options *befor
     print_value(&was, before, row);
     if (!t.failed && !was.failed)
         log_say(QHCP_LOG_WARNING,
-                "%s is %s, as the configuration says: the %s of the admin interface is gone",
+                "%s is %s again, as the configuration says: the admin interface had set it to %s",
                 options_key(row), t.at, was.at);
     text_deinit(&t);
     text_deinit(&was);

@@ -70,7 +70,7 @@ class Changed(ConfigCase):
         self.assertIn("rise is 4, was 3", event["reason"])
         self.assertRegex(event["who"], r"uid \d+, process \d+ by the socket")
         lb.send(signal.SIGHUP)
-        wait_log(lb, "rise is 3, as the configuration says: the 4 of the admin interface is gone", 10 * SLOW)
+        wait_log(lb, "rise is 3 again, as the configuration says: the admin interface had set it to 4", 10 * SLOW)
         wait_log(lb, "configuration read again", 10 * SLOW)
         after = self.show()
         self.assertEqual((after.text, after.headers["ETag"]), (before.text, before.headers["ETag"]))
