@@ -164,7 +164,8 @@ void dns_out_bytes(struct dns_out *o, const void *p, size_t n)
         o->full = true;
         return;
     }
-    memcpy(o->at + o->n, p, n);
+    if (n > 0)
+        memcpy(o->at + o->n, p, n);
     o->n += n;
 }
 

@@ -10,6 +10,7 @@ static const struct sink_kind *const kinds[] = {
     &sink_exec,
     &sink_webhook,
     &sink_dns,
+    &sink_dns_update,
     &sink_consul,
 };
 /* clang-format on */

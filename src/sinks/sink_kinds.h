@@ -10,6 +10,7 @@ extern const struct sink_kind sink_consul;
 extern const struct sink_kind sink_exec;
 extern const struct sink_kind sink_webhook;
 extern const struct sink_kind sink_dns;
+extern const struct sink_kind sink_dns_update;
 
 /* NULL: there is none of this name. */
 const struct sink_kind *sink_kinds_find(const char *name);

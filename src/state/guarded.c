@@ -57,18 +57,20 @@ int guarded_read(const char *path, enum guarded_kind kind, bool follow, size_t m
     return error;
 }
 
-/* What a private file of ours begins with: a JSON object, a PEM block, a token. */
+/* What a private file begins with: a JSON object, a PEM block, a token, a key of DNS. */
 static bool looks_private(int fd)
 {
+    static const char *const begins[] = {"{", "ey", "-----BEGIN", "key ", "hmac-"};
     char head[64];
-    ssize_t n = pread(fd, head, sizeof head, 0);
-    size_t at = 0;
+    ssize_t n = pread(fd, head, sizeof head - 1, 0);
+    const char *at = head;
 
-    while (n > 0 && at < (size_t)n && strchr(" \t\r\n", head[at]))
-        at++;
-    n -= (ssize_t)at;
-    return n > 0 && (head[at] == '{' || (n >= 2 && memcmp(head + at, "ey", 2) == 0) ||
-                     (n >= 10 && memcmp(head + at, "-----BEGIN", 10) == 0));
+    head[n > 0 ? n : 0] = '\0';
+    at += strspn(at, " \t\r\n");
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+        if (strncmp(at, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return false;
 }
 
 /* Advice to change the mode of a file is right for one that is a key: not for /etc/passwd. */
