@@ -58,6 +58,7 @@ void quic_endpoint_free(struct quic_endpoint *e)
     free(e->resetting_known);
     free(e->hosts);
     free(e->answers);
+    ngtcp2_crypto_aead_ctx_free(&e->retry);
     quic_blocks_deinit(&e->blocks);
     quic_lookup_deinit(&e->lookup);
     wheel_deinit(&e->deadlines);

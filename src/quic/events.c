@@ -324,7 +324,7 @@ static int on_path(ngtcp2_conn *ng, uint32_t flags, const ngtcp2_path *path,
 }
 
 const ngtcp2_callbacks quic_events = {
-    .client_initial = ngtcp2_crypto_client_initial_cb,
+    .client_initial = keys_client_initial,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = on_crypto,
     .recv_rx_key = on_key,

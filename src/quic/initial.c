@@ -16,17 +16,20 @@ static gnutls_datum_t datum(const uint8_t *p, size_t n)
     return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)p, .size = (unsigned)n};
 }
 
-int quic_initial_derive(const uint8_t *dcid, size_t n, struct keys *ret)
+void quic_initial_derive(const uint8_t *dcid, size_t n, struct keys *ret_client,
+                         struct keys *ret_server)
 {
     static const uint8_t salt_v1[] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
                                       0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
-    gnutls_datum_t salt = datum(salt_v1, sizeof(salt_v1)), id = datum(dcid, n);
-    uint8_t initial[KEYS_SECRET], client[KEYS_SECRET];
+    uint8_t initial[KEYS_SECRET], side[KEYS_SECRET];
 
-    return gnutls_hkdf_extract(GNUTLS_MAC_SHA256, &id, &salt, initial) != 0 ||
-                   keys_expand(initial, "tls13 client in", client, KEYS_SECRET) != 0
-               ? -1
-               : keys_derive(client, ret);
+    keys_extract(salt_v1, sizeof(salt_v1), dcid, n, initial);
+    keys_expand(initial, "tls13 client in", side, sizeof(side));
+    keys_derive(side, ret_client);
+    if (ret_server == NULL)
+        return;
+    keys_expand(initial, "tls13 server in", side, sizeof(side));
+    keys_derive(side, ret_server);
 }
 
 void quic_initial_mask(const struct keys *keys, const uint8_t *sample, uint8_t ret[SAMPLE])
@@ -64,9 +67,9 @@ bool quic_initial_opens(const uint8_t *p, size_t n)
 
     at = ngtcp2_pkt_decode_hd_long(&hd, p, n);
     if (at <= 0 || hd.type != NGTCP2_PKT_INITIAL || hd.len < 4 + SAMPLE ||
-        hd.len > n - (size_t)at || n > PLAIN_MAX ||
-        quic_initial_derive(hd.dcid.data, hd.dcid.datalen, &keys) != 0)
+        hd.len > n - (size_t)at || n > PLAIN_MAX)
         return false;
+    quic_initial_derive(hd.dcid.data, hd.dcid.datalen, &keys, NULL);
     quic_initial_mask(&keys, p + at + 4, mask);
     memcpy(head, p, (size_t)at + 4);
     head[0] ^= mask[0] & 0x0f;

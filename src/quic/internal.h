@@ -19,7 +19,7 @@
  *   chain.c      is a chain of certificates small enough to be read
  *   verify.c     is this certificate acceptable, in words; cost.c: is its key small enough
  *   message.c    what the peer's TLS messages say, before TLS acts on them
- *   keys.c       keys of 1-RTT packets, and the masks of their headers
+ *   keys.c       keys that follow from secrets, and the masks of headers
  *   later.c      the next key for writing
  *   lookup.c     connection ID, reset token or address -> connection
  *   used.c       which Retry tokens were used
@@ -179,6 +179,7 @@ struct quic_conn {
     bool settle_sent; /* ... and have left */
     bool ping, ticket_seen;
     bool ended, flushed, silent, close_sent, reset;
+    bool keys_ours; /* keys.c makes them, and not ngtcp2_crypto_gnutls */
 
     int64_t stream; /* the control stream; -1 until it is open */
     struct quic_chunk *chunks, *chunks_last, *unsent;
@@ -243,6 +244,7 @@ struct quic_endpoint {
     struct quic_ids ids;
     struct quic_tls *tls;
     struct quic_blocks blocks;
+    ngtcp2_crypto_aead_ctx retry; /* keys.c; no handle: nobody was dialled yet */
     struct quic_lookup lookup;
     struct wheel deadlines;
     struct quic_conn *conns;
@@ -289,8 +291,9 @@ void quic_accept_leave(struct quic_conn *c);
 #define QUIC_INITIAL_NONCE KEYS_NONCE
 #define QUIC_INITIAL_SAMPLE 16
 
-/* Of what a client sends (RFC 9001, 5.2).  0 or -1. */
-int quic_initial_derive(const uint8_t *dcid, size_t n, struct keys *ret);
+/* Of first packets (RFC 9001, 5.2): the client's, and the server's (NULL: not needed). */
+void quic_initial_derive(const uint8_t *dcid, size_t n, struct keys *ret_client,
+                         struct keys *ret_server);
 /* What hides the first byte and the packet number (RFC 9001, 5.4.1). */
 void quic_initial_mask(const struct keys *keys, const uint8_t *sample,
                        uint8_t ret[QUIC_INITIAL_SAMPLE]);

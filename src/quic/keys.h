@@ -1,10 +1,11 @@
-/* The keys of 1-RTT packets, and the masks of their headers (RFC 9001, 5.1 and 5.4.3).
+/* The keys of AES-128-GCM that follow from a secret, and the masks of packet headers (RFC 9001, 5).
  *
- * ngtcp2_crypto_gnutls makes a mask with two ciphers of GnuTLS's, for CBC with a vector of zeros:
- * 780 bytes for each direction of a connection, and 400 instructions a packet.  It is one block of
- * AES.  With AES-128-GCM, which our peers choose, that is done here with nettle, and the expanded
- * key lies in struct quic_conn.  Other ciphers, and the packets of handshakes, are
- * ngtcp2_crypto_gnutls's. */
+ * ngtcp2_crypto_gnutls can do all of this.  But it makes a mask, which is one block of AES, with
+ * two ciphers of GnuTLS's for CBC, 780 bytes for each direction of a connection, and 400
+ * instructions a packet; it keeps a cipher for Retry in each connection, 760 bytes; and it derives
+ * with GnuTLS's HKDF, whose every call zeroes 4 kB, some 30 times a handshake.  With AES-128-GCM,
+ * which our peers choose, all that is done here with nettle, the library below GnuTLS.  Other
+ * ciphers are ngtcp2_crypto_gnutls's. */
 #ifndef QHCP_QUIC_KEYS_H
 #define QHCP_QUIC_KEYS_H
 
@@ -17,21 +18,25 @@
 #define KEYS_NONCE 12
 #define KEYS_SECRET 32
 
-/* Of AES-128-GCM, in one direction. */
+/* Of one direction. */
 struct keys {
     uint8_t key[KEYS_KEY], iv[KEYS_NONCE], hp[KEYS_KEY];
 };
 
-/* HKDF-Expand-Label without a context (RFC 8446, 7.1), by SHA-256.  0 or -1. */
-int keys_expand(const uint8_t secret[KEYS_SECRET], const char *label, uint8_t *ret, size_t n);
-/* What follows from a secret.  0 or -1. */
-int keys_derive(const uint8_t secret[KEYS_SECRET], struct keys *ret);
+/* HKDF by SHA-256 (RFC 5869); expand: HKDF-Expand-Label without a context (RFC 8446, 7.1), n at
+ * most KEYS_SECRET. */
+void keys_extract(const uint8_t *salt, size_t salt_n, const uint8_t *p, size_t n,
+                  uint8_t ret[KEYS_SECRET]);
+void keys_expand(const uint8_t secret[KEYS_SECRET], const char *label, uint8_t *ret, size_t n);
+/* RFC 9001, 5.1. */
+void keys_derive(const uint8_t secret[KEYS_SECRET], struct keys *ret);
 
 /* GnuTLS's handshake secret function, after ngtcp2_crypto_gnutls_configure_*_session. */
 int keys_secret(gnutls_session_t session, gnutls_record_encryption_level_t level, const void *rx,
                 const void *tx, size_t n);
 
-/* ngtcp2's hp_mask and delete_crypto_cipher_ctx. */
+/* ngtcp2's client_initial, hp_mask and delete_crypto_cipher_ctx. */
+int keys_client_initial(ngtcp2_conn *ng, void *user);
 int keys_mask(uint8_t *dest, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *ctx,
               const uint8_t *sample);
 void keys_free(ngtcp2_conn *ng, ngtcp2_crypto_cipher_ctx *ctx, void *user);

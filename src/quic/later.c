@@ -1,10 +1,10 @@
 #include "quic/later.h"
 
 #include <gnutls/crypto.h>
-#include <ngtcp2/ngtcp2_crypto.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "quic/internal.h"
 
 #define KEY_MAX 32
 
@@ -20,22 +20,42 @@ static struct later *later_of(const ngtcp2_crypto_aead_ctx *ctx)
     return (handle & LATER_MARK) ? (struct later *)(handle - LATER_MARK) : NULL;
 }
 
+/* RFC 9001, 6.1. */
+static void next_keys(const uint8_t *now, uint8_t *ret_secret, uint8_t *ret_iv, uint8_t *ret_key)
+{
+    struct keys keys;
+
+    keys_expand(now, "tls13 quic ku", ret_secret, KEYS_SECRET);
+    keys_derive(ret_secret, &keys);
+    memcpy(ret_iv, keys.iv, sizeof(keys.iv));
+    memcpy(ret_key, keys.key, sizeof(keys.key));
+    gnutls_memset(&keys, 0, sizeof(keys));
+}
+
 int later_update(ngtcp2_conn *ng, uint8_t *rx_secret, uint8_t *tx_secret,
                  ngtcp2_crypto_aead_ctx *rx_ctx, uint8_t *rx_iv, ngtcp2_crypto_aead_ctx *tx_ctx,
                  uint8_t *tx_iv, const uint8_t *rx_now, const uint8_t *tx_now, size_t secret_n,
                  void *user)
 {
+    const struct quic_conn *c = user;
     struct later *l = calloc(1, sizeof(*l));
-    uint8_t rx_key[2 * KEY_MAX], tx_key[2 * KEY_MAX];
+    uint8_t rx_key[2 * KEY_MAX] = {0}, tx_key[2 * KEY_MAX] = {0};
     int rv;
 
-    (void)user;
     if (l == NULL)
         return NGTCP2_ERR_CALLBACK_FAILURE;
-    rv = ngtcp2_crypto_update_key(ng, rx_secret, tx_secret, rx_ctx, rx_key, rx_iv, tx_ctx, tx_key,
-                                  tx_iv, rx_now, tx_now, secret_n);
+    if (c->keys_ours) {
+        next_keys(rx_now, rx_secret, rx_iv, rx_key);
+        next_keys(tx_now, tx_secret, tx_iv, tx_key);
+        rv = ngtcp2_crypto_aead_ctx_decrypt_init(rx_ctx, &ngtcp2_conn_get_crypto_ctx(ng)->aead,
+                                                 rx_key, KEYS_NONCE);
+    } else {
+        rv = ngtcp2_crypto_update_key(ng, rx_secret, tx_secret, rx_ctx, rx_key, rx_iv, tx_ctx,
+                                      tx_key, tx_iv, rx_now, tx_now, secret_n);
+        if (rv == 0)
+            ngtcp2_crypto_aead_ctx_free(tx_ctx);
+    }
     if (rv == 0) {
-        ngtcp2_crypto_aead_ctx_free(tx_ctx);
         memcpy(l->key, tx_key, KEY_MAX);
         tx_ctx->native_handle = (void *)((uintptr_t)l | LATER_MARK);
     } else {
@@ -64,6 +84,8 @@ void later_free(ngtcp2_conn *ng, ngtcp2_crypto_aead_ctx *ctx, void *user)
 {
     struct later *l = later_of(ctx);
 
+    if (ctx->native_handle == ((const struct quic_conn *)user)->endpoint->retry.native_handle)
+        return; /* all connections share it (keys.c) */
     if (l == NULL) {
         ngtcp2_crypto_delete_crypto_aead_ctx_cb(ng, ctx, user);
         return;

@@ -12,7 +12,7 @@
 #include "world.h"
 
 /* RFC 9001, A.1 and A.2. */
-static void a_client_s_first_keys_are_those_of_the_rfc(void **state)
+static void the_first_keys_are_those_of_the_rfc(void **state)
 {
     static const uint8_t id[] = {0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08};
     static const struct keys expected = {
@@ -21,15 +21,22 @@ static void a_client_s_first_keys_are_those_of_the_rfc(void **state)
         .iv = {0xfa, 0x04, 0x4b, 0x2f, 0x42, 0xa3, 0xfd, 0x3b, 0x46, 0xfb, 0x25, 0x5c},
         .hp = {0x9f, 0x50, 0x44, 0x9e, 0x04, 0xa0, 0xe8, 0x10, 0x28, 0x3a, 0x1e, 0x99, 0x33, 0xad,
                0xed, 0xd2}};
+    static const struct keys expected_server = {
+        .key = {0xcf, 0x3a, 0x53, 0x31, 0x65, 0x3c, 0x36, 0x4c, 0x88, 0xf0, 0xf3, 0x79, 0xb6, 0x06,
+                0x7e, 0x37},
+        .iv = {0x0a, 0xc1, 0x49, 0x3c, 0xa1, 0x90, 0x58, 0x53, 0xb0, 0xbb, 0xa0, 0x3e},
+        .hp = {0xc2, 0x06, 0xb8, 0xd9, 0xb9, 0xf0, 0xf3, 0x76, 0x44, 0x43, 0x0b, 0x49, 0x0e, 0xea,
+               0xa3, 0x14}};
     static const uint8_t sample[] = {0xd1, 0xb1, 0xc9, 0x8d, 0xd7, 0x68, 0x9f, 0xb8,
                                      0xec, 0x11, 0xd2, 0x42, 0xb1, 0x23, 0xdc, 0x9b};
     static const uint8_t begins[] = {0x43, 0x7b, 0x9a, 0xec, 0x36};
     uint8_t mask[QUIC_INITIAL_SAMPLE];
-    struct keys keys;
+    struct keys keys, server;
 
     (void)state;
-    assert_int_equal(quic_initial_derive(id, sizeof(id), &keys), 0);
+    quic_initial_derive(id, sizeof(id), &keys, &server);
     assert_memory_equal(&keys, &expected, sizeof(keys));
+    assert_memory_equal(&server, &expected_server, sizeof(server));
     quic_initial_mask(&keys, sample, mask);
     assert_memory_equal(mask, begins, sizeof(begins));
 }
@@ -86,11 +93,37 @@ static void each_cipher_works_and_aes_128_has_a_mask_of_ours(void **state)
     assert_works("CHACHA20-POLY1305", GNUTLS_CIPHER_CHACHA20_POLY1305, false);
 }
 
+/* One cipher tells for all connections of an endpoint whether a Retry is one; it outlives each. */
+static void connections_share_the_cipher_for_retry(void **state)
+{
+    struct quic_endpoint_config config = world_server_config();
+    struct quic_stats stats;
+    const void *shared;
+    struct pair p;
+
+    (void)state;
+    world_pair_init(&p);
+    config.retry_above = 0;
+    world_restart(&p.world, &p.server, &config, p.server_tls);
+    quic_conn_close(pair_connect(&p), 0, "");
+    shared = p.client.endpoint->retry.native_handle;
+    assert_non_null(shared);
+    world_run(&p.world, 10 * NSEC_PER_SEC, NULL);
+    assert_int_equal(p.client.closed, 1);
+    pair_connect(&p);
+    assert_ptr_equal(p.client.endpoint->retry.native_handle, shared);
+    quic_get_stats(p.server.endpoint, &stats);
+    assert_int_equal(stats.retries_sent, 2);
+    assert_int_equal(stats.handshakes, 2);
+    world_pair_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_client_s_first_keys_are_those_of_the_rfc),
+        cmocka_unit_test(the_first_keys_are_those_of_the_rfc),
         cmocka_unit_test(each_cipher_works_and_aes_128_has_a_mask_of_ours),
+        cmocka_unit_test(connections_share_the_cipher_for_retry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
