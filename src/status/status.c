@@ -291,6 +291,7 @@ static void show_page(struct status *s, bool whole, qhcp_nsec now)
 void status_expire(struct status *s, qhcp_nsec now)
 {
     bool whole = s->next <= now;
+    struct text line = {0};
 
     if (!repeats(s) || (!whole && s->soon > now))
         return;
@@ -305,8 +306,8 @@ void status_expire(struct status *s, qhcp_nsec now)
         show_page(s, whole, now);
         return;
     }
-    text_reset(&s->line);
-    status_json_fleet(&s->line, &s->fleet, (struct status_moment){now, clock_wall_ms()});
-    if (!s->line.failed)
-        put(s, s->line.at, s->line.n);
+    status_json_fleet(&line, &s->fleet, (struct status_moment){now, clock_wall_ms()});
+    if (!line.failed)
+        put(s, line.at, line.n);
+    text_deinit(&line); /* of a large fleet it is 500 bytes a server */
 }
