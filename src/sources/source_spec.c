@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/split.h"
+#include "base/utf8.h"
 #include "base/value.h"
 #include "sources/listed.h"
 #include "sources/source_kind.h"
@@ -156,6 +157,7 @@ static int read_arguments(struct reader *r, struct source_spec *s)
     for (size_t i = 1; i < r->n; i++)
         s->argv[s->argc++] = r->word[i];
     snprintf(s->name, sizeof s->name, "%s %s", s->kind->name, s->argv[0]);
+    utf8_clean(slice_str(s->name), s->name, sizeof s->name);
     return s->kind->check(s, r->words, r->words_cap);
 }
 
@@ -172,6 +174,8 @@ int source_spec_parse(const char *text, struct source_spec *ret, char *words, si
         e = read_settings(&r, ret);
     if (e == 0)
         e = read_arguments(&r, ret);
+    if (e < 0) /* they quote what was written, by whomever */
+        utf8_clean(slice_str(words), words, words_cap);
     return e;
 }
 

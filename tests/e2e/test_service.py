@@ -74,6 +74,35 @@ class Service(Case):
         self.assertEqual(message["STATUS"], "0 of 1 server is healthy")
         self.assertEqual([m for m in self.ears.heard if "RELOADING" in m], [])
 
+    def test_without_a_server_it_is_ready_and_says_so(self):
+        """Whatever the list comes from: a start that never ends is a start that fails."""
+        empty = self.dir / "servers"
+        empty.write_text("# none yet\n", encoding="ascii")
+        for source in (f"file {empty} allow-empty", f"file {empty}", f"file {self.dir}/missing"):
+            at = len(self.ears.heard)
+            lb = self.start("lb", "--source", source, "--no-forward", "--admin", "off", "--port", free_port(), env=self.ears.env())
+            at, message = self.ears.wait_for("READY", 10, at)
+            self.assertEqual(message["STATUS"], "there is no server to watch", source)
+            self.assert_stops(lb)
+        status, _, errors = self.qhcp("lb", "--servers", f"@{empty}")  # which would never change by itself
+        self.assertEqual((status, errors.splitlines()[0]), (2, f"qhcp lb: --servers: {empty} has no entries"))
+
+    def test_a_reload_of_ten_thousand_servers_ends_with_ready_taken_or_refused(self):
+        """The network has no way to them, so that nothing but the list costs anything."""
+        servers, config = self.dir / "servers", self.dir / "lb.yaml"
+        many = [f"10.{n >> 8}.{n & 255}.1:4243 name=s{n}" for n in range(10_000)]
+        config.write_text(f"servers: '@{servers}'\n", encoding="ascii")
+        servers.write_text("10.0.0.1:4243\n", encoding="ascii")
+        lb = self.start("lb", "--config", config, "--no-forward", "--admin", "off", "--history", "off", "--port", free_port(),
+                        "--max-fail-attempts", "1", env=self.ears.env())
+        at, _ = self.ears.wait_for("READY", 20)
+        servers.write_text("\n".join(many[:-1] + ["10.0.0.1:4243 weight=heavy"]), encoding="ascii")
+        at, message = self.reload(lb, at)
+        self.assertEqual(message["STATUS"], "reload refused: see the log")
+        servers.write_text("\n".join(many), encoding="ascii")
+        at, message = self.reload(lb, at)
+        self.ears.wait(lambda m: m.get("STATUS", "").startswith("0 of 10000 servers are healthy"), 20, at)
+
     def test_a_server_is_ready_when_it_listens_and_gives_signs_of_life(self):
         server = self.server(4243, ip="127.0.0.1", env=self.ears.env(WATCHDOG_USEC="400000"))
         at, message = self.ears.wait_for("READY", 10)
