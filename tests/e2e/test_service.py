@@ -4,7 +4,7 @@ import signal
 import socket
 import time
 
-from lib.case import Case, free_port
+from lib.case import SLOW, Case, free_port
 from lib.manager import Ears
 
 
@@ -39,14 +39,14 @@ class Service(Case):
         server.kill()
         self.ears.wait(lambda m: m.get("STATUS") == "0 of 1 server is healthy", 10, at)
 
-    def reload(self, process, at):
+    def reload(self, process, at, within=10):
         """The message that ends a reload."""
         before = time.monotonic_ns() // 1000
         process.send(signal.SIGHUP)
         at, begin = self.ears.wait_for("RELOADING", 10, at + 1)
         self.assertGreaterEqual(int(begin["MONOTONIC_USEC"]), before)
         self.assertNotIn("READY", begin)
-        return self.ears.wait_for("READY", 10, at)
+        return self.ears.wait_for("READY", within, at)
 
     def test_every_reload_ends_with_ready_also_one_that_is_refused(self):
         config = self.dir / "lb.yaml"
@@ -90,18 +90,19 @@ class Service(Case):
     def test_a_reload_of_ten_thousand_servers_ends_with_ready_taken_or_refused(self):
         """The network has no way to them, so that nothing but the list costs anything."""
         servers, config = self.dir / "servers", self.dir / "lb.yaml"
-        many = [f"10.{n >> 8}.{n & 255}.1:4243 name=s{n}" for n in range(10_000)]
+        count = 10_000 if SLOW == 1 else 1_000  # a sanitizer's time is not of interest
+        many = [f"10.{n >> 8}.{n & 255}.1:4243 name=s{n}" for n in range(count)]
         config.write_text(f"servers: '@{servers}'\n", encoding="ascii")
         servers.write_text("10.0.0.1:4243\n", encoding="ascii")
         lb = self.start("lb", "--config", config, "--no-forward", "--admin", "off", "--history", "off", "--port", free_port(),
                         "--max-fail-attempts", "1", env=self.ears.env())
         at, _ = self.ears.wait_for("READY", 20)
         servers.write_text("\n".join(many[:-1] + ["10.0.0.1:4243 weight=heavy"]), encoding="ascii")
-        at, message = self.reload(lb, at)
+        at, message = self.reload(lb, at, 60)
         self.assertEqual(message["STATUS"], "reload refused: see the log")
         servers.write_text("\n".join(many), encoding="ascii")
-        at, message = self.reload(lb, at)
-        self.ears.wait(lambda m: m.get("STATUS", "").startswith("0 of 10000 servers are healthy"), 20, at)
+        at, message = self.reload(lb, at, 60)
+        self.ears.wait(lambda m: m.get("STATUS", "").startswith(f"0 of {count} servers are healthy"), 60, at)
 
     def test_a_server_is_ready_when_it_listens_and_gives_signs_of_life(self):
         server = self.server(4243, ip="127.0.0.1", env=self.ears.env(WATCHDOG_USEC="400000"))
