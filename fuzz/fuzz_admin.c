@@ -95,7 +95,7 @@ static void check_patch(struct patch *p, const struct in_force_copy *base)
     for (size_t i = 0; i < table->n; i++)
         must(p->rows[i] ? patch_way(&table->rows[i]) == PATCH_NOW
                         : !options_differ(p->options, base->options, &table->rows[i]));
-    admin_options_json(&t, p->options);
+    admin_options_json(&t, p->options, true);
     json = json_loadb(t.at, t.n, JSON_REJECT_DUPLICATES, NULL);
     must(json_array_size(json_object_get(json, "unsaved")) == p->n);
     json_decref(json);

@@ -30,14 +30,18 @@ static void let_go(struct admin_request *q, const struct in_force_copy *copy)
     in_force_let_go(q->admin->config.in_force, copy);
 }
 
-/* The answer is what is in force, with its tag. */
+/* The answer is what is in force, with its tag, which is the same for all clients. */
 static void show(struct admin_request *q, const struct in_force_copy *copy)
 {
     char tag[ADMIN_OPTIONS_TAG];
 
-    admin_options_json(&q->out, copy->options);
+    admin_options_json(&q->out, copy->options, true);
     admin_options_tag(&q->out, tag);
     snprintf(q->etag, sizeof q->etag, "%s", tag);
+    if (q->who.scopes & ADMIN_WRITE)
+        return;
+    text_reset(&q->out);
+    admin_options_json(&q->out, copy->options, false);
 }
 
 void admin_config_show(struct admin_request *q)

@@ -9,18 +9,32 @@
 #include "conf/print.h"
 
 #define VALUE_MAX 400 /* bytes of a value that a fault repeats */
+#define KIND_MAX 40   /* of an entry, for who may not see its arguments */
 
 /* ---- what is in force ---- */
 
-static void add_list(struct text *t, const struct list *l)
+/* "webhook ..." */
+static void add_kind(struct text *t, const char *entry)
+{
+    char kind[KIND_MAX];
+
+    snprintf(kind, sizeof kind, "%.*s ...", (int)strcspn(entry, " \t:"), entry);
+    admin_json_text(t, NULL, kind);
+}
+
+static void add_list(struct text *t, const struct list *l, bool whole)
 {
     admin_json_open(t, "value", '[');
     for (size_t i = 0; i < l->n; i++)
-        admin_json_text(t, NULL, l->at[i]);
+        if (whole)
+            admin_json_text(t, NULL, l->at[i]);
+        else
+            add_kind(t, l->at[i]);
     admin_json_close(t, ']');
 }
 
-static void add_value(struct text *t, const struct options *o, const struct options_row *row)
+static void add_value(struct text *t, const struct options *o, const struct options_row *row,
+                      bool whole)
 {
     bool quoted = row->kind == OPTIONS_DURATION || row->kind == OPTIONS_CHOICE;
 
@@ -29,7 +43,7 @@ static void add_value(struct text *t, const struct options *o, const struct opti
         return;
     }
     if (options_repeatable(row)) {
-        add_list(t, options_value(o, row));
+        add_list(t, options_value(o, row), whole || row->kind != OPTIONS_ITEM);
         return;
     }
     admin_json_key(t, "value");
@@ -38,7 +52,8 @@ static void add_value(struct text *t, const struct options *o, const struct opti
     text_add(t, quoted ? "\"" : "");
 }
 
-static void add_option(struct text *t, const struct options *o, const struct options_row *row)
+static void add_option(struct text *t, const struct options *o, const struct options_row *row,
+                       bool whole)
 {
     static const char *const ways[] = {
         [PATCH_NOW] = "now", [PATCH_RELOAD] = "reload", [PATCH_RESTART] = "restart"};
@@ -47,7 +62,7 @@ static void add_option(struct text *t, const struct options *o, const struct opt
     print_from(o, row, from);
     patch_expected(row, expected);
     admin_json_open(t, options_key(row), '{');
-    add_value(t, o, row);
+    add_value(t, o, row, whole);
     admin_json_text(t, "from", from);
     admin_json_text(t, "changes", ways[patch_way(row)]);
     admin_json_text(t, "expected", expected);
@@ -69,7 +84,7 @@ static void add_unsaved(struct text *t, const struct options *o)
     admin_json_text(t, "note", n > 0 ? ADMIN_OPTIONS_NOTE : "");
 }
 
-void admin_options_json(struct text *t, const struct options *o)
+void admin_options_json(struct text *t, const struct options *o, bool whole)
 {
     text_add(t, "{");
     if (o->file)
@@ -80,7 +95,7 @@ void admin_options_json(struct text *t, const struct options *o)
     admin_json_open(t, "options", '{');
     for (size_t i = 0; i < o->table->n; i++)
         if (options_in_file(&o->table->rows[i]))
-            add_option(t, o, &o->table->rows[i]);
+            add_option(t, o, &o->table->rows[i], whole);
     admin_json_close(t, '}');
     text_add(t, "}\n");
 }

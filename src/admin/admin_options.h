@@ -13,8 +13,10 @@
     "this lasts until the configuration is read again, or the load balancer ends: write it into "  \
     "the configuration file to keep it"
 
-/* All options: value, where it comes from, and how it may change. */
-void admin_options_json(struct text *t, const struct options *o);
+/* All options: value, where it comes from, and how it may change.  whole: for who may change
+ * things; others see of an entry with arguments (a source's, a sink's) its first word, since the
+ * arguments may be commands and URLs that are nobody else's business. */
+void admin_options_json(struct text *t, const struct options *o, bool whole);
 
 /* The entity tag of such a text, with its quotes (RFC 9110, 8.8.3). */
 #define ADMIN_OPTIONS_TAG 24

@@ -76,8 +76,11 @@ class Changed(ConfigCase):
         self.assertEqual((after.text, after.headers["ETag"]), (before.text, before.headers["ETag"]))
 
     def test_who_may_change_options(self):
-        self.begin()
-        self.assertEqual(self.get(CONFIG).status, 200)
+        self.begin("sources: ['exec /bin/true --password=x every=1h']\n")
+        self.assertEqual(self.show().json["options"]["sources"]["value"], ["exec /bin/true --password=x every=1h"])
+        self.assertEqual(self.get(CONFIG).json["options"]["sources"]["value"], ["exec ..."])
+        self.assertNotIn("password", self.get(CONFIG).text)
+        self.assertEqual(self.get(CONFIG).headers["ETag"], self.show().headers["ETag"])
         self.assertEqual(self.get(CONFIG, If_None_Match=self.show().headers["ETag"]).status, 304)
         answer = self.patch({"rise": 4}, where=self.PORT)
         self.assertEqual((answer.status, answer.error()[0]), (401, "no_token"))

@@ -41,7 +41,7 @@ static json_t *shown(const struct options *o)
     json_error_t e;
     json_t *json;
 
-    admin_options_json(&t, o);
+    admin_options_json(&t, o, true);
     json = json_loadb(t.at, t.n, JSON_REJECT_DUPLICATES, &e);
     if (!json)
         fail_msg("%s at %d of %s", e.text, e.position, t.at);
@@ -183,7 +183,7 @@ static void a_tag_is_of_what_is_in_force(void **state)
     struct text t = {0};
 
     (void)state;
-    admin_options_json(&t, copy->options);
+    admin_options_json(&t, copy->options, true);
     admin_options_tag(&t, tag);
     assert_int_equal(strlen(tag), 18);
     text_add(&t, " ");
