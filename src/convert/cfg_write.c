@@ -178,7 +178,7 @@ static void write_template(struct writer *w, const struct cfg_server *s)
     if (srv)
         say(w, s->line,
             "server-template: the ports of the SRV records must be those of the agents");
-    say(w, s->line, "server-template: QHCP watches all addresses of the name (see source below)");
+    say(w, s->line, "server-template: QHCP watches all addresses of the name (see sources below)");
     say_plan(w, s);
     w->n_sources++;
     add_entry(&w->sources, entry);
@@ -238,7 +238,9 @@ static void write_head(struct writer *w)
             note(w, "", item->line, item->words);
     text_add(w->yaml,
              "\n# HAProxy goes on forwarding. Without this line, qhcp lb forwards connections "
-             "itself, from its own --port.\nno-forward: true\n");
+             "itself, from its own --port.\nno-forward: true\n"
+             "\n# Tell HAProxy what is found (docs/haproxy.md has its side):\n"
+             "# sinks:\n#   - haproxy-agent 127.0.0.1:4281\n\n");
     if (plan->balance)
         text_printf(w->yaml, "balance: %s\n", plan->balance);
     if (plan->fall != CFG_FALL)
@@ -262,7 +264,7 @@ static void write_proxies(struct writer *w)
     text_add(yaml, w->n_servers > 0 ? "\nservers:\n" : "");
     text_add(yaml, servers.at ? servers.at : "");
     if (w->sources.n > 0)
-        text_printf(yaml, "\nsource:\n%s", w->sources.at);
+        text_printf(yaml, "\nsources:\n%s", w->sources.at);
     yaml->failed = yaml->failed || servers.failed || w->sources.failed;
     text_deinit(&servers);
     text_deinit(&w->sources);

@@ -143,7 +143,7 @@ static void test_what_is_one_value_for_all_is_the_largest_and_the_rest_is_said(v
         " server b 10.0.0.2:80 check\n";
 
     (void)state;
-    gives(text, "\nmax-fail-attempts: 5\nrise: 4\nslow-start: 30s\n");
+    gives(text, "max-fail-attempts: 5\nrise: 4\nslow-start: 30s\n");
     says(text, "h.cfg:3: fall is 3: max-fail-attempts is 5 for all servers\n");
     gives("backend be\n balance leastconn\n server a 10.0.0.1:80\n",
           "\nbalance: least-connections\n");
@@ -207,7 +207,7 @@ static void test_a_template_of_a_name_is_a_source(void **state)
 {
     (void)state;
     gives("backend be\n server-template w 1-5 app.example:80 check weight 3\n",
-          "\nsource:\n  - dns app.example:4243 tags=be weight=3 service=tcp:80\n");
+          "\nsources:\n  - dns app.example:4243 tags=be weight=3 service=tcp:80\n");
     gives("backend be\n server-template w 5 _http._tcp.app.example\n",
           "  - srv _http._tcp.app.example ");
     says("backend be\n server-template w 5 10.0.0.1:80\n",
