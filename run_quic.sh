@@ -13,6 +13,7 @@ usage: ./run_quic.sh [COMMAND]
   test [NAME ...]  the whole test suite, or the tests whose suite/name contains a NAME
   package          Debian packages, in build/packages
   test-package     builds, installs, upgrades and purges them in clean roots of Debian 12 and 13 (20 minutes)
+  test-versions [REVISION]  this version and the one before it (or REVISION), together: both orders of upgrade, and back
   fuzz [SECONDS]   each fuzzer for that long (default 60)
   bench [NAME ...] what docs/benchmarks.md shows, by name, with its arguments (default: detection); this installs
                    what is compared with, HAProxy and nginx, and wrk; their services are switched off
@@ -62,6 +63,11 @@ package)
 test-package)
     "$root/scripts/need.sh" package roots
     exec python3 -B "$root/tests/package/test_roots.py" "$@"
+    ;;
+test-versions)
+    "$root/scripts/need.sh" build test
+    "$root/scripts/build.sh"
+    exec python3 -B "$root/tests/versions/test_versions.py" "$@"
     ;;
 bench)
     name=${1-detection}
