@@ -10,6 +10,7 @@
 #include "admin/admin_http.h"
 #include "admin/admin_metrics.h"
 #include "admin/admin_page.h"
+#include "admin/admin_sd.h"
 #include "admin/admin_self.h"
 #include "admin/admin_server.h"
 #include "admin/admin_sinks.h"
@@ -34,6 +35,7 @@ static const struct admin_route rows[] = {
     {"GET", "/api/v1/config", ADMIN_READ, "", admin_config_show},
     {"PATCH", "/api/v1/config", ADMIN_WRITE, "", admin_config_change},
     {"POST", "/api/v1/algorithm", ADMIN_WRITE, "", admin_config_algorithm},
+    {"GET", "/api/v1/http_sd", ADMIN_READ, "port", admin_sd_show},
     {"GET", "/api/v1/history", ADMIN_READ, "since until limit after before", admin_history_events},
     {"GET", "/api/v1/servers/*/history", ADMIN_READ, "since until limit after before",
      admin_history_events},

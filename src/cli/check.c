@@ -220,7 +220,7 @@ static int start(struct check *c, char *words, size_t words_cap)
 }
 
 /* HOST:PORT, or --hostname and --port, which is put together to the same. */
-static void take_address(struct check *c, const char *positional)
+static void take_address(struct check *c, const struct args_spec *spec, const char *positional)
 {
     const char *host = c->options.hostname, *wrong = NULL;
     bool six = host && strchr(host, ':') && host[0] != '[';
@@ -231,9 +231,11 @@ static void take_address(struct check *c, const char *positional)
         wrong = "give HOST:PORT or --hostname, not both";
     else if (!host && options_given(&c->options.head, &c->options.port))
         wrong = "--port goes with --hostname; HOST:PORT has one already";
+    else if (c->options.alive && c->options.weight_exit)
+        wrong = "--alive and --weight-exit exclude each other";
     if (wrong) {
-        args_refuse(&cli_check_spec, wrong);
-        exit(cli_check_spec.usage_status);
+        args_refuse(spec, wrong);
+        exit(spec->usage_status);
     }
     if (positional)
         snprintf(c->address, sizeof c->address, "%s", positional);
@@ -274,15 +276,28 @@ static enum check_line_status run(struct check *c, char *line, size_t line_cap)
     return status;
 }
 
+/* A command line that is wrong must not exit with what keepalived takes for a weight. */
+static struct args_spec spec_for(int argc, char **argv)
+{
+    struct args_spec spec = cli_check_spec;
+
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--we", 4) == 0) /* a misspelled one too */
+            spec.usage_status = CHECK_LINE_FAIL;
+    return spec;
+}
+
 int cli_check(int argc, char **argv)
 {
+    const struct args_spec spec = spec_for(argc, argv);
     struct check c = {.done = false};
     char words[CHECK_WORDS] = "cannot start: out of memory", line[3 * CHECK_WORDS];
     enum check_line_status status = CHECK_LINE_UNKNOWN;
     const char *positional;
+    int ret;
 
-    args_parse(&cli_check_spec, argc, argv, &c.options.head, &positional);
-    take_address(&c, positional);
+    args_parse(&spec, argc, argv, &c.options.head, &positional);
+    take_address(&c, &spec, positional);
     c.rules = (struct check_rules){.warning = &c.options.warning, .critical = &c.options.critical};
     log_init((enum qhcp_log_level)c.options.log_level, LOG_AUTO);
     if (start(&c, words, sizeof words) == 0)
@@ -298,6 +313,7 @@ int cli_check(int argc, char **argv)
     qhcp_lb_free(c.core);
     loop_free(c.loop);
     log_deinit();
+    ret = c.options.weight_exit ? check_line_weight(&c.view, status) : (int)status;
     options_deinit(&c.options.head);
-    return status;
+    return ret;
 }

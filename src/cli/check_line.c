@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cli/check_rules.h"
+#include "daemon/reported.h"
+#include "sinks/say.h"
 #include "status/status_human.h"
 #include "status/status_json.h"
 
@@ -21,6 +23,17 @@ enum check_line_status check_line_verdict(const struct qhcp_view *view, bool ali
         break;
     }
     return view->refused ? CHECK_LINE_UNKNOWN : CHECK_LINE_CRITICAL;
+}
+
+int check_line_weight(const struct qhcp_view *view, enum check_line_status status)
+{
+    bool less = view->state == QHCP_DEGRADED || status == CHECK_LINE_WARNING;
+
+    if (status == CHECK_LINE_CRITICAL || status == CHECK_LINE_UNKNOWN)
+        return CHECK_LINE_FAIL;
+    if (view->state == QHCP_DRAINING || view->state == QHCP_MAINTENANCE)
+        return 2;
+    return 2 + (int)say_percent(less, FLEET_SHARE, reported_utilization(view));
 }
 
 /* For a line of which '|' begins the figures. */

@@ -19,6 +19,13 @@ struct check_rules;
 /* The verdict on a server: down for lack of trust is UNKNOWN, since nothing was learnt about it. */
 enum check_line_status check_line_verdict(const struct qhcp_view *view, bool alive);
 
+/* The exit status for keepalived's misc_dynamic (keepalived.conf(5), MISC_CHECK): 1 fails the
+ * server, 2 to 255 is its weight and 2.  The weight is what its health and load deserve, in
+ * percent, as sinks say it (sinks/say.h): 0 while it drains, and a rule's warning counts as
+ * degraded. */
+int check_line_weight(const struct qhcp_view *view, enum check_line_status status);
+#define CHECK_LINE_FAIL 1
+
 /* "QHCP OK - localhost:4243 is up: cpu 3.1 %, ... | cpu=3.10%;80;90;0;100 ..." and a newline. said:
  * what the rules say ("": nothing), which are rules' ranges behind each figure. */
 void check_line_text(const struct qhcp_view *view, enum check_line_status status, const char *said,

@@ -22,6 +22,9 @@
     X(alive, "alive", SWITCH,                                                                      \
       .doc =                                                                                       \
           "Check only whether the server lives: degraded, draining and maintenance exit with 0.")  \
+    X(weight_exit, "weight-exit", SWITCH,                                                          \
+      .doc = "Exit as keepalived's misc_dynamic wants it: 1 down, or 2 and the weight, 0 to 100; " \
+             "see KEEPALIVED in qhcp-check(1).")                                                   \
     X(timeout, "timeout", DURATION, .def = "5s", .min = NSEC_PER_MSEC,                             \
       .max = OPTIONS_INTERVAL_MAX, .letter = 't',                                                  \
       .doc = "How long to wait for a verdict. Without one the server counts as down.")             \

@@ -27,13 +27,22 @@ static uint8_t step(unsigned percent, unsigned before)
     return (uint8_t)(percent > 0 ? percent : SAY_STEP);
 }
 
+static unsigned deserved(bool degraded, unsigned share, uint32_t utilization)
+{
+    unsigned percent = share * ease(utilization) / PERMILLE;
+
+    return degraded ? percent * SAY_DEGRADED / PERCENT : percent;
+}
+
+unsigned say_percent(bool degraded, unsigned share, uint32_t utilization)
+{
+    return step(deserved(degraded, share, utilization), 0);
+}
+
 static uint8_t percent_of(const struct fleet_entry *e, unsigned share, const struct say *before)
 {
-    unsigned percent = share * ease(e->report.utilization) / PERMILLE;
-
-    if (e->state == QHCP_DEGRADED)
-        percent = percent * SAY_DEGRADED / PERCENT;
-    return step(percent, before && before->use == SAY_SERVE ? before->percent : 0);
+    return step(deserved(e->state == QHCP_DEGRADED, share, e->report.utilization),
+                before && before->use == SAY_SERVE ? before->percent : 0);
 }
 
 static enum say_use of_state(enum qhcp_state state)

@@ -40,6 +40,10 @@ struct say {
     bool panic; /* SAY_SERVE although it is not healthy, SAY_DOWN although it is */
 };
 
+/* Percent of its weight, in a step, that a server deserves which gets traffic: share in permille,
+ * utilization in permille or FLEET_UNKNOWN. */
+unsigned say_percent(bool degraded, unsigned share, uint32_t utilization);
+
 /* before: what was said of the same server last; NULL or SAY_UNKNOWN: nothing. */
 void say_server(const struct fleet_entry *e, enum qhcp_use use, const struct say *before,
                 struct say *ret);

@@ -7,6 +7,10 @@
 static const struct sink_kind *const kinds[] = {
     &sink_haproxy_agent,
     &sink_haproxy,
+    &sink_nginx,
+    &sink_envoy,
+    &sink_file_sd,
+    &sink_track_file,
     &sink_exec,
     &sink_webhook,
     &sink_dns,

@@ -7,6 +7,10 @@
 extern const struct sink_kind sink_haproxy_agent;
 extern const struct sink_kind sink_haproxy;
 extern const struct sink_kind sink_consul;
+extern const struct sink_kind sink_nginx;
+extern const struct sink_kind sink_envoy;
+extern const struct sink_kind sink_file_sd;
+extern const struct sink_kind sink_track_file;
 extern const struct sink_kind sink_exec;
 extern const struct sink_kind sink_webhook;
 extern const struct sink_kind sink_dns;

@@ -50,8 +50,22 @@ class Check(Case):
         self.assertEqual(status, 1, out + err)
         self.assertIn("draining: SIGTERM", out)
         self.assertEqual(self.check("localhost:4243", "--alive")[0], 0)
+        self.assertEqual(self.check("localhost:4243", "--weight-exit")[0], 2)
         lb.send(signal.SIGCONT)
         self.assertEqual(server.wait(10), 0)
+
+    def test_keepalived_gets_a_weight_from_a_server_that_lives_and_1_from_all_else(self):
+        self.server(4243)
+        status, out, err = self.check("localhost:4243", "--weight-exit")
+        self.assertIn(status, [2 + 10 * step for step in range(1, 11)], out + err)  # by the load of this machine
+        status, out, err = self.check("localhost:4243", "--weight-exit", "--warning", "rtt_us>0")
+        self.assertIn(status, (12, 22, 32), out + err)
+        for arguments in (["localhost:4243", "--critical", "rtt_us>0"], ["localhost:4244"], ["localhost:4243", "--no-such-option"],
+                          ["localhost:4243", "--alive"], []):
+            status, out, err = self.check(*arguments, "--weight-exit")
+            self.assertEqual(status, 1, out + err)
+        self.assertEqual(self.check("localhost:4243", "--no-such-option")[0], 3)
+        self.assertEqual(self.check("localhost:4243", "--weight-exitt")[0], 1)
 
     def test_an_unverified_certificate_is_told_in_the_line(self):
         self.server(4243)
