@@ -1,8 +1,7 @@
 #include "daemon/large_pages.h"
 
 #define APART (5 * NSEC_PER_SEC)   /* walks: new servers come at any time */
-#define PAUSE (20 * NSEC_PER_MSEC) /* a block costs some milliseconds */
-#define BLOCKS 1                   /* the thread that watches must not wait for several in a row */
+#define PAUSE (20 * NSEC_PER_MSEC) /* moving a block holds up the thread that watches */
 
 static qhcp_nsec deadline(void *ctx)
 {
@@ -12,13 +11,10 @@ static qhcp_nsec deadline(void *ctx)
 static void expire(void *ctx, qhcp_nsec now)
 {
     struct large_pages *l = ctx;
-    bool more = true;
 
     if (l->walk.at >= l->walk.end)
         collapse_begin(&l->walk);
-    for (unsigned i = 0; i < BLOCKS && more; i++)
-        more = collapse_next(&l->walk);
-    l->at = nsec_add(now, more ? PAUSE : APART);
+    l->at = nsec_add(now, collapse_next(&l->walk) ? PAUSE : APART);
     if (l->walk.impossible)
         l->at = NSEC_NEVER;
 }

@@ -12,6 +12,7 @@
 #endif
 #define PAGES 512 /* of 4 kB, in a block */
 #define FULL (PAGES / 8 * 7)
+#define LOOKS 64                    /* in a call: some 10 us each */
 #define PRESENT (UINT64_C(1) << 63) /* of an entry of /proc/self/pagemap */
 
 void collapse_begin(struct collapse *c)
@@ -46,24 +47,28 @@ static unsigned present(uintptr_t block)
     return count;
 }
 
-static void look(struct collapse *c, uintptr_t block)
+/* True: the kernel was asked to move it. */
+static bool look(struct collapse *c, uintptr_t block)
 {
     size_t i = (block - c->begin) / COLLAPSE_BLOCK;
     uint64_t bit = UINT64_C(1) << i % 64;
 
     if (i >= COLLAPSE_BLOCKS || (c->moved[i / 64] & bit) || present(block) < FULL)
-        return;
+        return false;
     if (madvise((void *)block, COLLAPSE_BLOCK, MADV_COLLAPSE) == 0)
         c->moved[i / 64] |= bit;
     else
         c->impossible = errno == EINVAL || errno == EPERM; /* else: no large page is free now */
+    return true;
 }
 
 bool collapse_next(struct collapse *c)
 {
-    if (c->impossible || c->at >= c->end)
-        return false;
-    look(c, c->at);
-    c->at += COLLAPSE_BLOCK;
-    return true;
+    bool asked = false;
+
+    for (unsigned i = 0; i < LOOKS && !asked && !c->impossible && c->at < c->end; i++) {
+        asked = look(c, c->at);
+        c->at += COLLAPSE_BLOCK;
+    }
+    return !c->impossible && c->at < c->end;
 }

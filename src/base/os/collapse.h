@@ -24,8 +24,8 @@ struct collapse {
 
 /* A walk over the heap as it is now begins; or, where there is none to see, over nothing. */
 void collapse_begin(struct collapse *c);
-/* Looks at the next block, and moves it if it is nearly full: some milliseconds.  False: there
- * is none left.  From any thread. */
+/* Moves the next block that is nearly full and was not moved: some milliseconds.  False: the walk
+ * is over.  From any thread. */
 bool collapse_next(struct collapse *c);
 
 #endif

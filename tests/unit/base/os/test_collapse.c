@@ -58,6 +58,8 @@ static void full_blocks_are_moved_and_keep_what_is_in_them(void **state)
     for (size_t i = 0; i < 2 * COLLAPSE_BLOCK; i++)
         if (p[i] != i / PAGE % 251)
             fail_msg("byte %zu has changed", i);
+    c.at = c.begin; /* what was moved, and what is not full, takes one look */
+    assert_false(collapse_next(&c));
     munmap(all, size);
 }
 
@@ -65,7 +67,6 @@ static void a_walk_over_the_heap_ends(void **state)
 {
     void *some[64];
     struct collapse c = {0};
-    unsigned blocks = 0;
 
     (void)state;
     for (size_t i = 0; i < 64; i++) { /* below what malloc maps by itself */
@@ -75,10 +76,9 @@ static void a_walk_over_the_heap_ends(void **state)
     }
     collapse_begin(&c);
     assert_true(c.at % COLLAPSE_BLOCK == 0 && c.end >= c.at);
-    while (collapse_next(&c))
-        blocks++;
-    if (c.end > 0) /* a sanitizer's malloc has no heap of that kind */
-        assert_true(c.impossible || blocks >= 2);
+    while (collapse_next(&c)) {
+    }
+    assert_true(c.impossible || c.at == c.end);
     assert_false(collapse_next(&c));
     c.impossible = true; /* then nothing is looked at any more */
     collapse_begin(&c);
