@@ -29,7 +29,7 @@ static void check_yaml(const struct text *yaml)
     o.head.no_files = true;
     must(yaml_parse("qhcp.yaml", yaml->at, yaml->n, &o.head, &f) == 0);
     must(options_check(&o.head, &f) == 0);
-    must(o.servers.n + o.source.n > 0);
+    must(o.servers.n + o.sources.n > 0);
     faults_deinit(&f);
     options_deinit(&o.head);
 }
