@@ -13,6 +13,8 @@ The effect is seen by `show stat` of that one server, asked again and again.  Th
 Nothing else should run on the machine."""
 
 import argparse
+import csv
+import io
 import json
 import os
 import random
@@ -42,7 +44,7 @@ AGENT = free_port()
 class World:
     """A fleet, a load balancer with sinks, and a HAProxy with the same servers."""
 
-    def __init__(self, directory, count, sink, line, *options):
+    def __init__(self, directory, count, sink, line, liveness="100ms"):
         self.dir, self.count, self.processes = directory, count, []
         self.states, self.times, self.status, self.seen = {}, {}, None, threading.Condition()
         env = {**os.environ, "QHCP_STATE_DIR": str(directory / "state")}
@@ -61,8 +63,8 @@ class World:
             f"  timeout client 9s\n  timeout server 9s\n  timeout queue 9s\nbackend be\n  balance roundrobin\n{servers}")
         self.haproxy = self.run(["haproxy", "-db", "-f", directory / "h.cfg"], env)
         self.lb = self.run([QHCP, "lb", "--no-forward", "--admin", "off", "--history", "off", "--servers", f"@{directory}/servers", "--status-format", "json",
-                            "--status-interval", "1", "--liveness-interval", "100ms", "--flap-hold", "0", "--slow-start", "0", "--panic-threshold", "0",
-                            "--sink", sink.replace("SOCKET", str(self.socket)), *options], env, stdout=subprocess.PIPE)
+                            "--status-interval", "1", "--liveness-interval", liveness, "--flap-hold", "0", "--slow-start", "0", "--panic-threshold", "0",
+                            "--sink", sink.replace("SOCKET", str(self.socket))], env, stdout=subprocess.PIPE)
         threading.Thread(target=self.read, daemon=True).start()
         self.wait(lambda: sum(s == "up" for s in self.states.values()) == count, 60)
 
@@ -152,7 +154,7 @@ def thread_ticks(pid, name):
         stat = (task / "stat").read_text()
         if f"({name})" in stat:
             fields = stat.rsplit(")", 1)[1].split()
-            return int(fields[11]) + int(fields[12])
+            return int(fields[11]), int(fields[11]) + int(fields[12])
     raise SystemExit(f"there is no thread {name}")
 
 
@@ -170,25 +172,28 @@ def runs(args):
                 told = effect(w, args.faults)
                 print(f"agent-check at 100 ms, verdict down to effect: {quantiles(told[0])}\nagent-check at 100 ms, verdict up to effect:   {quantiles(told[1])}")
             elif what == "cost":
-                w = World(Path(d), 1000, f"haproxy-agent {AGENT}", agent)
+                w = World(Path(d), 1000, f"haproxy-agent {AGENT}", agent, "1s")
                 time.sleep(5)
                 cost(w, args.seconds)
             else:
-                w = World(Path(d), 1000, "haproxy SOCKET backend=be", "")
+                w = World(Path(d), 1000, "haproxy SOCKET backend=be", "", "500ms")
                 storm(w)
             w.close()
 
 
 def cost(w, seconds):
     told = w.status["sinks"][0]["successes"]
-    ticks, begun = thread_ticks(w.lb.pid, "qhcp-serve"), time.monotonic()
+    (user, ticks), begun = thread_ticks(w.lb.pid, "qhcp-serve"), time.monotonic()
     time.sleep(seconds)
-    ticks, passed = thread_ticks(w.lb.pid, "qhcp-serve") - ticks, time.monotonic() - begun
+    (user2, ticks2), passed = thread_ticks(w.lb.pid, "qhcp-serve"), time.monotonic() - begun
+    user, ticks = user2 - user, ticks2 - ticks
+    rows = list(csv.DictReader(io.StringIO(w.ask("show stat be 4 -1").lstrip("# "))))
+    bad = sum(not r["agent_status"].endswith("L7OK") for r in rows)
     time.sleep(1.1)
     told = (w.status["sinks"][0]["successes"] - told) / (passed + 1.1)
     waiting = subprocess.run(["ss", "-Htan", "state", "time-wait", "sport", f"= :{AGENT}"], capture_output=True, text=True, check=True).stdout.count("\n")
-    print(f"1,000 servers, one agent port, 100 ms each: {told:.0f} answers a second, {ticks / TICK / passed:.1%} of a CPU, {ticks / TICK / passed / told * 1e6:.1f} us an answer; "
-          f"{waiting} connections in TIME_WAIT")
+    print(f"1,000 servers, one agent port, 100 ms each: {told:.0f} answers a second, {ticks / TICK / passed:.1%} of a CPU, {ticks / TICK / passed / told * 1e6:.1f} us an answer ({user / ticks:.0%} of it not the kernel); "
+          f"{waiting} connections in TIME_WAIT, {bad} servers whose last answer was none")
 
 
 def late(status):

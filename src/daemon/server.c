@@ -25,6 +25,7 @@
 #include "daemon/reload.h"
 #include "daemon/server_options.h"
 #include "daemon/service.h"
+#include "expose/agent.h"
 #include "expose/expose.h"
 #include "loop/loop.h"
 #include "metrics/application.h"
@@ -57,6 +58,7 @@ struct server {
     struct checks checks;
     struct control_socket control;
     struct expose expose;
+    struct agent agent;
     union qhcp_addr bound;
     bool silent; /* it waits for first results, so that the first answer is true and complete */
     bool stopping;
@@ -136,6 +138,7 @@ static void say_ready(struct server *s)
     log_say(QHCP_LOG_INFO, "%s", status);
     service_ready(&s->service, s->loop, status);
     expose_open(&s->expose);
+    agent_open(&s->agent);
 }
 
 static void core_turn(void *ctx, qhcp_nsec now)
@@ -317,7 +320,11 @@ static int start_doors(struct server *s, char *words, size_t words_cap)
 {
     int r = start_control(s, words, words_cap);
 
-    return r < 0 ? r : start_expose(s, words, words_cap);
+    if (r == 0)
+        r = start_expose(s, words, words_cap);
+    if (r == 0 && s->options.haproxy_agent)
+        r = agent_begin(&s->agent, s->loop, s->core, s->options.haproxy_agent, words, words_cap);
+    return r;
 }
 
 /* Whoever comes to --http-listen takes no descriptor from the checks. */
@@ -325,7 +332,8 @@ static size_t descriptors(const struct server_options *o)
 {
     size_t doors = o->http_listen.n + o->metrics_listen.n;
 
-    return SERVER_DESCRIPTORS + (doors > 0 ? doors + EXPOSE_CONNS : 0);
+    return SERVER_DESCRIPTORS + (o->haproxy_agent ? RESPONDER_WAITING + 1 : 0) +
+           (doors > 0 ? doors + EXPOSE_CONNS : 0);
 }
 
 static int start(struct server *s, char *words, size_t words_cap)
@@ -415,6 +423,7 @@ int daemon_server(int argc, char **argv)
     service_deinit(&s.service);
     log_part_end(&s.log);
     expose_deinit(&s.expose);
+    agent_end(&s.agent);
     control_socket_deinit(&s.control);
     checks_deinit(&s.checks);
     loop_remove(&s.part);

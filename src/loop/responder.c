@@ -10,11 +10,22 @@
 #include "base/address.h"
 
 #define BACKLOG 4096
-#define AT_ONCE 256                 /* accepted between two waits of the loop */
+#define AT_ONCE 64                  /* accepted between two waits of the loop */
 #define OFTEN (10 * NSEC_PER_MSEC)  /* connections that come faster are answered together */
 #define PATIENCE NSEC_PER_SEC       /* with a line */
 #define PAUSE (100 * NSEC_PER_MSEC) /* where no descriptor is left */
 #define ANSWER 512
+
+/* Connections that come from now on end with a reset, or not; they have it from the socket that
+ * listens.  A reset leaves no address in TIME_WAIT, and comes behind the answer. */
+static void end_hard(struct responder *r, bool hard)
+{
+    const struct linger linger = {.l_onoff = hard, .l_linger = 0};
+
+    if (r->hard != hard)
+        (void)setsockopt(r->watch.io.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    r->hard = hard;
+}
 
 static void answer(struct responder *r, qhcp_nsec now, int fd, const char *line)
 {
@@ -141,6 +152,7 @@ static void on_ready(void *ctx, qhcp_nsec now, unsigned ready)
     bool often = nsec_add(r->last, OFTEN) > now;
 
     (void)ready;
+    end_hard(r, often);
     r->last = now;
     for (int i = 0; i < AT_ONCE; i++) {
         int fd = accept4(r->watch.io.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

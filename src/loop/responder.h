@@ -4,8 +4,10 @@
  * In flow connections, and what its owner answers; everything is bounded: connections that have not
  * sent their line (the oldest gives way to a new one, and all end after a second), the bytes of a
  * line, and how often the thread wakes up: where connections come fast, they are answered together
- * every RESPONDER_NAP.  An answer is followed by the end of the connection at once: HAProxy takes a
- * line when it is followed by that, and ends its side with a reset, which leaves nothing behind. */
+ * every RESPONDER_NAP.  An answer is followed
+ * by the end of the connection at once, since HAProxy takes a line when that comes; where
+ * connections come fast, by a reset, since each would leave an address in TIME_WAIT for a minute.
+ */
 #ifndef QHCP_LOOP_RESPONDER_H
 #define QHCP_LOOP_RESPONDER_H
 
@@ -42,6 +44,7 @@ struct responder {
     struct responder_config config;
     struct loop_watch watch; /* of the listening socket */
     struct loop_part part;
+    bool hard;           /* connections end with a reset */
     qhcp_nsec last, nap; /* the last accept; until when no other comes (NSEC_NEVER: at any time) */
     struct responder_waiting waiting[RESPONDER_WAITING];
     size_t n_waiting;

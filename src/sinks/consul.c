@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/ease.h"
 #include "base/text.h"
 
 void consul_enqueue(struct consul_member *m)
@@ -139,7 +140,7 @@ static char *make_definition(const struct consul *c, const struct consul_member 
         add_member(&t, "Address", address_ip(&e->target, ip));
         text_printf(&t, ",\"Port\":%u,\"Weights\":{\"Passing\":%u,\"Warning\":%u}",
                     ntohs(e->target.in.sin_port), weight,
-                    weight * SAY_DEGRADED / 100 > 0 ? weight * SAY_DEGRADED / 100 : 1);
+                    weight * EASE_DEGRADED / 100 > 0 ? weight * EASE_DEGRADED / 100 : 1);
         add_tags(&t, fleet_text(e, FLEET_TAGS));
         text_add(&t, ",\"Check\":{");
     }

@@ -1,48 +1,28 @@
 #include "sinks/say.h"
 
+#include "base/ease.h"
+#include "fleet/fleet.h"
 #include "fleet/panic.h"
 
 #define PERMILLE 1000
-#define PERCENT 100
 
-/* What its load leaves of its weight, in percent. */
-static unsigned ease(uint32_t utilization)
-{
-    if (utilization == FLEET_UNKNOWN || utilization <= SAY_EASY)
-        return PERCENT;
-    if (utilization >= PERMILLE)
-        return SAY_BUSY;
-    return PERCENT - (PERCENT - SAY_BUSY) * (utilization - SAY_EASY) / (PERMILLE - SAY_EASY);
-}
-
-/* The nearest step, unless what was said before is near enough.  A server that comes back from a
- * slow start gets its whole weight in the end, however small the margin is. */
-static uint8_t step(unsigned percent, unsigned before)
-{
-    unsigned apart = percent > before ? percent - before : before - percent;
-
-    if (before > 0 && apart <= SAY_MARGIN && percent != PERCENT)
-        return (uint8_t)before;
-    percent = (percent + SAY_STEP / 2) / SAY_STEP * SAY_STEP;
-    return (uint8_t)(percent > 0 ? percent : SAY_STEP);
-}
+_Static_assert(EASE_UNKNOWN == FLEET_UNKNOWN, "one word for it");
 
 static unsigned deserved(bool degraded, unsigned share, uint32_t utilization)
 {
-    unsigned percent = share * ease(utilization) / PERMILLE;
-
-    return degraded ? percent * SAY_DEGRADED / PERCENT : percent;
+    return share * ease_percent(utilization, degraded) / PERMILLE;
 }
 
 unsigned say_percent(bool degraded, unsigned share, uint32_t utilization)
 {
-    return step(deserved(degraded, share, utilization), 0);
+    return ease_step(deserved(degraded, share, utilization), 0);
 }
 
 static uint8_t percent_of(const struct fleet_entry *e, unsigned share, const struct say *before)
 {
-    return step(deserved(e->state == QHCP_DEGRADED, share, e->report.utilization),
-                before && before->use == SAY_SERVE ? before->percent : 0);
+    unsigned percent = deserved(e->state == QHCP_DEGRADED, share, e->report.utilization);
+
+    return (uint8_t)ease_step(percent, before && before->use == SAY_SERVE ? before->percent : 0);
 }
 
 static enum say_use of_state(enum qhcp_state state)

@@ -5,8 +5,7 @@
  * of its weight, or why not.  Pure.
  *
  * percent  is what its health and load deserve: slow start, a degraded server's part, and less
- * the more of its capacity it uses.  It moves in steps of SAY_STEP and with a margin, so that a
- * load that wavers says nothing new.
+ * the more of its capacity it uses.  It moves in steps (base/ease.h).
  * weight   is its operator's, relative to others, and in no percent. */
 #ifndef QHCP_SINKS_SAY_H
 #define QHCP_SINKS_SAY_H
@@ -15,12 +14,6 @@
 #include <stdint.h>
 
 #include "fleet/entry.h"
-
-#define SAY_STEP 10     /* percent */
-#define SAY_MARGIN 9    /* percent that the figure must be off before another step is said */
-#define SAY_EASY 500    /* permille of its capacity up to which a server has its whole weight ... */
-#define SAY_BUSY 20     /* ... and percent of its weight at its whole capacity */
-#define SAY_DEGRADED 30 /* percent of its weight that a degraded server gets at most */
 
 enum say_use {
     SAY_UNKNOWN = 0, /* not looked at yet, or no server: leave what was said before */
@@ -32,7 +25,7 @@ enum say_use {
 
 struct say {
     enum say_use use;
-    uint8_t percent;   /* SAY_SERVE: SAY_STEP to 100; else 0 */
+    uint8_t percent;   /* SAY_SERVE: 10 to 100; else 0 */
     uint8_t cause;     /* the reason code: enum qhcp_cause */
     uint16_t weight;   /* the operator's; 0 is SAY_DRAIN */
     uint16_t priority; /* its tier, 0 first */
