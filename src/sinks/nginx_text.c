@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/ease.h"
 #include "sinks/sink_places.h"
 
 #define HEAD "# Written by qhcp lb (sink nginx): what is changed here is lost.\n"
@@ -35,7 +36,7 @@ static void add_server(struct text *t, const struct sink_place *p, bool tenths, 
 {
     const struct say *say = p->say;
     unsigned weight =
-        tenths ? say->weight * (say->degraded ? SAY_DEGRADED : 100) / SAY_STEP : say->weight;
+        tenths ? say->weight * (say->degraded ? EASE_DEGRADED : 100) / EASE_STEP : say->weight;
     char address[ADDRESS_TEXT];
 
     address_format(&p->entry->target, address, sizeof address);
