@@ -193,8 +193,9 @@ static void fail(struct sink_nginx *g, qhcp_nsec now, const char *failure)
                     "%s: %s; and the old file cannot be put back (%s): move %s to %s by hand",
                     command, failure, strerror(err), g->before, g->path);
     else
-        sink_failed(&g->sink, now, "%s: %s; the old file was put back, and nginx goes on with it",
-                    command, failure);
+        sink_failed(&g->sink, now, "%s: %s; %s", command, failure,
+                    g->had_file ? "the old file was put back, and nginx goes on with it"
+                                : "the new file was removed: there was none before");
     retry(g, now);
 }
 

@@ -14,6 +14,7 @@
 
 static struct sinks sinks;
 static char dir[64], path[PATH_MAX], words[SINK_WORDS];
+static char before[PATH_MAX], reloaded[PATH_MAX]; /* of the sink nginx: PATH.before, and a mark */
 
 static int setup(void **state)
 {
@@ -22,6 +23,8 @@ static int setup(void **state)
     if (!mkdtemp(dir) || loop_new(NULL, &loop) != 0 || feed_new(16, &feed) != 0)
         return -1;
     snprintf(path, sizeof path, "%s/file", dir);
+    snprintf(before, sizeof before, "%s/file.before", dir);
+    snprintf(reloaded, sizeof reloaded, "%s/reloaded", dir);
     sinks_init(&sinks, loop, feed);
     feed_panic(feed, 0, QHCP_USE_ALL);
     return 0;
@@ -34,6 +37,8 @@ static int teardown(void **state)
     feed_free(feed);
     loop_free(loop);
     unlink(path);
+    unlink(before);
+    unlink(reloaded);
     return rmdir(dir);
 }
 
@@ -172,7 +177,7 @@ static void below_a_share_keepalived_is_to_give_up(void **state)
 
 static void the_same_content_is_not_written_again(void **state)
 {
-    ino_t before;
+    ino_t number;
 
     (void)state;
     up(1);
@@ -180,18 +185,18 @@ static void the_same_content_is_not_written_again(void **state)
     sweep();
     begin("track-file", "");
     wait_content("50\n");
-    before = number_of_file();
+    number = number_of_file();
     server(1)->report.utilization = 1000; /* something new is said, but nothing of this */
     publish();
     run(NULL);
     server(1)->intent.weight = 2;
     publish();
     run(NULL);
-    assert_int_equal(number_of_file(), before);
+    assert_int_equal(number_of_file(), number);
     up(2);
     publish();
     wait_content("100\n");
-    assert_int_not_equal(number_of_file(), before);
+    assert_int_not_equal(number_of_file(), number);
 }
 
 static void a_file_of_before_stays_until_every_server_was_looked_at(void **state)
@@ -281,6 +286,59 @@ static void a_directory_that_is_not_there_is_said_and_tried_again(void **state)
     assert_int_equal(state_of_it().failing_since, 0);
 }
 
+#define NGINX "# Written by qhcp lb (sink nginx): what is changed here is lost.\n"
+
+static bool was_reloaded(void)
+{
+    return access(reloaded, F_OK) == 0 && access(before, F_OK) != 0;
+}
+
+/* The sink nginx, whose reload makes the mark. */
+static void begin_nginx(const char *test)
+{
+    char settings[PATH_MAX + 100];
+
+    snprintf(settings, sizeof settings, "test='%s' reload='touch %s' every=100ms", test, reloaded);
+    begin("nginx", settings);
+}
+
+static void nginx_is_reloaded_where_the_process_before_may_not_have_done_it(void **state)
+{
+    static const char *const left[] = {NULL, "", NGINX "server 127.0.0.1:9001 down; # w1\n"};
+
+    (void)state;
+    up(1);
+    sweep();
+    for (size_t i = 0; i < 3; i++) {
+        FILE *f = left[i] ? fopen(before, "w") : NULL;
+
+        if (f) {
+            assert_true(fputs(left[i], f) >= 0);
+            assert_int_equal(fclose(f), 0);
+        }
+        write_file(NGINX "server 127.0.0.1:9001; # w1\n"); /* as it is to be */
+        begin_nginx("true");
+        run(left[i] ? was_reloaded : NULL);
+        assert_int_equal(access(reloaded, F_OK) == 0, left[i] != NULL);
+        sinks_stop(&sinks);
+        unlink(reloaded);
+    }
+}
+
+static void a_test_that_fails_leaves_no_file_where_there_was_none(void **state)
+{
+    (void)state;
+    up(1);
+    sweep();
+    begin_nginx("echo no good; false");
+    run(it_fails);
+    assert_non_null(strstr(state_of_it().words,
+                           "failed with exit status 1: no good; the new file was removed"));
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_not_equal(access(before, F_OK), 0);
+    assert_int_not_equal(access(reloaded, F_OK), 0);
+}
+
 /* A disk of its own, for this process alone.  False: this machine lets us mount none. */
 static bool mount_small(void)
 {
@@ -323,6 +381,35 @@ static void a_full_disk_leaves_the_old_file_whole(void **state)
     assert_string_equal(content(), "100\n");
     assert_int_equal(unlink(filler), 0);
     wait_content("0\n");
+    assert_int_equal(umount2(dir, MNT_DETACH), 0);
+}
+
+static void a_full_disk_leaves_nginx_what_it_has(void **state)
+{
+    char filler[PATH_MAX];
+
+    (void)state;
+    if (!mount_small()) {
+        skip();
+        return;
+    }
+    snprintf(filler, sizeof filler, "%s/filler", dir);
+    up(1);
+    sweep();
+    begin_nginx("true");
+    run(was_reloaded);
+    assert_int_equal(unlink(reloaded), 0);
+    fill();
+    down(1);
+    publish();
+    run(it_fails);
+    assert_non_null(strstr(state_of_it().words, "No space left on device"));
+    assert_string_equal(content(), NGINX "server 127.0.0.1:9001; # w1\n");
+    assert_int_not_equal(access(before, F_OK), 0);
+    assert_int_not_equal(access(reloaded, F_OK), 0);
+    assert_int_equal(unlink(filler), 0);
+    run(was_reloaded);
+    assert_string_equal(content(), NGINX "server 127.0.0.1:9001 down; # w1\n");
     assert_int_equal(umount2(dir, MNT_DETACH), 0);
 }
 
@@ -381,6 +468,9 @@ int main(void)
         TEST(what_the_same_kind_has_written_is),
         TEST(a_directory_that_is_not_there_is_said_and_tried_again),
         TEST(what_is_wrong_with_a_sink_is_said_before_it_begins),
+        TEST(nginx_is_reloaded_where_the_process_before_may_not_have_done_it),
+        TEST(a_test_that_fails_leaves_no_file_where_there_was_none),
+        TEST(a_full_disk_leaves_nginx_what_it_has),
         TEST(a_full_disk_leaves_the_old_file_whole), /* last: it has mounts of its own from then on
                                                       */
     };
