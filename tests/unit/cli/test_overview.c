@@ -120,9 +120,12 @@ static void the_exit_status_says_whose_fault_it_is(void **state)
 /* What answers may be anything. */
 static void an_answer_of_another_form_is_survived(void **state)
 {
-    static const char *const odd[] = {"", "1", "null,[]", "{\"state\":7,\"since\":\"x\"}",
-                                      "{\"name\":[],\"share\":-1,\"since\":"
-                                      "\"0000-99-99T99:99:99Z\"}"};
+    static const char *const odd[] = {"",
+                                      "1",
+                                      "null,[]",
+                                      "{\"state\":7,\"since\":\"x\"}",
+                                      "{\"name\":[],\"share\":-1}",
+                                      "{\"since\":\"0000-99-99T99:99:99Z\"}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {

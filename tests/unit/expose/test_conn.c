@@ -124,7 +124,7 @@ static void who_asks_may_ask_again(void **state)
     assert_true(hear(&s, got, sizeof got) > 0);
     later(&s, EXPOSE_PATIENCE - 1);
     assert_int_equal(hear(&s, got, sizeof got), 0);
-    say(&s, GET + 3, strlen(GET) - 3);
+    say(&s, &GET[3], strlen(GET) - 3);
     assert_true(hear(&s, got, sizeof got) > 0);
     later(&s, EXPOSE_IDLE - 1);
     assert_int_equal(hear(&s, got, sizeof got), 0);
