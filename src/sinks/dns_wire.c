@@ -156,6 +156,15 @@ enum dns_read dns_question_read(const uint8_t *message, size_t n, struct dns_que
     return DNS_READ_WELL;
 }
 
+const char *dns_code_name(unsigned code)
+{
+    static const char *const names[] = {
+        [1] = "FORMERR",  [2] = "SERVFAIL", [3] = "NXDOMAIN", [4] = "NOTIMP",  [5] = "REFUSED",
+        [6] = "YXDOMAIN", [7] = "YXRRSET",  [8] = "NXRRSET",  [9] = "NOTAUTH", [10] = "NOTZONE"};
+
+    return code < sizeof names / sizeof names[0] && names[code] ? names[code] : "an error";
+}
+
 /* ---- writing ---- */
 
 void dns_out_bytes(struct dns_out *o, const void *p, size_t n)

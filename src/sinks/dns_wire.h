@@ -70,6 +70,9 @@ enum dns_read {
 };
 enum dns_read dns_question_read(const uint8_t *message, size_t n, struct dns_question *ret);
 
+/* Of an answer's code: "REFUSED". */
+const char *dns_code_name(unsigned code);
+
 /* ---- writing ---- */
 
 struct dns_out {

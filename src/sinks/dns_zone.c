@@ -112,23 +112,27 @@ static bool has(const struct text *names, const char *label)
     return false;
 }
 
-/* n bytes as a label, if they can be one and are not there yet. */
-static void add_name(struct text *names, const char *name, size_t n)
+bool dns_zone_label(const char *name, size_t n, char ret[DNS_ZONE_LABEL])
 {
-    char label[DNS_ZONE_LABEL];
-
-    if (n == 0 || n >= sizeof label)
-        return;
+    if (n == 0 || n >= DNS_ZONE_LABEL)
+        return false;
     for (size_t i = 0; i < n; i++) {
         char c = name[i];
 
         if (c >= 'A' && c <= 'Z')
             c = (char)(c | 0x20);
-        label[i] =
-            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '_' && i > 0) ? c : '-';
+        ret[i] = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '_' && i > 0) ? c : '-';
     }
-    label[n] = '\0';
-    if (!has(names, label))
+    ret[n] = '\0';
+    return true;
+}
+
+/* n bytes as a label, if they can be one and are not there yet. */
+static void add_name(struct text *names, const char *name, size_t n)
+{
+    char label[DNS_ZONE_LABEL];
+
+    if (dns_zone_label(name, n, label) && !has(names, label))
         text_bytes(names, label, n + 1);
 }
 

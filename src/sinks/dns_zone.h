@@ -46,6 +46,9 @@ bool dns_zone_set(struct dns_zone *z, uint32_t slot, const struct dns_host *host
                   const char *tags, const char *services, size_t n_services);
 void dns_zone_unset(struct dns_zone *z, uint32_t slot);
 
+/* The label of a name, a tag or a service of n bytes.  False: it has none. */
+bool dns_zone_label(const char *name, size_t n, char ret[DNS_ZONE_LABEL]);
+
 /* Is it a name?  NULL and "" stand for all servers, and are one. */
 bool dns_zone_has(const struct dns_zone *z, const char *label);
 

@@ -19,6 +19,7 @@
 #include "base/value.h"
 #include "sinks/dns_hosts.h"
 #include "sinks/dns_tsig.h"
+#include "sinks/sink_file.h"
 #include "sinks/sink_kinds.h"
 #include "state/state.h"
 
@@ -41,7 +42,8 @@ struct update {
     struct sink sink;
     union qhcp_addr server;
     struct dns_name zone, name;
-    const char *key_file, *of; /* of: a name, a tag or a service; NULL: all servers */
+    const char *key_file;
+    char of[DNS_ZONE_LABEL]; /* a name, a tag or a service; "": all servers */
     uint32_t ttl;
     struct dns_zone hosts;
     struct loop_part part;
@@ -49,6 +51,7 @@ struct update {
     int fd;                            /* -1: nothing is on the way */
     qhcp_nsec until, next, wait;       /* of what is on the way; the next try; after a failure */
     struct records wanted, sent, done; /* done: what the name server has confirmed */
+    struct sink_first first;
     bool known, confirmed;
     struct dns_tsig_key key;
     struct dns_tsig_mac mac;
@@ -97,7 +100,7 @@ static int parse_server(struct update *u, char *words, size_t words_cap)
 static int parse_rest(struct update *u, char *words, size_t words_cap)
 {
     const struct sink_args *args = &u->sink.args;
-    const char *empty = sink_args_get(args, "empty");
+    const char *empty = sink_args_get(args, "empty"), *of = sink_args_get(args, "servers");
     char quote[VALUE_QUOTE + 8];
     qhcp_nsec ttl = 5 * NSEC_PER_SEC;
     uint64_t most = MOST;
@@ -107,11 +110,14 @@ static int parse_rest(struct update *u, char *words, size_t words_cap)
         r = sink_args_count(args, "most", 1, DNS_ZONE_MOST, &most, words, words_cap);
     u->ttl = (uint32_t)(ttl / NSEC_PER_SEC);
     u->hosts.most = (unsigned)most;
-    u->of = sink_args_get(args, "servers");
     u->key_file = sink_args_get(args, "key-file");
     u->hosts.fail_open = !empty || strcmp(empty, "all") == 0;
     if (r == 0 && empty && !u->hosts.fail_open && strcmp(empty, "none") != 0) {
         snprintf(words, words_cap, "empty=%s: use all or none", value_quote(empty, quote));
+        r = QHCP_E_PARSE;
+    }
+    if (r == 0 && of && !dns_zone_label(of, strlen(of), u->of)) {
+        snprintf(words, words_cap, "servers=%s: use 1 to 63 bytes", value_quote(of, quote));
         r = QHCP_E_PARSE;
     }
     if (r == 0 && !u->key_file) {
@@ -181,9 +187,15 @@ static bool same(const struct records *a, const struct records *b)
     return a->n == b->n;
 }
 
+/* Nobody knows an address to write, after a start say: what is there is better than nothing. */
+static bool stays(const struct update *u)
+{
+    return u->known && u->wanted.n == 0 && u->hosts.fail_open;
+}
+
 static bool is_due(const struct update *u)
 {
-    return u->known && (!u->confirmed || !same(&u->wanted, &u->done));
+    return u->known && !stays(u) && (!u->confirmed || !same(&u->wanted, &u->done));
 }
 
 /* ---- one update ---- */
@@ -293,15 +305,6 @@ static void well(struct update *u, qhcp_nsec now)
 
 /* ---- the answer ---- */
 
-static const char *code_name(unsigned code)
-{
-    static const char *const names[] = {
-        [1] = "FORMERR",  [2] = "SERVFAIL", [3] = "NXDOMAIN", [4] = "NOTIMP",  [5] = "REFUSED",
-        [6] = "YXDOMAIN", [7] = "YXRRSET",  [8] = "NXRRSET",  [9] = "NOTAUTH", [10] = "NOTZONE"};
-
-    return code < sizeof names / sizeof names[0] && names[code] ? names[code] : "an error";
-}
-
 static void answered(struct update *u, qhcp_nsec now, const uint8_t *answer, size_t n)
 {
     char words[SINK_WORDS], why[SINK_WORDS - 60];
@@ -320,9 +323,9 @@ static void answered(struct update *u, qhcp_nsec now, const uint8_t *answer, siz
     }
     if (r == 0)
         snprintf(words, sizeof words, "the name server answers %s: may the key change that name?",
-                 code_name(code));
+                 dns_code_name(code));
     else if (code != DNS_NOERROR)
-        snprintf(words, sizeof words, "the name server answers %s: %s", code_name(code), why);
+        snprintf(words, sizeof words, "the name server answers %s: %s", dns_code_name(code), why);
     else
         snprintf(words, sizeof words, "%s", why);
     failed(u, now, words);
@@ -409,13 +412,33 @@ static qhcp_nsec deadline(void *ctx)
 
     if (u->fd >= 0)
         return u->until;
+    if (!u->known && u->first.until > 0)
+        return u->first.until;
     return is_due(u) ? u->next : NSEC_NEVER;
+}
+
+/* The whole name is replaced: the first time not before all of it is known. */
+static void look(struct update *u, const struct sink_view *view, qhcp_nsec now)
+{
+    want(u);
+    u->known = !sink_first_early(&u->first, &u->sink, view, now);
+    if (!u->known)
+        return;
+    sink_holds(&u->sink, is_due(u));
+    if (stays(u))
+        sink_failed(&u->sink, now, "no server%s%s has an address that is known: %s stays as it is",
+                    u->of[0] ? " of " : "", u->of, sink_args_get(&u->sink.args, "name"));
+    else if (u->fd < 0 && !is_due(u) && u->sink.state.failing_since > 0)
+        sink_did(&u->sink, now);
 }
 
 static void expire(void *ctx, qhcp_nsec now)
 {
     struct update *u = ctx;
+    const struct sink_view *view = u->known ? NULL : sink_look(&u->sink);
 
+    if (view)
+        look(u, view, now);
     if (u->fd >= 0 && u->until <= now)
         failed(u, now, "the name server does not answer");
     else if (u->fd < 0 && is_due(u) && u->next <= now)
@@ -440,11 +463,8 @@ static void settle(struct sink *s, const struct sink_view *view, qhcp_nsec now)
 {
     struct update *u = (struct update *)s;
 
-    (void)now;
     (void)dns_hosts_see(&u->hosts, view); /* (what is left out for lack of memory comes later) */
-    want(u);
-    u->known = true;
-    sink_holds(s, is_due(u));
+    look(u, view, now);
 }
 
 static void stop(struct sink *s)

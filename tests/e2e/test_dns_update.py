@@ -37,6 +37,21 @@ class DnsUpdate(Case):
         self.bind.wait(NAME, ["192.0.2.12"])
         self.assertEqual(self.bind.ask("other.example.org"), ["192.0.2.1"])
 
+    def test_a_name_of_servers_is_found_however_it_is_written(self):
+        self.bind.start()
+        self.watch(f"name={NAME}", "servers=Web1")
+        self.bind.wait(NAME, ["192.0.2.11"])
+
+    def test_a_start_that_knows_no_address_leaves_what_is_there(self):
+        self.bind.start()
+        lb = self.watch()
+        self.bind.wait(NAME, ["192.0.2.11", "192.0.2.12"])
+        lb.kill()
+        sink = f"dns-update 127.0.0.1:{self.bind.port} zone=example.org key-file={self.bind.key} name={NAME}"
+        lb = self.lb(["127.0.0.1:4299 name=web1"], "--no-forward", "--sink", sink)
+        wait_log(lb, f"no server has an address that is known: {NAME} stays as it is", WITHIN)
+        self.assertEqual(self.bind.ask(NAME), ["192.0.2.11", "192.0.2.12"])
+
     def test_a_name_server_that_is_away_is_asked_again(self):
         lb = self.watch()
         wait_log(lb, f"sink dns-update 127.0.0.1:{self.bind.port}: 127.0.0.1:{self.bind.port}: Connection refused", WITHIN)
