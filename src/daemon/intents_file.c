@@ -11,6 +11,7 @@
 #include "state/left.h"
 
 #define BYTES_MAX (32 << 20) /* INTENTS_MOST with long reasons */
+#define AGAIN NSEC_PER_SEC
 
 struct intents_held {
     struct intents_held *next;
@@ -51,8 +52,9 @@ static void note(struct intents_file *k, bool done)
         log_say(QHCP_LOG_WARNING, "what operators want of servers is lost at a restart: %s",
                 k->why);
     k->told = !done;
+    k->again_at = done ? 0 : nsec_add(loop_now(), AGAIN);
     answer_all(k);
-    if (k->news && done)
+    if (k->news) /* those who wait for it are answered, however it ends */
         give(k);
 }
 
@@ -72,6 +74,7 @@ static void give(struct intents_file *k)
     struct text t = {0};
 
     k->news = false;
+    k->again_at = 0;
     k->writing = k->waiting;
     k->waiting = NULL;
     intents_write(&k->intents, clock_wall_ms(), &t);

@@ -27,7 +27,8 @@ struct intents_file {
     bool busy;                              /* a text is with the thread that serves: */
     char *text;
     bool done;
-    bool told; /* that it cannot be written */
+    bool told;          /* that it cannot be written */
+    qhcp_nsec again_at; /* then it is tried again: intents_file_write; 0: there is no need */
     char why[300];
 };
 

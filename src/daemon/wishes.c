@@ -228,6 +228,8 @@ static void end_those(void *ctx, qhcp_nsec now)
     const struct fleet_snapshot *s = feed_current(all->feed);
     const struct fleet_entry *e;
 
+    if (all->kept.again_at > 0 && all->kept.again_at <= now)
+        intents_file_write(&all->kept);
     all->end_at = NSEC_NEVER;
     for (uint32_t at = 0; at < s->slots; at++) {
         e = feed_at(all->feed, at);
@@ -244,8 +246,9 @@ static void end_those(void *ctx, qhcp_nsec now)
 static qhcp_nsec deadline(void *ctx)
 {
     const struct wishes *all = ctx;
+    qhcp_nsec again = all->kept.again_at > 0 ? all->kept.again_at : NSEC_NEVER;
 
-    return all->over ? NSEC_NEVER : all->end_at;
+    return all->over ? NSEC_NEVER : nsec_min(all->end_at, again);
 }
 
 void wishes_begin(struct wishes *w, struct loop *loop, struct feed *feed,

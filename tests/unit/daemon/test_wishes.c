@@ -4,7 +4,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "daemon/publisher.h"
@@ -190,10 +193,88 @@ static void a_wish_is_done_published_and_answered(void **state)
     }
 }
 
+/* ---- a file that cannot be written ---- */
+
+static struct feed_reader *reader;
+static unsigned answered;
+static bool (*until)(void);
+static qhcp_nsec give_up_at;
+
+static void wait_for_answers(void *ctx, qhcp_nsec now)
+{
+    struct wish_answer answer;
+
+    (void)ctx;
+    look_at = nsec_add(now, NSEC_PER_MSEC);
+    (void)reader_hold(reader);
+    while (wish_answered(reader, &answer))
+        answered++;
+    if (until() || now > give_up_at)
+        loop_stop(loop);
+}
+
+static bool both_answered(void)
+{
+    return answered == 2;
+}
+
+static bool file_is_there(void)
+{
+    return access(wishes.kept.path, F_OK) == 0;
+}
+
+static void run(bool (*condition)(void))
+{
+    struct loop_part part = {.name = "test", .deadline = deadline, .expire = wait_for_answers};
+
+    until = condition;
+    look_at = loop_now();
+    give_up_at = nsec_add(look_at, 10 * NSEC_PER_SEC);
+    loop_add(loop, &part);
+    loop_run(loop);
+    loop_remove(&part);
+}
+
+static void wishes_are_answered_and_kept_though_their_file_could_not_be_written(void **state)
+{
+    char directory[] = "/tmp/qhcp-wishes-XXXXXX", missing[60];
+    struct wish w = {.kind = WISH_DRAIN, .server = "10.0.0.1:4242", .who = "the test"};
+    struct serve *serve;
+    uint32_t token;
+
+    (void)state;
+    answered = 0;
+    assert_non_null(mkdtemp(directory));
+    snprintf(missing, sizeof missing, "%s/state", directory);
+    assert_int_equal(serve_new(loop, &serve), 0);
+    assert_int_equal(serve_start(serve), 0);
+    wishes.kept.serve = serve;
+    snprintf(wishes.kept.path, sizeof wishes.kept.path, "%s/intents", missing);
+    assert_int_equal(reader_open(publisher.feed, &reader), 0);
+    (void)reader_hold(reader);
+    assert_int_equal(wish_ask(reader, &w, &token), 0);
+    assert_int_equal(wish_ask(reader, &w, &token), 0); /* comes while the first is written */
+    run(both_answered);
+    assert_int_equal(answered, 2);
+    assert_int_equal(mkdir(missing, 0700), 0);
+    run(file_is_there);
+    assert_true(file_is_there());
+    assert_true(serve_stop(serve));
+    reader_close(reader);
+    unlink(wishes.kept.path);
+    rmdir(missing);
+    rmdir(directory);
+    wishes_end(&wishes);
+    serve_free(serve);
+    wishes_begin(&wishes, loop, publisher.feed, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_wish_is_done_published_and_answered, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            wishes_are_answered_and_kept_though_their_file_could_not_be_written, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
