@@ -11,6 +11,7 @@
 #include "status/status_human.h"
 
 #define NAME_WIDTH 48  /* the longest name that widens its column */
+#define SINKS_NAMED 3  /* lines about sinks: the servers want room too */
 #define STATE_WIDTH 11 /* "maintenance" */
 
 static uint64_t number_of(const json_t *object, const char *name)
@@ -156,6 +157,31 @@ void overview_summary(struct text *t, const json_t *self, int64_t now_ms)
     text_add(t, before[0] == ',' ? ")" : "");
 }
 
+/* Sinks that fail: the first ones by name. */
+static void warn_of_sinks(struct text *t, const json_t *self, size_t width)
+{
+    const json_t *list = json_object_get(self, "sinks");
+    size_t failing = 0;
+    char more[80];
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *sink = json_array_get(list, i);
+        size_t from = t->n;
+
+        if (!json_is_true(json_object_get(sink, "failing")) || ++failing > SINKS_NAMED)
+            continue;
+        text_add(t, "WARNING: sink ");
+        text_plain(t, admin_client_text(sink, "name"));
+        text_add(t, ": ");
+        text_plain(t, admin_client_text(sink, "reason"));
+        end_line(t, from, width);
+    }
+    if (failing <= SINKS_NAMED)
+        return;
+    snprintf(more, sizeof more, "WARNING: sinks that fail besides: %zu", failing - SINKS_NAMED);
+    add_warning(t, width, more, " (GET /api/v1/sinks shows all)");
+}
+
 void overview_warnings(struct text *t, const json_t *self, size_t width)
 {
     char what[80];
@@ -176,6 +202,7 @@ void overview_warnings(struct text *t, const json_t *self, size_t width)
                  (long long)json_integer_value(json_object_get(self, "held")));
         add_warning(t, width, what, "silent, and not called down yet");
     }
+    warn_of_sinks(t, self, width);
     if (json_is_true(json_object_get(self, "insecure")))
         add_warning(t, width,
                     "WARNING: --insecure: ", "the certificates of the servers are not verified");

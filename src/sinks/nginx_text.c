@@ -35,13 +35,15 @@ static bool has_degraded(const struct sink_place *places, size_t n)
 static void add_server(struct text *t, const struct sink_place *p, bool tenths, bool backup)
 {
     const struct say *say = p->say;
-    unsigned weight =
-        tenths ? say->weight * (say->degraded ? EASE_DEGRADED : 100) / EASE_STEP : say->weight;
+    unsigned weight = tenths ? say->weight *
+                                   (say->use == SAY_SERVE && say->degraded ? EASE_DEGRADED : 100) /
+                                   EASE_STEP
+                             : say->weight;
     char address[ADDRESS_TEXT];
 
     address_format(&p->entry->target, address, sizeof address);
     text_printf(t, "server %s", address);
-    if (say->use == SAY_SERVE && weight > 1)
+    if (weight > 1) /* one that is down has it too: hashes count the weights of all */
         text_printf(t, " weight=%u", weight);
     text_add(t, backup ? " backup" : "");
     text_add(t, say->use == SAY_SERVE ? "; # " : " down; # ");

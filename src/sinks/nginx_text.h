@@ -11,8 +11,8 @@
  *
  * A weight is the operator's, and less for a degraded server: figures like load change no line,
  * since each change costs nginx a generation of workers.  A server that gets no new traffic
- * stays, as `down`, so that hashes over the servers do not move.  Tiers behind the first are
- * `backup`. */
+ * stays, as `down` and with its weight, so that hashes over the servers do not move.  Tiers behind
+ * the first are `backup`. */
 void nginx_text(const char *upstream, const struct sink_view *view, struct text *ret);
 
 /* Could nginx_text have written this? */

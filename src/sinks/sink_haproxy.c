@@ -222,6 +222,8 @@ static bool take_state(struct haproxy *h, qhcp_nsec now, const char *answer, siz
     bool again = h->synced;
 
     if (!haproxy_text_is_state(answer, n)) {
+        while (n > 0 && answer[n - 1] == '\n')
+            n--;
         sink_failed(&h->sink, now, "HAProxy has no backend \"%s\": \"%.*s\"", h->rules.backend,
                     (int)(n < 100 ? n : 100), answer);
         return false;
@@ -395,6 +397,9 @@ static int parse(struct sink *s, char *words, size_t words_cap)
         snprintf(words, words_cap, "haproxy needs backend=NAME, a backend of HAProxy");
         r = QHCP_E_ARG;
     }
+    if (r == 0) /* one socket has many backends */
+        snprintf(s->args.name, sizeof s->args.name, "haproxy %.80s %.38s", s->args.argv[0],
+                 h->rules.backend);
     if (r == 0)
         r = sink_args_switch(&s->args, "admin", &h->rules.admin, words, words_cap);
     if (r == 0)

@@ -71,7 +71,7 @@ static int check_url(const char *text, bool insecure, char name[SINK_NAME], char
     int r = QHCP_E_PARSE;
 
     if (!good || (strcmp(u.scheme, "https") != 0 && strcmp(u.scheme, "http") != 0))
-        snprintf(words, words_cap, "the URL is none: use https://HOST[:PORT][/PATH]");
+        snprintf(words, words_cap, "the URL is not one: use https://HOST[:PORT][/PATH]");
     else if (u.user || u.password)
         snprintf(words, words_cap,
                  "the URL has a user or a password in it: use token-file= or header-file=");

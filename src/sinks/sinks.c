@@ -289,11 +289,28 @@ static int gather(struct sinks *s, const struct list *specs, struct sink **old, 
     return r;
 }
 
+/* The name of fresh[i]: no two are called the same. */
+static void name(struct sink *const *fresh, size_t i)
+{
+    struct sink *one = fresh[i];
+    unsigned same = 1;
+
+    for (size_t k = 0; k < i; k++)
+        same += strcmp(fresh[k]->args.name, one->args.name) == 0;
+    if (same == 1)
+        snprintf(one->state.name, sizeof one->state.name, "%s", one->args.name);
+    else
+        snprintf(one->state.name, sizeof one->state.name, "%.*s (%u)", SINK_NAME - 8,
+                 one->args.name, same);
+}
+
 static void replace(struct sinks *s, struct sink **fresh, size_t n)
 {
     pthread_mutex_lock(&s->lock);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        name(fresh, i);
         s->at[i] = fresh[i];
+    }
     s->n = n;
     pthread_mutex_unlock(&s->lock);
 }

@@ -93,13 +93,29 @@ static void what_is_wrong_with_the_load_balancer_is_shown_before_its_servers(voi
 {
     static const char late[] =
         "{\"status\":\"late\",\"reason\":\"it is late\",\"panic\":true,\"use\":\"all\","
-        "\"insecure\":true}";
+        "\"insecure\":true,\"sinks\":[{\"name\":\"nginx "
+        "/be\",\"failing\":true,\"reason\":\"no\\nroom\"},"
+        "{\"name\":\"exec /a\",\"failing\":false,\"reason\":\"\"}]}";
 
     (void)state;
     assert_table(late, "", 0,
                  "WARNING: the load balancer itself is not well (late): it is late\n"
                  "PANIC: too few servers are healthy; servers in use: all\n"
+                 "WARNING: sink nginx /be: no?room\n"
                  "WARNING: --insecure: the certificates of the servers are not verified\n");
+}
+
+static void not_every_sink_that_fails_takes_a_line(void **state)
+{
+    static const char all[] =
+        "{\"status\":\"ok\",\"sinks\":[{\"name\":\"a\",\"failing\":true},"
+        "{\"name\":\"b\",\"failing\":true},{\"name\":\"c\",\"failing\":true},"
+        "{\"name\":\"d\",\"failing\":true},{\"name\":\"e\",\"failing\":true}]}";
+
+    (void)state;
+    assert_table(all, "", 0,
+                 "WARNING: sink a:\nWARNING: sink b:\nWARNING: sink c:\n"
+                 "WARNING: sinks that fail besides: 2 (GET /api/v1/sinks shows all)\n");
 }
 
 static void the_exit_status_says_whose_fault_it_is(void **state)
@@ -147,6 +163,7 @@ int main(void)
         cmocka_unit_test(what_is_worst_comes_first),
         cmocka_unit_test(a_line_fits_the_terminal_and_has_no_control_character),
         cmocka_unit_test(what_is_wrong_with_the_load_balancer_is_shown_before_its_servers),
+        cmocka_unit_test(not_every_sink_that_fails_takes_a_line),
         cmocka_unit_test(the_exit_status_says_whose_fault_it_is),
         cmocka_unit_test(an_answer_of_another_form_is_survived),
     };

@@ -62,7 +62,7 @@ static void a_weight_has_one_master(void **state)
     refused("haproxy /a backend=be add=check", "need manage=yes");
     refused("haproxy /a backend=be manage=yes add='check; quit'", "without ;");
     assert_int_equal(sink_check_all(two, 2, words, sizeof words), QHCP_E_ARG);
-    assert_says(words, "haproxy-agent 1 and haproxy /a both write the weights of HAProxy");
+    assert_says(words, "haproxy-agent 1 and haproxy /a be both write the weights of HAProxy");
     two[1] = two[2];
     assert_int_equal(sink_check_all(two, 2, words, sizeof words), 0);
     assert_int_equal(sink_check_all(two + 2, 3, words, sizeof words), 0); /* of two backends */

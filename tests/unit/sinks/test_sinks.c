@@ -66,7 +66,7 @@ static const struct sink_kind kind = {.name = "note",
                                       .usage = "note WORD",
                                       .size = sizeof(struct noted),
                                       .least = 1,
-                                      .most = 1,
+                                      .most = 2,
                                       .settings = "",
                                       .figures = true,
                                       .parse = parse,
@@ -149,6 +149,21 @@ static void nothing_is_said_before_all_were_looked_at(void **state)
     assert_true(last->all);
     assert_int_equal(last->first, SAY_SERVE);
     assert_true(sink_look(&last->sink)->all);
+}
+
+static void no_two_sinks_have_one_name(void **state)
+{
+    struct sink_state st[2];
+
+    (void)state;
+    assert_int_equal(set("note a x", "note a y"), 0);
+    assert_int_equal(sinks_states(&sinks, st, 2), 2);
+    assert_string_equal(st[0].name, "note a");
+    assert_string_equal(st[1].name, "note a (2)");
+    assert_int_equal(set("note a y", "note b"), 0);
+    assert_int_equal(sinks_states(&sinks, st, 2), 2);
+    assert_string_equal(st[0].name, "note a");
+    assert_string_equal(st[1].name, "note b");
 }
 
 static void only_what_is_new_is_told(void **state)
@@ -266,8 +281,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        TEST(nothing_is_said_before_all_were_looked_at),     TEST(only_what_is_new_is_told),
-        TEST(events_come_in_order_or_are_said_to_be_missed), TEST(a_reload_leaves_alone_what_stays),
+        TEST(nothing_is_said_before_all_were_looked_at),
+        TEST(no_two_sinks_have_one_name),
+        TEST(only_what_is_new_is_told),
+        TEST(events_come_in_order_or_are_said_to_be_missed),
+        TEST(a_reload_leaves_alone_what_stays),
         TEST(one_that_does_not_start_is_tried_again),
     };
 

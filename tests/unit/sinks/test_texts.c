@@ -73,6 +73,20 @@ static void nginx_keeps_a_server_without_traffic_as_down(void **state)
                                           "server 10.0.0.4:80 down; # d\n");
 }
 
+static void nginx_keeps_the_weight_of_a_server_without_traffic(void **state)
+{
+    struct fleet_entry *e = picture_add(&p, "a", "10.0.0.1:80");
+
+    (void)state;
+    e->intent.weight = 2;
+    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=2; # a\n");
+    picture_down(picture_change(&p, "a"));
+    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=2 down; # a\n");
+    picture_add(&p, "b", "10.0.0.2:80")->verdict.state = QHCP_DEGRADED;
+    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=20 down; # a\n"
+                                          "server 10.0.0.2:80 weight=3; # b\n");
+}
+
 static void nginx_gives_a_degraded_server_less_and_later_tiers_are_backup(void **state)
 {
     (void)state;
@@ -296,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nginx_has_a_line_for_each_server_in_the_order_of_their_names),
         TEST(nginx_keeps_a_server_without_traffic_as_down),
+        TEST(nginx_keeps_the_weight_of_a_server_without_traffic),
         TEST(nginx_gives_a_degraded_server_less_and_later_tiers_are_backup),
         TEST(load_and_slow_start_are_no_news_to_nginx),
         TEST(nginx_gets_a_block_that_it_takes_where_no_server_is_known),
