@@ -469,7 +469,8 @@ void admin_server_one(struct admin_request *q)
 
     atomic_store(&q->admin->config.pulse->looked_at, loop_now());
     if (!e) {
-        admin_http_error(q, MHD_HTTP_NOT_FOUND, "not_found", "%s is not watched",
+        admin_http_error(q, MHD_HTTP_NOT_FOUND, "not_found",
+                         "%s is not watched: qhcp status shows which servers are",
                          value_quote(q->name, quote));
         return;
     }

@@ -23,6 +23,18 @@ static int take_path(struct admin_client *ret, const char *path, const struct wo
     return 0;
 }
 
+/* The path of unix:PATH, as --admin of `qhcp lb` has it, or of PATH. */
+static int take_option(struct admin_client *ret, const char *text, const struct words *w)
+{
+    const char *path = strncmp(text, "unix:", strlen("unix:")) == 0 ? text + strlen("unix:") : text;
+    char *mode;
+    int r = take_path(ret, path, w);
+
+    if (r == 0 && path != text && (mode = strstr(ret->path, ",mode=")))
+        *mode = '\0';
+    return r;
+}
+
 /* The only socket of the state directory, in the place of the usual one that is not there. */
 static int find_other(struct admin_client *ret, const struct words *w)
 {
@@ -53,7 +65,7 @@ int admin_client_find(struct admin_client *ret, const char *path, uint16_t port,
     int r;
 
     if (path)
-        return take_path(ret, path, w);
+        return take_option(ret, path, w);
     r = private_socket_path("admin", port ? port : PORT, OPTION, ret->path, w->p, w->cap);
     if (r == 0 && !port && access(ret->path, F_OK) != 0)
         r = find_other(ret, w);

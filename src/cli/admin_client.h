@@ -15,8 +15,8 @@
       .doc = "The load balancer's port, which is in the default name of its socket. By default "   \
              "4242, or that of the only load balancer there is.")                                  \
     X(admin_socket, "admin-socket", TEXT, .arg = "PATH", .min = 1, .max = 1000,                    \
-      .doc = "The socket of the load balancer's admin interface. By default admin-PORT.sock in "   \
-             "the state directory.")
+      .doc = "The socket of the load balancer's admin interface, as PATH or unix:PATH. By "        \
+             "default admin-PORT.sock in the state directory.")
 
 struct admin_client {
     char path[PRIVATE_SOCKET_PATH];

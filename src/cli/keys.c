@@ -39,7 +39,7 @@
       .doc = "token: what it allows over the admin interface of this machine's load balancers: "   \
              "to read, or to change things as well.")                                              \
     X(lifetime, "for", TEXT, .arg = "DURATION", .def = "8h", .max = KEYS_TEXT,                     \
-      .check = check_lifetime, .letter = 't', .doc = "token: how long it is valid: 8h, 30d.")      \
+      .check = check_lifetime, .letter = 't', .doc = "token: how long it is valid, as 8h or 30d.") \
     X(name, "name", TEXT, .max = 64, .letter = 'n',                                                \
       .doc = "token: whom it is for, which the log and the events of what is done with it say. "   \
              "By default the user who makes it.")

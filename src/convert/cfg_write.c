@@ -17,6 +17,7 @@ struct writer {
     struct text *yaml, *notes, sources;
     const struct cfg_proxy *proxy;
     size_t n_servers, n_sources; /* that were written */
+    bool said_slowstart;
     char agent[CFG_CHECK + 100]; /* the agent's command that was written last */
 };
 
@@ -114,13 +115,17 @@ static void say_plan(struct writer *w, const struct cfg_server *s)
 {
     unsigned fall = s->set.fall > 0 ? s->set.fall : CFG_FALL;
     unsigned rise = s->set.rise > 0 ? s->set.rise : CFG_RISE;
+    char time[40];
 
     if (fall != w->plan->fall)
         say(w, s->line, "fall is %u: max-fail-attempts is %u for all servers", fall, w->plan->fall);
     if (rise != w->plan->rise)
         say(w, s->line, "rise is %u: it is %u for all servers", rise, w->plan->rise);
-    if (s->set.slowstart != w->plan->slowstart)
-        say(w, s->line, "slowstart: there is one slow-start for all servers");
+    if (s->set.slowstart != w->plan->slowstart && !w->said_slowstart) {
+        value_duration_text(w->plan->slowstart, time, sizeof time);
+        say(w, s->line, "slowstart: slow-start is %s, the largest one, for all servers", time);
+        w->said_slowstart = true;
+    }
 }
 
 static void say_name(struct writer *w, const struct cfg_server *s)

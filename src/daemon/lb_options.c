@@ -110,7 +110,8 @@ static void check_servers(const struct lb_options *o, struct faults *f)
     at.option = NULL;
     if (o->servers.n > 0)
         (void)servers_check(&o->servers, "servers", f);
-    else if (!options_given(&o->head, &o->servers) && o->sources.n == 0)
+    else if (!options_given(&o->head, &o->servers) && o->sources.n == 0 &&
+             !options_given(&o->head, &o->from_haproxy))
         faults_add(
             f, &at, QHCP_E_ARG,
             "%s is missing: name the servers to watch, as in %s, or where they come from (%s)",

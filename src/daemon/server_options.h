@@ -50,8 +50,9 @@
              "the path can then read and change what they say.")                                   \
     X(haproxy_agent, "haproxy-agent", TEXT, .arg = "[ADDRESS:]PORT", .min = 1, .max = 80,          \
       .check = check_listen,                                                                       \
-      .doc = "Answer the agent-check of HAProxy there (by default on 127.0.0.1): a line with "     \
-             "state, reason, and a percentage of the weight by load; see qhcp-lb(1), SINKS.")      \
+      .doc = "Answer the agent-check of HAProxy there (by default on 127.0.0.1), for this server " \
+             "alone: a line with state, reason, and a percentage of the weight by load; see "      \
+             "qhcp-lb(1), SINKS.")                                                                 \
     SHARED_CONTROL(X)                                                                              \
     X(drain_timeout, "drain-timeout", DURATION, .def = "30s", .min = NSEC_PER_MSEC,                \
       .max = OPTIONS_DAY, .live = change_read_at_use,                                              \

@@ -133,7 +133,8 @@ static int fulfil(struct wishes *all, const struct doing *d)
         return QHCP_E_ARG;
     }
     if (find(d->feed, d->wish->server, &slot) != 0) {
-        snprintf(d->words, d->words_cap, "\"%.200s\" is not watched", d->wish->server);
+        snprintf(d->words, d->words_cap,
+                 "\"%.200s\" is not watched: qhcp status shows which servers are", d->wish->server);
         return QHCP_E_NOT_FOUND;
     }
     e = feed_change(d->feed, slot);

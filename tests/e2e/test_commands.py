@@ -84,7 +84,7 @@ class Commands(Case):
         self.assertEqual(json.loads(newest), listed[-1])
         self.assertEqual(self.qhcp("events", "--since", "2100-01-01"), (0, "", ""))
         status, out, errors = self.qhcp("events", "web9")
-        self.assertEqual((status, out, errors), (1, "", 'qhcp events: "web9" is not watched\n'))
+        self.assertEqual((status, out, errors), (1, "", 'qhcp events: "web9" is not watched: qhcp status shows which servers are\n'))
         follower = self.start("events", "--follow", "--json", "--limit", "1", "web1")
         at, first = follower.wait_line(lambda _: True, 10 * SLOW)
         self.assertEqual(json.loads(first), listed[-1])
@@ -142,7 +142,7 @@ class Commands(Case):
     def test_a_server_is_drained_and_taken_back(self):
         self.pair()
         self.wait_change(lambda e: e["to"] == "up")
-        self.assertEqual(self.refused(1, "drain", "web9"), 'qhcp drain: "web9" is not watched\n')
+        self.assertEqual(self.refused(1, "drain", "web9"), 'qhcp drain: "web9" is not watched: qhcp status shows which servers are\n')
         out = self.act("drain", "web1", "--reason", "new disks", "--for", "30m")
         self.assertRegex(out, r"^web1 is draining: new disks\n  wanted: drain, weight 1, until \d{4}-.*, by .*: new disks\n"
                               r"  now: 0 % of its weight, 0 connections open\n$")
@@ -180,7 +180,7 @@ class Commands(Case):
         more = good.replace("]", ", 127.0.0.1:4244 name=web2]")
         config.write_text(more + "nonsense: 1\n", encoding="ascii")
         self.assertIn("the old configuration stays in force", self.refused(1, "reload"))
-        self.assertEqual(self.refused(1, "undrain", "web2"), 'qhcp undrain: "web2" is not watched\n')
+        self.assertEqual(self.refused(1, "undrain", "web2"), 'qhcp undrain: "web2" is not watched: qhcp status shows which servers are\n')
         config.write_text(more, encoding="ascii")
         self.assertIn('"best" is not a valid value: use round-robin', self.refused(1, "algorithm", "best"))
         self.assertRegex(self.act("algorithm", "maglev"), r"^balance is maglev, was least-connections\nthis lasts until")

@@ -52,3 +52,4 @@ class Convert(Case):
         status, out, errors = self.qhcp("lb", "--from-haproxy", self.dir)
         self.assertEqual((status, out), (2, ""))
         self.assertIn("is not a regular file", errors)
+        self.assertNotIn("--servers", errors)

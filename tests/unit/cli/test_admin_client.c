@@ -47,6 +47,25 @@ static void a_path_that_is_too_long_for_a_socket_is_refused(void **state)
     assert_string_equal(c.path, path);
 }
 
+static void a_socket_is_named_as_its_load_balancer_names_it(void **state)
+{
+    static const struct {
+        const char *text, *path;
+    } rows[] = {{"unix:/run/q.sock", "/run/q.sock"},
+                {"unix:/run/q.sock,mode=0660", "/run/q.sock"},
+                {"/run/q.sock,mode=0660", "/run/q.sock,mode=0660"},
+                {"unix", "unix"}};
+    char words[300] = "";
+    const struct words w = {words, sizeof words};
+    struct admin_client c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(admin_client_find(&c, rows[i].text, 0, &w), 0);
+        assert_string_equal(c.path, rows[i].path);
+    }
+}
+
 static void a_socket_that_is_not_there_is_no_load_balancer(void **state)
 {
     const struct admin_client c = {.path = "/nonesuch/admin.sock"};
@@ -67,6 +86,7 @@ int main(void)
         cmocka_unit_test(a_name_is_one_segment_of_the_path),
         cmocka_unit_test(a_time_is_read_to_the_millisecond),
         cmocka_unit_test(a_path_that_is_too_long_for_a_socket_is_refused),
+        cmocka_unit_test(a_socket_is_named_as_its_load_balancer_names_it),
         cmocka_unit_test(a_socket_that_is_not_there_is_no_load_balancer),
     };
 

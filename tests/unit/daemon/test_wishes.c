@@ -180,7 +180,8 @@ static void a_wish_is_done_published_and_answered(void **state)
     assert_int_equal(outcomes[3].state, QHCP_UP);
     assert_int_equal(outcomes[3].share, 1000);
     assert_int_equal(outcomes[4].result, QHCP_E_NOT_FOUND);
-    assert_string_equal(outcomes[4].words, "\"10.0.0.2:4242\" is not watched");
+    assert_string_equal(outcomes[4].words,
+                        "\"10.0.0.2:4242\" is not watched: qhcp status shows which servers are");
     assert_string_equal(outcomes[0].change.who, "the test");
     assert_int_equal(outcomes[5].result, QHCP_E_ARG);
     assert_int_equal(outcomes[6].result, 0);
