@@ -91,6 +91,7 @@ static int keep(struct sink_file *f, struct text *content, bool again, char *wor
     }
     if (f->known && !again && same(&f->there, content))
         return 0;
+    f->known = false; /* it may be there in spite of an error */
     r = sink_file_put(f->path, content, words, words_cap);
     if (r < 0)
         return r;

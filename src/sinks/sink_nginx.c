@@ -151,8 +151,10 @@ static int write_file(struct sink_nginx *g, char *words, size_t words_cap)
 
     if (r == 0)
         r = sink_file_put(g->path, &g->next, words, words_cap);
-    if (r < 0 && !err)
+    if (r < 0 && !err) { /* it may be there in spite of an error */
+        (void)put_back(g);
         unlink(g->before);
+    }
     return r;
 }
 

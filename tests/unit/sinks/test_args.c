@@ -92,10 +92,48 @@ static void words_are_taken_apart(void **state)
     assert_string_equal(a.argv[0], "http://x/?a=b");
 }
 
+static void what_is_wrong_with_a_file_is_said(void **state)
+{
+    static const struct {
+        const char *text, *said;
+    } bad[] = {
+        {"track-file", "track-file PATH"},
+        {"track-file /a fault=101", "101"},
+        {"track-file /a fault=-1", "-1"},
+        {"file_sd /a port=0", "0"},
+        {"file_sd /a port=65536", "65536"},
+        {"file_sd /a /b", "/b"},
+        {"envoy /a", "cluster=NAME is missing"},
+        {"envoy /a cluster=", "cluster=NAME is missing"},
+        {"nginx /a upstream='a b'", "upstream=a b is not a name"},
+        {"nginx /a upstream=a;b", "upstream=a;b is not a name"},
+        {"nginx /a reload=off", "reload= needs a command"},
+        {"nginx /a reload=", "reload= needs a command"},
+        {"nginx /a test=", "test= needs a command"},
+        {"nginx /a every=1ms", "every"},
+        {"nginx /a weight=1", "weight"},
+    };
+    static const char *const good[] = {
+        "track-file /a",
+        "track-file /a fault=100",
+        "file_sd /a port=65535",
+        "envoy /a cluster=be",
+        "nginx /a",
+        "nginx /a upstream=a-b.c_1 reload='systemctl reload nginx' test=off every=100ms",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        refused(bad[i].text, bad[i].said);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        taken(good[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(what_is_wrong_with_a_file_is_said),
         cmocka_unit_test(words_are_taken_apart),
         cmocka_unit_test(a_weight_has_one_master),
     };
