@@ -152,10 +152,15 @@ const struct options_table lb_options_table = OPTIONS_TABLE(struct lb_options, c
 void lb_options_look(const struct options *options, struct faults *f)
 {
     const struct lb_options *o = (const struct lb_options *)options;
+    const struct place at = options_place(&o->head, &o->sinks);
+    char why[WHY];
 
     look_certificate(options, &o->cert_file, f);
     look_certificate(options, &o->client_cert, f);
     look_key(options, &o->client_key, f);
+    for (size_t i = 0; i < o->sinks.n; i++)
+        if (sink_look_files(o->sinks.at[i], why, sizeof why) < 0)
+            faults_add(f, &at, QHCP_E_IO, "%s", why);
 }
 
 qhcp_nsec lb_options_liveness(const struct lb_options *o)

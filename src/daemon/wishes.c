@@ -302,11 +302,13 @@ static void say_restored(const struct fleet_entry *e, const struct intent *one)
     if (one->until_ms > 0)
         clock_local(one->until_ms, until);
     if (one->use != FLEET_IN_USE)
-        log_say(QHCP_LOG_INFO, "%s stays %s%s%s, as before: by %s: %s", fleet_text(e, FLEET_LABEL),
-                words[one->use], until[0] ? " until " : "", until, one->used.who, one->used.why);
+        log_say(QHCP_LOG_INFO, "%s stays %s%s%s, as before: by %s%s%s", fleet_text(e, FLEET_LABEL),
+                words[one->use], until[0] ? " until " : "", until, one->used.who,
+                one->used.why[0] ? ": " : "", one->used.why);
     if (one->weighed)
-        log_say(QHCP_LOG_INFO, "%s keeps weight %u, as before: by %s: %s",
-                fleet_text(e, FLEET_LABEL), one->weight, one->weighted.who, one->weighted.why);
+        log_say(QHCP_LOG_INFO, "%s keeps weight %u, as before: by %s%s%s",
+                fleet_text(e, FLEET_LABEL), one->weight, one->weighted.who,
+                one->weighted.why[0] ? ": " : "", one->weighted.why);
 }
 
 /* What was wanted of it is wanted again.  Where the time is over meanwhile, that is found at once

@@ -113,8 +113,10 @@ void sink_free(struct sink *s)
 
 int sink_start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap)
 {
-    int r = s->kind->start(s, now, words, words_cap);
+    int r = s->kind->look ? s->kind->look(s, words, words_cap) : 0;
 
+    if (r == 0)
+        r = s->kind->start(s, now, words, words_cap);
     s->started = r == 0;
     s->told = false;
     s->start_at = r == 0 ? NSEC_NEVER : nsec_add(now, START_AGAIN);
@@ -127,6 +129,18 @@ void sink_stop(struct sink *s)
         s->kind->stop(s);
     s->started = false;
     s->start_at = NSEC_NEVER;
+}
+
+int sink_look_files(const char *text, char *words, size_t words_cap)
+{
+    struct sink *s;
+    int r = sink_new(text, &s, words, words_cap);
+
+    if (r < 0)
+        return r;
+    r = s->kind->look ? s->kind->look(s, words, words_cap) : 0;
+    sink_free(s);
+    return r;
 }
 
 int sink_check(const char *text, char *words, size_t words_cap)

@@ -63,6 +63,9 @@ struct sink_kind {
     bool figures; /* it goes by say.percent: servers' load is kept fresh for it */
     /* s->args has the words.  QHCP_E_* with words. */
     int (*parse)(struct sink *s, char *words, size_t words_cap);
+    /* Reads the files that must be there: before each start, and for --check-config.  Without side
+     * effects.  QHCP_E_* with words.  May be NULL. */
+    int (*look)(struct sink *s, char *words, size_t words_cap);
     /* QHCP_E_* with words: then stop is not called, and it is started again later. */
     int (*start)(struct sink *s, qhcp_nsec now, char *words, size_t words_cap);
     /* Each change of the log.  NULL: some were missed.  May be NULL itself. */
@@ -114,6 +117,9 @@ void sink_stop(struct sink *s);
 /* The check of all of an option's entries together: nobody claims what another has.  QHCP_E_ARG
  * with words. */
 int sink_check_all(char *const *texts, size_t n, char *words, size_t words_cap);
+
+/* What --check-config looks at besides: the files that the sink of this text names. */
+int sink_look_files(const char *text, char *words, size_t words_cap);
 
 /* The check of an option. */
 int sink_check(const char *text, char *words, size_t words_cap);

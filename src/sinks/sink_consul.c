@@ -319,17 +319,16 @@ static void expire(void *ctx, qhcp_nsec now)
     work(c, now);
 }
 
+static int look_files(struct sink *s, char *words, size_t words_cap)
+{
+    return sink_url_look(&((struct consul *)s)->url, TOKEN, words, words_cap);
+}
+
 static int start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap)
 {
     struct consul *c = (struct consul *)s;
-    struct curl_slist *headers;
-    char *url;
-    int r = sink_url_open(&c->url, TOKEN, &url, &headers, words, words_cap);
+    int r;
 
-    if (r < 0)
-        return r;
-    file_wipe(url, strlen(url));
-    curl_slist_free_all(headers);
     c->http = (struct http_client){.ca_file = c->url.ca_file, .insecure = c->url.insecure};
     r = http_client_begin(&c->http, s->loop);
     if (r < 0) {
@@ -375,6 +374,7 @@ const struct sink_kind sink_consul = {
     .most = 1,
     .settings = "service ttl at-most" SINK_URL_SETTINGS,
     .parse = parse,
+    .look = look_files,
     .start = start,
     .settle = settle,
     .stop = stop};

@@ -233,8 +233,9 @@ static void put_update(struct dns_out *o, const struct update *u)
 }
 
 /* The key is read each time: it may have been changed. */
-static int read_key(struct update *u, char *words, size_t words_cap)
+static int read_key(struct sink *s, char *words, size_t words_cap)
 {
+    struct update *u = (struct update *)s;
     char *text, why[SINK_WORDS];
     size_t n;
     int r = state_read_file(u->key_file, true, KEY_MOST, &text, &n, words, words_cap);
@@ -251,7 +252,7 @@ static int read_key(struct update *u, char *words, size_t words_cap)
 static int make_message(struct update *u, char *words, size_t words_cap)
 {
     struct dns_out o;
-    int r = read_key(u, words, words_cap);
+    int r = read_key(&u->sink, words, words_cap);
 
     if (r != 0)
         return r;
@@ -448,10 +449,8 @@ static void expire(void *ctx, qhcp_nsec now)
 static int start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap)
 {
     struct update *u = (struct update *)s;
-    int r = read_key(u, words, words_cap);
 
-    if (r != 0)
-        return r;
+    (void)words, (void)words_cap;
     u->next = now;
     u->part =
         (struct loop_part){.name = "dns-update", .ctx = u, .deadline = deadline, .expire = expire};
@@ -493,6 +492,7 @@ const struct sink_kind sink_dns_update = {
     .most = 1,
     .settings = "zone name key-file servers ttl empty most",
     .parse = parse,
+    .look = read_key,
     .start = start,
     .settle = settle,
     .stop = stop,

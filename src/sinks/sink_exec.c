@@ -233,15 +233,19 @@ static void expire(void *ctx, qhcp_nsec now)
     work(x, now);
 }
 
+static int look(struct sink *s, char *words, size_t words_cap)
+{
+    if (access(s->args.argv[0], X_OK) == 0)
+        return 0;
+    snprintf(words, words_cap, "%.200s: %s", s->args.argv[0], strerror(errno));
+    return QHCP_E_IO;
+}
+
 static int start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap)
 {
     struct exec *x = (struct exec *)s;
 
-    (void)now;
-    if (access(s->args.argv[0], X_OK) < 0) {
-        snprintf(words, words_cap, "%.200s: %s", s->args.argv[0], strerror(errno));
-        return QHCP_E_IO;
-    }
+    (void)now, (void)words, (void)words_cap;
     x->wake_at = NSEC_NEVER;
     x->part =
         (struct loop_part){.name = "exec sink", .ctx = x, .deadline = deadline, .expire = expire};
@@ -291,6 +295,7 @@ const struct sink_kind sink_exec = {.name = "exec",
                                     .most = SINK_ARGS,
                                     .settings = "timeout at-most retries kinds",
                                     .parse = parse,
+                                    .look = look,
                                     .start = start,
                                     .event = event,
                                     .stop = stop,

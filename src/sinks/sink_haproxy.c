@@ -210,9 +210,9 @@ static void say_strangers(struct haproxy *h)
     }
     if (n > 0)
         sink_say(&h->sink, QHCP_LOG_INFO,
-                 "%zu server%s of backend %s left as %s: no server here has the name (%s%s)", n,
-                 n == 1 ? "" : "s", h->rules.backend, n == 1 ? "it is" : "they are", t.at,
-                 n > 8 ? ", ..." : "");
+                 "%zu server%s of backend \"%s\" %s left as %s: no server here has the name (%s%s)",
+                 n, n == 1 ? "" : "s", h->rules.backend, n == 1 ? "is" : "are",
+                 n == 1 ? "it is" : "they are", t.at, n > 8 ? ", ..." : "");
     text_deinit(&t);
 }
 

@@ -221,3 +221,14 @@ int sink_url_open(const struct sink_url *e, const char *token, char **ret_url,
     *ret_headers = headers;
     return r;
 }
+
+int sink_url_look(const struct sink_url *e, const char *token, char *words, size_t words_cap)
+{
+    struct curl_slist *headers;
+    char *url;
+    int r = sink_url_open(e, token, &url, &headers, words, words_cap);
+
+    file_wipe(url, url ? strlen(url) : 0);
+    curl_slist_free_all(headers);
+    return r;
+}

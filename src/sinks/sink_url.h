@@ -36,4 +36,7 @@ int sink_url_parse(struct sink_args *args, struct sink_url *ret, char *words, si
 int sink_url_open(const struct sink_url *e, const char *token, char **ret_url,
                   struct curl_slist **ret_headers, char *words, size_t words_cap);
 
+/* Can all of it be read?  As sink_url_open, and nothing is kept. */
+int sink_url_look(const struct sink_url *e, const char *token, char *words, size_t words_cap);
+
 #endif

@@ -157,18 +157,17 @@ static void expire(void *ctx, qhcp_nsec now)
     work(ctx, now);
 }
 
+static int look_files(struct sink *s, char *words, size_t words_cap)
+{
+    return sink_url_look(&((struct webhook *)s)->url, TOKEN, words, words_cap);
+}
+
 static int start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap)
 {
     struct webhook *w = (struct webhook *)s;
-    struct curl_slist *headers;
-    char *url;
-    int r = sink_url_open(&w->url, TOKEN, &url, &headers, words, words_cap);
+    int r;
 
     (void)now;
-    if (r < 0)
-        return r;
-    file_wipe(url, strlen(url));
-    curl_slist_free_all(headers);
     w->http = (struct http_client){.ca_file = w->url.ca_file, .insecure = w->url.insecure};
     r = http_client_begin(&w->http, s->loop);
     if (r < 0) {
@@ -224,6 +223,7 @@ const struct sink_kind sink_webhook = {
     .most = 1,
     .settings = "timeout retries at-most kinds" SINK_URL_SETTINGS,
     .parse = parse,
+    .look = look_files,
     .start = start,
     .event = event,
     .stop = stop,

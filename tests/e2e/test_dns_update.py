@@ -108,6 +108,7 @@ class DnsUpdate(Case):
             self.assertIn(said, errors)
         for path, said in ((bad, "is not a TSIG key"), (readable, "chmod 600"), (self.dir / "none", "none")):
             sink = f"dns-update 192.0.2.53 zone=example.org name={NAME} key-file={path}"
-            status, _, errors = self.qhcp("lb", "--servers", "127.0.0.1:4243", "--admin", "off", "--no-forward", "--sink", sink)
-            self.assertEqual(status, 1, path)
-            self.assertIn(said, errors)
+            for more in ("--no-forward", "--check-config"):
+                status, _, errors = self.qhcp("lb", "--servers", "127.0.0.1:4243", "--admin", "off", more, "--sink", sink)
+                self.assertEqual(status, 1, path)
+                self.assertIn(said, errors)

@@ -120,7 +120,7 @@ class RuntimeApi(AdminCase):
     def test_verdicts_and_wishes_reach_haproxy(self):
         h = Haproxy(self, self.backend("web1 {data} weight 100 check inter 100ms", "web2 {data} weight 100", "other {data}"))
         servers, lb = self.watch(["web1", "web2"], f"haproxy {h.socket} backend=be weights=no")
-        wait_log(lb, "1 server of backend be left as it is: no server here has the name .other.", 10)
+        wait_log(lb, "1 server of backend .be. is left as it is: no server here has the name .other.", 10)
         for server, name in zip(servers, ("web1", "web2")):
             server.kill()
             h.wait_servers(lambda s: s[name]["status"].startswith("DOWN"))

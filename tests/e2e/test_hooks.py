@@ -188,7 +188,8 @@ echo "$line" > {pipe.path}
         for sink, words in ((f"webhook @{url}", "neither encrypted nor verified"),
                             (f"webhook http://127.0.0.1/ token-file={shared}", "chmod"),
                             ("exec /nowhere", "/nowhere: No such file")):
-            status, out, errors = self.qhcp("lb", "--servers", "127.0.0.1:4243", "--admin", "off", "--sink", sink)
-            self.assertEqual((status, out), (1, ""), sink)
-            self.assertIn(words, errors)
-            self.assertNotIn("geheim", errors)
+            for more in (["--admin", "off"], ["--check-config"]):
+                status, out, errors = self.qhcp("lb", "--servers", "127.0.0.1:4243", *more, "--sink", sink)
+                self.assertEqual((status, out), (1, ""), sink)
+                self.assertIn(words, errors)
+                self.assertNotIn("geheim", errors)
