@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "quic/keys.h"
+
 #define NUMBER 4 /* bytes of a packet number, always */
 #define TAG 16
 #define INITIAL_MIN 1200
@@ -43,7 +45,7 @@ static bool protect(const struct liar_keys *k, uint8_t *packet, size_t header)
 {
     uint8_t mask[16];
 
-    if (ngtcp2_crypto_hp_mask(mask, &k->hp, &k->hp_ctx, packet + header) != 0)
+    if (keys_mask(mask, &k->hp, &k->hp_ctx, packet + header) != 0)
         return false;
     packet[0] ^= mask[0] & (packet[0] & 0x80 ? 0x0f : 0x1f);
     for (unsigned i = 0; i < NUMBER; i++)
