@@ -29,6 +29,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define END_MS 500
 
 extern char **environ;
 
@@ -144,4 +147,14 @@ int spawn_with(char *const argv[], const int to[3], pid_t *ret)
     if (error == 0)
         *ret = child;
     return error;
+}
+
+void spawn_end(pid_t pid, int pidfd)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    siginfo_t info;
+
+    kill(-pid, SIGKILL);
+    (void)poll(&p, 1, END_MS);
+    waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
 }

@@ -193,11 +193,8 @@ void command_run(struct command *c, qhcp_nsec now, char *line)
 
 void command_stop(struct command *c)
 {
-    siginfo_t info;
-
     if (!c->running)
         return;
-    kill_group(c);
-    waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED | WNOHANG);
+    spawn_end(c->pid, c->pidfd);
     forget(c);
 }

@@ -264,15 +264,13 @@ static void event(struct sink *s, const struct fleet_change *c, qhcp_nsec now)
 static void stop(struct sink *s)
 {
     struct exec *x = (struct exec *)s;
-    siginfo_t info;
 
     for (size_t i = 0; i < HOOK_AT_MOST; i++) {
         struct run *r = &x->runs[i];
 
         if (!r->event)
             continue;
-        kill(-r->pid, SIGKILL);
-        waitid(P_PIDFD, (id_t)r->pidfd, &info, WEXITED | WNOHANG);
+        spawn_end(r->pid, r->pidfd);
         close_run(r);
     }
     if (x->hook.n > 0)

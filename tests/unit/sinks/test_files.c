@@ -2,12 +2,14 @@
 #include "fleet.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sinks/sinks.h"
@@ -355,6 +357,23 @@ static void nginx_is_reloaded_where_the_process_before_may_not_have_done_it(void
     }
 }
 
+static bool is_tested(void)
+{
+    return access(before, F_OK) == 0;
+}
+
+static void a_command_that_runs_at_the_end_leaves_no_process(void **state)
+{
+    (void)state;
+    up(1);
+    sweep();
+    begin_nginx("sleep 60");
+    run(is_tested);
+    sinks_stop(&sinks);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
 static void a_test_that_fails_leaves_no_file_where_there_was_none(void **state)
 {
     (void)state;
@@ -464,6 +483,7 @@ int main(void)
         TEST(what_was_written_in_spite_of_an_error_is_not_taken_for_the_file_of_before),
         TEST(what_nginx_was_not_told_in_spite_of_an_error_is_not_left_there),
         TEST(nginx_is_reloaded_where_the_process_before_may_not_have_done_it),
+        TEST(a_command_that_runs_at_the_end_leaves_no_process),
         TEST(a_test_that_fails_leaves_no_file_where_there_was_none),
         TEST(a_full_disk_leaves_nginx_what_it_has),
         TEST(a_full_disk_leaves_the_old_file_whole), /* last: it has mounts of its own from then on
