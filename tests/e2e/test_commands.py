@@ -140,7 +140,7 @@ class Commands(Case):
         return ask(self.socket, "GET", "/api/v1/servers/web1").json
 
     def test_a_server_is_drained_and_taken_back(self):
-        self.pair()
+        lb = self.pair()
         self.wait_change(lambda e: e["to"] == "up")
         self.assertEqual(self.refused(1, "drain", "web9"), 'qhcp drain: "web9" is not watched: qhcp status shows which servers are\n')
         out = self.act("drain", "web1", "--reason", "new disks", "--for", "30m")
@@ -158,6 +158,7 @@ class Commands(Case):
         self.act("drain", "web1", "--for", "1s")
         self.wait_change(lambda e: e["seq"] > newest and (e["kind"], e["from"], e["to"]) == ("intent", "drain", "in_use"))
         self.assertEqual(self.server_of_api()["state"], "up")
+        wait_log(lb, "info web1 is in use again: the time that was given is over", 10 * SLOW)
 
     def test_a_server_gets_another_weight(self):
         self.pair()
