@@ -16,8 +16,8 @@
 #include "admin/admin_sinks.h"
 
 static const struct admin_route rows[] = {
-    {"GET", "/", ADMIN_READ, "", admin_page_root},
-    {"GET", "/page/*", ADMIN_READ, "", admin_page_part},
+    {"GET", "/", ADMIN_ANYBODY, "", admin_page_root},
+    {"GET", "/page/*", ADMIN_ANYBODY, "", admin_page_part},
     {"GET", "/healthz", ADMIN_ANYBODY, "", admin_self_health},
     {"GET", "/readyz", ADMIN_ANYBODY, "", admin_self_ready},
     {"GET", "/metrics", ADMIN_READ, "name[]", admin_metrics_show},

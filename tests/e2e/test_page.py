@@ -71,9 +71,13 @@ class Page(AdminCase):
         browser.wait("document.querySelector('#server').hidden && location.hash === ''")
         self.assertEqual(browser.log(), [])
 
-    def test_search_keyboard_and_both_themes(self):
-        _, _, browser = self.browse()
+    def test_search_keyboard_both_themes_and_an_address_that_names_no_server(self):
+        _, _, browser = self.browse(path="/#/server/%")
+        self.text(browser, "#server", "% is no longer watched")
         self.text(browser, "#counts", "1 up")
+        browser.run("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}))")
+        browser.wait("document.querySelector('#server').hidden")
+        browser.log()  # of the server that is not there
         browser.run("const s = document.querySelector('#search'); s.value = 'nothing'; s.dispatchEvent(new Event('input'))")
         self.text(browser, "#bad-rows", "Of those that you search")
         browser.run("const s = document.querySelector('#search'); s.value = '4243'; s.dispatchEvent(new Event('input')); "
@@ -98,11 +102,6 @@ class Page(AdminCase):
         self.assertFalse(browser.run("return [...document.querySelectorAll('main img, aside img, b')].some(e => e.tagName === 'IMG' || e.textContent === 'bold')"))
         self.assertEqual(browser.log(), [])
 
-    def test_an_address_that_names_no_server_is_said_to(self):
-        _, _, browser = self.browse(path="/#/server/%")
-        self.text(browser, "#server", "% is no longer watched")
-        self.text(browser, "#counts", "1 up")
-
     def test_a_load_balancer_that_is_gone_and_comes_back(self):
         _, lb, browser = self.browse()
         self.text(browser, "#counts", "1 up")
@@ -110,3 +109,18 @@ class Page(AdminCase):
         self.text(browser, "#health", "the load balancer does not answer", within=15)
         lb = self.lb([NAME], "--admin", f"127.0.0.1:{self.PORT}")
         self.text(browser, "#health", "this load balancer is well", within=20 * SLOW)
+
+    def test_where_reading_needs_a_token_the_page_asks_for_one(self):
+        self.server(4243)
+        good = self.token()
+        self.lb([NAME], "--admin", f"0.0.0.0:{self.PORT}").wait_event("up", within=10)
+        browser = Browser(insecure=True)  # the certificate is of a CA that Chromium does not know
+        self.addCleanup(browser.close)
+        browser.open(f"https://127.0.0.1:{self.PORT}/")
+        self.text(browser, "#health", "this needs a token (qhcp keys token --scope read)")
+        browser.type("#token", "x.y.z")
+        self.text(browser, "#health", "token refused: ")
+        browser.type("#token", good)
+        self.text(browser, "#counts", "1 up")
+        self.text(browser, "#health", "this load balancer is well")
+        self.assertTrue(browser.run("return document.querySelector('#ask').hidden"))

@@ -7,7 +7,7 @@ import { Lists } from "./lists.js";
 import { STATES, mark, readColours } from "./marks.js";
 import { Search } from "./search.js";
 import { Server } from "./server.js";
-import { Stream, get } from "./stream.js";
+import { Stream, get, token } from "./stream.js";
 import { Traffic } from "./traffic.js";
 
 const fleet = new Fleet(), search = new Search();
@@ -120,5 +120,16 @@ addEventListener("keydown", (e) => {
   }
 });
 
-new Stream(fleet, (on, words) => { connected = on; trouble = words; self(); }).run();
+const stream = new Stream(fleet, (on, words, status) => {
+  connected = on;
+  trouble = words;
+  $("ask").hidden = status !== 401; // off this machine reading needs one, too
+  self();
+});
+$("ask").addEventListener("submit", (e) => e.preventDefault());
+$("token").addEventListener("change", () => {
+  token.set($("token").value.trim());
+  stream.again();
+});
+stream.run();
 route();

@@ -82,7 +82,7 @@ export class Server {
         h("div", {}, h("b", {}, "Its operator wants"), `${wants}${i.reason ? `: ${i.reason}` : ""}`, i.who ? h("div", { className: "said" }, `by ${i.who}`) : "",
           i.until ? h("div", { className: "said" }, `until ${clock(Date.parse(i.until))}`) : ""),
         h("div", {}, h("b", {}, "Its agent says"), r.status ?? "nothing", h("div", { className: "said" }, age(r.at))),
-        h("div", {}, h("b", {}, "We found"), v.state ?? "", h("div", { className: "said" }, v.cause ?? ""))),
+        h("div", {}, h("b", {}, "We found"), v.state ?? "", h("div", { className: "said" }, v.cause && v.cause !== "none" ? v.cause : ""))),
       h("dl", {}, ...facts.filter(([, value]) => value).flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)])),
       ...(r.checks ?? []).map((c) => h("p", {}, mark(c.status === "serving" ? "up" : c.status === "degraded" ? "degraded" : "down"), ` check ${c.name}: ${c.status}${c.reason ? `: ${c.reason}` : ""}`)),
       v.evidence ? h("h3", {}, "Evidence of its last failure") : "", v.evidence ? timeline(v.evidence) : "", v.evidence ? h("p", {}, v.evidence) : "");
@@ -113,10 +113,12 @@ export class Server {
 
   actions() {
     const reason = h("input", { placeholder: "reason", "aria-label": "Reason", maxLength: 200 });
-    const lasts = h("input", { placeholder: "for, e.g. 2h", "aria-label": "For how long", className: "short" });
-    const key = h("input", { type: "password", placeholder: "token", "aria-label": "Token of qhcp keys token --scope admin", value: token.get(), autocomplete: "off",
-      onchange: () => token.set(key.value.trim()) });
-    const button = (words, verb, body) => h("button", { type: "button", onclick: () => this.act(verb, body()) }, words);
+    const lasts = h("input", { placeholder: "for: 2h", "aria-label": "For how long", className: "short" });
+    const key = h("input", { type: "password", placeholder: "token", "aria-label": "Token of qhcp keys token --scope admin", value: token.get(), autocomplete: "off" });
+    const button = (words, verb, body) => h("button", { type: "button", onclick: () => {
+      token.set(key.value.trim());
+      this.act(verb, body());
+    } }, words);
     const why = () => ({ ...(reason.value ? { reason: reason.value } : {}) });
     return h("form", { className: "actions", onsubmit: (e) => e.preventDefault() }, button("Drain", "drain", why), button("Maintenance", "maintenance", () => ({ ...why(), ...(lasts.value ? { for: lasts.value } : {}) })),
       button("Back in use", "undrain", () => ({})), reason, lasts, key);

@@ -9,15 +9,19 @@ export const token = {
 };
 
 export async function call(path, options = {}) {
-  const headers = { ...options.headers };
-  if (token.get()) headers.Authorization = `Bearer ${token.get()}`;
+  const headers = { ...options.headers }, sent = token.get();
+  if (sent) headers.Authorization = `Bearer ${sent}`;
   const answer = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit", redirect: "error" });
   if (answer.ok) return answer;
   let words = `${answer.status} ${answer.statusText}`;
   try {
     words = (await answer.json()).error.message;
   } catch { /* it was no JSON */ }
-  throw Object.assign(new Error(words), { status: answer.status });
+  const error = Object.assign(new Error(words), { status: answer.status });
+  if (answer.status !== 401 || !sent) throw error;
+  if (token.get() === sent) token.set("");
+  if (options.method) throw error;
+  return call(path, options).catch((e) => { throw e.status === 401 ? error : e; }); // one may read without it on this machine
 }
 
 export const get = async (path, signal) => (await call(path, { signal })).json();
@@ -49,7 +53,8 @@ const SILENCE = 35e3;
 export class Stream {
   constructor(fleet, said) {
     this.fleet = fleet;
-    this.said = said; // said(true, "") while it is connected, said(false, words)
+    this.again = () => {}; // at once
+    this.said = said; // said(true, "") while it is connected, said(false, words, status)
   }
 
   async run() {
@@ -59,9 +64,12 @@ export class Stream {
         this.said(false, "the load balancer has closed the stream");
       } catch (e) {
         if (e.again) continue;
-        this.said(false, e.status ? e.message : "the load balancer does not answer");
+        this.said(false, e.status ? e.message : "the load balancer does not answer", e.status);
       }
-      await new Promise((go) => setTimeout(go, wait * (0.75 + Math.random() / 2)));
+      await new Promise((go) => {
+        this.again = go;
+        setTimeout(go, wait * (0.75 + Math.random() / 2));
+      });
     }
   }
 

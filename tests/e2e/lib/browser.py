@@ -14,7 +14,7 @@ DRIVER = shutil.which("chromedriver")
 
 
 class Browser:
-    def __init__(self, width=1280, height=900, dark=False):
+    def __init__(self, width=1280, height=900, dark=False, insecure=False):
         self.profile = tempfile.TemporaryDirectory(prefix="qhcp-browser-", ignore_cleanup_errors=True)
         port = free_port()
         self.driver = subprocess.Popen([DRIVER, f"--port={port}", "--log-level=OFF"], stdin=subprocess.DEVNULL,
@@ -29,7 +29,7 @@ class Browser:
         while True:
             try:
                 answer = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": {
-                    "browserName": "chrome", "goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}}})
+                    "browserName": "chrome", "acceptInsecureCerts": insecure, "goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}}})
                 break
             except OSError:
                 if time.monotonic() > deadline:
@@ -63,6 +63,19 @@ class Browser:
                 raise AssertionError(f"still {value!r} after {within} s: {script}")
             time.sleep(0.02)
         return value
+
+    def element(self, selector):
+        found = self.ask("POST", "/element", {"using": "css selector", "value": selector})
+        return f"/element/{next(iter(found.values()))}"
+
+    def type(self, selector, text):
+        """As somebody who takes out what is there, types, and goes on to the next field."""
+        element = self.element(selector)
+        self.ask("POST", element + "/clear", {})
+        self.ask("POST", element + "/value", {"text": text + "\t"})
+
+    def click(self, selector):
+        self.ask("POST", self.element(selector) + "/click", {})
 
     def log(self):
         """What the console has said of the page since the last call (of Chromium's own first page it says things too)."""
