@@ -110,6 +110,40 @@ class Page(AdminCase):
         lb = self.lb([NAME], "--admin", f"127.0.0.1:{self.PORT}")
         self.text(browser, "#health", "this load balancer is well", within=20 * SLOW)
 
+    def act(self, browser, words, said, token=None, reason=None):
+        """Presses a button of the server that is open, and waits for what the page says to it."""
+        for name, text in (("Token of qhcp keys token --scope admin", token), ("Reason", reason)):
+            if text is not None:
+                browser.type(f"#server input[aria-label='{name}']", text)
+        browser.run("[...document.querySelectorAll('#server .actions button')].find(b => b.textContent === arguments[0]).click()", words)
+        return self.text(browser, "#server .actions + .said", said)
+
+    def test_drain_and_back_with_a_token(self):
+        """A token that is wrong, one that may only read, and one that may drain."""
+        good, read = (self.token("--scope", scope, "--for", "1h", "--name", "ops-7") for scope in ("admin", "read"))
+        _, lb, browser = self.browse(path=f"/#/server/{NAME}")
+        self.text(browser, "#server", "Its agent saysserving")
+        self.act(browser, "Drain", "Make one with: qhcp keys token --scope admin", reason="new kernel")
+        self.act(browser, "Drain", "token refused: ", token=good[:-4] + "AAAA")
+        self.assertEqual(browser.run("return sessionStorage.length"), 0)  # one may read without it, as before
+        self.act(browser, "Drain", "this needs a token of the scope admin", token=read)
+        self.assertEqual(self.get(f"/api/v1/servers/{NAME}").json["intent"]["use"], "in_use")
+        self.act(browser, "Drain", "drain: done", token=good)
+        self.text(browser, "#counts", "1 draining")
+        self.text(browser, "#server", "Its operator wantsdrain: new kernelby token of ops-7 from 127.0.0.1:")
+        self.text(browser, "#news-rows", "new kernel")
+        intent = self.get(f"/api/v1/servers/{NAME}").json["intent"]
+        self.assertEqual((intent["use"], intent["reason"]), ("drain", "new kernel"))
+        self.assertRegex(intent["who"], r"^token of ops-7 from 127\.0\.0\.1:\d+$")
+        self.act(browser, "Back in use", "undrain: done")
+        self.text(browser, "#counts", "1 up")
+        self.assertEqual(self.get(f"/api/v1/servers/{NAME}").json["intent"]["use"], "in_use")
+        self.assertEqual(browser.run("return sessionStorage.getItem('qhcp-token')"), good)
+        seen = browser.run("return [document.URL, document.cookie, JSON.stringify(localStorage), document.body.innerText, "
+                           "...performance.getEntriesByType('resource').map(e => e.name)]") + browser.log()
+        secret = good.rpartition(".")[2]
+        self.assertNotIn(secret, "\n".join([*seen, *lb.lines, lb.errors(), self.get("/api/v1/events").text]))
+
     def test_where_reading_needs_a_token_the_page_asks_for_one(self):
         self.server(4243)
         good = self.token()
