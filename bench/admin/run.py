@@ -131,4 +131,5 @@ def main():
             fleet.wait()
 
 
-main()
+if __name__ == "__main__":
+    main()
