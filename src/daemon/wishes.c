@@ -220,7 +220,8 @@ static void end_one(struct wishes *all, uint32_t slot, qhcp_nsec now)
     tell(all->feed, slot, before, &time_is_over, now);
     keep(all, e, &time_is_over);
     intents_file_write(&all->kept);
-    log_say(QHCP_LOG_INFO, "%s is in use again: %s", fleet_text(e, FLEET_LABEL), time_is_over.words);
+    log_say(QHCP_LOG_INFO, "%s is in use again: %s", fleet_text(e, FLEET_LABEL),
+            time_is_over.words);
 }
 
 static void end_those(void *ctx, qhcp_nsec now)
