@@ -15,9 +15,9 @@ int spawn_command(char *const argv[], int out, int err, pid_t *ret);
 /* The same with to[0] as standard input, and to[1] and to[2] as the two others; -1: /dev/null. */
 int spawn_with(char *const argv[], const int to[3], pid_t *ret);
 
-/* Kills its process group, and waits for its end, so that nothing is left of it in the kernel: a
- * half a second at most, for one that hangs in there.  pid is the caller's own still: it was
- * not waited for. */
+/* Kills its process group, and waits for its end, so that nothing is left of it in the kernel:
+ * half a second at most, for one that hangs in there.  pid is the caller's own still: it was not
+ * waited for. */
 void spawn_end(pid_t pid, int pidfd);
 
 #endif

@@ -38,8 +38,8 @@ int sink_file_put(const char *path, const struct text *content, char *words, siz
         snprintf(words, words_cap, "%s cannot be written: out of memory", path);
         return QHCP_E_NOMEM;
     }
-    return file_replace(path, slice_of(content->at, content->n), MODE, true,
-                        &(struct words){words, words_cap});
+    return file_renew(path, slice_of(content->at, content->n), MODE,
+                      &(struct words){words, words_cap});
 }
 
 /* Servers that get traffic, and of which nobody has found yet where. */

@@ -177,8 +177,9 @@ static void parent_of(const char *path, char *ret, size_t cap)
         slice_to_cstr(slice_of(path, n), ret, cap);
 }
 
-int file_replace(const char *path, struct slice content, unsigned mode, bool durable,
-                 const struct words *w)
+/* like: it has the group of that one, if we may give it; NULL: ours. */
+static int replace(const char *path, struct slice content, unsigned mode, const struct stat *like,
+                   bool durable, const struct words *w)
 {
     char beside[PATH_MAX], dir[PATH_MAX];
     int fd, err;
@@ -188,7 +189,11 @@ int file_replace(const char *path, struct slice content, unsigned mode, bool dur
     fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0)
         return words_errno(w, errno, "create a file beside", path);
-    err = fill(fd, content, mode, durable);
+    err = like && fchown(fd, (uid_t)-1, like->st_gid) != 0 && errno != EPERM ? errno : 0;
+    if (err)
+        close(fd);
+    else
+        err = fill(fd, content, mode, durable);
     if (!err && rename(beside, path) != 0)
         err = errno;
     if (err) {
@@ -197,4 +202,18 @@ int file_replace(const char *path, struct slice content, unsigned mode, bool dur
     }
     parent_of(path, dir, sizeof dir);
     return durable ? file_sync_dir(dir, w) : 0;
+}
+
+int file_replace(const char *path, struct slice content, unsigned mode, bool durable,
+                 const struct words *w)
+{
+    return replace(path, content, mode, NULL, durable, w);
+}
+
+int file_renew(const char *path, struct slice content, unsigned mode, const struct words *w)
+{
+    struct stat st;
+    bool there = lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid();
+
+    return replace(path, content, there ? st.st_mode & 0777 : mode, there ? &st : NULL, true, w);
 }

@@ -34,6 +34,10 @@ int file_create(const char *path, struct slice content, unsigned mode, const str
 int file_replace(const char *path, struct slice content, unsigned mode, bool durable,
                  const struct words *w);
 
+/* The same, durable, for a file that others read: one of ours that is there keeps its mode
+ * and its group, which somebody may have given it.  mode: where there is none. */
+int file_renew(const char *path, struct slice content, unsigned mode, const struct words *w);
+
 /* Makes a rename or a new name in this directory last. */
 int file_sync_dir(const char *dir, const struct words *w);
 

@@ -152,9 +152,14 @@ static void the_share_of_the_servers_that_get_traffic_is_a_number(void **state)
     wait_content("75\n");
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0644);
+    assert_int_equal(chown(path, (uid_t)-1, geteuid() == 0 ? 65534 : getegid()), 0);
+    assert_int_equal(chmod(path, 0640), 0);    /* for some readers only: that stays */
     server(3)->intent.use = FLEET_MAINTENANCE; /* which counts no more */
     publish();
     wait_content("66\n");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(st.st_gid, geteuid() == 0 ? 65534 : getegid());
     down(1);
     down(2);
     publish();
