@@ -161,6 +161,17 @@ static const char *claims(const struct sink *s)
     return s->kind->claims ? s->kind->claims(s) : NULL;
 }
 
+static bool same_place(const struct sink *a, const struct sink *b)
+{
+    return a->kind == b->kind && a->kind->alone && strcmp(a->args.name, b->args.name) == 0 &&
+           strcmp(a->args.argv[0], b->args.argv[0]) == 0;
+}
+
+static bool same_claim(const struct sink *a, const struct sink *b)
+{
+    return a->kind != b->kind && claims(a) && claims(b) && strcmp(claims(a), claims(b)) == 0;
+}
+
 static int check_two(const char *text, const char *other, char *words, size_t words_cap)
 {
     struct sink *a = NULL, *b = NULL;
@@ -168,12 +179,17 @@ static int check_two(const char *text, const char *other, char *words, size_t wo
     int r = 0;
 
     if (sink_new(text, &a, ignored, sizeof ignored) == 0 &&
-        sink_new(other, &b, ignored, sizeof ignored) == 0 && a->kind != b->kind && claims(a) &&
-        claims(b) && strcmp(claims(a), claims(b)) == 0) {
-        snprintf(words, words_cap,
-                 "the sinks %s and %s both write %s: one of them must have weights=no",
-                 b->args.name, a->args.name, claims(a));
-        r = QHCP_E_ARG;
+        sink_new(other, &b, ignored, sizeof ignored) == 0) {
+        if (same_place(a, b)) {
+            snprintf(words, words_cap, "the sink %s is there twice: leave one of them out",
+                     a->args.name);
+            r = QHCP_E_ARG;
+        } else if (same_claim(a, b)) {
+            snprintf(words, words_cap,
+                     "the sinks %s and %s both write %s: one of them must have weights=no",
+                     b->args.name, a->args.name, claims(a));
+            r = QHCP_E_ARG;
+        }
     }
     sink_free(a);
     sink_free(b);

@@ -60,6 +60,7 @@ struct sink_kind {
     /* What it alone may write: where sinks of different kinds claim the same, one is refused.
      * NULL: nothing.  May be NULL itself. */
     const char *(*claims)(const struct sink *s);
+    bool alone;   /* two of one name and first argument would write the same: one is refused */
     bool figures; /* it goes by say.percent: servers' load is kept fresh for it */
     /* s->args has the words.  QHCP_E_* with words. */
     int (*parse)(struct sink *s, char *words, size_t words_cap);

@@ -478,6 +478,7 @@ const struct sink_kind sink_haproxy = {
     .settings = "backend names admin weights every manage add tag",
     .claims = claims,
     .figures = true,
+    .alone = true,
     .parse = parse,
     .start = start,
     .settle = settle,

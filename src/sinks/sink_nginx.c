@@ -387,6 +387,7 @@ const struct sink_kind sink_nginx = {
     .least = 1,
     .most = 1,
     .settings = "upstream reload test every",
+    .alone = true,
     .parse = parse,
     .start = start,
     .settle = settle,

@@ -68,6 +68,27 @@ static void a_weight_has_one_master(void **state)
     assert_int_equal(sink_check_all(two + 2, 3, words, sizeof words), 0); /* of two backends */
 }
 
+static void two_sinks_do_not_write_one_thing(void **state)
+{
+    char *two[][2] = {{"haproxy /a backend=be", "haproxy /a backend=be weights=no manage=yes"},
+                      {"nginx /a reload=r", "nginx /a reload=s"},
+                      {"envoy /a cluster=b", "envoy /a cluster=c"},
+                      {"file_sd /a", "file_sd /a port=1"},
+                      {"track-file /a", "track-file /a"}};
+    char *others[] = {"haproxy /a backend=be", "haproxy /a backend=b2",
+                      "haproxy /b backend=be", "nginx /a reload=r",
+                      "nginx /b reload=r",     "webhook https://a.b/c retries=1",
+                      "webhook https://a.b/d"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof two / sizeof two[0]; i++) {
+        assert_int_equal(sink_check_all(two[i], 2, words, sizeof words), QHCP_E_ARG);
+        assert_says(words, "is there twice");
+    }
+    assert_int_equal(sink_check_all(others, sizeof others / sizeof others[0], words, sizeof words),
+                     0);
+}
+
 static void words_are_taken_apart(void **state)
 {
     const struct sink_kind *kind;
@@ -136,6 +157,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_with_a_file_is_said),
         cmocka_unit_test(words_are_taken_apart),
         cmocka_unit_test(a_weight_has_one_master),
+        cmocka_unit_test(two_sinks_do_not_write_one_thing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
