@@ -71,6 +71,8 @@ static bool room_for(struct sinks *s, uint32_t slots)
     s->told = told ? told : s->told;
     changed = realloc(s->changed, slots * sizeof *changed);
     s->changed = changed ? changed : s->changed;
+    s->view.say = s->say; /* who looks at what was said before finds it where it is */
+    s->view.changed = s->changed;
     if (!say || !told || !changed)
         return false;
     memset(say + s->view.slots, 0, (slots - s->view.slots) * sizeof *say);
@@ -139,8 +141,6 @@ static void follow(struct sinks *s, qhcp_nsec now)
     if (!room_for(s, snapshot->slots))
         return; /* the next publication tries again */
     compare(s);
-    s->view.say = s->say;
-    s->view.changed = s->changed;
     if (snapshot->self.swept || now >= s->patient_until)
         s->ready = true;
     if (s->ready)
