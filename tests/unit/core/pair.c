@@ -20,6 +20,7 @@ struct flying {
     bool to_lb, icmp;
     size_t len;
     uint8_t data[1500];
+    uint8_t nat; /* where the NAT led when it was sent */
 };
 
 static struct flying queue[QUEUE];
@@ -246,6 +247,7 @@ static void put(struct pair *p, int server, bool to_lb, const struct qhcp_packet
     f->server = server;
     f->to_lb = to_lb;
     f->icmp = false;
+    f->nat = p->nat[server];
     f->len = packet->len;
     memcpy(f->data, packet->data, packet->len);
     if (!to_lb && !p->servers[server]) {
@@ -279,6 +281,8 @@ static void deliver(struct pair *p, struct flying *f)
 {
     struct qhcp_packet in = {.data = f->data, .len = f->len};
 
+    if (!f->to_lb && f->nat != p->nat[f->server])
+        return; /* it was on its way to the NAT's target of then */
     if (f->icmp) {
         address(&in.remote, PORT + f->server);
         qhcp_lb_unreachable(p->lb, p->now, &in.remote, ECONNREFUSED, f->data, f->len);
