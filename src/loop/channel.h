@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <time.h>
 
+/* Debian 12 has 1.18, without what later ones would have us use instead. */
+#define CARES_NO_DEPRECATED
 #include <ares.h>
 
 #include "loop/loop.h"
