@@ -21,6 +21,7 @@ struct admin;
 struct feed;
 struct in_force;
 struct loop;
+struct recorder;
 struct sinks;
 
 /* What the thread that watches says of itself, about once a second, and is told. */
@@ -47,6 +48,7 @@ struct admin_config {
     struct sinks *sinks; /* who is told of the servers; outlives the interface; NULL: nobody */
     const char *id, *version;
     const char *history; /* the history's file; "": there is none; outlives the interface */
+    struct recorder *recorder; /* which writes that file; outlives the interface; NULL: nobody */
     const char *cert_file, *key_file; /* of TLS; NULL: the state directory's; live as long */
     bool insecure;                    /* --insecure: said in /api/v1/self */
     /* From the thread that serves: words for the log (enum qhcp_log_level).  Never NULL. */

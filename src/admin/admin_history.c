@@ -7,6 +7,7 @@
 #include "base/os/clock.h"
 #include "history/history_json.h"
 #include "history/query.h"
+#include "history/recorder.h"
 #include "history/story.h"
 #include "history/when.h"
 
@@ -27,7 +28,8 @@ static int refuse(struct admin_request *q, int error, const char *words)
     return error;
 }
 
-/* Opens the history, and finds the server that the path names. */
+/* Opens the history with all that has happened until now, and finds the server that the path names.
+ */
 static int open_history(struct admin_request *q, struct query **ret, struct query_server *server)
 {
     char words[WORDS] = "";
@@ -38,6 +40,8 @@ static int open_history(struct admin_request *q, struct query **ret, struct quer
     if (q->admin->config.history[0] == '\0')
         return refuse(q, QHCP_E_IO,
                       "there is no history: this load balancer runs with --history off");
+    if (q->admin->config.recorder)
+        recorder_write(q->admin->config.recorder);
     r = query_open(q->admin->config.history, ret, &w);
     if (r == QHCP_E_NOT_FOUND)
         return refuse(q, QHCP_E_IO, "the history has not begun yet");

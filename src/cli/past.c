@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/admin_call.h"
 #include "daemon/recording.h"
 #include "state/state.h"
 
-#define PORT 4242 /* qhcp lb's own default */
+#define PORT 4242          /* qhcp lb's own default */
+#define UP_TO_DATE_MS 1000L /* the longest that a load balancer is waited for */
 
 /* The only history of the state directory, in the place of the usual one that is not there. */
 static int find_other(char path[STORE_PATH], const struct words *w)
@@ -32,6 +34,22 @@ static int find_other(char path[STORE_PATH], const struct words *w)
     return r;
 }
 
+/* A load balancer that runs writes what has just happened before it answers, which it else does
+ * once a second.  Where none runs, or it does not answer, the file is what there is. */
+static void bring_up_to_date(uint16_t port)
+{
+    const struct words ignored = {NULL, 0};
+    struct admin_client client;
+    struct admin_call call;
+
+    if (admin_client_find(&client, NULL, port, &ignored) != 0 ||
+        admin_call_begin(&call, &client, "/api/v1/history?limit=1", NULL, &ignored) != 0)
+        return;
+    curl_easy_setopt(call.easy, CURLOPT_TIMEOUT_MS, UP_TO_DATE_MS);
+    (void)admin_call_end(&call, &client, curl_easy_perform(call.easy), &ignored);
+    admin_client_release(&call.answer);
+}
+
 int past_open(const char *history, uint16_t port, struct query **ret, const struct words *w)
 {
     char path[STORE_PATH];
@@ -39,9 +57,9 @@ int past_open(const char *history, uint16_t port, struct query **ret, const stru
 
     if (r == 0)
         r = recording_path(history, port ? port : PORT, path, w->p, w->cap);
-
     if (r != 0)
         return r;
+    bring_up_to_date(port);
     r = query_open(path, ret, w);
     if (r != QHCP_E_NOT_FOUND || history || port)
         return r;

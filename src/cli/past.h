@@ -13,7 +13,9 @@
       .doc = "The history's file. By default history-PORT.db in the state directory.")             \
     X(json, "json", SWITCH, .doc = "Print JSON, one object a line.")
 
-/* Opens the history that the options name.  The errors are query_open's. */
+/* Opens the history that the options name, with all that has happened until now, if the load
+ * balancer of that port runs and its admin interface has the usual socket.  The errors are
+ * query_open's. */
 int past_open(const char *history, uint16_t port, struct query **ret, const struct words *w);
 
 #endif

@@ -256,6 +256,7 @@ static int open_admin(struct lb *lb, bool take_over, char *words, size_t words_c
 {
     const struct lb_admin_host host = {.publisher = &lb->publisher,
                                        .sinks = &lb->telling.sinks,
+                                       .recorder = &lb->recording.recorder,
                                        .in_force = &lb->in_force,
                                        .loop = lb->loop,
                                        .serve = lb->serve};

@@ -60,6 +60,7 @@ static int open_admin(struct lb_admin *a, const struct lb_options *o, bool take_
                                   .id = a->id,
                                   .version = BASE_VERSION,
                                   .history = a->history,
+                                  .recorder = a->host.recorder,
                                   .cert_file = o->admin_cert,
                                   .key_file = o->admin_key,
                                   .insecure = o->insecure,

@@ -15,6 +15,7 @@
 struct lb_admin_host {
     struct publisher *publisher;
     struct sinks *sinks;
+    struct recorder *recorder;
     struct in_force *in_force;
     struct loop *loop; /* of the thread that watches */
     struct serve *serve;

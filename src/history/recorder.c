@@ -313,6 +313,12 @@ static void expire(void *ctx, qhcp_nsec now)
     recorder_turn(ctx, now, clock_wall_ms());
 }
 
+void recorder_write(struct recorder *r)
+{
+    if (r->reader)
+        recorder_turn(r, loop_now(), clock_wall_ms());
+}
+
 int recorder_begin(struct recorder *ret, struct loop *loop, struct feed *feed,
                    const struct recorder_config *config)
 {

@@ -65,6 +65,9 @@ int recorder_begin(struct recorder *ret, struct loop *loop, struct feed *feed,
 void recorder_end(struct recorder *r);
 /* Any thread's: another process writes the same file from now on. */
 void recorder_silence(struct recorder *r);
+/* What the feed has published is written now, if the disk takes it, not with the next turn.  From
+ * the recorder's own thread; one that is zeroed stays as it is. */
+void recorder_write(struct recorder *r);
 /* A turn, as its loop would call it: for tests and benchmarks. */
 void recorder_turn(struct recorder *r, qhcp_nsec now, int64_t wall_ms);
 

@@ -137,6 +137,18 @@ class History(Case):
                            ("history?limit=1001", "bad_query"), (f"servers/{SERVER}/samples?after=1", "bad_query")):
             self.assertEqual(get(path).error()[0], code, path)
 
+    def test_who_asks_has_what_has_just_happened(self):
+        self.port = free_port()
+        server, lb, at = self.pair("--admin", f"unix:{self.state}/admin-{self.port}.sock")
+        for _ in range(5):  # with a turn of the recorder a second, most of them would be too late
+            self.assertEqual(self.qhcp("drain", SERVER)[0], 0)
+            last = [json.loads(line) for line in self.ask("history", SERVER, "--json", "--limit", "1").splitlines()]
+            self.assertEqual([(e["kind"], e["to"]) for e in last], [("intent", "drain")])
+            self.assertEqual(self.qhcp("undrain", SERVER)[0], 0)
+        server.kill()
+        lb.wait_event("down", within=5, since=at)
+        self.assertEqual(json.loads(self.ask("why", SERVER, "--json"))["state"], "down")
+
     def test_where_it_is_kept_is_said_and_off_is_nowhere(self):
         _, lb, _ = self.pair("--history", "off")
         self.assert_stops(lb)
