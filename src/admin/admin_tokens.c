@@ -29,23 +29,22 @@ void admin_tokens_deinit(struct admin_tokens *t)
     *t = (struct admin_tokens){.found = false};
 }
 
-/* Where they cannot be read, those before stay. */
-static void load(struct admin_tokens *t, qhcp_nsec now)
+/* Reads the keys that have changed; where they cannot be read, those before stay.  True: there are
+ * others now. */
+static bool load(struct admin_tokens *t, qhcp_nsec now)
 {
+    uint64_t stamp = t->found ? state_stamp(&t->state) : 0;
     struct auth_keys *keys;
     char ignored[WORDS];
-    uint64_t stamp;
 
-    if (!t->found || (t->look_at > now && t->keys))
-        return;
     t->look_at = nsec_add(now, LOOK);
-    stamp = state_stamp(&t->state);
-    if ((t->keys && stamp == t->stamp) ||
+    if (!t->found || (t->keys && stamp == t->stamp) ||
         keys_token_accepted(&t->state, &keys, ignored, sizeof ignored) != 0)
-        return;
+        return false;
     auth_keys_free(t->keys);
     t->keys = keys;
     t->stamp = stamp;
+    return true;
 }
 
 static bool is_ours(const char *aud, void *ctx)
@@ -67,13 +66,16 @@ int admin_tokens_check(struct admin_tokens *t, qhcp_nsec now, const char *token,
     struct auth_grant grant;
     int r;
 
-    load(t, now);
+    if (!t->keys || t->look_at <= now)
+        (void)load(t, now);
     if (!t->keys) {
         snprintf(words, words_cap, "the keys of tokens cannot be read");
         return QHCP_E_TOKEN_KEY;
     }
-    r = auth_verify(t->keys, slice_str(token), &demand, &grant, words, words_cap, ignored,
-                    sizeof ignored);
+    do {
+        r = auth_verify(t->keys, slice_str(token), &demand, &grant, words, words_cap, ignored,
+                        sizeof ignored);
+    } while (r == QHCP_E_TOKEN_KEY && load(t, now)); /* its key may be newer than the last look */
     if (r < 0)
         return r;
     who->scopes |= (grant.scopes & AUTH_SCOPE_READ ? ADMIN_READ : 0) |

@@ -229,6 +229,12 @@ class Trusted(AdminCase):
         self.assertEqual((answer.status, answer.error()[0]), (403, "bad_scope"))
         self.assertEqual(self.get(SERVER).json["state"], "draining")
 
+    def test_the_first_token_ever_made_is_accepted_at_once(self):
+        self.pair()
+        self.assertFalse((self.state / "lb" / "admin-key.json").exists())
+        self.assertEqual(self.get("/api/v1/self", Authorization="Bearer x").status, 401)  # the keys are read
+        self.assertEqual(self.get("/api/v1/self", Authorization=f"Bearer {self.token()}").status, 200)
+
     def test_what_is_no_token_is_refused_even_for_reading(self):
         server, _ = self.pair()
         good = self.token("--scope", "admin", "--for", "1s")
