@@ -23,27 +23,24 @@ bool nginx_text_is(const char *content)
     return strncmp(content, HEAD, strlen(HEAD)) == 0;
 }
 
-/* Weights are whole numbers: where some server is degraded, all are in tenths. */
-static bool has_degraded(const struct sink_place *places, size_t n)
+/* Weights are whole numbers, so that all are in tenths, always: when one server is degraded, the
+ * lines of the others stay, and with them what hashes over the servers lead to. */
+static unsigned tenths(const struct say *say)
 {
-    for (size_t i = 0; i < n; i++)
-        if (places[i].say->use == SAY_SERVE && places[i].say->degraded)
-            return true;
-    return false;
+    bool less = say->use == SAY_SERVE && say->degraded;
+
+    return say->weight * (less ? EASE_DEGRADED : 100) / EASE_STEP;
 }
 
-static void add_server(struct text *t, const struct sink_place *p, bool tenths, bool backup)
+static void add_server(struct text *t, const struct sink_place *p, bool backup)
 {
     const struct say *say = p->say;
-    unsigned weight = tenths ? say->weight *
-                                   (say->use == SAY_SERVE && say->degraded ? EASE_DEGRADED : 100) /
-                                   EASE_STEP
-                             : say->weight;
+    unsigned weight = tenths(say);
     char address[ADDRESS_TEXT];
 
     address_format(&p->entry->target, address, sizeof address);
     text_printf(t, "server %s", address);
-    if (weight > 1) /* one that is down has it too: hashes count the weights of all */
+    if (weight > 0) /* one that is down has it too: hashes count the weights of all */
         text_printf(t, " weight=%u", weight);
     text_add(t, backup ? " backup" : "");
     text_add(t, say->use == SAY_SERVE ? "; # " : " down; # ");
@@ -55,7 +52,6 @@ void nginx_text(const char *upstream, const struct sink_view *view, struct text 
 {
     struct sink_place *places;
     struct sink_tiers tiers;
-    bool tenths;
     size_t n;
 
     if (sink_places(view, &places, &n) < 0) {
@@ -63,12 +59,11 @@ void nginx_text(const char *upstream, const struct sink_view *view, struct text 
         return;
     }
     sink_tiers(places, n, &tiers);
-    tenths = has_degraded(places, n);
     text_add(ret, HEAD);
     if (upstream)
         text_printf(ret, "upstream %s {\n", upstream);
     for (size_t i = 0; i < n; i++)
-        add_server(ret, &places[i], tenths, tiers.rank[places[i].say->priority % FLEET_TIERS] > 0);
+        add_server(ret, &places[i], tiers.rank[places[i].say->priority % FLEET_TIERS] > 0);
     if (n == 0) /* nginx refuses a block without any */
         text_add(ret, "server 127.0.0.1:1 down; # no server is known\n");
     text_add(ret, upstream ? "}\n" : "");

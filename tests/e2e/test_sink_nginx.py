@@ -85,7 +85,7 @@ http {{
 
     def lines(self, down=()):
         return HEAD + "upstream be {\n" + "".join(
-            f"server 127.0.0.1:{b.port}{' down' if b.name in down else ''}; # {b.name}\n" for b in self.backends) + "}\n"
+            f"server 127.0.0.1:{b.port} weight=10{' down' if b.name in down else ''}; # {b.name}\n" for b in self.backends) + "}\n"
 
     def wait_lines(self, down=()):
         self.wait(lambda: self.content() == self.lines(down), f"wanted: {self.lines(down)}")

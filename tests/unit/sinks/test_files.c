@@ -341,7 +341,7 @@ static void begin_nginx(const char *test)
 
 static void nginx_is_reloaded_where_the_process_before_may_not_have_done_it(void **state)
 {
-    static const char *const left[] = {NULL, "", NGINX "server 127.0.0.1:9001 down; # w1\n"};
+    static const char *const left[] = {NULL, "", NGINX "server 127.0.0.1:9001 weight=10 down; # w1\n"};
 
     (void)state;
     up(1);
@@ -353,7 +353,7 @@ static void nginx_is_reloaded_where_the_process_before_may_not_have_done_it(void
             assert_true(fputs(left[i], f) >= 0);
             assert_int_equal(fclose(f), 0);
         }
-        write_file(NGINX "server 127.0.0.1:9001; # w1\n"); /* as it is to be */
+        write_file(NGINX "server 127.0.0.1:9001 weight=10; # w1\n"); /* as it is to be */
         begin_nginx("true");
         run(left[i] ? was_reloaded : NULL);
         assert_int_equal(access(reloaded, F_OK) == 0, left[i] != NULL);
@@ -425,7 +425,7 @@ static void what_nginx_was_not_told_in_spite_of_an_error_is_not_left_there(void 
     down(1);
     publish();
     run(it_fails);
-    assert_string_equal(content(), NGINX "server 127.0.0.1:9001; # w1\n");
+    assert_string_equal(content(), NGINX "server 127.0.0.1:9001 weight=10; # w1\n");
     close_directory(false);
 }
 
@@ -464,12 +464,12 @@ static void a_full_disk_leaves_nginx_what_it_has(void **state)
     publish();
     run(it_fails);
     assert_non_null(strstr(state_of_it().words, "No space left on device"));
-    assert_string_equal(content(), NGINX "server 127.0.0.1:9001; # w1\n");
+    assert_string_equal(content(), NGINX "server 127.0.0.1:9001 weight=10; # w1\n");
     assert_int_not_equal(access(before, F_OK), 0);
     assert_int_not_equal(access(reloaded, F_OK), 0);
     assert_int_equal(unlink(filler), 0);
     run(was_reloaded);
-    assert_string_equal(content(), NGINX "server 127.0.0.1:9001 down; # w1\n");
+    assert_string_equal(content(), NGINX "server 127.0.0.1:9001 weight=10 down; # w1\n");
     assert_int_equal(umount2(dir, MNT_DETACH), 0);
 }
 

@@ -50,13 +50,13 @@ static void nginx_has_a_line_for_each_server_in_the_order_of_their_names(void **
     picture_add(&p, "b", "10.0.0.2:80")->intent.weight = 3;
     picture_add(&p, "c", "[2001:db8::1]:80");
     picture_add(&p, "a", "10.0.0.1:80");
-    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80; # a\n"
-                                          "server 10.0.0.2:80 weight=3; # b\n"
-                                          "server [2001:db8::1]:80; # c\n");
+    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=10; # a\n"
+                                          "server 10.0.0.2:80 weight=30; # b\n"
+                                          "server [2001:db8::1]:80 weight=10; # c\n");
     assert_string_equal(nginx("be"), HEAD "upstream be {\n"
-                                          "server 10.0.0.1:80; # a\n"
-                                          "server 10.0.0.2:80 weight=3; # b\n"
-                                          "server [2001:db8::1]:80; # c\n"
+                                          "server 10.0.0.1:80 weight=10; # a\n"
+                                          "server 10.0.0.2:80 weight=30; # b\n"
+                                          "server [2001:db8::1]:80 weight=10; # c\n"
                                           "}\n");
 }
 
@@ -67,9 +67,9 @@ static void nginx_keeps_a_server_without_traffic_as_down(void **state)
     picture_add(&p, "b", "10.0.0.2:80")->intent.use = FLEET_DRAIN;
     picture_add(&p, "c", "10.0.0.3:80")->intent.use = FLEET_MAINTENANCE;
     picture_add(&p, "d", "10.0.0.4:80")->intent.weight = 0;
-    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 down; # a\n"
-                                          "server 10.0.0.2:80 down; # b\n"
-                                          "server 10.0.0.3:80 down; # c\n"
+    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=10 down; # a\n"
+                                          "server 10.0.0.2:80 weight=10 down; # b\n"
+                                          "server 10.0.0.3:80 weight=10 down; # c\n"
                                           "server 10.0.0.4:80 down; # d\n");
 }
 
@@ -79,9 +79,9 @@ static void nginx_keeps_the_weight_of_a_server_without_traffic(void **state)
 
     (void)state;
     e->intent.weight = 2;
-    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=2; # a\n");
+    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=20; # a\n");
     picture_down(picture_change(&p, "a"));
-    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=2 down; # a\n");
+    assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=20 down; # a\n");
     picture_add(&p, "b", "10.0.0.2:80")->verdict.state = QHCP_DEGRADED;
     assert_string_equal(nginx(NULL), HEAD "server 10.0.0.1:80 weight=20 down; # a\n"
                                           "server 10.0.0.2:80 weight=3; # b\n");
