@@ -361,6 +361,19 @@ static size_t room_for(const struct dns_question *q, bool tcp, size_t cap)
     return room < cap ? room : cap;
 }
 
+void dns_answer_changed(struct dns_answerer *a, int64_t unix_ms)
+{
+    uint32_t serial = (uint32_t)(unix_ms / 1000);
+
+    if (a->known && a->changes == a->zone.changes)
+        return;
+    if (a->known && (int32_t)(serial - a->serial) <= 0)
+        serial = a->serial + 1;
+    a->serial = serial;
+    a->changes = a->zone.changes;
+    a->known = true;
+}
+
 size_t dns_answer(struct dns_answerer *a, const uint8_t *query, size_t n, bool tcp, uint8_t *ret,
                   size_t cap)
 {

@@ -24,9 +24,14 @@ struct dns_answerer {
     union qhcp_addr self; /* the address of ns.ZONE; AF_UNSPEC or unspecified: it has none */
     uint32_t ttl;         /* seconds, of everything */
     uint32_t serial;      /* of the SOA */
+    uint64_t changes;     /* of the zone, which the serial stands for */
     bool known;           /* false: the servers are not known yet, and the answer is SERVFAIL */
     struct dns_zone zone;
 };
+
+/* The zone is known now, and may have changed: then the serial is the time in seconds, or one more
+ * than before where that is not beyond it (RFC 1982, 3.2; RFC 1912, 2.2). */
+void dns_answer_changed(struct dns_answerer *a, int64_t unix_ms);
 
 /* The answer to a query of n bytes, in ret of cap bytes (by TCP: 65,535; by UDP: DNS_UDP_MOST).
  * Its length; 0: none. */

@@ -1,5 +1,7 @@
 #include "sinks/dns_hosts.h"
 
+#include "sinks/sink_places.h"
+
 static enum dns_use use_of(const struct say *say)
 {
     if (say->use == SAY_SERVE && say->weight > 0)
@@ -19,11 +21,12 @@ static bool see(struct dns_zone *z, const struct sink_view *view, uint32_t slot)
         return true;
     }
     services = e->text[FLEET_SERVICES];
-    host = (struct dns_host){.at = e->target,
-                             .use = use_of(say),
+    host = (struct dns_host){.use = use_of(say),
                              .priority = say->priority,
                              .weight = say->weight,
                              .percent = say->percent};
+    if (sink_place_is_known(&e->target))
+        host.at = e->target;
     if (say->use == SAY_UNKNOWN && slot < z->n && z->names[slot])
         host = z->hosts[slot];
     return dns_zone_set(z, slot, &host, fleet_text(e, FLEET_LABEL), fleet_text(e, FLEET_TAGS),

@@ -4,7 +4,7 @@
 
 #include "base/prng.h"
 
-static uint64_t network(const union qhcp_addr *a)
+uint64_t dns_limit_network(const union qhcp_addr *a)
 {
     uint64_t n = 0;
 
@@ -17,7 +17,7 @@ static uint64_t network(const union qhcp_addr *a)
 
 bool dns_limit_take(struct dns_limit *l, qhcp_nsec now, const union qhcp_addr *from)
 {
-    uint64_t hash = prng_mix(network(from) ^ l->seed);
+    uint64_t hash = prng_mix(dns_limit_network(from) ^ l->seed);
     qhcp_nsec *busy = &l->busy_until[hash % DNS_LIMIT_BUCKETS], each;
 
     if (l->rate == 0)

@@ -19,6 +19,9 @@ struct dns_limit {
     qhcp_nsec busy_until[DNS_LIMIT_BUCKETS]; /* had all answers been given at the rate */
 };
 
+/* The network of an address, as a number. */
+uint64_t dns_limit_network(const union qhcp_addr *a);
+
 /* May that address have an answer?  If so, it is counted. */
 bool dns_limit_take(struct dns_limit *l, qhcp_nsec now, const union qhcp_addr *from);
 

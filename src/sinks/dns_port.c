@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "sinks/dns_limit.h"
 
 #define BATCH 64
 #define BACKLOG 128
@@ -85,6 +86,12 @@ static void hang_up(struct dns_connection *c)
     c->fd = -1;
 }
 
+/* It has had its part. */
+static bool is_done(const struct dns_connection *c)
+{
+    return c->queries == DNS_QUERIES && !c->out;
+}
+
 /* False: the connection is over. */
 static bool flush(struct dns_connection *c)
 {
@@ -99,7 +106,7 @@ static bool flush(struct dns_connection *c)
     free(c->out);
     c->out = NULL;
     loop_watch_change(&c->watch, LOOP_READABLE);
-    return true;
+    return !is_done(c);
 }
 
 /* n bytes of the port's buffer; what does not leave now is kept. */
@@ -130,11 +137,12 @@ static bool answer(struct dns_connection *c, qhcp_nsec now)
 
     c->n = 0;
     c->until = nsec_add(now, PATIENCE);
+    c->queries++;
     if (n == 0)
         return false;
     p->out[0] = (uint8_t)(n >> 8);
     p->out[1] = (uint8_t)n;
-    return give(c, 2 + n);
+    return give(c, 2 + n) && !is_done(c);
 }
 
 /* Reads as much as one query, so that others get their turn between two.  False: it is over. */
@@ -166,21 +174,42 @@ static void on_connection(void *ctx, qhcp_nsec now, unsigned ready)
         hang_up(c);
 }
 
-/* A free place; if there is none, that of the one that was silent longest. */
-static struct dns_connection *place(struct dns_port *p)
+/* Of the connections of that network, or of all (NULL), the one that was silent longest; *ret_n:
+ * how many there are. */
+static struct dns_connection *oldest(struct dns_port *p, const union qhcp_addr *from, size_t *ret_n)
 {
-    struct dns_connection *oldest = &p->connections[0];
+    struct dns_connection *found = NULL;
 
+    *ret_n = 0;
     for (size_t i = 0; i < DNS_CONNECTIONS; i++) {
         struct dns_connection *c = &p->connections[i];
 
-        if (c->fd < 0)
-            return c;
-        if (c->until < oldest->until)
-            oldest = c;
+        if (c->fd < 0 || (from && (c->from.sa.sa_family != from->sa.sa_family ||
+                                   dns_limit_network(&c->from) != dns_limit_network(from))))
+            continue;
+        ++*ret_n;
+        if (!found || c->until < found->until)
+            found = c;
     }
-    hang_up(oldest);
-    return oldest;
+    return found;
+}
+
+/* A free place; if there is none, or that network has its part, another connection gives way. */
+static struct dns_connection *place(struct dns_port *p, const union qhcp_addr *from)
+{
+    size_t n;
+    struct dns_connection *c = oldest(p, from, &n);
+
+    if (n >= p->config.each) {
+        hang_up(c);
+        return c;
+    }
+    for (size_t i = 0; i < DNS_CONNECTIONS; i++)
+        if (p->connections[i].fd < 0)
+            return &p->connections[i];
+    c = oldest(p, NULL, &n);
+    hang_up(c);
+    return c;
 }
 
 static void on_accept(void *ctx, qhcp_nsec now, unsigned ready)
@@ -201,9 +230,10 @@ static void on_accept(void *ctx, qhcp_nsec now, unsigned ready)
             p->nap = nsec_add(now, PAUSE);
             return;
         }
-        c = place(p);
+        c = place(p, &from);
         c->fd = fd;
         c->n = 0;
+        c->queries = 0;
         c->from = from;
         c->until = nsec_add(now, PATIENCE);
         loop_watch(p->config.loop, &c->watch, fd, LOOP_READABLE, on_connection, c);

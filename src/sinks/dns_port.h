@@ -1,8 +1,8 @@
 /* A port that answers queries of DNS by UDP and TCP (RFC 7766), on the loop.
  *
  * In: datagrams and connections of strangers; out: what the owner answers.  Everything is bounded:
- * connections, of which the one that was silent longest gives way; their time; what one may send;
- * and datagrams between two waits of the loop. */
+ * connections, of which the one that was silent longest gives way, and those of one network;
+ * their time; what one may send; and datagrams between two waits of the loop. */
 #ifndef QHCP_SINKS_DNS_PORT_H
 #define QHCP_SINKS_DNS_PORT_H
 
@@ -13,12 +13,14 @@
 
 #define DNS_QUERY_MOST 4096 /* bytes of a query that are looked at */
 #define DNS_CONNECTIONS 64
+#define DNS_QUERIES 1000 /* of one connection, which then ends: others get its place */
 
 struct dns_port;
 
 struct dns_port_config {
     struct loop *loop;
     union qhcp_addr addr; /* port 0: any */
+    size_t each;          /* connections of one network (dns_limit.h); 1 to DNS_CONNECTIONS */
     /* The answer in ret of cap bytes; 0: none. */
     size_t (*answer)(void *ctx, qhcp_nsec now, const union qhcp_addr *from, bool tcp,
                      const uint8_t *query, size_t n, uint8_t *ret, size_t cap);
@@ -31,7 +33,8 @@ struct dns_connection {
     int fd;          /* -1: the place is free */
     qhcp_nsec until; /* it ends then */
     union qhcp_addr from;
-    size_t n; /* bytes of `in`: the length of a query, then the query */
+    unsigned queries; /* answered */
+    size_t n;         /* bytes of `in`: the length of a query, then the query */
     uint8_t in[2 + DNS_QUERY_MOST];
     uint8_t *out; /* what could not be written yet; NULL: nothing */
     size_t out_n, out_at;

@@ -11,12 +11,21 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+/* What the answers about a name are taken from, until a server changes: A, AAAA, SRV. */
+enum { LISTS = 3 };
+
+struct list {
+    uint64_t made; /* z->version + 1 then; 0: never */
+    size_t n;
+};
+
 struct dns_node {
-    char label[DNS_ZONE_LABEL];
-    bool address; /* of an address: it stands for its servers whatever their use */
+    char label[DNS_ZONE_LABEL]; /* "": of all servers */
+    bool address;               /* of an address: it stands for its servers whatever their use */
     bool left_out;
-    uint32_t *slots;
+    uint32_t *slots; /* cap of them, its n servers; then cap of each list */
     size_t n, cap;
+    struct list lists[LISTS];
     UT_hash_handle hh;
 };
 
@@ -63,7 +72,7 @@ static bool join(struct dns_zone *z, const char *label, uint32_t slot)
         return false;
     if (node->n == node->cap) {
         size_t cap = node->cap > 0 ? 2 * node->cap : 4;
-        uint32_t *slots = realloc(node->slots, cap * sizeof *slots);
+        uint32_t *slots = realloc(node->slots, (1 + LISTS) * cap * sizeof *slots);
 
         if (!slots) {
             if (node->n == 0)
@@ -198,15 +207,29 @@ void dns_zone_unset(struct dns_zone *z, uint32_t slot)
         return;
     for (const char *p = z->names[slot]; *p != '\0'; p += strlen(p) + 1)
         leave(z, p, slot);
+    leave(z, "", slot);
     free(z->names[slot]);
     z->names[slot] = NULL;
     z->hosts[slot] = (struct dns_host){.use = DNS_NEVER};
+    z->version++;
+    z->changes++;
+}
+
+/* The same names; what the server has besides may differ. */
+static void change(struct dns_zone *z, struct dns_host *h, const struct dns_host *to)
+{
+    bool same = address_equal(&h->at, &to->at) && h->use == to->use && h->priority == to->priority;
+
+    z->version += !same;
+    z->changes += !same || h->weight != to->weight || h->percent != to->percent;
+    *h = *to;
 }
 
 bool dns_zone_set(struct dns_zone *z, uint32_t slot, const struct dns_host *host, const char *label,
                   const char *tags, const char *services, size_t n_services)
 {
     char *names = grow(z, slot + 1) ? names_of(host, label, tags, services, n_services) : NULL;
+    bool well;
 
     if (!names) {
         dns_zone_unset(z, slot);
@@ -214,19 +237,20 @@ bool dns_zone_set(struct dns_zone *z, uint32_t slot, const struct dns_host *host
     }
     if (z->names[slot] && same_names(z->names[slot], names)) {
         free(names);
-        z->hosts[slot] = *host;
+        change(z, &z->hosts[slot], host);
         return true;
     }
     dns_zone_unset(z, slot);
     z->names[slot] = names;
     z->hosts[slot] = *host;
-    for (const char *p = names; *p != '\0'; p += strlen(p) + 1) {
-        if (!join(z, p, slot)) {
-            dns_zone_unset(z, slot);
-            return false;
-        }
-    }
-    return true;
+    z->version++;
+    z->changes++;
+    well = join(z, "", slot);
+    for (const char *p = names; well && *p != '\0'; p += strlen(p) + 1)
+        well = join(z, p, slot);
+    if (!well)
+        dns_zone_unset(z, slot);
+    return well;
 }
 
 void dns_zone_deinit(struct dns_zone *z)
@@ -249,103 +273,124 @@ bool dns_zone_has(const struct dns_zone *z, const char *label)
     return !label || label[0] == '\0' || find(z, label);
 }
 
-/* The members of a node, or all servers. */
-struct members {
-    const struct dns_zone *z;
-    const struct dns_node *node; /* NULL: all */
+/* Which servers of a node a list has. */
+struct choice {
     int family;
     enum dns_use use; /* at least */
     int priority;     /* -1: any */
 };
 
-static size_t members_n(const struct members *m)
-{
-    return m->node ? m->node->n : m->z->n;
-}
-
-static const struct dns_host *member(const struct members *m, size_t i)
-{
-    return &m->z->hosts[m->node ? m->node->slots[i] : i];
-}
-
-static bool belongs(const struct members *m, const struct dns_host *h)
+static bool belongs(const struct dns_node *node, const struct dns_host *h, const struct choice *c)
 {
     int family = h->at.sa.sa_family;
 
-    if (family == AF_UNSPEC || (m->family != AF_UNSPEC && family != m->family))
+    if (family == AF_UNSPEC || (c->family != AF_UNSPEC && family != c->family))
         return false;
-    if (m->node && m->node->address)
-        return true;
-    return h->use >= m->use && (m->priority < 0 || h->priority == m->priority);
+    return node->address || (h->use >= c->use && (c->priority < 0 || h->priority == c->priority));
+}
+
+/* The lowest priority among those that belong; -1: none does. */
+static int first_tier(const struct dns_zone *z, const struct dns_node *node, const struct choice *c)
+{
+    int tier = -1;
+
+    for (size_t i = 0; i < node->n; i++) {
+        const struct dns_host *h = &z->hosts[node->slots[i]];
+
+        if (belongs(node, h, c) && (tier < 0 || h->priority < tier))
+            tier = h->priority;
+    }
+    return tier;
 }
 
 /* Decides by all families, so that A and AAAA agree: DNS_NOW, or what is left; and the tier. */
-static void choose(struct members *m)
+static struct choice choose(const struct dns_zone *z, const struct dns_node *node, int family)
 {
-    int wanted = m->family, tier = -1;
+    struct choice c = {.family = AF_UNSPEC, .use = DNS_NOW, .priority = -1};
+    int tier = first_tier(z, node, &c);
 
-    m->family = AF_UNSPEC;
-    m->priority = -1;
-    m->use = DNS_NOW;
-    for (unsigned pass = 0; pass < 2 && tier < 0; pass++) {
-        for (size_t i = 0; i < members_n(m); i++) {
-            const struct dns_host *h = member(m, i);
-
-            if (belongs(m, h) && (tier < 0 || h->priority < tier))
-                tier = h->priority;
-        }
-        if (tier < 0 && pass == 0 && m->z->fail_open)
-            m->use = DNS_LAST;
+    if (tier < 0 && z->fail_open) {
+        c.use = DNS_LAST;
+        tier = first_tier(z, node, &c);
     }
-    m->family = wanted;
-    m->priority = wanted == AF_UNSPEC ? -1 : tier;
+    c.family = family;
+    c.priority = family == AF_UNSPEC ? -1 : tier;
+    return c;
 }
 
-static bool same_address(const union qhcp_addr *a, const union qhcp_addr *b)
+static int compare(const union qhcp_addr *a, const union qhcp_addr *b)
 {
-    if (a->sa.sa_family == AF_INET)
-        return b->sa.sa_family == AF_INET && a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-    return b->sa.sa_family == AF_INET6 &&
-           memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof a->in6.sin6_addr) == 0;
+    if (a->sa.sa_family != b->sa.sa_family)
+        return a->sa.sa_family < b->sa.sa_family ? -1 : 1;
+    return a->sa.sa_family == AF_INET
+               ? memcmp(&a->in.sin_addr, &b->in.sin_addr, sizeof a->in.sin_addr)
+               : memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof a->in6.sin6_addr);
+}
+
+static int by_address(const void *a, const void *b, void *hosts)
+{
+    const struct dns_host *h = hosts;
+
+    return compare(&h[*(const uint32_t *)a].at, &h[*(const uint32_t *)b].at);
+}
+
+/* Leaves one server of each address. */
+static size_t distinct(const struct dns_zone *z, uint32_t *slots, size_t n)
+{
+    size_t kept = 0;
+
+    qsort_r(slots, n, sizeof *slots, by_address, z->hosts);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || by_address(&slots[kept - 1], &slots[i], z->hosts) != 0)
+            slots[kept++] = slots[i];
+    return kept;
+}
+
+/* All that an answer may have; made once after each change, since many may ask. */
+static const uint32_t *list_of(const struct dns_zone *z, struct dns_node *node, int family,
+                               size_t *ret_n)
+{
+    unsigned which = family == AF_INET ? 0 : family == AF_INET6 ? 1 : 2;
+    uint32_t *slots = node->slots + (1 + which) * node->cap;
+    struct list *l = &node->lists[which];
+
+    if (l->made != z->version + 1) {
+        struct choice c = choose(z, node, family);
+
+        *l = (struct list){.made = z->version + 1};
+        for (size_t i = 0; i < node->n; i++)
+            if (belongs(node, &z->hosts[node->slots[i]], &c))
+                slots[l->n++] = node->slots[i];
+        if (family != AF_UNSPEC)
+            l->n = distinct(z, slots, l->n);
+    }
+    *ret_n = l->n;
+    return slots;
 }
 
 bool dns_zone_is_new(const struct dns_host *h, const struct dns_host *const *among, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (same_address(&among[i]->at, &h->at))
+        if (compare(&among[i]->at, &h->at) == 0)
             return false;
     return true;
-}
-
-/* Those of the members that belong, from number `from` to before number `to`. */
-static size_t take(const struct members *m, size_t from, size_t to,
-                   const struct dns_host *ret[DNS_ZONE_MOST], size_t n)
-{
-    for (size_t i = 0, number = 0; i < members_n(m) && number < to && n < m->z->most; i++) {
-        const struct dns_host *h = member(m, i);
-
-        if (!belongs(m, h) || number++ < from)
-            continue;
-        if (m->family == AF_UNSPEC || dns_zone_is_new(h, ret, n))
-            ret[n++] = h;
-    }
-    return n;
 }
 
 size_t dns_zone_pick(struct dns_zone *z, const char *label, int family,
                      const struct dns_host *ret[DNS_ZONE_MOST])
 {
-    bool all = !label || label[0] == '\0';
-    struct members m = {.z = z, .node = all ? NULL : find(z, label), .family = family};
-    size_t usable = 0, first;
+    struct dns_node *node = find(z, label ? label : "");
+    const uint32_t *slots;
+    size_t all, n, first;
 
-    if (!all && !m.node)
+    if (!node)
         return 0;
-    choose(&m);
-    for (size_t i = 0; i < members_n(&m); i++)
-        usable += belongs(&m, member(&m, i));
-    if (usable == 0)
+    slots = list_of(z, node, family, &all);
+    if (all == 0)
         return 0;
-    first = z->turn++ % usable;
-    return take(&m, 0, first, ret, take(&m, first, usable, ret, 0));
+    first = z->turn++ % all;
+    n = all < z->most ? all : z->most;
+    for (size_t i = 0; i < n; i++)
+        ret[i] = &z->hosts[slots[(first + i) % all]];
+    return n;
 }

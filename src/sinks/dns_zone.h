@@ -32,9 +32,11 @@ struct dns_zone {
     char **names;           /* by slot: labels that stand for it, each with a NUL, then another */
     uint32_t n;
     struct dns_node *nodes;
-    bool fail_open; /* a name of which no server is DNS_NOW stands for those that are DNS_LAST */
+    bool fail_open; /* before the first answer: a name of which no server is DNS_NOW stands for
+                       those that are DNS_LAST */
     unsigned most;  /* records of one answer; 1 to DNS_ZONE_MOST */
     unsigned turn;  /* each answer begins with another server */
+    uint64_t version, changes; /* of who may be in which answer; of whatever answers have */
 };
 
 void dns_zone_deinit(struct dns_zone *z);

@@ -113,14 +113,15 @@ static void take_out(struct hook *h, struct hook_event *e)
     free(e);
 }
 
-/* The oldest that is first of its server's and waits goes. */
+/* The oldest that is first of its server's and waits goes; with one that says how many are missing,
+ * those are still missing. */
 static void leave_out_oldest(struct hook *h)
 {
     for (struct hook_event *e = h->oldest; e; e = e->next) {
         if (e->first && !e->running) {
+            h->missed += e->tells > 0 ? e->tells : 1;
+            h->missed_ever += e->tells == 0;
             take_out(h, e);
-            h->missed++;
-            h->missed_ever++;
             return;
         }
     }

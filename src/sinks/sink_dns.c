@@ -16,6 +16,7 @@
 #define MOST 64  /* records of an answer, where nobody says how many */
 #define RATE 200 /* answers a second to one network, where others than this machine may ask */
 #define RATE_MOST 1000000
+#define EACH 16 /* connections of one network; on loopback as many as there are */
 
 struct dns {
     struct sink sink;
@@ -128,6 +129,8 @@ static size_t answer(void *ctx, qhcp_nsec now, const union qhcp_addr *from, bool
 static int start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap)
 {
     struct dns *d = (struct dns *)s;
+    struct dns_port_config config = {.loop = s->loop, .addr = d->addr, .answer = answer, .ctx = d};
+    bool loopback = address_is_loopback(&d->addr);
     int r;
 
     (void)now;
@@ -137,11 +140,9 @@ static int start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap)
         snprintf(words, words_cap, "the kernel gives no random numbers");
         return QHCP_E_INTERNAL;
     }
-    r = dns_port_begin(
-        &d->port,
-        &(struct dns_port_config){.loop = s->loop, .addr = d->addr, .answer = answer, .ctx = d},
-        words, words_cap);
-    if (r == 0 && !address_is_loopback(&d->addr))
+    config.each = loopback ? DNS_CONNECTIONS : EACH;
+    r = dns_port_begin(&d->port, &config, words, words_cap);
+    if (r == 0 && !loopback)
         sink_say(s, QHCP_LOG_WARNING,
                  "other machines may reach that address, and learn the addresses of all servers; "
                  "one network gets %u answers a second by UDP",
@@ -152,16 +153,12 @@ static int start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap)
 static void settle(struct sink *s, const struct sink_view *view, qhcp_nsec now)
 {
     struct dns *d = (struct dns *)s;
-    uint32_t serial = (uint32_t)(view->snapshot->at_ms / 1000);
 
     if (!dns_hosts_see(&d->answerer.zone, view))
         sink_failed(s, now, "out of memory: some servers are not in the zone");
     else
         sink_did(s, now);
-    if (serial <= d->answerer.serial) /* several changes in a second */
-        serial = d->answerer.serial + 1;
-    d->answerer.serial = serial;
-    d->answerer.known = true;
+    dns_answer_changed(&d->answerer, view->snapshot->at_ms);
 }
 
 static void stop(struct sink *s)

@@ -10,8 +10,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(fleet_text(x->entry, FLEET_LABEL), fleet_text(y->entry, FLEET_LABEL));
 }
 
-/* (An address with a zone, of one link, means nothing in the configuration of another program.) */
-static bool is_known(const union qhcp_addr *target)
+bool sink_place_is_known(const union qhcp_addr *target)
 {
     return target->sa.sa_family != AF_UNSPEC &&
            (target->sa.sa_family != AF_INET6 || target->in6.sin6_scope_id == 0);
@@ -27,7 +26,7 @@ int sink_places(const struct sink_view *view, struct sink_place **ret, size_t *r
     if (!at)
         return QHCP_E_NOMEM;
     for (uint32_t slot = 0; n < s->self.n && (e = snapshot_next(s, &slot)); slot++)
-        if (view->say[slot].use != SAY_UNKNOWN && is_known(&e->target))
+        if (view->say[slot].use != SAY_UNKNOWN && sink_place_is_known(&e->target))
             at[n++] = (struct sink_place){.say = &view->say[slot], .entry = e};
     qsort(at, n, sizeof *at, by_name);
     *ret = at;

@@ -10,6 +10,10 @@ struct sink_place {
     const struct fleet_entry *entry;
 };
 
+/* May others be told of this data port?  Not of AF_UNSPEC; nor of an address with a zone, of one
+ * link, which means nothing to another program. */
+bool sink_place_is_known(const union qhcp_addr *target);
+
 /* The servers of the view that were looked at, and whose data port is known; free() *ret.
  * QHCP_E_NOMEM. */
 int sink_places(const struct sink_view *view, struct sink_place **ret, size_t *ret_n);

@@ -72,6 +72,6 @@ const struct sink_view *picture_view(struct picture *p)
 
         say_server(snapshot_at(s, at), s->self.use, &before, &p->say[at]);
     }
-    p->view = (struct sink_view){.snapshot = s, .say = p->say, .all = true};
+    p->view = (struct sink_view){.snapshot = s, .say = p->say, .slots = s->slots, .all = true};
     return &p->view;
 }

@@ -169,6 +169,7 @@ static void test_addresses(void **state)
     expect("ip4-10-0-0-5.lb.example", DNS_A, "10.0.0.5 "); /* a target has its address always */
     expect("ip6-fd00--7.lb.example", DNS_AAAA, "fd00::7 ");
     answerer.zone.fail_open = false;
+    answerer.zone.version++; /* it is set before the first answer */
     expect("old.lb.example", DNS_A, "");
 }
 
@@ -390,6 +391,62 @@ static void test_names_of_zones(void **state)
     assert_false(dns_name_parse(zone, &name));
 }
 
+/* ---- how large, how often ---- */
+
+/* As many servers as there are may not make a query dear: what an answer is taken from is made once
+ * after a change, and has what has changed. */
+static void test_a_query_costs_what_is_answered_and_not_what_there_is(void **state)
+{
+    const struct dns_host *hosts[DNS_ZONE_MOST];
+    uint64_t version;
+
+    (void)state;
+    fill(20000);
+    put(9, "10.1.0.1:81", "again", "many", (struct dns_host){UP}); /* an address twice */
+    answerer.zone.most = 2;
+    version = answerer.zone.version;
+    for (int i = 0; i < 1000000; i++) /* (some 20 ms; 200 s, were all looked at) */
+        assert_int_equal(dns_zone_pick(&answerer.zone, "many", AF_INET, hosts), 2);
+    assert_int_equal(answerer.zone.version, version);
+    dns_zone_unset(&answerer.zone, 9);
+    for (unsigned i = 1; i < 20000; i++)
+        dns_zone_unset(&answerer.zone, 10 + i);
+    expect("many.lb.example", DNS_A, "10.1.0.1 ");
+    put(10, "10.1.0.1:80", "many0", "many", (struct dns_host){.use = DNS_NEVER});
+    expect("many.lb.example", DNS_A, "");
+    put(10, "10.1.0.1:80", "many0", "many", (struct dns_host){UP, .priority = 1});
+    put(11, "10.1.0.2:80", "many1", "many", (struct dns_host){UP, .priority = 2});
+    expect("many.lb.example", DNS_A, "10.1.0.1 ");
+    put(10, "10.1.0.1:80", "many0", "many", (struct dns_host){UP, .priority = 3});
+    expect("many.lb.example", DNS_A, "10.1.0.2 ");
+}
+
+static uint32_t serial_after(int64_t unix_s)
+{
+    dns_answer_changed(&answerer, unix_s * 1000);
+    return answerer.serial;
+}
+
+static void test_the_serial_ascends_with_each_change(void **state)
+{
+    (void)state;
+    answerer.known = false;
+    assert_int_equal(serial_after(3000000000), 3000000000);
+    assert_int_equal(serial_after(3000000005), 3000000000); /* nothing has changed */
+    put(0, "10.0.0.1:80", "web1", "eu|blue", (struct dns_host){UP});
+    assert_int_equal(serial_after(3000000005), 3000000000); /* nor by that */
+    put(0, "10.0.0.1:80", "web1", "eu|blue",
+        (struct dns_host){.use = DNS_NOW, .weight = 1, .percent = 90});
+    assert_int_equal(serial_after(3000000005), 3000000005);
+    put(0, "10.0.0.1:80", "web1", "eu", (struct dns_host){UP});
+    assert_int_equal(serial_after(3000000005), 3000000006); /* twice in a second */
+    dns_zone_unset(&answerer.zone, 0);
+    assert_int_equal(serial_after(2000000000), 3000000007); /* the clock goes back */
+    answerer.serial = UINT32_MAX;
+    dns_zone_unset(&answerer.zone, 1);
+    assert_int_equal(serial_after(4294967296 + 10), 10); /* 2106: beyond UINT32_MAX (RFC 1982) */
+}
+
 /* ---- the limit ---- */
 
 static void test_a_network_has_its_answers_a_second(void **state)
@@ -427,6 +484,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_asked_for_by_tcp, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_answers_begin_with_another_each_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_query_costs_what_is_answered_and_not_what_there_is,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_serial_ascends_with_each_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_edns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_queries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_servers_come_and_go, setup, teardown),

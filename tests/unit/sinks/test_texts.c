@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "picture.h"
+#include "sinks/dns_hosts.h"
 #include "sinks/envoy_json.h"
 #include "sinks/nginx_text.h"
 #include "sinks/targets_json.h"
@@ -118,6 +119,21 @@ static void nginx_gets_a_block_that_it_takes_where_no_server_is_known(void **sta
     picture_add(&p, "a", NULL);
     picture_add(&p, "b", "10.0.0.2:80")->verdict.state = QHCP_CONNECTING;
     assert_string_equal(nginx(NULL), HEAD "server 127.0.0.1:1 down; # no server is known\n");
+}
+
+static void an_address_of_one_link_is_told_to_nobody(void **state)
+{
+    const struct dns_host *hosts[DNS_ZONE_MOST];
+    struct dns_zone zone = {.most = 10};
+
+    (void)state;
+    picture_add(&p, "a", "[2001:db8::1]:80");
+    picture_add(&p, "b", "[fe80::2%lo]:80");
+    assert_string_equal(nginx(NULL), HEAD "server [2001:db8::1]:80 weight=10; # a\n");
+    assert_true(dns_hosts_see(&zone, picture_view(&p)));
+    assert_int_equal(dns_zone_pick(&zone, NULL, AF_INET6, hosts), 1);
+    assert_int_equal(dns_zone_pick(&zone, "b", AF_UNSPEC, hosts), 0);
+    dns_zone_deinit(&zone);
 }
 
 static void names_of_upstreams_need_no_quotes(void **state)
@@ -314,6 +330,7 @@ int main(void)
         TEST(nginx_gives_a_degraded_server_less_and_later_tiers_are_backup),
         TEST(load_and_slow_start_are_no_news_to_nginx),
         TEST(nginx_gets_a_block_that_it_takes_where_no_server_is_known),
+        TEST(an_address_of_one_link_is_told_to_nobody),
         TEST(names_of_upstreams_need_no_quotes),
         TEST(envoy_has_each_state_and_weight_by_its_own_names),
         TEST(envoys_tiers_have_no_gaps),
