@@ -159,6 +159,24 @@ static void of_a_full_queue_the_oldest_goes_and_that_is_told_first(void **state)
     hook_clear(&h);
 }
 
+static void how_many_are_missing_is_not_forgotten_in_a_full_queue(void **state)
+{
+    struct hook h = make(1, 3);
+    struct hook_event *e;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        hook_add(&h, NULL);
+    e = hook_next(&h, 0, 0);
+    assert_true(hook_done(&h, e, HOOK_REFUSED, 0)); /* that they are missing waits for a second */
+    for (unsigned i = 1; i <= HOOK_QUEUE + 1; i++)
+        add(&h, i, i);
+    assert_int_equal(h.n, HOOK_QUEUE);
+    assert_int_equal(h.missed_ever, 3 + 1);
+    assert_says(hook_next(&h, 0, 0)->json, "4 or more events are missing");
+    hook_clear(&h);
+}
+
 static void one_server_alone_fills_no_more_than_the_queue(void **state)
 {
     struct hook h = make(1, 0);
@@ -219,6 +237,7 @@ int main(void)
         cmocka_unit_test(while_nobody_answers_all_wait_and_one_is_tried),
         cmocka_unit_test(pauses_grow_to_a_minute),
         cmocka_unit_test(of_a_full_queue_the_oldest_goes_and_that_is_told_first),
+        cmocka_unit_test(how_many_are_missing_is_not_forgotten_in_a_full_queue),
         cmocka_unit_test(one_server_alone_fills_no_more_than_the_queue),
         cmocka_unit_test(that_some_are_missing_is_told_again_later_and_not_at_once),
         cmocka_unit_test(kinds_are_chosen_by_name),
