@@ -47,7 +47,7 @@ struct admin_config {
     struct admin_pulse *pulse;
     struct sinks *sinks; /* who is told of the servers; outlives the interface; NULL: nobody */
     const char *id, *version;
-    const char *history; /* the history's file; "": there is none; outlives the interface */
+    const char *history;       /* the history's file; "": there is none; outlives the interface */
     struct recorder *recorder; /* which writes that file; outlives the interface; NULL: nobody */
     const char *cert_file, *key_file; /* of TLS; NULL: the state directory's; live as long */
     bool insecure;                    /* --insecure: said in /api/v1/self */

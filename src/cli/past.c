@@ -8,7 +8,7 @@
 #include "daemon/recording.h"
 #include "state/state.h"
 
-#define PORT 4242          /* qhcp lb's own default */
+#define PORT 4242           /* qhcp lb's own default */
 #define UP_TO_DATE_MS 1000L /* the longest that a load balancer is waited for */
 
 /* The only history of the state directory, in the place of the usual one that is not there. */

@@ -341,7 +341,8 @@ static void begin_nginx(const char *test)
 
 static void nginx_is_reloaded_where_the_process_before_may_not_have_done_it(void **state)
 {
-    static const char *const left[] = {NULL, "", NGINX "server 127.0.0.1:9001 weight=10 down; # w1\n"};
+    static const char *const left[] = {NULL, "",
+                                       NGINX "server 127.0.0.1:9001 weight=10 down; # w1\n"};
 
     (void)state;
     up(1);
