@@ -96,6 +96,7 @@ void ended(struct backend *b, qhcp_nsec now, const struct quic_close *why, int c
     char words[QHCP_TEXT];
 
     ended_words(why, words, sizeof words);
+    leave_ended(b, now);
     take_note(b, why, words);
     key_gone = !dialling && why->application && token_key_changed(b, why->code);
     if (!b->lb->stopping && !dialling && !key_gone && !is_refusal(why))

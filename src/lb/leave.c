@@ -57,6 +57,15 @@ void leave_begin(struct backend *b, qhcp_nsec now, qhcp_nsec deadline)
     finish(b, now);
 }
 
+void leave_ended(struct backend *b, qhcp_nsec now)
+{
+    const struct qhcp_lb_config *c = b->lb->config;
+
+    if (b->link.session.state == SESSION_LB_LEAVING && c->leaving &&
+        nsec_add(now, LEAVE_LATE) >= b->leave.until)
+        (void)c->leaving(c->ctx, b->text, true);
+}
+
 void leave_status(struct backend *b, qhcp_nsec now)
 {
     if (drains(b) && !b->link.session.counts)

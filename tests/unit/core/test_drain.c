@@ -9,14 +9,14 @@
 #define MSEC ((qhcp_nsec)1000000)
 #define SEC ((qhcp_nsec)1000000000)
 
-static size_t open_connections, looks;
+static size_t open_connections, looks, resets;
 
 static size_t leaving(void *ctx, const char *address, bool over)
 {
     (void)ctx;
     assert_string_equal(address, "127.0.0.1:4243");
-    assert_false(over);
     looks++;
+    resets += over;
     return open_connections;
 }
 
@@ -119,6 +119,42 @@ static void nobody_looks_again_when_none_is_left(void **state)
     assert_int_equal(looks, before);
 }
 
+static bool down0(struct pair *p)
+{
+    return pair_state(p, 0) == QHCP_DOWN;
+}
+
+/* A load balancer that stood still meanwhile: its deadline is later than the server's. */
+static void connections_end_with_the_time_of_their_server_though_we_were_late(void **state)
+{
+    struct pair *p = *state;
+
+    watch(p, true);
+    open_connections = 1;
+    resets = 0;
+    p->waits = 300 * MSEC;
+    qhcp_server_stop(p->servers[0], p->now, SEC, "SIGTERM");
+    pair_run(p, 400 * MSEC, NULL);
+    p->waits = 0;
+    pair_run(p, 400 * MSEC, NULL);
+    assert_int_equal(resets, 0);
+    assert_true(pair_run(p, SEC, down0));
+    assert_int_equal(resets, 1);
+}
+
+static void those_of_a_server_that_ends_long_before_its_time_go_on(void **state)
+{
+    struct pair *p = *state;
+
+    watch(p, true);
+    open_connections = 1;
+    resets = 0;
+    p->deaf[0] = true; /* so that it does not wait for us */
+    qhcp_server_stop(p->servers[0], p->now, 60 * SEC, "SIGTERM");
+    assert_true(pair_run(p, 30 * SEC, down0));
+    assert_int_equal(resets, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
 
 int main(void)
@@ -128,6 +164,8 @@ int main(void)
         TEST(one_that_does_not_forward_acknowledges_and_says_no_number),
         TEST(words_that_change_meanwhile_interrupt_no_count),
         TEST(nobody_looks_again_when_none_is_left),
+        TEST(connections_end_with_the_time_of_their_server_though_we_were_late),
+        TEST(those_of_a_server_that_ends_long_before_its_time_go_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
