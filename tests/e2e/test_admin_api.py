@@ -120,7 +120,7 @@ class Crowd(AdminCase):
         self.socket = self.dir / "admin.sock"
         self.server(4243)
         lb = Lb(["sh", "-c", 'ulimit -n 512; exec "$@"', "sh", QHCP, "lb", "--servers", NAME, "--status-format",
-                 "json", "--liveness-interval", "100ms", "--admin", f"127.0.0.1:{self.PORT}", "--admin",
+                 "json", "--liveness-interval", "100ms", "--min-silence", "5s", "--admin", f"127.0.0.1:{self.PORT}", "--admin",
                  f"unix:{self.socket}"], name="lb", log=self.dir / "lb.log", env=self.env())
         self.addCleanup(lb.close)
         lb.wait_event("up", within=10)

@@ -46,7 +46,7 @@ class Config(Case):
         path = self.write(self.yaml(["127.0.0.1:4243"], liveness_interval="1s"))
         lb = self.lb_of(path)
         at, before = lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= 2, within=10)
-        self.write(self.yaml(["127.0.0.1:4243"], liveness_interval="20ms"))
+        self.write(self.yaml(["127.0.0.1:4243"], liveness_interval="20ms", min_silence="5s"))
         lb.send(signal.SIGHUP)
         first = before["servers"][0]["checks_ok"]
         lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= first + 100, within=8, since=at)

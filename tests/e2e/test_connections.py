@@ -43,10 +43,14 @@ class Connections(ForwardCase):
         for hold, at_least in (("300ms", 0.25), ("0", 0.0)):
             with self.subTest(hold=hold):
                 lb, agent = self.stopped_fleet("--hold", hold)
-                begun = time.monotonic()
-                self.assertEqual(self.ask(), "")
-                self.assertGreaterEqual(time.monotonic() - begun, at_least)
-                self.assertLess(time.monotonic() - begun, at_least + 0.5 * SLOW)
+
+                def closed(at_least=at_least):
+                    begun = time.monotonic()
+                    self.assertEqual(self.ask(), "")
+                    self.assertGreaterEqual(time.monotonic() - begun, at_least)
+                    return time.monotonic() - begun
+
+                self.assert_soon(closed, at_least + 0.5 * SLOW)
                 wait_log(lb, "1 client was closed: the server is still connecting", 5 * SLOW)
                 agent.send(signal.SIGCONT)
 

@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lib.case import QHCP, Case, free_port
+from lib.process import PATIENCE
 from lib.raw import wait_log
 
 
@@ -23,13 +25,17 @@ class Crashes(Case):
         resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
 
     def wait_for(self, what):
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while not what():
             self.assertLess(time.monotonic(), end, "the program does not come so far")
 
     @staticmethod
     def has_socket(pid):
-        return any(os.readlink(fd).startswith("socket:") for fd in Path(f"/proc/{pid}/fd").iterdir())
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if os.readlink(fd).startswith("socket:"):
+                    return True
+        return False
 
     def other(self, *command):
         """With a state directory of its own, so that what it makes there says how far it is."""

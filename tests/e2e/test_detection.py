@@ -10,7 +10,7 @@ from lib.fleet import PORTS, FleetCase
 
 class Detection(FleetCase):
     def test_a_load_balancer_that_was_stopped_calls_nobody_down_and_says_that_it_is_ill(self):
-        _, lb, at = self.fleet("--max-fail-attempts", "1")
+        _, lb, at = self.fleet("--max-fail-attempts", "1", "--min-silence", "2s")  # (servers may stand still, too)
         lb.send(signal.SIGSTOP)
         time.sleep(5)
         lb.send(signal.SIGCONT)

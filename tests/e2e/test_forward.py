@@ -60,13 +60,17 @@ class Forward(ForwardCase):
 
         lb, _ = self.fleet("a")
         self.backends[0].RequestHandlerClass = Slow
-        s = self.connect()
+        s, seen = self.connect(), []
         for _ in range(3):
             time.sleep(0.1)  # which is the client's
+            begun = time.monotonic()
             s.sendall(b"question")
             self.assertEqual(s.recv(100), b"answer")
+            seen.append((time.monotonic() - begun) * 1e6)
         _, status = lb.wait_status(lambda s: s["servers"][0]["forward"]["latency_us"] > 0, 5)
-        self.assertIn(status["servers"][0]["forward"]["latency_us"] // 1000, range(40, 50 + 40 * SLOW))
+        latency = status["servers"][0]["forward"]["latency_us"]
+        self.assertGreater(latency, 40_000)
+        self.assertLess(latency, max(seen) + 1000)  # (a busy machine makes them longer, for the client as for us)
 
     def test_what_follows_urgent_data_arrives_too(self):
         self.fleet("a")
@@ -127,7 +131,7 @@ class Forward(ForwardCase):
         self.assertEqual(read_all(held), b"still here\n10")
         begun = time.monotonic()
         self.assertEqual(leaving.wait(5 * SLOW), 0)
-        self.assertLess(time.monotonic() - begun, 0.5 * SLOW)
+        self.assertLess(time.monotonic() - begun, 10)  # of 30 s
 
     def test_connections_to_one_that_leaves_end_at_its_deadline(self):
         self.backends = [self.backend("a")]
@@ -212,7 +216,7 @@ class Forward(ForwardCase):
             s.close()
         lb.wait_status(lambda s: all(x["forward"]["in_flight"] == 0 for x in s["servers"]), 10,
                        len(lb.lines))
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 10 * SLOW
         while len(list(fds.iterdir())) > before + 16 and time.monotonic() < deadline:  # pipes are kept
             time.sleep(0.05)
         self.assertLessEqual(len(list(fds.iterdir())), before + 16)
@@ -307,20 +311,24 @@ class Forward(ForwardCase):
                 time.sleep(max(0, begun + n / 300 - time.monotonic()))
             made.append(n)
 
-        threads = [threading.Thread(target=flood) for _ in range(2)]
+        def median(n):
+            taken = []
+            for _ in range(n):
+                begun = time.monotonic()
+                self.assertIn(self.ask(), ("a", "b"))
+                taken.append(time.monotonic() - begun)
+                time.sleep(0.01)
+            return sorted(taken)[n // 2]
+
+        threads, before_it = [threading.Thread(target=flood) for _ in range(2)], median(20)
         for thread in threads:
             thread.start()
-        taken = []
-        for _ in range(100):
-            begun = time.monotonic()
-            self.assertIn(self.ask(), ("a", "b"))
-            taken.append(time.monotonic() - begun)
-            time.sleep(0.01)
+        taken = median(100)
         stop.set()
         for thread in threads:
             thread.join()
         self.assertGreater(sum(made), 300)
-        self.assertLess(sorted(taken)[50], 0.2 * SLOW)
+        self.assertLess(taken, 0.2 * SLOW + 4 * before_it)
         lb.wait_status(lambda s: all(x["forward"]["in_flight"] == 0 for x in s["servers"]), 10, len(lb.lines))
         self.assertLess(len(os.listdir(f"/proc/{lb.pid}/fd")), before + 10)
 
@@ -342,20 +350,20 @@ class Forward(ForwardCase):
             s.recv(1)
 
     def test_a_connection_on_which_nothing_moves_is_ended_and_one_that_trickles_is_not(self):
-        self.fleet("a", arguments=("--idle-timeout", "500ms"))
+        self.fleet("a", arguments=("--idle-timeout", "1s"))
         idle, busy = self.connect(), self.connect()
         for s in (idle, busy):
             self.assertEqual(read_line(s), "a")
-        for _ in range(10):
+        for _ in range(16):
             time.sleep(0.1)
             busy.sendall(b"x")
         with self.assertRaises(ConnectionResetError):
             read_all(idle)
         busy.shutdown(socket.SHUT_WR)
-        self.assertEqual(read_all(busy), b"x" * 10 + b"\n10")
+        self.assertEqual(read_all(busy), b"x" * 16 + b"\n16")
 
     def test_one_that_is_half_closed_has_a_time_of_its_own_and_is_counted(self):
-        lb, _ = self.fleet("a", arguments=("--half-close-timeout", "300ms"))
+        lb, _ = self.fleet("a", arguments=("--half-close-timeout", "1s"))
 
         class Ends(socketserver.BaseRequestHandler):
             def handle(self):
@@ -371,7 +379,7 @@ class Forward(ForwardCase):
         begun = time.monotonic()
         self.assertEqual(read_all(half), b"bye")
         lb.wait_status(lambda s: s["servers"][0]["forward"]["ends"]["half_closed"] == 1, 5, len(lb.lines))
-        self.assertGreater(time.monotonic() - begun, 0.25)
+        self.assertGreater(time.monotonic() - begun, 0.9)
         with self.assertRaises(OSError):
             half.sendall(b"x")
             half.recv(1)

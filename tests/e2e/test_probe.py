@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import time
 
 from lib.case import SLOW, Case, Lb, free_port
 from lib.raw import wait_log
@@ -72,13 +73,20 @@ class Probe(Case):
         for target in ("tcp", f"tcp:{data.number}"):
             with self.subTest(target=target):
                 service = f"tcp:{data.number}" if target == "tcp" else "tcp:1"
-                lb, at = self.watch(service, "--probe", PROBE.replace("tcp", target))
-                data.close()
-                at, down = lb.wait_event("down", within=1, since=at)
-                self.assertEqual(down["reason"], "the agent answers, but its data port does not: "
-                                 f"127.0.0.1:{data.number}: connection refused")
-                data.open()
-                lb.wait_event("up", within=2, since=at)
+                lb, _ = self.watch(service, "--probe", PROBE.replace("tcp", target))
+
+                def verdict(lb=lb):
+                    at, began = len(lb.lines), time.monotonic()
+                    data.close()
+                    at, down = lb.wait_event("down", within=10, since=at)
+                    took = time.monotonic() - began
+                    self.assertEqual(down["reason"], "the agent answers, but its data port does not: "
+                                     f"127.0.0.1:{data.number}: connection refused")
+                    data.open()
+                    lb.wait_event("up", within=10, since=at)
+                    return took
+
+                self.assert_soon(verdict, 1 * SLOW)
                 self.assert_stops(lb)
 
     def test_a_server_that_comes_back_with_another_port_is_not_judged_by_the_old_one(self):

@@ -12,7 +12,7 @@ class Stalls(Case):
         self.ports = [free_port(), free_port()]
         self.servers = [self.server(port) for port in self.ports]
         lb = self.lb([f"127.0.0.1:{port}" for port in self.ports], "--liveness-interval", "1s",
-                     "--status-interval", "200ms", *arguments)
+                     "--status-interval", "200ms", *arguments, quick=True)
         at, _ = lb.wait_status(lambda s: s["up"] == 2, within=10)
         return lb, at
 

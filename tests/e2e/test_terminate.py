@@ -21,9 +21,8 @@ def terminate(deadline_us=10**6):
 
 
 class OfClients(RawCase):
-    def setUp(self):
-        super().setUp()
-        self.boss = self.ready_server(PORT, "--drain-timeout", "2")
+    def begin(self, drain_timeout="30s"):
+        self.boss = self.ready_server(PORT, "--drain-timeout", drain_timeout)
         self.key = self.lb_key()
 
     def greeted(self, name="raw client"):
@@ -33,6 +32,7 @@ class OfClients(RawCase):
         return client
 
     def test_a_client_that_leaves_has_left_whatever_it_says_after_that(self):
+        self.begin()
         other = self.greeted("another")
         rows = {
             "once": terminate(),
@@ -69,6 +69,7 @@ class OfClients(RawCase):
         return time.monotonic()
 
     def test_a_server_that_stops_waits_for_nobody_who_has_left(self):
+        self.begin()
         twice, crossing, gone, again = (self.greeted(name) for name in
                                         ("acknowledges twice", "leaves too", "is gone", "greets again"))
         mute = self.dial(PORT, name="has not said HELLO")
@@ -84,9 +85,10 @@ class OfClients(RawCase):
         self.assertEqual(again.end().code, raw.UNEXPECTED)
         self.assertEqual(mute.end().code, raw.STOPPING)
         self.assertEqual(self.boss.wait(5 * SLOW), 0, self.boss.story())
-        self.assertLess(time.monotonic() - start, 1 * SLOW)
+        self.assertLess(time.monotonic() - start, 10 * SLOW)  # of 30 s
 
     def test_a_server_that_stops_waits_for_one_who_stays_as_long_as_it_said(self):
+        self.begin("2s")
         stays = self.greeted("never acknowledges")
         start = self.stops()
         stays.until(lambda: any(m.type == wire.TERMINATE for m in stays.messages))
@@ -95,7 +97,7 @@ class OfClients(RawCase):
         self.assertEqual(stays.end(5 * SLOW).code, raw.NO_ERROR)
         self.assertEqual(self.boss.wait(5 * SLOW), 0, self.boss.story())
         self.assertGreater(time.monotonic() - start, 1.9)
-        self.assertLess(time.monotonic() - start, 2 + 1 * SLOW)
+        self.assertLess(time.monotonic() - start, 2 + 8 * SLOW)
 
 
 class OfServers(RawCase):
@@ -133,7 +135,7 @@ class OfServers(RawCase):
             with self.subTest(name):
                 _, event = lb.wait_event(state, 5, address[name])
                 self.assertRegex(event["reason"], f"^{words}")
-        start = time.monotonic()
         self.assertEqual([e["to"] for e in lb.events() if e["address"] == f"localhost:{self.good}"], ["up"])
+        start = time.monotonic()
         self.assert_stops(lb)  # though those that leave never close
-        self.assertLess(time.monotonic() - start, 2 * SLOW)
+        self.assertLess(time.monotonic() - start, 10 * SLOW)

@@ -107,7 +107,7 @@ class Tokens(RawCase):
             ({"aud": "other.example"}, raw.TOKEN_AUDIENCE,
              'token is for "other.example", which this server is not', {"aud": ["other.example", "localhost"]}),
             ({"aud": None}, raw.TOKEN_CLAIM, '"aud" is missing', {}),
-            ({"exp": now - 60}, raw.TOKEN_EXPIRED, r"expired 6\d s ago", {"exp": now - 5}),
+            ({"exp": now - 60}, raw.TOKEN_EXPIRED, r"expired [6-9]\d s ago", {"exp": now - 5}),
             ({"exp": None}, raw.TOKEN_CLAIM, '"exp" is missing', {}),
             ({"exp": now + 10 * 24 * 3600}, raw.TOKEN_CLAIM, "valid for 864000 s|valid for 86399. s",
              {"exp": now + 3600}),

@@ -8,10 +8,11 @@ import socket
 import subprocess
 import tempfile
 import unittest
+from contextlib import suppress
 from pathlib import Path
 
 from lib import net
-from lib.process import Gone, Process
+from lib.process import Gone, Process, wait_log
 
 QHCP = os.environ.get("QHCP_BINARY", "")
 # How much slower a sanitized build may be before a test calls it late.
@@ -78,7 +79,7 @@ class Case(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.dir = Path(directory.name)
         self.state = self.dir / "state"
-        self._started = 0
+        self._started, self._servers = 0, []  # how many; those that may not listen yet
 
     def needs_namespaces(self):
         if not net.isolate():
@@ -98,19 +99,33 @@ class Case(unittest.TestCase):
         """Starts `qhcp ARGUMENTS`; ended at the latest with the test."""
         self._started += 1
         name = name or f"qhcp {arguments[0]} ({self._started})"
+        if arguments[0] in ("lb", "check"):
+            self.wait_listening()
         process = kind([QHCP, *map(str, arguments)], name=name, namespace=namespace, stdin=stdin,
                        log=self.dir / f"{self._started}.log", env={**self.env(state), **(env or {})})
         self.addCleanup(process.close)
+        if arguments[0] == "server":
+            self._servers.append(process)
         return process
+
+    def wait_listening(self):
+        """One that watches a server that does not listen yet calls it down, and rightly."""
+        for server in self._servers:
+            with suppress(Gone):  # which the test will see
+                wait_log(server, "listening on UDP", 10 * SLOW)
+        self._servers = []
 
     def server(self, port, *arguments, ip="0.0.0.0", **options):
         return self.start("server", "--ip", ip, "--port", port, *arguments, **options)
 
-    def lb(self, servers, *arguments, port=None, kind=Lb, **options):
-        """A load balancer with short intervals; arguments of the test's take their places."""
+    def lb(self, servers, *arguments, port=None, kind=Lb, quick=False, **options):
+        """A load balancer with short intervals; arguments of the test's take their places.  With quick, a
+        silence is as short as these intervals make it, and a server that a busy machine lets stand still is down."""
         defaults = {"--port": port or free_port(), "--status-format": "json",
                     "--check-interval": "1", "--liveness-interval": "200ms",
                     "--reconnect-interval": "1", "--admin": "off"}
+        if not quick:
+            defaults["--min-silence"] = "1s"
         for name, value in defaults.items():
             if name not in arguments:
                 arguments += (name, value)
@@ -118,6 +133,9 @@ class Case(unittest.TestCase):
 
     def qhcp(self, *arguments, within=20, state=None, namespace=None, env=None, stdin=None):
         """Runs `qhcp ARGUMENTS` to its end: (status, standard output, standard error)."""
+        if arguments[0] != "server":
+            self.wait_listening()
+
         def run():
             return subprocess.run([QHCP, *map(str, arguments)], capture_output=True, text=True,
                                   timeout=within * SLOW, check=False, input=stdin or "",
@@ -129,6 +147,27 @@ class Case(unittest.TestCase):
             with namespace:
                 done = run()
         return done.returncode, done.stdout, done.stderr
+
+    def assert_soon(self, attempt, most, tries=3):
+        """attempt() returns the seconds that something took.  A machine that stands still makes it late at times, but
+        not by so much that it is a fault that shows at times; what is slow by itself is late each time."""
+        took = []
+        while not took or (took[-1] >= most and len(took) < tries):
+            took.append(attempt())
+            self.assertLess(took[-1], 8 * most)
+        self.assertLess(took[-1], most, f"each time: {took}")
+
+    @staticmethod
+    def try_again(attempt, tries=3):
+        """attempt() succeeds.  A machine that stands still spoils it at times, a fault each time."""
+        for left in range(tries - 1, -1, -1):
+            try:
+                return attempt()
+            except AssertionError as e:
+                if left == 0:
+                    raise
+                print(f"again, after: {str(e)[:1000]}")
+        return None
 
     def assert_stops(self, process, number=signal.SIGTERM, within=10):
         status = process.stop(number, within * SLOW)

@@ -19,17 +19,17 @@ class FleetCase(Case):
         self.lb_ns = lb_ns
         if "--liveness-interval" not in arguments:
             arguments += ("--liveness-interval", "100ms")
-        lb = self.lb([f"10.79.0.2:{port}" for port in PORTS], *arguments, namespace=lb_ns)
+        lb = self.lb([f"10.79.0.2:{port}" for port in PORTS], *arguments, namespace=lb_ns, quick=True)
         at, _ = lb.wait_status(lambda s: s["up"] == len(PORTS), within=15)
         return server_ns, lb, at
 
-    def crowd(self):
+    def crowd(self, *arguments):
         """Twenty servers on this machine: (servers, load balancer, index of the line: all are up)."""
         servers = [self.server(port) for port in CROWD]
         for server in servers:
             wait_log(server, "listening on UDP", 20 * SLOW)
         lb = self.lb([f"127.0.0.1:{port}" for port in CROWD], "--liveness-interval", "100ms",
-                     "--status-interval", "200ms")
+                     "--status-interval", "200ms", *arguments, quick=True)
         at, _ = lb.wait_status(lambda s: s["up"] == len(CROWD), within=30)
         return servers, lb, at
 

@@ -5,6 +5,7 @@ import socket
 import time
 
 from lib.case import SLOW
+from lib.process import PATIENCE
 
 
 class Ears:
@@ -23,7 +24,7 @@ class Ears:
 
     def wait(self, wanted, within, since=0):
         """(index, message) of the first message from `since` on for which wanted(message) is true."""
-        deadline, index = time.monotonic() + within * SLOW, since
+        deadline, index = time.monotonic() + max(within * SLOW, PATIENCE), since
         while True:
             while index < len(self.heard):
                 if wanted(self.heard[index]):

@@ -1,7 +1,10 @@
 """Processes that a test starts: their lines as they come, each waited for with a deadline; ended by
 their own pid, and by the kernel should the test itself be killed."""
 
+import ctypes
 import os
+import re
+import select
 import selectors
 import signal
 import subprocess
@@ -9,6 +12,12 @@ import time
 from contextlib import nullcontext
 
 from lib.net import die_with_parent
+
+_libc = ctypes.CDLL(None, use_errno=True)
+IN_MODIFY = 2
+# The least time, in seconds, for what is waited for.  A test that judges how soon it comes measures that
+# (Case.assert_soon): a deadline of its own would judge the machine.
+PATIENCE = 30
 
 
 class Gone(AssertionError):
@@ -46,6 +55,7 @@ class Process:
 
     def wait_line(self, wanted, within, since=0):
         """(index, line) of the first line from index `since` on for which wanted(line) is true."""
+        within = max(within, PATIENCE)
         deadline, index = time.monotonic() + within, since
         while True:
             while index < len(self.lines):
@@ -73,6 +83,7 @@ class Process:
 
     def wait(self, within):
         """Its exit status (negative: the signal); reads on meanwhile, so that it cannot block."""
+        within = max(within, PATIENCE)
         deadline = time.monotonic() + within
         while not self._eof:
             left = deadline - time.monotonic()
@@ -99,3 +110,25 @@ class Process:
         self.kill()
         self._selector.close()
         self.popen.stdout.close()
+
+
+def wait_log(process, pattern, within, start=0):
+    """The match of the first line in a process's standard error, from character `start` on, once it
+    is there: the kernel tells of each write."""
+    within = max(within, PATIENCE)
+    deadline = time.monotonic() + within
+    fd = _libc.inotify_init1(os.O_CLOEXEC)
+    try:
+        _libc.inotify_add_watch(fd, os.fsencode(process.log), IN_MODIFY)
+        while True:
+            found = re.search(pattern, process.errors()[start:])
+            left = deadline - time.monotonic()
+            if found:
+                return found
+            if left <= 0 or process.popen.poll() is not None:
+                why = f"{within} s passed" if left <= 0 else f"it ended ({process.popen.returncode})"
+                raise Gone(f"{process.name}: {why} before it logged {pattern!r}\n{process.story()}")
+            if select.select([fd], [], [], min(left, 0.5))[0]:
+                os.read(fd, 65536)
+    finally:
+        os.close(fd)

@@ -2,10 +2,8 @@
 the test says, what it hears comes back decoded by the second implementation of the wire format."""
 
 import contextlib
-import ctypes
 import os
 import re
-import select
 import subprocess
 import sys
 import time
@@ -13,14 +11,12 @@ from pathlib import Path
 
 from lib.case import SLOW, Case, free_port
 from lib.jwt import LbKey
-from lib.process import Gone, Process
+from lib.process import PATIENCE, Gone, Process, wait_log
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "interop"))
 import qhcp_wire as wire  # noqa: E402
 
 RAW_PEER = os.environ.get("QHCP_RAW_PEER", "")
-_libc = ctypes.CDLL(None, use_errno=True)
-IN_MODIFY = 2
 
 # Codes of docs/protocol.md that a token's refusal has.
 NO_ERROR, UNEXPECTED, VARINT, TRUNCATED, KEY_ORDER = 0x100, 0x102, 0x103, 0x104, 0x105
@@ -30,27 +26,6 @@ TIMEOUT, EXCESSIVE, STOPPING, DATAGRAM = 0x10e, 0x10f, 0x110, 0x112
 TOKEN_MISSING, TOKEN_MALFORMED, TOKEN_ALGORITHM, TOKEN_KEY = 0x120, 0x121, 0x122, 0x123
 TOKEN_SIGNATURE, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_EXPIRED = 0x124, 0x125, 0x126, 0x127
 TOKEN_EARLY, TOKEN_BINDING, TOKEN_SCOPE, TOKEN_CRIT, TOKEN_CLAIM = 0x128, 0x129, 0x12a, 0x12b, 0x12c
-
-
-def wait_log(process, pattern, within, start=0):
-    """The match of the first line in a process's standard error, from character `start` on, once it
-    is there: the kernel tells of each write."""
-    deadline = time.monotonic() + within
-    fd = _libc.inotify_init1(os.O_CLOEXEC)
-    try:
-        _libc.inotify_add_watch(fd, os.fsencode(process.log), IN_MODIFY)
-        while True:
-            found = re.search(pattern, process.errors()[start:])
-            left = deadline - time.monotonic()
-            if found:
-                return found
-            if left <= 0 or process.popen.poll() is not None:
-                why = f"{within} s passed" if left <= 0 else f"it ended ({process.popen.returncode})"
-                raise Gone(f"{process.name}: {why} before it logged {pattern!r}\n{process.story()}")
-            if select.select([fd], [], [], min(left, 0.5))[0]:
-                os.read(fd, 65536)
-    finally:
-        os.close(fd)
 
 
 def peak_kb(process):
@@ -186,6 +161,7 @@ class Peer(Process):
 
     def until(self, wanted, within=5):
         """Takes in what comes until wanted() is true; what that is."""
+        within = max(within, PATIENCE)
         deadline = time.monotonic() + within
         while not wanted():
             left = deadline - time.monotonic()

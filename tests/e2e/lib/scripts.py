@@ -9,6 +9,8 @@ import stat
 import time
 from pathlib import Path
 
+from lib.process import PATIENCE
+
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
@@ -43,7 +45,7 @@ class Terminal:
             os.execvpe(command[0], [str(part) for part in command], env or dict(os.environ))
 
     def read_until(self, text, within=10):
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + max(within, PATIENCE)
         while text not in self.seen:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.fd], [], [], left)[0]:
@@ -64,7 +66,7 @@ class Terminal:
         os.close(self.fd)
         self.fd = -1
 
-    def wait(self, within=10):
+    def wait(self, within=PATIENCE):
         """The wait status of the program; None while it still runs after that time."""
         deadline = time.monotonic() + within
         while self.status is None and time.monotonic() < deadline:

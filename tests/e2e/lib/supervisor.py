@@ -27,7 +27,7 @@ class Supervisor:
         self._wait = int(settings["RestartSec"][:-2]) / 1000
         self._never = {int(n) for n in settings["RestartPreventExitStatus"].split()}
         self._command, self._log, self._env = command, log, env
-        self.ends, self.process, self._stopping = [], None, threading.Event()
+        self.ends, self.process, self._stopping, self._starts = [], None, threading.Event(), 0
         self._started = threading.Condition()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -37,6 +37,7 @@ class Supervisor:
             with open(self._log, "ab") as log, self._started:
                 self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log,
                                                 stderr=log, env=self._env)
+                self._starts += 1
                 self._started.notify_all()
             self.ends.append(self.process.wait())
             if self.ends[-1] in self._never:
@@ -46,9 +47,9 @@ class Supervisor:
     def kill(self, number):
         """Ends the process by a signal; returns when the next one has been started."""
         with self._started:
-            count = len(self.ends)
+            count = self._starts
             self.process.send_signal(number)
-            return self._started.wait_for(lambda: len(self.ends) > count, 10)
+            return self._started.wait_for(lambda: self._starts > count, 30)
 
     def ended(self, within):
         """Whether it has given up by then."""
