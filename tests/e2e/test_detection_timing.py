@@ -44,7 +44,7 @@ class Timing(FleetCase):
         self.assert_soon(down, 1.75 * SLOW)
 
     def test_why_it_was_down_is_known_afterwards_and_it_comes_back_gently(self):
-        server_ns, lb, _ = self.fleet("--slow-start", "3s", "--flap-hold", "0")
+        server_ns, lb, _ = self.fleet("--slow-start", "3s", "--flap-hold", "0", quick=True)
         address = "10.79.0.2:4301"
 
         def back(status):
@@ -73,7 +73,7 @@ class Timing(FleetCase):
         """Each ICMP error for a dead server waits on the one socket, where the next send to a living one
         finds it."""
         server_ns, lb, at = self.fleet("--reconnect-interval", "1s", "--liveness-interval", "20ms",
-                                       "--status-interval", "100ms")
+                                       "--status-interval", "100ms", quick=True)
         for server in self.servers[1:]:
             server.kill()
         for port in PORTS[1:]:
@@ -95,7 +95,7 @@ class Timing(FleetCase):
         self.try_again(three_seconds)
 
     def test_a_fleet_that_falls_silent_at_once_for_two_seconds_is_not_called_dead(self):
-        server_ns, lb, _ = self.fleet("--flap-hold", "0")
+        server_ns, lb, _ = self.fleet("--flap-hold", "0", quick=True)
 
         def silent():
             at, before = len(lb.lines), len(self.downs(lb))

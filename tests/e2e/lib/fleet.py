@@ -8,7 +8,7 @@ CROWD = range(4321, 4341)
 
 
 class FleetCase(Case):
-    def fleet(self, *arguments):
+    def fleet(self, *arguments, quick=False):
         """Six servers and their load balancer, over a link: (server namespace, load balancer, index
         of the line by which all are up)."""
         server_ns, lb_ns = self.namespace("servers"), self.namespace("lb")
@@ -19,7 +19,7 @@ class FleetCase(Case):
         self.lb_ns = lb_ns
         if "--liveness-interval" not in arguments:
             arguments += ("--liveness-interval", "100ms")
-        lb = self.lb([f"10.79.0.2:{port}" for port in PORTS], *arguments, namespace=lb_ns, quick=True)
+        lb = self.lb([f"10.79.0.2:{port}" for port in PORTS], *arguments, namespace=lb_ns, quick=quick)
         at, _ = lb.wait_status(lambda s: s["up"] == len(PORTS), within=15)
         return server_ns, lb, at
 
