@@ -178,8 +178,8 @@ class Hostile(RawCase):
         ports = [deaf.getsockname()[1], no_ack, no_answer, wrong]
         lb = self.watch([*ports, stale])
         for port, words in zip(ports, ("no answer", "no ACK within 5 s|did not answer in time",
-                                       r"no answer to [3-9] checks in \d+ ms",
-                                       r"no answer to [3-9] checks in \d+ ms")):
+                                       r"no answer to \d+ checks in \d+ ms",
+                                       r"no answer to \d+ checks in \d+ ms")):
             with self.subTest(port=port):
                 self.assert_told(lb, port, ("down",), words)
         self.assert_good_all_the_while(lb)

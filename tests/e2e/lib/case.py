@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lib import net
-from lib.process import Gone, Process, wait_log
+from lib.process import PATIENCE, Gone, Process, wait_log
 
 QHCP = os.environ.get("QHCP_BINARY", "")
 # How much slower a sanitized build may be before a test calls it late.
@@ -138,7 +138,7 @@ class Case(unittest.TestCase):
 
         def run():
             return subprocess.run([QHCP, *map(str, arguments)], capture_output=True, text=True,
-                                  timeout=within * SLOW, check=False, input=stdin or "",
+                                  timeout=max(within * SLOW, 2 * PATIENCE), check=False, input=stdin or "",
                                   env={**self.env(state), **(env or {})})
 
         if namespace is None:
