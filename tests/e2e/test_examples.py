@@ -3,10 +3,11 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from lib.case import SLOW, Case, free_port
-from lib.process import Process
+from lib.process import PATIENCE, Process
 
 EXAMPLES = Path(os.environ.get("QHCP_EXAMPLES", "examples"))
 
@@ -18,13 +19,22 @@ class Examples(Case):
         self.addCleanup(process.close)
         return process
 
+    def serving(self, port):
+        """The example of a server, once it has its port: it says nothing."""
+        server = self.example("server", port)
+        end = time.monotonic() + PATIENCE
+        while not any(f":{port:04X} " in Path(f"/proc/net/{table}").read_text() for table in ("udp", "udp6")):
+            self.assertLess(time.monotonic(), end, server.story())
+            time.sleep(0.01)
+        return server
+
     def probe(self, address):
         return subprocess.run([str(EXAMPLES / "example-probe"), address], env=self.env(),
-                              capture_output=True, text=True, timeout=15 * SLOW, check=False)
+                              capture_output=True, text=True, timeout=30 * SLOW, check=False)
 
     def test_the_probe_finds_the_server_up_and_after_its_end_down(self):
         port = free_port()
-        server = self.example("server", port)
+        server = self.serving(port)
         found = self.probe(f"127.0.0.1:{port}")
         self.assertIn("-> up: serving", found.stdout, found.stderr)
         self.assertEqual(found.returncode, 0)
@@ -36,7 +46,7 @@ class Examples(Case):
     def reported(self, *arguments):
         """The metrics of the example server that a load balancer shows."""
         port = free_port()
-        self.example("server", port)
+        self.serving(port)
         lb = self.lb([f"127.0.0.1:{port}"], *arguments)
         at, _ = lb.wait_event("up", within=10)
         _, status = lb.wait_status(lambda s: s["up"] == 1, within=5, since=at)
