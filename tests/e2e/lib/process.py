@@ -121,11 +121,12 @@ def wait_log(process, pattern, within, start=0):
     try:
         _libc.inotify_add_watch(fd, os.fsencode(process.log), IN_MODIFY)
         while True:
+            ended = process.popen.poll() is not None  # before the last look at what it has logged
             found = re.search(pattern, process.errors()[start:])
             left = deadline - time.monotonic()
             if found:
                 return found
-            if left <= 0 or process.popen.poll() is not None:
+            if left <= 0 or ended:
                 why = f"{within} s passed" if left <= 0 else f"it ended ({process.popen.returncode})"
                 raise Gone(f"{process.name}: {why} before it logged {pattern!r}\n{process.story()}")
             if select.select([fd], [], [], min(left, 0.5))[0]:
