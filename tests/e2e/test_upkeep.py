@@ -35,10 +35,14 @@ class Upkeep(RawCase):
 
     def test_a_server_that_nobody_asks_sleeps(self):
         self.greeted(10 * SECOND, "seldom")
-        time.sleep(0.3)  # the handshake's end
-        before = self.proc("status", "voluntary_ctxt_switches")
-        time.sleep(1.5)
-        self.assertLessEqual(self.proc("status", "voluntary_ctxt_switches") - before, 3)
+
+        def sleeps():
+            time.sleep(0.3)  # the handshake's end
+            before = self.proc("status", "voluntary_ctxt_switches")
+            time.sleep(1.5)
+            self.assertLessEqual(self.proc("status", "voluntary_ctxt_switches") - before, 3)
+
+        self.try_again(sleeps)
 
     def test_who_asks_seldom_gets_what_was_measured_for_another(self):
         often, seldom = self.greeted(SECOND // 10, "often"), self.greeted(10 * SECOND, "seldom")
@@ -59,7 +63,11 @@ class Upkeep(RawCase):
                 client.tell("ask 20000")
             time.sleep(1)
 
+        def reads_a_second(clients):
+            begun = time.monotonic()
+            return self.reads(lambda: ask(clients)) / (time.monotonic() - begun)
+
         clients = [self.greeted(SECOND // 50, f"lb {i}") for i in range(7)]
-        one = self.reads(lambda: ask(clients[:1]))
+        one = reads_a_second(clients[:1])
         self.assertGreater(one, 0)
-        self.assertLessEqual(self.reads(lambda: ask(clients[1:])), 2 * one)
+        self.assertLessEqual(reads_a_second(clients[1:]), 2 * one)
