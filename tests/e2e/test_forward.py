@@ -302,7 +302,7 @@ class Forward(ForwardCase):
 
         def flood():
             n, begun = 0, time.monotonic()
-            while not stop.is_set():
+            while not stop.is_set() or n <= 150:
                 with socket.socket() as s:
                     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     s.bind(("127.0.0.9", 0))
