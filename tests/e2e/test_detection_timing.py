@@ -41,7 +41,7 @@ class Timing(FleetCase):
             lb.wait_status(lambda s: s["up"] == len(CROWD), 10, len(lb.lines))
             return took
 
-        self.assert_soon(down, 1.75 * SLOW)
+        self.assert_soon(down, 1.75 * SLOW, tries=6)
 
     def test_why_it_was_down_is_known_afterwards_and_it_comes_back_gently(self):
         server_ns, lb, _ = self.fleet("--slow-start", "3s", "--flap-hold", "0", quick=True)
