@@ -49,7 +49,7 @@ class Names(Case):
                 hosts.write("127.0.0.1 localhost\n::1 localhost\n")
         lb = Lb([*private_mounts(), QHCP, "lb", "--servers", "127.0.0.1:4243,slow.invalid:4243",
                  "--port", str(free_port()), "--status-format", "json", "--check-interval", "1",
-                 "--liveness-interval", "200ms", "--min-silence", "1s", "--reconnect-interval", "1"],
+                 "--liveness-interval", "200ms", "--min-silence", "500ms", "--reconnect-interval", "1"],
                 name="a lookup hangs", log=self.dir / "log", env=self.env())
         self.addCleanup(lb.close)
         lb.wait_event("up", within=10)

@@ -24,7 +24,7 @@ class Output(Case):
         server = self.server(PORT)
         wait_log(server, "listening on UDP", 10 * SLOW)
         lb = Process(["sh", "-c", script, "sh", QHCP, "lb", "--servers", SERVER, "--port", "4250",
-                      "--check-interval", "1", "--liveness-interval", "200ms", "--min-silence", "1s", *arguments],
+                      "--check-interval", "1", "--liveness-interval", "200ms", "--min-silence", "500ms", *arguments],
                      name="qhcp lb", log=self.dir / "lb.log", env=self.env())
         self.addCleanup(lb.close)
         for state_from, state_to, _ in CHANGES:

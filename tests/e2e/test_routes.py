@@ -33,7 +33,7 @@ class Routes(ForwardCase):
         self.config = self.dir / "lb.yaml"
         self.write_list(settings)
         lb = self.start("lb", "--config", self.config, "--status-format", "json", "--status-interval", "200ms",
-                        "--flap-hold", "0", "--slow-start", "0", "--liveness-interval", "100ms", "--min-silence", "1s",
+                        "--flap-hold", "0", "--slow-start", "0", "--liveness-interval", "100ms", "--min-silence", "500ms",
                         "--balance", "round-robin", "--port", self.port, kind=Lb)
         lb.wait_status(lambda s: s["up"] == len(settings), 10)
         return lb

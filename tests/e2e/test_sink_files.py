@@ -17,7 +17,7 @@ PRIORITY, VIP = 51, "10.78.0.100"
 class Files(AdminCase):
     def wait(self, look, what, within=20):
         """The first true answer of look(); what(): the words of a failure."""
-        deadline = time.monotonic() + within * SLOW
+        deadline = time.monotonic() + max(within * SLOW, 30)
         while not (found := look()):
             if time.monotonic() > deadline:
                 self.fail(what())

@@ -39,7 +39,7 @@ http {{
 """)
 
     def wait(self, wanted, what, within=10):
-        deadline = time.monotonic() + within * SLOW
+        deadline = time.monotonic() + max(within * SLOW, 30)
         while not wanted():
             if time.monotonic() > deadline:
                 self.fail(f"{what}\n{self.content()}\n{self.log()}\n{self.watching.errors()}")

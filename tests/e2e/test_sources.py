@@ -20,7 +20,7 @@ class Sources(Case):
         if config:
             more += ["--config", config]
         return self.start("lb", *more, "--port", str(free_port()), "--status-format", "json", "--check-interval", "1",
-                          "--liveness-interval", "100ms", "--min-silence", "1s", "--reconnect-interval", "1", kind=Lb)
+                          "--liveness-interval", "100ms", "--min-silence", "500ms", "--reconnect-interval", "1", kind=Lb)
 
     @staticmethod
     def has(*addresses, up=None):

@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 from lib.case import SLOW, free_port
+from lib.process import PATIENCE
 
 DRIVER = shutil.which("chromedriver")
 
@@ -57,7 +58,8 @@ class Browser:
 
     def wait(self, script, within=10, wanted=bool):
         """The first value of an expression that is wanted."""
-        deadline = time.monotonic() + within * SLOW
+        within = max(within * SLOW, PATIENCE)
+        deadline = time.monotonic() + within
         while not wanted(value := self.run(f"return ({script});")):
             if time.monotonic() > deadline:
                 raise AssertionError(f"still {value!r} after {within} s: {script}")

@@ -125,7 +125,7 @@ class Case(unittest.TestCase):
                     "--check-interval": "1", "--liveness-interval": "200ms",
                     "--reconnect-interval": "1", "--admin": "off"}
         if not quick:
-            defaults["--min-silence"] = "1s"
+            defaults["--min-silence"] = "500ms"
         for name, value in defaults.items():
             if name not in arguments:
                 arguments += (name, value)

@@ -62,7 +62,7 @@ class Haproxy(Process):
 
     def wait_servers(self, wanted, within=10, backend="be"):
         """The servers once wanted(servers) is true; HAProxy tells nobody, so that it is asked again and again."""
-        deadline = time.monotonic() + within * SLOW
+        deadline = time.monotonic() + max(within * SLOW, 30)
         while True:
             try:
                 found = self.servers(backend)
