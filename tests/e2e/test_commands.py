@@ -29,7 +29,7 @@ class Commands(Case):
 
     def wait_status(self, wanted, *arguments):
         """The last line of `qhcp status`, once it ends so: a busy machine makes the load balancer late (2)."""
-        end = time.monotonic() + 20 * SLOW
+        end = time.monotonic() + 40 * SLOW
         while True:
             status, out, errors = self.qhcp("status", *arguments)
             if status == wanted:
