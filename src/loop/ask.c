@@ -3,6 +3,7 @@
 #include <arpa/nameser.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loop/channel.h"
 
@@ -35,6 +36,8 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *messag
     /* ENODATA: the name is there, and perhaps an alias in the answer leads nowhere */
     if ((status == ARES_SUCCESS || status == ARES_ENODATA) && message && n > 0)
         r = records_parse(message, (size_t)n, q->type, &records, words, sizeof words);
+    else if (status == ARES_ENODATA) /* since c-ares 1.28 a search shows no message with it */
+        r = 0;
     else
         snprintf(words, sizeof words, "%s", channel_words(status));
     ask->done(ask->ctx, q->type, r == 0 ? &records : NULL, r == 0 ? "" : words);
@@ -79,9 +82,11 @@ void ask_cancel(struct ask *a)
 void ask_start(struct ask *a, const char *name, enum records_type type)
 {
     struct question *q = type == RECORDS_A ? &a->a : type == RECORDS_AAAA ? &a->aaaa : &a->srv;
+    size_t n = strlen(name);
+    bool whole = n > 0 && name[n - 1] == '.';
 
     if (a->under_way++ == 0)
         channel_refresh(&a->channel);
-    ares_search(a->channel.ares, name, ns_c_in, (int)type, on_answer, q);
+    (whole ? ares_query : ares_search)(a->channel.ares, name, ns_c_in, (int)type, on_answer, q);
     channel_asked(&a->channel);
 }

@@ -65,12 +65,15 @@ static int open_ares(struct channel *c)
                                    .tries = CHANNEL_TRIES,
                                    .sock_state_cb = on_socket,
                                    .sock_state_cb_data = c};
+    int given = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
     struct stat st = {0};
 
     stat(CHANNEL_CONF, &st);
-    if (ares_init_options(&c->ares, &options,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
-        ARES_SUCCESS)
+#ifdef ARES_OPT_QUERY_CACHE /* who asks wants to know what is so now: the default keeps an hour */
+    options.qcache_max_ttl = 0;
+    given |= ARES_OPT_QUERY_CACHE;
+#endif
+    if (ares_init_options(&c->ares, &options, given) != ARES_SUCCESS)
         return QHCP_E_IO;
     if (c->servers && ares_set_servers_ports_csv(c->ares, c->servers) != ARES_SUCCESS) {
         ares_destroy(c->ares);

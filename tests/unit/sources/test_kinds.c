@@ -260,6 +260,19 @@ static void every_address_of_a_name_is_a_server(void **state)
     assert_int_equal(names.asked, 4); /* a second later, though the answer was good for none */
 }
 
+/* Of a name that is looked for in the search domains too: other calls of c-ares. */
+static void a_name_without_one_kind_of_address_has_those_of_the_other(void **state)
+{
+    (void)state;
+    names.v4 = 2;
+    names.v6 = 0;
+    add("dns web.example:4243 resolver=%s", names.address, "");
+    set();
+    while (next()->states[0].good_at == 0)
+        assert_int_equal(got->states[0].failing_since, 0);
+    assert_int_equal(got->states[0].servers, 2);
+}
+
 static void five_hundred_addresses_come_by_tcp(void **state)
 {
     (void)state;
@@ -389,6 +402,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_source_that_takes_another_ones_place_disturbs_no_server,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(every_address_of_a_name_is_a_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_without_one_kind_of_address_has_those_of_the_other,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(five_hundred_addresses_come_by_tcp, setup, teardown),
         cmocka_unit_test_setup_teardown(services_are_servers_with_their_weights, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_that_is_gone_keeps_its_last_answer, setup, teardown),
