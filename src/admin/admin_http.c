@@ -230,16 +230,18 @@ static bool check_site(struct admin_request *q)
 static bool take_token(struct admin_request *q)
 {
     const char *header = admin_http_header(q, "Authorization");
+    size_t scheme = header ? strcspn(header, " ") : 0;
     char words[WORDS];
 
     if (!header)
         return true;
-    if (strncasecmp(header, "Bearer ", 7) != 0) {
+    if (scheme != 6 || strncasecmp(header, "Bearer", scheme) != 0) {
         admin_http_error(q, MHD_HTTP_UNAUTHORIZED, "bad_token",
                          "Authorization: expected Bearer and a token");
         return false;
     }
-    if (admin_tokens_check(&q->admin->tokens, loop_now(), header + 7, &q->who, words,
+    if (admin_tokens_check(&q->admin->tokens, loop_now(),
+                           header + scheme + strspn(header + scheme, " "), &q->who, words,
                            sizeof words) == 0)
         return true;
     admin_http_error(q, MHD_HTTP_UNAUTHORIZED, "bad_token", "token refused: %s", words);

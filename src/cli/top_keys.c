@@ -8,7 +8,7 @@
 #include "cli/top.h"
 
 #define ESCAPE 27
-#define CONTROL(letter) ((letter)&0x1f)
+#define CONTROL(letter) (0x1f & (letter))
 #define LASTS_MOST (366 * (24 * 3600 * NSEC_PER_SEC))
 
 static void say(struct top *t, const char *words)

@@ -40,14 +40,16 @@ struct entry {
     _Atomic uint32_t errors;                             /* permille of those, for anybody */
 };
 
+struct order_row {
+    size_t place;
+    struct entry *entry;
+    struct proxy_server row;
+};
+
 /* What the planner is to know: rows that have changed, in this order, and how many rows there are
  * then. */
 struct order {
-    struct order_row {
-        size_t place;
-        struct entry *entry;
-        struct proxy_server row;
-    } * rows;
+    struct order_row *rows;
     size_t n_rows, cap, n, slots;
     const struct balance_algorithm *algorithm;
     bool undecided;
