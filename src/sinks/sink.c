@@ -167,15 +167,19 @@ static bool same_place(const struct sink *a, const struct sink *b)
            strcmp(a->args.argv[0], b->args.argv[0]) == 0;
 }
 
-static bool same_claim(const struct sink *a, const struct sink *b)
+/* NULL: none. */
+static const char *same_claim(const struct sink *a, const struct sink *b)
 {
-    return a->kind != b->kind && claims(a) && claims(b) && strcmp(claims(a), claims(b)) == 0;
+    const char *one = claims(a), *other = claims(b);
+
+    return a->kind != b->kind && one && other && strcmp(one, other) == 0 ? one : NULL;
 }
 
 static int check_two(const char *text, const char *other, char *words, size_t words_cap)
 {
     struct sink *a = NULL, *b = NULL;
     char ignored[SINK_WORDS];
+    const char *claim;
     int r = 0;
 
     if (sink_new(text, &a, ignored, sizeof ignored) == 0 &&
@@ -184,10 +188,10 @@ static int check_two(const char *text, const char *other, char *words, size_t wo
             snprintf(words, words_cap, "the sink %s is there twice: leave one of them out",
                      a->args.name);
             r = QHCP_E_ARG;
-        } else if (same_claim(a, b)) {
+        } else if ((claim = same_claim(a, b))) {
             snprintf(words, words_cap,
                      "the sinks %s and %s both write %s: one of them must have weights=no",
-                     b->args.name, a->args.name, claims(a));
+                     b->args.name, a->args.name, claim);
             r = QHCP_E_ARG;
         }
     }

@@ -122,7 +122,8 @@ vrrp_instance q {{
 }}
 """)
         self.program(namespace, f"{name}.log", shutil.which("keepalived"), "--vrrp", "--dont-fork", "--log-console", "--log-detail",
-                     "--use-file", config, "--pid", self.dir / f"{name}.pid", "--vrrp_pid", self.dir / f"{name}.vrrp")
+                     "--use-file", config, "--pid", self.dir / f"{name}.pid", "--vrrp_pid", self.dir / f"{name}.vrrp",
+                     "--bfd_pid", self.dir / f"{name}.bfd")
 
     def has_vip(self, namespace):
         with namespace:
