@@ -1,13 +1,12 @@
 """What is compared: each starts a checking side and whom it asks, says when all are known, and what was really done."""
 
 import json
-import re
 import shutil
 import signal
 import socket
 import time
 
-from world import CHECK_CPU, FLEET, HELPERS, QHCP, SERVER_CPU, kernel
+from world import CHECK_CPU, FLEET, HELPERS, QHCP, SERVER_CPU, ask, kernel
 
 FLEET_PORT, RESPONDER_PORT, ECHO_PORT = 4243, 8001, 9001
 PATIENCE = 180  # seconds until all are known
@@ -27,9 +26,9 @@ frontend none
     default_backend b0
 """
 CHECK_INTERVAL = 10  # seconds between two regular requests, which ask for metrics; at least ten checks
+SETTLING = 35  # checks until the round trip of a server is known; no more than 32 are needed
+SETTLING_RATE = 30000  # checks a second meanwhile
 BACKEND_SERVERS = 1000
-STATUS = '{"type":"status"'
-LATENESS = re.compile(r'"probe_lateness_us":({[^{}]*})')
 
 
 def address(i):
@@ -55,9 +54,9 @@ class Checker:
             interval = max(interval, self.usual)
         return max(interval, n / self.slowest) if self.slowest else interval
 
-    def settled(self, every):
-        """Seconds after the start until it does what it does from then on."""
-        return min(max(1, 2 * every), 3)
+    def settle(self, every):
+        """Waits after the start until it does what it does from then on."""
+        self.checking.pump(min(max(1, 2 * every), 3))
 
     def up(self):
         """How many servers are up, by the checking side's own word; None: it says nothing of that."""
@@ -91,9 +90,19 @@ class Qhcp(Checker):
             self.watched = self.late = None
             self.surplus = 0.1  # the servers' acknowledgements, which the fleet cannot tell from what they send by themselves
 
-    def settled(self, every):
-        """Its heap moves into large pages after 5 s; listening, it also asks until it knows the round trip."""
-        return max(15, min(35 * every, 45)) if self.liveness == "listen" else 15
+    def settle(self, every):
+        """Its heap moves into large pages after 5 s; listening, it also asks until it knows the round trip.  Where that
+        takes long, it is done at a shorter interval."""
+        if self.liveness != "listen" or SETTLING * every < 15:
+            self.checking.pump(15)
+        elif SETTLING * every < 60:
+            self.checking.pump(SETTLING * every)
+        else:
+            fast = self.n / SETTLING_RATE
+            self.pace(fast)
+            self.checking.pump(SETTLING * fast)
+            self.pace(every)
+            self.checking.pump(1.2 * every)
 
     def fleet(self, world, n):
         if n not in self.fleets:
@@ -113,37 +122,34 @@ class Qhcp(Checker):
         servers = world.dir / "fleet.txt"
         if n == 1:
             servers.write_text(f"{address(0)}:{FLEET_PORT}\n")
-        self.config = world.dir / "lb.yaml"
-        self.regular = max(CHECK_INTERVAL, 10 * every)
-        self.show_status(self.status)
+        self.config, self.admin = world.dir / "lb.yaml", world.dir / "admin.sock"
+        self.configure(every)
         self.checking = world.start("qhcp lb", [
-            QHCP, "lb", "--no-forward", "--servers", f"@{servers}", "--liveness-interval", f"{every * 1000:g}ms",
-            "--liveness", self.liveness, "--check-interval", f"{self.regular:g}s", "--slow-start", "0",
-            "--status-format", "json", "--config", self.config, "--log-level", "error"], CHECK_CPU)
+            QHCP, "lb", "--no-forward", "--servers", f"@{servers}", "--liveness", self.liveness, "--slow-start", "0",
+            "--status-format", "json", "--status-interval", self.status, "--admin", f"unix:{self.admin}",
+            "--config", self.config, "--log-level", "error"], CHECK_CPU)
 
-    def show_status(self, interval):
-        self.config.write_text(f"status-interval: {interval}\n")
+    def configure(self, every):
+        self.regular = max(CHECK_INTERVAL, 10 * every)
+        self.config.write_text(f"liveness-interval: {every * 1000:g}ms\ncheck-interval: {self.regular:g}s\n")
+
+    def pace(self, every):
+        """The servers that it watches are checked at this interval from now on."""
+        self.configure(every)
+        self.checking.send(signal.SIGHUP)
 
     @staticmethod
     def forget(world):
         """A start is cold: without the tickets of the one before."""
         shutil.rmtree(world.dir / "state" / "tickets", ignore_errors=True)
 
-    def tell_each(self, seconds):
-        """From now on it prints a status so often; the first one so much later, when what the change cost is over."""
-        self.show_status(f"{seconds:g}s")
-        self.checking.send(signal.SIGHUP)
-
-    def own_lateness(self, within):
-        """{upper bounds in us, how often since the start} of the next status; None: it says nothing of that."""
-        _, line = self.checking.wait_line(lambda text: text.startswith(STATUS), within, len(self.checking.lines))
-        found = LATENESS.search(line)
-        return found and json.loads(found[1])
+    def own_lateness(self):
+        """{upper bounds in us, how often since the start}; a second old at most where it was asked for a moment ago."""
+        return ask(self.admin, "GET", "/api/v1/self").json["probe_lateness_us"]
 
     def says_lateness(self):
-        """By the status that it prints a second after its start."""
-        first = next((line for line in self.checking.lines if line.startswith(STATUS)), "")
-        return self.name != "status" and LATENESS.search(first) is not None
+        """With a status each second it says how that delays what is due."""
+        return self.name != "status"
 
     def known(self):
         """Have all been up?  Reads for a moment."""

@@ -3,11 +3,13 @@
 import time
 
 from checkers import PATIENCE
-from world import HELPERS, SERVER_CPU, kernel, softirqd
+from world import CHECK_CPU, HELPERS, SERVER_CPU, busy, kernel, softirqd
 
 LATE_PATIENCE = 30  # seconds: that long, and not longer, probes are watched for their lateness
-STATUS_COST = 4e-6  # seconds of a server in a status, about
+OWN_LATE = 10  # the same of its own word, which is of all servers
+FRESH = 2.5  # seconds after it was asked for until its own lateness is a new one
 LESS = 0.03  # of the checks that were asked for may be missing or too many
+OTHERS = 0.05  # of the checking side's processor: what was measured beside that is worth little
 EDGE = 0.02  # and so may those of so many seconds: at both ends of the time they are cut in two
 
 
@@ -60,29 +62,34 @@ def how_late(checker, world, n, every, seconds):
     least = max(seconds / 2, 2.5 * every)
     if least > LATE_PATIENCE:
         return {"late_us": None, "own_late_us": None}
-    # The status is off: it delays what is due meanwhile.
     late = by_kernel(checker, world, every, lambda: checker.checking.pump(least))
     if not checker.says_lateness():
         return {"late_us": late, "own_late_us": None}
-    # Now it is on, but may be a small part of the time.
-    least = max(least, min(n * STATUS_COST / 0.005, 20))
-    checker.tell_each(least)
-    told = [checker.own_lateness(least + PATIENCE) for _ in range(2)]
-    return {"late_us": late, "own_late_us": ranks(*told)}
+    counts = [own_lateness(checker), own_lateness(checker, min(least, OWN_LATE))]
+    return {"late_us": late, "own_late_us": ranks(*counts)}
+
+
+def own_lateness(checker, seconds=0):
+    """Its counts so much later, which are no older than that by more than a second."""
+    for _ in range(1 + round(seconds / FRESH)):
+        checker.own_lateness()
+        checker.checking.pump(FRESH)
+    return checker.own_lateness()
 
 
 def window(checker, seconds):
     """What both sides, and the kernel, did in that time."""
     before, soft = kernel(), softirqd()
     checker.begin()
-    began, cpu, server = time.monotonic(), checker.checking.cpu(), checker.answering.cpu()
+    began, cpu, server, all_of_it = time.monotonic(), checker.checking.cpu(), checker.answering.cpu(), busy(CHECK_CPU)
     checker.checking.pump(seconds)
     took = time.monotonic() - began
     cpu, server = checker.checking.cpu() - cpu, checker.answering.cpu() - server
+    others = max(0, busy(CHECK_CPU) - all_of_it - cpu)
     done, after = checker.finish(), kernel()
     counted = {name: after[name] - before[name] for name in after}
     return {"seconds": took, "cpu_s": cpu, "server_cpu_s": server, "done": done, "softirqd_s": softirqd() - soft,
-            **counted}
+            "others_s": others, **counted}
 
 
 def doubts(checker, n, r):
@@ -104,6 +111,8 @@ def notes(checker, r):
     for side, used in (("servers", "server_cpu_s"), ("checking side", "cpu_s")):
         if r[used] > 0.95 * r["seconds"]:
             found.append(f"the CPU of the {side} was full")
+    if r["others_s"] > OTHERS * r["seconds"]:
+        found.append(f"others had {r['others_s'] / r['seconds'] * 100:.0f} % of the checking side's CPU")
     if r["softirqd_s"] > 0.1 * r["cpu_s"]:
         found.append(f"{r['softirqd_s'] / max(r['done'], 1) * 1e6:.1f} us a check are nobody's (ksoftirqd)")
     return found
@@ -112,7 +121,10 @@ def notes(checker, r):
 def one(checker, world, n, every, seconds, base):
     checker.forget(world)
     known, known_cpu = start(checker, world, n, every)
-    checker.checking.pump(checker.settled(every) if seconds > 2 else 0.4)
+    if seconds > 2:
+        checker.settle(every)
+    else:
+        checker.checking.pump(0.4)
     r = window(checker, max(seconds, every if every <= 10 else 0))
     r["asked"] = n / every * r["seconds"]
     done = max(min(r["done"], r["asked"]), 1)  # more than that is no check more

@@ -11,6 +11,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 import measure  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
+import scenarios  # noqa: E402
 from checkers import Checker  # noqa: E402
 
 
@@ -28,7 +29,7 @@ class Said(Checker):
 
 def run(**more):
     return {"row": "asking", "title": "QHCP, asking", "servers": 100, "every_s": 0.1, "seconds": 10, "asked": 10000, "done": 10000,
-            "lost": 0, "cpu_s": 0.2, "server_cpu_s": 0.3, "softirqd_s": 0, "cpu_us": 20, "server_us": 30, "packets_check": 2,
+            "lost": 0, "cpu_s": 0.2, "server_cpu_s": 0.3, "softirqd_s": 0, "others_s": 0, "cpu_us": 20, "server_us": 30, "packets_check": 2,
             "bytes_check": 171, "memory": 50000, "known_s": 1, "known_cpu_s": 0.5, "late_us": [10, 200, 3000], "round": 0,
             "doubts": [], "notes": [], **more}
 
@@ -64,20 +65,26 @@ class Rows(unittest.TestCase):
         self.assertEqual(measure.notes(Said(100), run(softirqd_s=0.1)), ["10.0 us a check are nobody's (ksoftirqd)"])
         self.assertEqual(measure.notes(Said(100), run(cpu_s=9.9)), ["the CPU of the checking side was full"])
 
-    def test_the_own_lateness_is_of_two_statuses_also_where_the_kernel_is_not_asked(self):
-        counts = iter([{"le": [100, 1000], "count": [5, 0, 0]}, {"le": [100, 1000], "count": [5, 9, 0]}])
+    def test_other_work_beside_it_is_said(self):
+        self.assertEqual(measure.notes(Said(100), run(others_s=0.4)), [])
+        self.assertEqual(measure.notes(Said(100), run(others_s=2)), ["others had 20 % of the checking side's CPU"])
+
+    def test_the_own_lateness_is_of_what_was_counted_meanwhile_also_where_the_kernel_is_not_asked(self):
+        class Pipe:
+            waited = 0
+
+            def pump(self, seconds):
+                self.waited += seconds
 
         class Listening(Said):
             watched = late = None
+            checking = Pipe()
 
             def says_lateness(self):
                 return True
 
-            def tell_each(self, seconds):
-                pass
-
-            def own_lateness(self, within):
-                return next(counts)
+            def own_lateness(self):  # nothing is known of it until it was asked for
+                return {"le": [100, 1000], "count": [5, 9, 0] if self.checking.waited > measure.FRESH else [5, 0, 0]}
 
         self.assertEqual(measure.how_late(Listening(100), None, 100, 0.1, 1), {"late_us": None, "own_late_us": [1000, 1000, 1000]})
 
@@ -86,6 +93,37 @@ class Rows(unittest.TestCase):
         after = {"le": [100, 1000, 10000], "count": [150, 98, 2, 9]}
         self.assertEqual(measure.ranks(before, after), [100, 1000, 10000])
         self.assertIsNone(measure.ranks(before, before))
+
+
+class Search(unittest.TestCase):
+    def found(self, most, first=50000):
+        self.steps = []
+
+        def held(rate):
+            self.steps.append(rate)
+            return rate <= most
+
+        return scenarios.search(first, held)
+
+    def test_it_ends_near_the_limit_from_below_and_from_above(self):
+        for most in (6800, 20000, 49999, 50000, 63000, 123456):
+            good, bad = self.found(most)
+            self.assertLessEqual(good, most)
+            self.assertGreater(bad, most)
+            self.assertLessEqual(bad / good, scenarios.NEAR + 0.05)
+            self.assertLess(len(self.steps), 12)
+
+    def test_it_begins_where_it_is_told_and_goes_the_right_way(self):
+        self.found(60000)
+        self.assertEqual(self.steps[:3], [50000, 75000, 62000])
+        self.found(40000)
+        self.assertEqual(self.steps[:2], [50000, 33000])
+
+    def test_where_nothing_or_everything_holds_it_ends_too(self):
+        self.assertEqual(self.found(0)[0], None)
+        self.assertGreaterEqual(min(self.steps), scenarios.FEWEST)
+        self.assertEqual(self.found(10**9)[1], None)
+        self.assertLessEqual(max(self.steps), scenarios.MOST)
 
 
 class Tables(unittest.TestCase):

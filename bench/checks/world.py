@@ -12,7 +12,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent.parent / "tests" / "e2e")]
-from lib.net import isolate, run  # noqa: E402  (the harness of the end-to-end tests)
+from lib.admin import ask  # noqa: E402, F401  (the harness of the end-to-end tests)
+from lib.net import isolate, run  # noqa: E402
 from lib.process import Gone, Process  # noqa: E402
 
 QHCP = os.environ.get("QHCP_BINARY", "")
@@ -87,6 +88,13 @@ def kernel():
             "lost": found["Udp:RcvbufErrors"] + found["Udp:SndbufErrors"], "connects": found["Tcp:ActiveOpens"]}
 
 
+def busy(cpu):
+    """Seconds that this processor did not idle, stolen ones too."""
+    times = next(line.split()[1:] for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{cpu} "))
+    idle, iowait = (int(times[i]) for i in (3, 4))
+    return (sum(map(int, times[:8])) - idle - iowait) / os.sysconf("SC_CLK_TCK")
+
+
 def softirq_threads():
     """The kernel's threads that handle packets when a processor has too many: work that no side is charged for."""
     found = []
@@ -104,14 +112,22 @@ def softirqd(threads=softirq_threads()):
     return sum(int(stat.read_text().split()[0]) for stat in threads) / 1e9
 
 
+def prefer(pid):
+    """The scheduler prefers this process's session over others (sched(7), autogroup)."""
+    Path(f"/proc/{pid}/autogroup").write_text("-20")
+
+
 class World:
-    def __init__(self, directory):
+    def __init__(self, directory, preferred=False):
+        """preferred: over other work of this machine."""
         if not isolate():
             raise RuntimeError("this machine lets us make no network namespace")
         # What travels is counted as on a wire: segments of 1,500 bytes.
         run("ip", "link", "set", "lo", "mtu", "1500")
         os.sched_setaffinity(0, {SERVER_CPU})
-        self.dir, self.children, self.started = directory, [], 0
+        self.dir, self.children, self.started, self.preferred = directory, [], 0, preferred
+        if preferred:
+            prefer("self")
         self.env = {**os.environ, "QHCP_STATE_DIR": str(directory / "state"), "TMPDIR": str(directory)}
 
     def start(self, name, command, cpu, ready=None, within=120):
@@ -119,6 +135,8 @@ class World:
         child = Child(["taskset", "-c", str(cpu), *map(str, command)], name=name, env=self.env,
                       log=self.dir / f"{self.started}.log")
         self.children.append(child)
+        if self.preferred:
+            prefer(child.pid)
         if ready:
             child.wait_line(lambda text: text.startswith(ready), within)
         return child
