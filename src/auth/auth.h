@@ -59,6 +59,8 @@ char *auth_key_json(const struct auth_key *key, bool with_private);
 
 const char *auth_key_kid(const struct auth_key *key);
 const char *auth_key_issuer(const struct auth_key *key);
+/* AUTH_SCOPE_*: a token of this key grants no others. */
+unsigned auth_key_scopes(const struct auth_key *key);
 void auth_key_free(struct auth_key *key);
 
 /* A set from a JWK Set's JSON text ({"keys":[...]}, at most LIMIT_KEYS; none is possible).  Private

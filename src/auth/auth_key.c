@@ -197,6 +197,11 @@ char *auth_key_json(const struct auth_key *key, bool with_private)
     return text;
 }
 
+unsigned auth_key_scopes(const struct auth_key *key)
+{
+    return key->jwk.scopes;
+}
+
 const char *auth_key_kid(const struct auth_key *key)
 {
     return key->jwk.kid;

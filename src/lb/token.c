@@ -46,11 +46,13 @@ int token_make(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *ret_rene
                                  .now = lb->config->wall_clock(lb->config->ctx),
                                  .lifetime = lb->config->token_lifetime,
                                  .binding = binding};
+    unsigned scopes = 0;
     int err;
 
     if (!lb->credentials.key) {
         *ret_renew = nsec_add(now, 60 * NSEC_PER_SEC); /* the file may have a newer one */
         err = outside_token(lb, ret);
+        scopes = err == 0 ? auth_token_scopes(slice_str(*ret)) : 0;
     } else {
         *ret_renew = nsec_add(now, nsec_min((qhcp_nsec)claims.lifetime * NSEC_PER_SEC / 4 * 3,
                                             b->token.key_at > 0 ? TOKEN_RETRY : NSEC_NEVER));
@@ -58,8 +60,9 @@ int token_make(struct backend *b, qhcp_nsec now, char **ret, qhcp_nsec *ret_rene
         err = quic_conn_export(b->link.conn, AUTH_EXPORTER_LABEL, binding, sizeof binding);
         if (err == 0)
             err = auth_mint(key_of(b), &claims, ret);
+        scopes = claims.scopes & auth_key_scopes(key_of(b));
     }
-    b->token.scopes = err == 0 ? auth_token_scopes(slice_str(*ret)) : 0;
+    b->token.scopes = err == 0 ? scopes : 0;
     return err;
 }
 

@@ -60,6 +60,7 @@ static void a_generated_key_mints_what_its_public_part_verifies(void **state)
     assert_int_equal(
         auth_verify(keys, slice_str(token), &demand, &grant, words, sizeof words, NULL, 0), 0);
     assert_int_equal(grant.scopes, AUTH_SCOPE_HEALTH | AUTH_SCOPE_CONFIG);
+    assert_int_equal(honest.scopes & auth_key_scopes(again), grant.scopes);
     assert_string_equal(grant.issuer, "lb-1");
     assert_string_equal(grant.kid, auth_key_kid(key));
     assert_true(grant.expires == FORGE_NOW + 60);
