@@ -152,8 +152,9 @@ class Qhcp(Checker):
         return self.name != "status"
 
     def known(self):
-        """Have all been up?  Reads for a moment."""
-        self.checking.pump(0.005)
+        """Have all been up?  Each event on its own would wake this program, on the servers' processor."""
+        time.sleep(0.01)
+        self.checking.pump(0.001)
         self.read()
         return self.n_up == self.n
 

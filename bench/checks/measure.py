@@ -3,7 +3,7 @@
 import time
 
 from checkers import PATIENCE
-from world import CHECK_CPU, HELPERS, SERVER_CPU, busy, kernel, softirqd
+from world import CHECK_CPU, HELPERS, SERVER_CPU, idle, kernel, softirqd
 
 LATE_PATIENCE = 30  # seconds: that long, and not longer, probes are watched for their lateness
 OWN_LATE = 10  # the same of its own word, which is of all servers
@@ -14,9 +14,9 @@ EDGE = 0.02  # and so may those of so many seconds: at both ends of the time the
 
 
 def start(checker, world, n, every):
-    """Seconds, and those of CPU, until all are known; no more than PATIENCE."""
-    began = time.monotonic()
+    """Seconds since the checking side was started, and those of CPU, until all are known; no more than PATIENCE."""
     checker.start(world, n, every)
+    began = checker.checking.began
     while not checker.known() and time.monotonic() < began + PATIENCE:
         pass
     return time.monotonic() - began, checker.checking.cpu()
@@ -81,11 +81,11 @@ def window(checker, seconds):
     """What both sides, and the kernel, did in that time."""
     before, soft = kernel(), softirqd()
     checker.begin()
-    began, cpu, server, all_of_it = time.monotonic(), checker.checking.cpu(), checker.answering.cpu(), busy(CHECK_CPU)
+    began, cpu, server, idled = time.monotonic(), checker.checking.cpu(), checker.answering.cpu(), idle(CHECK_CPU)
     checker.checking.pump(seconds)
     took = time.monotonic() - began
     cpu, server = checker.checking.cpu() - cpu, checker.answering.cpu() - server
-    others = max(0, busy(CHECK_CPU) - all_of_it - cpu)
+    others = max(0, took - (idle(CHECK_CPU) - idled) - cpu)
     done, after = checker.finish(), kernel()
     counted = {name: after[name] - before[name] for name in after}
     return {"seconds": took, "cpu_s": cpu, "server_cpu_s": server, "done": done, "softirqd_s": softirqd() - soft,

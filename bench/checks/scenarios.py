@@ -165,13 +165,15 @@ def starts(world, o, n, chosen, live):
             live(f"{checker.title}, {n} servers, {name}")
             if forget:
                 checker.forget(world)
+            server = checker.fleet(world, n).cpu()
             known, cpu = measure.start(checker, world, n, every)
+            server = checker.answering.cpu() - server
             memory = checker.checking.memory("VmHWM")
             checker.checking.pump(1)
-            rows.append([f"{checker.title}, {name}", f"{n:,}", f"{known:.2f} s", f"{cpu:.2f} s", f"{checker.up():,}", f"{checker.downs}",
+            rows.append([f"{checker.title}, {name}", f"{n:,}", f"{known:.2f} s", f"{cpu:.2f} s", f"{server:.2f} s", f"{checker.up():,}", f"{checker.downs}",
                          f"{memory / 1e6:.0f} MB", "yes" if checker.up() == n and checker.downs == 0 else "NO"])
             checker.stop()
-    return [f"checks every {every:g} s"], ["start", "servers", "all up after", "CPU of that", "up", '"down"', "most memory", "met"], rows
+    return [f"checks every {every:g} s"], ["start", "servers", "all up after", "CPU of that", "servers' CPU", "up", '"down"', "most memory", "met"], rows
 
 
 ALL = {"saturate": saturate, "soak": soak, "cut": cut, "starts": starts}

@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -93,6 +94,26 @@ class Rows(unittest.TestCase):
         after = {"le": [100, 1000, 10000], "count": [150, 98, 2, 9]}
         self.assertEqual(measure.ranks(before, after), [100, 1000, 10000])
         self.assertIsNone(measure.ranks(before, before))
+
+
+class Starts(unittest.TestCase):
+    def test_a_start_begins_when_the_checking_side_does_not_with_whom_it_asks(self):
+        class Slow(Said):
+            class checking:
+                @staticmethod
+                def cpu():
+                    return 0.5
+
+            def start(self, world, n, every):
+                time.sleep(0.2)  # whom it asks
+                self.checking.began = time.monotonic()
+
+            def known(self):
+                return True
+
+        seconds, cpu = measure.start(Slow(1), None, 1, 1)
+        self.assertLess(seconds, 0.2)
+        self.assertEqual(cpu, 0.5)
 
 
 class Search(unittest.TestCase):

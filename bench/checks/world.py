@@ -27,6 +27,7 @@ class Child(Process):
     """A process whose lines may be long and many, and that may be told lines."""
 
     def __init__(self, *arguments, **options):
+        self.began = time.monotonic()
         super().__init__(*arguments, stdin=subprocess.PIPE, **options)
         self._parts = []
         fcntl.fcntl(self.popen.stdout, fcntl.F_SETPIPE_SZ, PIPE)
@@ -88,11 +89,11 @@ def kernel():
             "lost": found["Udp:RcvbufErrors"] + found["Udp:SndbufErrors"], "connects": found["Tcp:ActiveOpens"]}
 
 
-def busy(cpu):
-    """Seconds that this processor did not idle, stolen ones too."""
+def idle(cpu):
+    """Seconds in which this processor had nothing to do.  The kernel measures these; the others of /proc/stat are of the
+    moments of its ticks, in which those processes run that wait for a time."""
     times = next(line.split()[1:] for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{cpu} "))
-    idle, iowait = (int(times[i]) for i in (3, 4))
-    return (sum(map(int, times[:8])) - idle - iowait) / os.sysconf("SC_CLK_TCK")
+    return (int(times[3]) + int(times[4])) / os.sysconf("SC_CLK_TCK")
 
 
 def softirq_threads():
