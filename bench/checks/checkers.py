@@ -200,7 +200,7 @@ class Qhcp(Checker):
         return found
 
     def notes(self):
-        return [f'{self.began_downs} "down" at the start'] if self.began_downs else []
+        return [f'{self.began_downs} "down" before'] if self.began_downs else []
 
     def stop(self):
         self.world.end(self.checking, signal.SIGTERM)
