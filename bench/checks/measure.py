@@ -124,7 +124,7 @@ def one(checker, world, n, every, seconds, base):
     if seconds > 2:
         checker.settle(every)
     else:
-        checker.checking.pump(0.4)
+        checker.hurry()
     r = window(checker, max(seconds, every if every <= 10 else 0))
     r["asked"] = n / every * r["seconds"]
     done = max(min(r["done"], r["asked"]), 1)  # more than that is no check more

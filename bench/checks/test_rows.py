@@ -13,7 +13,7 @@ import measure  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
 import scenarios  # noqa: E402
-from checkers import Checker  # noqa: E402
+from checkers import Checker, Qhcp  # noqa: E402
 
 
 class Said(Checker):
@@ -55,6 +55,19 @@ class Rows(unittest.TestCase):
         listening.surplus = 0.1
         self.assertEqual(measure.doubts(listening, 100, run(done=10500)), [])
         self.assertEqual(measure.doubts(listening, 100, run(done=9500)), ["95 % of the checks done"])
+
+    def test_listening_in_a_hurry_it_may_ask_besides(self):
+        class Checking:
+            def pump(self, seconds):
+                pass
+
+        listening, asking = (Qhcp("asking", "QHCP", liveness) for liveness in ("listen", "ask"))
+        for checker in (listening, asking):
+            checker.checking, checker.dropped = Checking(), 0
+            checker.up, checker.downs_meanwhile = lambda: 100, lambda: 0
+            checker.hurry()
+        self.assertEqual(measure.doubts(listening, 100, run(done=14600)), [])
+        self.assertEqual(measure.doubts(asking, 100, run(done=14600)), ["146 % of the checks done"])
 
     def test_servers_that_are_not_up_and_lost_packets_are_said(self):
         self.assertEqual(self.doubts(up=98), ["2 of 100 not up"])
