@@ -17,6 +17,7 @@
 #include "daemon/hosts.h"
 #include "daemon/serve.h"
 #include "loop/loop.h"
+#include "stop.h"
 
 #define NAMES 2000
 #define ROOM 64 /* questions under way */
@@ -143,7 +144,7 @@ static void a_fleet_is_told_soon_that_no_dns_server_answers(void **state)
     ask_all(&f);
     assert_int_equal(f.found, NAMES);
     assert_int_equal(atomic_load(&asked), NAMES); /* the twin: each is asked */
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     hosts_free(f.hosts);
     serve_free(serve);
     actor_end(f.loop);

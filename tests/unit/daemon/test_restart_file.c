@@ -12,6 +12,7 @@
 
 #include "../loop/actor.h"
 #include "daemon/restart_file.h"
+#include "stop.h"
 
 #define SEC NSEC_PER_SEC
 
@@ -105,7 +106,7 @@ static void a_list_that_could_not_be_written_does_not_make_the_one_before_it_new
     keep(&k, 7 * SEC, "b:1");
     assert_true(left(&k, "b:1 "));
     unlink(k.path);
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     restart_file_deinit(&k);
     serve_free(serve);
     actor_end(loop);
@@ -135,7 +136,7 @@ static void the_thread_that_watches_waits_for_no_disk(void **state)
     keep(&k, 4 * SEC, "b:1");
     assert_true(left(&k, "b:1 "));
     give(&k, 5 * SEC, "c:1");
-    assert_true(serve_stop(serve)); /* what was given before is written */
+    stop_serving(serve); /* what was given before is written */
     assert_true(left(&k, "c:1 "));
     unlink(k.path);
     restart_file_deinit(&k);
@@ -198,7 +199,7 @@ static void a_long_list_is_made_in_slices(void **state)
     wait_for(&k);
     assert_int_equal(lines(&k), MANY / 2);
     unlink(k.path);
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     restart_file_deinit(&k);
     serve_free(serve);
     actor_end(loop);

@@ -17,6 +17,7 @@
 #include "../loop/actor.h"
 #include "daemon/hosts.h"
 #include "daemon/serve.h"
+#include "stop.h"
 
 struct sum {
     struct serve_job job;
@@ -94,7 +95,7 @@ static void jobs_go_there_and_come_back(void **state)
     sums[SERVE_JOBS].most = SERVE_JOBS + 1;
     assert_int_equal(serve_give(serve, &sums[SERVE_JOBS].job), 0); /* there is room again */
     loop_run(l);
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     serve_free(serve);
     actor_end(l);
 }
@@ -117,7 +118,7 @@ static void a_job_may_be_answered_later(void **state)
     assert_int_equal(serve_give(serve, &second.job), 0);
     loop_run(l);
     assert_int_equal(done, 2);
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     serve_free(serve);
     actor_end(l);
 }
@@ -136,7 +137,7 @@ static void it_stops_with_jobs_under_way(void **state)
         sums[i] = make(l, i, &done, 1000);
         assert_int_equal(serve_give(serve, &sums[i].job), 0);
     }
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     assert_true(serve_stop(serve)); /* once more: nothing happens */
     serve_free(serve);
     assert_int_equal(done, 0);
@@ -167,7 +168,7 @@ static void one_that_is_stuck_is_not_waited_for_for_ever(void **state)
     assert_int_equal(serve_give(serve, &job), 0);
     assert_false(serve_stop(serve));
     assert_int_equal(write(gate[1], "x", 1), 1);
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     serve_free(serve);
     close(gate[0]);
     close(gate[1]);
@@ -205,7 +206,7 @@ static void a_signal_is_no_reason_to_wait_less(void **state)
     assert_int_equal(serve_new(l, &serve), 0);
     assert_int_equal(serve_start(serve), 0);
     assert_int_equal(serve_give(serve, &job), 0);
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     serve_free(serve);
     actor_end(l);
 }
@@ -250,7 +251,7 @@ static void begin_names(struct names *n, struct serve **serve, struct hosts **ho
 
 static void end_names(struct names *n, struct serve *serve, struct hosts *hosts)
 {
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     hosts_free(hosts);
     serve_free(serve);
     actor_end(n->loop);

@@ -12,6 +12,7 @@
 
 #include "daemon/publisher.h"
 #include "daemon/wishes.h"
+#include "stop.h"
 
 static struct publisher publisher;
 static struct wishes wishes;
@@ -260,7 +261,7 @@ static void wishes_are_answered_and_kept_though_their_file_could_not_be_written(
     assert_int_equal(mkdir(missing, 0700), 0);
     run(file_is_there);
     assert_true(file_is_there());
-    assert_true(serve_stop(serve));
+    stop_serving(serve);
     reader_close(reader);
     unlink(wishes.kept.path);
     rmdir(missing);
