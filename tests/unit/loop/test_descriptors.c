@@ -22,6 +22,7 @@ struct end {
     int fd, peer;
     size_t calls, *all, most; /* the loop stops when *all is that */
     struct end *other;        /* unwatched by the first call */
+    struct actor *last;       /* due a while after the last call that is expected */
 };
 
 static void open_end(struct end *e)
@@ -126,18 +127,18 @@ static void on_either(void *ctx, qhcp_nsec now, unsigned ready)
     }
     loop_watch_change(&e->watch, 0);
     assert_int_equal(write(e->peer, "x", 1), 1);
+    e->last->at = loop_now() + 5 * NSEC_PER_MSEC;
 }
 
 static void a_watch_changes_ends_and_begins_anew_in_its_own_callback(void **state)
 {
     struct loop *l = actor_begin();
-    struct actor last = {.most = 1};
-    struct end e = {.loop = l};
+    struct actor last = {.at = NSEC_NEVER, .most = 1};
+    struct end e = {.loop = l, .last = &last};
 
     (void)state;
     open_end(&e);
     loop_watch(l, &e.watch, e.fd, LOOP_WRITABLE, on_either, &e);
-    last.at = loop_now() + 5 * NSEC_PER_MSEC;
     actor_add(l, &last, 'l', false);
     loop_run(l);
     assert_string_equal(actor_order, "wrwrl");

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <arpa/inet.h>
 #include <cmocka.h>
@@ -26,10 +27,11 @@ struct core {
     struct loop_part part;
     struct udp *from;
     union qhcp_addr bound;
-    bool endless;                   /* strangers' packets are replaced as they are read */
-    qhcp_nsec until, due;           /* deadlines come every BREAK */
+    bool endless;                /* strangers' packets are replaced as they are read */
+    qhcp_nsec began, until, due; /* deadlines come every BREAK */
+    qhcp_nsec took;
     size_t ours, strangers, before; /* before: strangers before the first of ours */
-    qhcp_nsec spent;                /* on strangers */
+    qhcp_nsec spent, worked;        /* on strangers; worked: while this process had a CPU */
     uint64_t dropped, flooded;
 };
 
@@ -48,6 +50,15 @@ static void send_to(struct core *c, bool ours, size_t n)
     assert_int_equal(udp_send(c->from, n), n);
 }
 
+/* Our own CPU time, whatever others do meanwhile. */
+static qhcp_nsec cpu_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (qhcp_nsec)ts.tv_sec * NSEC_PER_SEC + (qhcp_nsec)ts.tv_nsec;
+}
+
 static void work(qhcp_nsec time)
 {
     qhcp_nsec end = loop_now() + time;
@@ -59,7 +70,7 @@ static void work(qhcp_nsec time)
 static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packets, size_t n)
 {
     struct core *c = ctx;
-    qhcp_nsec began = loop_now();
+    qhcp_nsec began = loop_now(), cpu_began = cpu_now();
 
     (void)now;
     for (size_t i = 0; i < n; i++) {
@@ -72,6 +83,7 @@ static void on_receive(void *ctx, qhcp_nsec now, const struct qhcp_packet *packe
         work(COST);
     }
     c->spent += loop_now() - began;
+    c->worked += cpu_now() - cpu_began;
     if (c->endless && c->strangers < ENDLESS)
         send_to(c, false, n);
 }
@@ -104,7 +116,9 @@ static void on_expire(void *ctx, qhcp_nsec now)
     struct core *c = ctx;
 
     c->due = now + BREAK;
-    if (c->endless ? now >= c->until : c->strangers == STRANGERS || now >= c->until)
+    c->took = now - c->began;
+    if (c->took >= PATIENCE || (c->endless ? now >= c->until && c->strangers > STRANGERS
+                                           : now >= c->until || c->strangers == STRANGERS))
         loop_stop(c->loop);
 }
 
@@ -139,8 +153,9 @@ static struct core run(bool steer, bool endless)
     if (!endless)
         send_to(&c, true, 1);
     loop_hold(c.loop, false);
-    c.due = loop_now() + BREAK;
-    c.until = loop_now() + (endless ? SPAN : PATIENCE);
+    c.began = loop_now();
+    c.due = c.began + BREAK;
+    c.until = c.began + (endless ? SPAN : PATIENCE);
     loop_run(c.loop);
     free_loop(&c);
     udp_close(c.from);
@@ -168,13 +183,17 @@ static void strangers_get_a_part_of_the_time(void **state)
     (void)state;
     c = run(true, true);
     assert_true(c.strangers > STRANGERS);
-    assert_true(c.spent < SPAN / 2);
-    c = run(false, true);
-    assert_true(c.spent > SPAN / 2);
+    assert_true(c.worked < c.took / 2);
+    for (int i = 0; i < 10; i++) { /* the twin; of some, since that machine may stop us too */
+        c = run(false, true);
+        if (c.spent > c.took / 2)
+            break;
+    }
+    assert_true(c.spent > c.took / 2);
 }
 
 /* How many datagrams the core is told that it missed, when this many of one kind come at once, and
- * then one more, which tells of them. */
+ * then more, which tell of them. */
 static uint64_t missed(bool ours, bool steer)
 {
     union qhcp_addr any = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)}};
@@ -190,12 +209,13 @@ static uint64_t missed(bool ours, bool steer)
     assert_int_equal(udp_open(&any, 0, &c.from), 0);
     if (steer)
         assert_int_equal(loop_steer(c.loop, &steering), 0);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 100 && c.dropped + c.flooded == 0; i++) {
         loop_hold(c.loop, true);
         send_to(&c, ours, STRANGERS);
         loop_hold(c.loop, false);
-        c.due = loop_now() + BREAK;
-        c.until = loop_now() + 5 * BREAK;
+        c.began = loop_now();
+        c.due = c.began + BREAK;
+        c.until = c.began + 5 * BREAK;
         loop_run(c.loop);
     }
     free_loop(&c);

@@ -100,16 +100,18 @@ static void a_batch_arrives_with_both_addresses(void **state)
     udp_close(b);
 }
 
-/* On the monotonic clock, and later batches do as well as the first. */
+/* On the monotonic clock, and later batches do as well as the first.  A busy machine may deliver
+ * one late, but not each. */
 static void a_packet_says_when_it_came(void **state)
 {
     union qhcp_addr a_addr, b_addr;
     struct udp *a = open_at(v4("127.0.0.1"), &a_addr), *b = open_at(v4("127.0.0.1"), &b_addr);
     struct qhcp_packet last = {0};
     qhcp_nsec before, sent;
+    unsigned in_time = 0;
 
     (void)state;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 20 && in_time < 3; i++) {
         before = clock_monotonic();
         fill(udp_room(a), &b_addr, 1);
         assert_int_equal(udp_send(a, 1), 1);
@@ -119,8 +121,10 @@ static void a_packet_says_when_it_came(void **state)
         assert_true(address_equal(&last.remote, &a_addr));
         if (last.received == 0)
             continue; /* somebody has set the wall clock just now */
-        assert_in_range(last.received, before - NSEC_PER_MSEC, sent + NSEC_PER_MSEC);
+        assert_in_range(last.received, before - NSEC_PER_MSEC, clock_monotonic());
+        in_time += last.received <= sent + NSEC_PER_MSEC;
     }
+    assert_int_equal(in_time, 3);
     udp_close(a);
     udp_close(b);
 }
