@@ -71,7 +71,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A listening socket on 127.0.0.1, or a port that nobody has. */
+/* A listening socket at this address; port 0: at one that nobody has. */
 static int listen_at(union qhcp_addr *a, int backlog)
 {
     socklen_t n = sizeof a->in;
@@ -84,11 +84,12 @@ static int listen_at(union qhcp_addr *a, int backlog)
     return fd;
 }
 
+/* An address that no other program uses: none gets a port that was closed here. */
 static union qhcp_addr loopback(void)
 {
     union qhcp_addr a = {.in = {.sin_family = AF_INET}};
 
-    a.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    a.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK | ((uint32_t)getpid() & 0xffff) << 8);
     return a;
 }
 

@@ -1,6 +1,7 @@
 /* The agent for HAProxy, as a client of its port sees it. */
 #include "fleet.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,18 +10,20 @@
 #include "sinks/sinks.h"
 
 static struct sinks sinks;
-static int client, port;
+static struct sockaddr_in agent; /* a port that is free, at an address that is this program's */
+static int client;
 
-static int free_port(void)
+static void find_port(void)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
+    socklen_t n = sizeof agent;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    assert_int_equal(bind(fd, (const struct sockaddr *)&a, n), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    agent = (struct sockaddr_in){.sin_family = AF_INET,
+                                 .sin_addr.s_addr =
+                                     htonl(INADDR_LOOPBACK | ((uint32_t)getpid() & 0xffff) << 8)};
+    assert_int_equal(bind(fd, (const struct sockaddr *)&agent, n), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&agent, &n), 0);
     close(fd);
-    return ntohs(a.sin_port);
 }
 
 static int setup(void **state)
@@ -28,7 +31,7 @@ static int setup(void **state)
     (void)state;
     if (loop_new(NULL, &loop) != 0 || feed_new(0, &feed) != 0)
         return -1;
-    port = free_port();
+    find_port();
     sinks_init(&sinks, loop, feed);
     be(1, QHCP_UP);
     be(2, QHCP_DOWN);
@@ -53,9 +56,10 @@ static int teardown(void **state)
 static void begin(const char *settings)
 {
     struct list list = {.n = 0};
-    char text[200], words[SINK_WORDS];
+    char text[200], words[SINK_WORDS], at[INET_ADDRSTRLEN];
 
-    snprintf(text, sizeof text, "haproxy-agent 127.0.0.1:%d %s", port, settings);
+    inet_ntop(AF_INET, &agent.sin_addr, at, sizeof at);
+    snprintf(text, sizeof text, "haproxy-agent %s:%d %s", at, ntohs(agent.sin_port), settings);
     assert_int_equal(list_add(&list, text, strlen(text), NULL), 0);
     assert_int_equal(sinks_set(&sinks, loop_now(), &list, words, sizeof words), 0);
     list_deinit(&list);
@@ -63,13 +67,10 @@ static void begin(const char *settings)
 
 static int dial(void)
 {
-    const struct sockaddr_in to = {.sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&agent, sizeof agent), 0);
     return fd;
 }
 
