@@ -74,6 +74,9 @@ void pair_watch(struct pair *p, int n, const struct qhcp_lb_config *config);
 void pair_reload(struct pair *p, const struct qhcp_lb_config *config);
 /* Lets so much time pass, or until `done` says so; true in the latter case. */
 bool pair_run(struct pair *p, qhcp_nsec time, bool (*done)(struct pair *p));
+/* Lets server 0's next regular check pass.  Where in its interval it comes is by chance; the one
+ * after it comes a whole interval later. */
+void pair_pass_check(struct pair *p, qhcp_nsec interval);
 enum qhcp_state pair_state(struct pair *p, int i);
 bool pair_all_up(struct pair *p);
 

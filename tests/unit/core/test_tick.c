@@ -101,6 +101,7 @@ static void news_never_say_that_they_may_wait(void **state)
     pair_start(p, 0);
     pair_watch(p, 1, &slow);
     assert_true(pair_run(p, SEC, pair_all_up));
+    pair_pass_check(p, 10 * SEC);
     p->patient = p->urgent = 0;
     qhcp_server_set_status(p->servers[0], p->now, QHCP_STATUS_DRAINING, "by operator");
     assert_true(pair_run(p, 5 * MSEC, draining0));
