@@ -27,12 +27,35 @@ static bool is_retry(const struct qhcp_packet *p)
     return (p->data[0] & 0xf0) == 0xf0;
 }
 
+static bool taken[QUIC_HOSTS]; /* of the server's places, by a hash that nobody can foresee */
+
+static size_t place_of(struct pair *p)
+{
+    struct quic_key key;
+
+    quic_key_set_host(&key, &p->client.addr);
+    return quic_lookup_hash(&p->server.endpoint->lookup, &key) % QUIC_HOSTS;
+}
+
 static void restart(struct pair *p, size_t retry_above)
 {
     struct quic_endpoint_config config = world_server_config();
 
     config.retry_above = retry_above;
     world_restart(&p->world, &p->server, &config, p->server_tls);
+    memset(taken, 0, sizeof taken);
+    taken[place_of(p)] = true;
+}
+
+/* The client's address from now on: this one, or another that by chance meets none of before. */
+static union qhcp_addr move(struct pair *p, uint32_t host)
+{
+    do {
+        p->client.addr.in.sin_addr.s_addr = htonl(host);
+        host += 0x100;
+    } while (taken[place_of(p)]);
+    taken[place_of(p)] = true;
+    return p->client.addr;
 }
 
 /* Handshakes begin and never end: of what the server says only Retry arrives. */
@@ -51,7 +74,7 @@ static void unfinished_handshakes_are_bounded_by_host_and_in_all(void **state)
     restart(&p, 0);
     p.world.tap = only_retries;
     for (uint32_t host = 0; host < 8; host++) {
-        p.client.addr.in.sin_addr.s_addr = htonl(0x0b000000 + host);
+        move(&p, 0x0b000000 + host);
         for (unsigned i = 0; i < QUIC_PROVEN_HOST + 16; i++) {
             world_dial(&p.client, &p.server, "a.example");
             world_run(&p.world, NSEC_PER_MSEC, NULL);
@@ -63,7 +86,7 @@ static void unfinished_handshakes_are_bounded_by_host_and_in_all(void **state)
     assert_int_equal(p.server.endpoint->n_proven, QUIC_PROVEN_MAX);
     assert_int_equal(p.server.accepted, QUIC_PROVEN_MAX);
     /* The oldest have had their time: they make room for who is quicker. */
-    p.client.addr.in.sin_addr.s_addr = htonl(0x0c000000);
+    move(&p, 0x0c000000);
     world_run(&p.world, QUIC_PROVEN_AGE, NULL);
     p.world.tap = NULL;
     p.client.connected = 0;
@@ -80,19 +103,20 @@ static void unfinished_handshakes_are_bounded_by_host_and_in_all(void **state)
 /* The proof of an address is no proof of good will; a session is. */
 static void a_host_that_was_welcome_finds_room(void **state)
 {
+    union qhcp_addr welcome;
     struct pair p;
 
     (void)state;
     world_pair_init(&p);
     restart(&p, 0);
-    p.client.addr.in.sin_addr.s_addr = htonl(0x0c000000);
+    welcome = move(&p, 0x0c000000);
     pair_connect(&p);
     quic_conn_welcome(p.server.conn);
     quic_conn_close(p.server.conn, 0, "");
     world_run(&p.world, NSEC_PER_MSEC, NULL);
     p.world.tap = only_retries;
     for (uint32_t host = 0; host < 8; host++) {
-        p.client.addr.in.sin_addr.s_addr = htonl(0x0b000000 + host);
+        move(&p, 0x0b000000 + host);
         for (unsigned i = 0; i < QUIC_PROVEN_HOST; i++)
             world_dial(&p.client, &p.server, "a.example");
         world_run(&p.world, 2 * NSEC_PER_MSEC, NULL);
@@ -100,11 +124,11 @@ static void a_host_that_was_welcome_finds_room(void **state)
     assert_int_equal(p.server.endpoint->n_proven, QUIC_PROVEN_MAX);
     p.world.tap = NULL;
     p.client.connected = 0;
-    p.client.addr.in.sin_addr.s_addr = htonl(0x0d000000); /* the twin, a host as any other */
+    move(&p, 0x0d000000); /* the twin, a host as any other */
     world_dial(&p.client, &p.server, "a.example");
     world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.connected, 0);
-    p.client.addr.in.sin_addr.s_addr = htonl(0x0c000000);
+    p.client.addr = welcome;
     world_dial(&p.client, &p.server, "a.example");
     world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.connected, 1);
@@ -149,7 +173,7 @@ static void a_full_memory_of_tokens_keeps_no_welcome_host_out(void **state)
     world_dial(&p.client, &p.server, "a.example");
     world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.connected, 1);
-    p.client.addr.in.sin_addr.s_addr = htonl(0x0d000000); /* the twin, a host as any other */
+    move(&p, 0x0d000000); /* the twin, a host as any other */
     world_dial(&p.client, &p.server, "a.example");
     world_run(&p.world, 10 * NSEC_PER_MSEC, NULL);
     assert_int_equal(p.client.connected, 1);
