@@ -45,9 +45,13 @@ class Brake(Case):
         at, _ = self.balancer.wait_status(lambda s: s.get("held") == 2 and down(s) == 1, 20)
         self.assertEqual(ask(self.socket, "GET", "/api/v1/self").json["held"], 2)
         self.assertEqual([self.metric("qhcp_lb_brake_held"), self.metric("qhcp_lb_brake_holds_total")], [2, 1])
-        status, out, errors = self.qhcp("status", "--port", self.port)
-        self.assertEqual(status, 1, errors)
-        self.assertIn("the brake HOLDS servers (--brake): 2", out)
+
+        def shown():
+            status, out, errors = self.qhcp("status", "--port", self.port)
+            self.assertEqual(status, 1, errors)  # 2: on a busy machine the load balancer may be late
+            self.assertIn("the brake HOLDS servers (--brake): 2", out)
+
+        self.try_again(shown, tries=20)
         for server in self.servers[:3]:
             server.send(signal.SIGCONT)
         event = self.wait_brake(lambda e: e["to"] == "off")
