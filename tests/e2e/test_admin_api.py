@@ -131,12 +131,12 @@ class Crowd(AdminCase):
                     slow.sendall(b"GET /api/v1/servers HTTP/1.1\r\nHost: localhost\r\nX: ")
                 except ConnectionError:
                     pass
-            self.assertEqual(ask(self.socket, "GET", "/healthz").status, 200)
+            self.assertEqual(ask(self.socket, "GET", "/readyz").status, 200)
             self.assertEqual(ask(self.socket, "GET", f"/api/v1/servers/{NAME}").json["state"], "up")
         answer = None
         while not answer:  # as soon as their ends were seen
             try:
-                answer = self.get("/healthz")
+                answer = self.get("/readyz")
             except ConnectionError:
                 time.sleep(0.01)
         self.assertEqual(answer.status, 200)
