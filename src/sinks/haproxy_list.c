@@ -7,6 +7,7 @@
 void haproxy_list_deinit(struct haproxy_list *l)
 {
     free(l->at);
+    free(l->has);
     directory_deinit(&l->directory);
     *l = (struct haproxy_list){.at = NULL};
 }
@@ -65,23 +66,87 @@ void haproxy_list_see(struct haproxy_list *l, const struct sink_view *view)
     l->stale = true;
 }
 
-/* "ours=theirs,ours=theirs": ours of theirs; false: it is not in there. */
+struct pair {
+    const char *ours, *theirs;
+    size_t n_ours, n_theirs;
+};
+
+/* The next of "ours=theirs,ours=theirs" at *names; false: there are no more. */
+static bool next_pair(const char **names, struct pair *ret)
+{
+    const char *p = *names;
+    size_t n, k;
+
+    if (!p || *p == '\0')
+        return false;
+    n = strcspn(p, ",");
+    k = strcspn(p, "=,");
+    *ret = (struct pair){.ours = p, .n_ours = k, .theirs = p + n};
+    if (k < n) {
+        ret->theirs = p + k + 1;
+        ret->n_theirs = n - k - 1;
+    }
+    *names = p + n + (p[n] == ',' ? 1 : 0);
+    return true;
+}
+
+static bool is(const char *at, size_t n, const char *word)
+{
+    return strlen(word) == n && memcmp(at, word, n) == 0;
+}
+
+static bool take(const char *at, size_t n, char ret[HAPROXY_NAME])
+{
+    if (n == 0 || n >= HAPROXY_NAME)
+        return false;
+    memcpy(ret, at, n);
+    ret[n] = '\0';
+    return true;
+}
+
+/* Our name of what HAProxy calls theirs; false: names do not say. */
 static bool mapped(const char *names, const char *theirs, char ret[HAPROXY_NAME])
 {
-    size_t n = strlen(theirs);
+    struct pair p;
 
-    for (const char *p = names; p && *p != '\0';) {
-        size_t k = strcspn(p, ","), ours = strcspn(p, "=,");
-
-        if (ours < k && k - ours - 1 == n && memcmp(p + ours + 1, theirs, n) == 0 &&
-            ours < HAPROXY_NAME) {
-            memcpy(ret, p, ours);
-            ret[ours] = '\0';
+    while (next_pair(&names, &p))
+        if (is(p.theirs, p.n_theirs, theirs) && take(p.ours, p.n_ours, ret))
             return true;
-        }
-        p += k + (p[k] == ',' ? 1 : 0);
-    }
     return false;
+}
+
+void haproxy_list_name(const char *names, const struct fleet_entry *e, char ret[HAPROXY_NAME])
+{
+    const char *label = fleet_text(e, FLEET_LABEL), *name = fleet_text(e, FLEET_NAME);
+    struct pair p;
+
+    while (next_pair(&names, &p))
+        if ((is(p.ours, p.n_ours, label) || is(p.ours, p.n_ours, name)) &&
+            take(p.theirs, p.n_theirs, ret))
+            return;
+    if (!take(label, strlen(label), ret))
+        ret[0] = '\0';
+}
+
+/* False: there is no memory. */
+static bool clear(struct haproxy_list *l, uint32_t slots)
+{
+    if (slots > l->slots) {
+        bool *has = realloc(l->has, slots * sizeof *has);
+
+        if (!has)
+            return false;
+        l->has = has;
+        l->slots = slots;
+    }
+    if (l->slots > 0)
+        memset(l->has, 0, l->slots * sizeof *l->has);
+    return true;
+}
+
+bool haproxy_list_has(const struct haproxy_list *l, uint32_t slot)
+{
+    return slot >= l->slots || l->has[slot];
 }
 
 void haproxy_list_match(struct haproxy_list *l, const struct sink_view *view, const char *backend,
@@ -89,7 +154,7 @@ void haproxy_list_match(struct haproxy_list *l, const struct sink_view *view, co
 {
     char ours[HAPROXY_NAME];
 
-    if (!l->stale)
+    if (!l->stale || !clear(l, view->slots))
         return;
     l->stale = false;
     l->matched = 0;
@@ -100,7 +165,10 @@ void haproxy_list_match(struct haproxy_list *l, const struct sink_view *view, co
             s->slot = directory_find(&l->directory, view, ours);
         else
             s->slot = directory_of(&l->directory, view, backend, s->row.name);
-        s->ours |= s->slot != FLEET_NOBODY;
-        l->matched += s->slot != FLEET_NOBODY;
+        if (s->slot == FLEET_NOBODY)
+            continue;
+        s->ours = true;
+        l->has[s->slot] = true;
+        l->matched++;
     }
 }

@@ -13,6 +13,8 @@ struct haproxy_list {
     struct directory directory;
     bool stale; /* slots are to be found again */
     size_t matched;
+    bool *has; /* by slot of ours: HAProxy has it */
+    uint32_t slots;
 };
 
 void haproxy_list_deinit(struct haproxy_list *l);
@@ -23,6 +25,12 @@ void haproxy_list_see(struct haproxy_list *l, const struct sink_view *view);
 /* Finds slots, if anything has changed.  names: "ours=theirs,ours=theirs" or NULL. */
 void haproxy_list_match(struct haproxy_list *l, const struct sink_view *view, const char *backend,
                         const char *names);
+/* Since the last match: has HAProxy the server of ours in this slot, under whatever name?  True
+ * also where that is not known. */
+bool haproxy_list_has(const struct haproxy_list *l, uint32_t slot);
+/* What HAProxy calls our server e, or would call it, by names; as it is called here where names say
+ * nothing of it, or nothing that fits; "": that is too long. */
+void haproxy_list_name(const char *names, const struct fleet_entry *e, char ret[HAPROXY_NAME]);
 /* NULL: HAProxy has none of this name. */
 struct haproxy_server *haproxy_list_find(const struct haproxy_list *l, const char *name);
 

@@ -114,14 +114,14 @@ static bool is_down(const struct haproxy_server *s, const struct sink_view *view
 static bool add_one(struct haproxy *h, const struct sink_view *view)
 {
     const struct fleet_entry *e;
-    char address[ADDRESS_TEXT];
+    char address[ADDRESS_TEXT], name[HAPROXY_NAME];
 
     for (uint32_t at = 0; (e = snapshot_next(view->snapshot, &at)); at++) {
-        const char *name = fleet_text(e, FLEET_LABEL);
-
         if (view->say[at].use != SAY_SERVE || e->target.sa.sa_family == AF_UNSPEC ||
-            (h->tag && !has_tag(e, h->tag)) || !haproxy_server_name(name) ||
-            haproxy_list_find(&h->list, name))
+            (h->tag && !has_tag(e, h->tag)) || haproxy_list_has(&h->list, at))
+            continue;
+        haproxy_list_name(h->names, e, name);
+        if (!haproxy_server_name(name) || haproxy_list_find(&h->list, name))
             continue;
         address_format(&e->target, address, sizeof address);
         text_printf(&h->line, ";add server %s/%s %s%s%s", h->rules.backend, name, address,

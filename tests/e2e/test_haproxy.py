@@ -165,6 +165,18 @@ class RuntimeApi(AdminCase):
         h.wait_servers(lambda s: list(s) == ["web1"])
         self.assert_stops(lb)
 
+    def test_what_haproxy_has_under_another_name_is_not_added_again(self):
+        h = Haproxy(self, "backend be\n  balance roundrobin\n" + "".join(f"  server {n} 127.0.0.1:{self.data}\n" for n in ("srv1", "web2")))
+        listed, names = self.dir / "servers.txt", ("web1", "be.web2", "web3")
+        listed.write_text("".join(f"127.0.0.1:{4243 + i} name={n} service=tcp:{self.data}\n" for i, n in enumerate(names)), encoding="utf-8")
+        for i, _ in enumerate(names):
+            self.server(4243 + i)
+        lb = self.lb([f"@{listed}"], "--no-forward", "--admin", "off", "--sink", f"haproxy {h.socket} backend=be manage=yes names=web1=srv1,web3=srv3")
+        h.wait_servers(lambda s: "srv3" in s)  # the last one that is added
+        lb.wait_status(lambda s: s["sinks"][0]["held"] == 0 and s["sinks"][0]["successes"] > 2, within=10)
+        self.assertEqual(sorted(h.servers()), ["srv1", "srv3", "web2"])
+        self.assert_stops(lb)
+
     def test_a_haproxy_that_misbehaves_is_said(self):
         place = self.dir / "h.sock"
         _, lb = self.watch(["web1"], f"haproxy {place} backend=be every=100ms")
