@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """From a verdict of `qhcp lb` to its effect in a real HAProxy, and what telling costs.
 
-    main.py [runtime] [agent] [cost] [storm] [--faults N] [--seconds N]
+    main.py [runtime] [agent] [requests] [cost] [storm] [--faults N] [--seconds N] [--rate N]
 
-runtime  faults of single servers; HAProxy is told by its Runtime API
-agent    the same; HAProxy asks by agent-check, agent-inter 100 ms
-cost     1,000 servers are asked for every 100 ms each, on one port: CPU of the thread that serves
-storm    300 of 1,000 servers fall silent at once; HAProxy is told by its Runtime API
+runtime   faults of single servers; HAProxy is told by its Runtime API
+agent     the same; HAProxy asks by agent-check, agent-inter 100 ms
+requests  clients' requests go on meanwhile, in turn to four servers: which is the last one that a dead server
+          gets, and which the first one that avoids it?  By the Runtime API, then by the agent
+cost      1,000 servers are asked for every 100 ms each, on one port: CPU of the thread that serves, and of a
+          program that accepts, receives, sends and closes, and does nothing else
+storm     300 of 1,000 servers fall silent at once; HAProxy is told by its Runtime API
 
-The effect is seen by `show stat` of that one server, asked again and again.  The time counts from the
-`time` of the event that qhcp lb prints, which is cut to milliseconds: figures are too high by up to one.
-Nothing else should run on the machine."""
+The effect is seen by `show stat` of that one server, asked again and again, or by requests.  The time counts
+from the instant at which qhcp lb wrote its event, as the kernel has it.  Nothing else should run on the machine."""
 
 import argparse
 import csv
@@ -18,19 +20,23 @@ import io
 import json
 import os
 import random
-import selectors
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
-from datetime import datetime
 from pathlib import Path
+
+from requests import Requests, avoided
 
 ROOT = Path(__file__).resolve().parents[2]
 QHCP = os.environ.get("QHCP_BINARY", str(ROOT / "build" / "qhcp"))
 FLEET = str(Path(QHCP).parent / "bench" / "fleet" / "qhcp-fleet")
+FLOOR = str(Path(QHCP).parent / "bench" / "sinks" / "sinks-floor")
 TICK = os.sysconf("SC_CLK_TCK")
+ALL = ["runtime", "agent", "requests", "cost", "storm"]
+STAMPNS = 35  # SO_TIMESTAMPNS
 
 
 def free_port():
@@ -44,8 +50,8 @@ AGENT = free_port()
 class World:
     """A fleet, a load balancer with sinks, and a HAProxy with the same servers."""
 
-    def __init__(self, directory, count, sink, line, liveness="100ms"):
-        self.dir, self.count, self.processes = directory, count, []
+    def __init__(self, directory, count, sink, line, liveness="100ms", ports=()):
+        self.dir, self.count, self.processes, self.haproxy = directory, count, [], None
         self.states, self.times, self.status, self.seen = {}, {}, None, threading.Condition()
         env = {**os.environ, "QHCP_STATE_DIR": str(directory / "state")}
         (directory / "state").mkdir(mode=0o700)
@@ -55,17 +61,17 @@ class World:
         addresses = (directory / "addresses").read_text().split()
         self.number = {a: i + 1 for i, a in enumerate(addresses)}
         (directory / "servers").write_text("".join(f"{a} name=s{i + 1}\n" for i, a in enumerate(addresses)))
-        self.data = socket.create_server(("127.0.0.1", 0), backlog=4096)
-        self.socket = directory / "h.sock"
-        servers = "".join(f"  server s{i} 127.0.0.1:{self.data.getsockname()[1]} weight 100 {line.replace('NAME', f's{i}')}\n" for i in range(1, count + 1))
-        (directory / "h.cfg").write_text(
-            f"global\n  stats socket {self.socket} level admin\n  maxconn 2000\ndefaults\n  mode tcp\n  timeout connect 1s\n"
-            f"  timeout client 9s\n  timeout server 9s\n  timeout queue 9s\nbackend be\n  balance roundrobin\n{servers}")
-        self.haproxy = self.run(["haproxy", "-db", "-f", directory / "h.cfg"], env)
+        self.data, self.front = socket.create_server(("127.0.0.1", 0), backlog=4096), free_port()
+        self.socket, self.ports, self.env = directory / "h.sock", ports or [self.data.getsockname()[1]] * count, env
+        self.proxy(line)
+        wide = count <= 100  # a datagram has room for its status
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM if wide else socket.SOCK_STREAM)
+        mine.setsockopt(socket.SOL_SOCKET, STAMPNS, 1)
         self.lb = self.run([QHCP, "lb", "--no-forward", "--admin", "off", "--history", "off", "--servers", f"@{directory}/servers", "--status-format", "json",
                             "--status-interval", "1", "--liveness-interval", liveness, "--flap-hold", "0", "--slow-start", "0", "--panic-threshold", "0",
-                            "--sink", sink.replace("SOCKET", str(self.socket))], env, stdout=subprocess.PIPE)
-        threading.Thread(target=self.read, daemon=True).start()
+                            "--sink", sink.replace("SOCKET", str(self.socket))], env, stdout=its)
+        its.close()
+        threading.Thread(target=self.stamped if wide else self.lines, args=(mine,), daemon=True).start()
         self.wait(lambda: sum(s == "up" for s in self.states.values()) == count, 60)
 
     def __enter__(self):
@@ -81,16 +87,42 @@ class World:
         self.processes.append(p)
         return p
 
-    def read(self):
-        for line in self.lb.stdout:
-            said = json.loads(line)
-            with self.seen:
-                if said["type"] == "event":
-                    self.states[said["address"]] = said["to"]
-                    self.times[said["name"], said["to"]] = datetime.fromisoformat(said["time"].replace("Z", "+00:00")).timestamp()
-                elif said["type"] == "status":
-                    self.status = said
-                self.seen.notify_all()
+    def proxy(self, line):
+        """A HAProxy, with this at the end of each server line; the one before ends."""
+        servers = "".join(f"  server s{i} 127.0.0.1:{port} weight 100 {line.replace('NAME', f's{i}')}\n" for i, port in enumerate(self.ports, 1))
+        (self.dir / "h.cfg").write_text(
+            f"global\n  stats socket {self.socket} level admin\n  maxconn 2000\ndefaults\n  mode tcp\n  timeout connect 1s\n"
+            f"  timeout client 9s\n  timeout server 9s\n  timeout queue 9s\nfrontend fe\n  bind 127.0.0.1:{self.front}\n  default_backend be\n"
+            f"backend be\n  balance roundrobin\n{servers}")
+        if self.haproxy:
+            self.haproxy.terminate()
+            self.haproxy.wait()
+        self.haproxy = self.run(["haproxy", "-db", "-f", self.dir / "h.cfg"], self.env)
+
+    def lines(self, source):
+        with source.makefile("rb") as f:
+            for line in f:
+                self.take(line, time.time())
+
+    def stamped(self, source):
+        """With the instants at which they were written."""
+        while True:
+            data, control, _, _ = source.recvmsg(1 << 20, 1000)
+            if not data:
+                return
+            at = next(struct.unpack("@qq", value[:16]) for _, kind, value in control if kind == STAMPNS)
+            for line in data.splitlines():
+                self.take(line, at[0] + at[1] / 1e9)
+
+    def take(self, line, at):
+        said = json.loads(line)
+        with self.seen:
+            if said["type"] == "event":
+                self.states[said["address"]] = said["to"]
+                self.times[said["name"], said["to"]] = at
+            elif said["type"] == "status":
+                self.status = said
+            self.seen.notify_all()
 
     def wait(self, wanted, within):
         with self.seen:
@@ -149,31 +181,80 @@ def effect(w, faults):
     return down, up
 
 
-def thread_ticks(pid, name):
+def requests(w, r, faults, pause):
+    """A line of figures.  pause: seconds after which nobody can get a request any more."""
+    r.begin(w.front, w.rate)
+    windows = []
+    time.sleep(1)
+    for _ in range(faults):
+        i = random.randrange(w.count) + 1
+        w.times.pop((f"s{i}", "down"), None)
+        w.tell(f"silent {i}")
+        w.wait(lambda i=i: (f"s{i}", "down") in w.times, 20)
+        time.sleep(pause)
+        windows.append((i, w.times[f"s{i}", "down"] * 1e9, time.time_ns()))
+        w.times.pop((f"s{i}", "up"), None)
+        w.tell(f"back {i}")
+        w.wait(lambda i=i: (f"s{i}", "up") in w.times, 20)
+        time.sleep(pause)
+    seen = r.read()
+    found = [avoided([s for s in seen if verdict - 1e9 < s[0]], i, verdict, until) for i, verdict, until in windows]
+    failed = sum(not server for _, server in seen)
+    found = [f for f in found if f]
+    return (f"the last request that it got {quantiles([f[0] for f in found])}\n  the first that avoided it {quantiles([f[1] for f in found])}; "
+            f"{w.rate} requests a second, {failed} of {len(seen)} without an answer")
+
+
+def ran(pid, name):
+    """Milliseconds that a thread has run, and those that were not the kernel's."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        stat = (task / "stat").read_text()
-        if f"({name})" in stat:
-            fields = stat.rsplit(")", 1)[1].split()
-            return int(fields[11]), int(fields[11]) + int(fields[12])
+        if (task / "comm").read_text().strip() == name:
+            user, system = map(int, (task / "stat").read_text().rsplit(")", 1)[1].split()[11:13])
+            ms = int((task / "schedstat").read_text().split()[0]) / 1e6
+            return ms, ms * user / max(1, user + system)
     raise SystemExit(f"there is no thread {name}")
 
 
+def accepted():
+    """TCP connections that this machine has accepted."""
+    names, values = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line.startswith("Tcp:")]
+    return int(values[names.index("PassiveOpens")])
+
+
+def agent_check(port):
+    return f'agent-check agent-inter 100ms agent-addr 127.0.0.1 agent-port {port} agent-send "be/NAME\\n"'
+
+
+def by_requests(args):
+    for name, sink, line in (("Runtime API", "haproxy SOCKET backend=be weights=no", "check inter 60s"),
+                             ("agent-check at 100 ms", f"haproxy-agent {AGENT}", f"check inter 1s {agent_check(AGENT)}")):
+        with tempfile.TemporaryDirectory(prefix="qhcp-bench-") as d:
+            r = Requests(4)
+            w = World(Path(d), 4, sink, line, ports=r.ports)
+            w.rate = args.rate
+            time.sleep(1)
+            print(f"{name}, from the verdict down to\n  {requests(w, r, args.faults, 0.3)}")
+            w.close()
+            r.close()
+
+
 def runs(args):
-    agent = f'agent-check agent-inter 100ms agent-addr 127.0.0.1 agent-port {AGENT} agent-send "be/NAME\\n"'
     for what in args.what:
+        if what == "requests":
+            by_requests(args)
+            continue
         with tempfile.TemporaryDirectory(prefix="qhcp-bench-") as d:
             if what == "runtime":
                 w = World(Path(d), 50, "haproxy SOCKET backend=be weights=no", "check inter 60s")
                 told = effect(w, args.faults)
                 print(f"Runtime API, verdict down to effect: {quantiles(told[0])}\nRuntime API, verdict up to effect:   {quantiles(told[1])}")
             elif what == "agent":
-                w = World(Path(d), 50, f"haproxy-agent {AGENT}", f"check inter 1s {agent}")
+                w = World(Path(d), 50, f"haproxy-agent {AGENT}", f"check inter 1s {agent_check(AGENT)}")
                 time.sleep(3)  # HAProxy begins its checks one after the other
                 told = effect(w, args.faults)
                 print(f"agent-check at 100 ms, verdict down to effect: {quantiles(told[0])}\nagent-check at 100 ms, verdict up to effect:   {quantiles(told[1])}")
             elif what == "cost":
-                w = World(Path(d), 1000, f"haproxy-agent {AGENT}", agent, "1s")
-                time.sleep(5)
+                w = World(Path(d), 1000, f"haproxy-agent {AGENT}", agent_check(AGENT), "1s")
                 cost(w, args.seconds)
             else:
                 w = World(Path(d), 1000, "haproxy SOCKET backend=be", "", "500ms")
@@ -181,19 +262,27 @@ def runs(args):
             w.close()
 
 
-def cost(w, seconds):
-    told = w.status["sinks"][0]["successes"]
-    (user, ticks), begun = thread_ticks(w.lb.pid, "qhcp-serve"), time.monotonic()
+def span(seconds, *threads):
+    """Answers a second, and of each thread (pid, name): parts of a CPU, all and not the kernel's."""
+    time.sleep(5)
+    before, opens, begun = [ran(*t) for t in threads], accepted(), time.monotonic()
     time.sleep(seconds)
-    (user2, ticks2), passed = thread_ticks(w.lb.pid, "qhcp-serve"), time.monotonic() - begun
-    user, ticks = user2 - user, ticks2 - ticks
+    after, opens, passed = [ran(*t) for t in threads], accepted() - opens, time.monotonic() - begun
+    return opens / passed, [[(b - a) / 1000 / passed for a, b in zip(*pair)] for pair in zip(before, after)]
+
+
+def cost(w, seconds):
+    rate, ((serves, user),) = span(seconds, (w.lb.pid, "qhcp-serve"))
     rows = list(csv.DictReader(io.StringIO(w.ask("show stat be 4 -1").lstrip("# "))))
     bad = sum(not r["agent_status"].endswith("L7OK") for r in rows)
-    time.sleep(1.1)
-    told = (w.status["sinks"][0]["successes"] - told) / (passed + 1.1)
     waiting = subprocess.run(["ss", "-Htan", "state", "time-wait", "sport", f"= :{AGENT}"], capture_output=True, text=True, check=True).stdout.count("\n")
-    print(f"1,000 servers, one agent port, 100 ms each: {told:.0f} answers a second, {ticks / TICK / passed:.1%} of a CPU, {ticks / TICK / passed / told * 1e6:.1f} us an answer ({user / ticks:.0%} of it not the kernel); "
-          f"{waiting} connections in TIME_WAIT, {bad} servers whose last answer was none")
+    port = free_port()
+    floor = w.run([FLOOR, str(port)], w.env)
+    w.proxy(agent_check(port))
+    least, ((rest, _), (of_floor, _)) = span(seconds, (w.lb.pid, "qhcp-serve"), (floor.pid, "sinks-floor"))
+    print(f"1,000 servers, one agent port, 100 ms each: {rate:.0f} answers a second, {serves:.1%} of a CPU, {serves / rate * 1e6:.1f} us an answer ({user / serves:.0%} of it not the kernel); "
+          f"{waiting} connections in TIME_WAIT, {bad} servers whose last answer was none\n"
+          f"  the same thread while HAProxy asks somebody else: {rest:.1%}; whom it asks then, a program that does nothing else: {least:.0f} answers a second, {of_floor:.1%} of a CPU, {of_floor / least * 1e6:.1f} us an answer")
 
 
 def late(status):
@@ -221,11 +310,12 @@ def storm(w):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=[[], "runtime", "agent", "cost", "storm"])
+    parser.add_argument("what", nargs="*", choices=[[], *ALL])
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--rate", type=int, default=1000, help="requests a second")
     args = parser.parse_args()
-    args.what = args.what or ["runtime", "agent", "cost", "storm"]
+    args.what = args.what or ALL
     runs(args)
 
 
