@@ -6,6 +6,7 @@
 
 #define GONE "[removed]"
 #define PUBLIC "sha256:" /* a certificate's fingerprint follows */
+#define WEBHOOK "webhook"
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=";
 
@@ -48,6 +49,23 @@ static size_t user_at(const char *p)
     return p[n] == '@' ? n : 0;
 }
 
+/* The bytes before the path of a webhook's URL, or before its user: such a path is what a chat
+ * service gives out instead of a password.  0: none begins here, or it has no path. */
+static size_t webhook_at(const char *p)
+{
+    size_t n = strlen(WEBHOOK), host;
+
+    if (strncmp(p, WEBHOOK, n) != 0)
+        return 0;
+    n += strspn(p + n, "\"' \t");
+    n += strspn(p + n, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    if (strncmp(p + n, "://", 3) != 0)
+        return 0;
+    n += 3;
+    host = user_at(p + n) > 0 ? 0 : strcspn(p + n, "/?# \t\"'");
+    return host > 0 && (p[n + host] == '\0' || !strchr("/?#", p[n + host])) ? 0 : n + host;
+}
+
 /* Where the value begins, behind a word that says that it is secret; NULL: there is no such word
  * here.  A path is no secret: token-file: /etc/x. */
 static const char *secret_at(const char *p)
@@ -79,6 +97,11 @@ static size_t one(struct text *t, const char *p, bool begins)
     if (n > 0) {
         text_add(t, "[token removed]");
         return n;
+    }
+    if ((n = webhook_at(p)) > 0) {
+        text_bytes(t, p, n);
+        text_add(t, "/" GONE);
+        return n + strcspn(p + n, " \t\"'");
     }
     if (strncmp(p, "://", 3) == 0 && user_at(p + 3) > 0) {
         text_add(t, "://" GONE);

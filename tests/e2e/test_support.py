@@ -47,11 +47,12 @@ class Support(Case):
         server = self.server(4243, ip="127.0.0.1")
         wait_log(server, "listening on UDP", 10 * SLOW)
         port = free_port()
-        lb = self.lb(["127.0.0.1:4243"], "--admin", f"unix:{self.state}/admin-{port}.sock", port=port)
+        lb = self.lb(["127.0.0.1:4243"], "--admin", f"unix:{self.state}/admin-{port}.sock", "--sink", "webhook https://127.0.0.1:1/hunter4",
+                     port=port)
         lb.wait_event("up", within=10)
         config = self.dir / "lb.yaml"
-        config.write_text("servers: [localhost:4243]\nprobe: tcp\n# http://joe:hunter2@10.0.0.1/ password: hunter3\n",
-                          encoding="ascii")
+        config.write_text("servers: [localhost:4243]\nprobe: tcp\n# http://joe:hunter2@10.0.0.1/ password: hunter3\n"
+                          "sinks: [webhook https://chat.example/T0/hunter5]\n", encoding="ascii")
         out = self.dir / "report.txt"
         status, said, errors = self.qhcp("support", "--out", out, "--config", config)
         self.assertEqual((status, errors), (0, ""))
@@ -59,7 +60,8 @@ class Support(Case):
         self.assertEqual(stat.S_IMODE(out.stat().st_mode), 0o600)
         report = out.read_text(encoding="utf-8")
         for part in ("qhcp 0", "buildtype=", "Linux ", "rmem_max", "probe: tcp", "port: 4242 ", "token-key.json", "Max open files",
-                     '"local_score":', "set by the operator", "CA (automatic)", "== history =="):
+                     '"local_score":', "set by the operator", "CA (automatic)", "== history ==",
+                     "webhook https://127.0.0.1:1/[removed]", "webhook https://chat.example/[removed]"):
             self.assertTrue(part in report, part)
         looked_for = 0
         for path in self.state.rglob("*"):
@@ -69,7 +71,7 @@ class Support(Case):
                 self.assertFalse(needle in report, path)
                 looked_for += 1
         self.assertGreater(looked_for, 15)
-        for word in ("hunter2", "hunter3", "PRIVATE KEY-----", "eyJ"):
+        for word in ("hunter2", "hunter3", "hunter4", "hunter5", "PRIVATE KEY-----", "eyJ"):
             self.assertFalse(word in report, word)
         self.assertEqual(self.qhcp("support", "--out", out)[0], 1)  # it replaces nothing
 

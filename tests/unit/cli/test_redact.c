@@ -55,6 +55,22 @@ static void passwords_are_removed(void **state)
     assert_redacted("token refused: expired", "token refused: expired");
 }
 
+static void a_webhook_s_path_is_removed(void **state)
+{
+    (void)state;
+    assert_redacted("  - webhook https://chat.example/T0/hush kinds=all",
+                    "  - webhook https://chat.example/[removed] kinds=all");
+    assert_redacted("--sink 'webhook https://[::1]:8443?key=hush'",
+                    "--sink 'webhook https://[::1]:8443/[removed]'");
+    assert_redacted("webhook \"HTTPS://joe:hush@chat.example/hush\" x",
+                    "webhook \"HTTPS:///[removed]\" x");
+    assert_redacted("webhook https://chat.example", "webhook https://chat.example");
+    assert_redacted("webhook https://chat.example kinds=a/b",
+                    "webhook https://chat.example kinds=a/b");
+    assert_redacted("webhook @/etc/qhcp/chat.url", "webhook @/etc/qhcp/chat.url");
+    assert_redacted("check https://web1.example/health", "check https://web1.example/health");
+}
+
 static void what_is_no_secret_stays(void **state)
 {
     static const char *const well[] = {
@@ -79,6 +95,7 @@ int main(void)
         cmocka_unit_test(keys_are_removed),
         cmocka_unit_test(tokens_are_removed),
         cmocka_unit_test(passwords_are_removed),
+        cmocka_unit_test(a_webhook_s_path_is_removed),
         cmocka_unit_test(what_is_no_secret_stays),
     };
 
