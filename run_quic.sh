@@ -14,6 +14,7 @@ usage: ./run_quic.sh [COMMAND]
   package          Debian packages, in build/packages
   test-package     builds, installs, upgrades and purges them in clean roots of Debian 12 and 13 (20 minutes)
   test-versions [REVISION]  this version and the one before it (or REVISION), together: both orders of upgrade, and back
+  test-browsers    the page in Firefox; the test suite has it in Chromium
   fuzz [SECONDS]   each fuzzer for that long (default 60)
   bench [NAME ...] what docs/benchmarks.md shows, by name, with its arguments (default: detection); this installs
                    what is compared with, HAProxy and nginx, and wrk; their services are switched off
@@ -68,6 +69,11 @@ test-versions)
     "$root/scripts/need.sh" build test
     "$root/scripts/build.sh"
     exec python3 -B "$root/tests/versions/test_versions.py" "$@"
+    ;;
+test-browsers)
+    "$root/scripts/need.sh" build test browsers
+    "$root/scripts/build.sh"
+    QHCP_BINARY=$root/build/qhcp exec python3 -B "$root/tests/tap.py" "$root/tests/browsers/test_firefox.py" "$@"
     ;;
 bench)
     name=${1-detection}

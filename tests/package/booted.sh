@@ -37,6 +37,8 @@ ok 'it was ready when it knew its servers' property qhcp-lb StatusText '1 of 1 s
 pid=$(systemctl show -P MainPID qhcp-lb)
 ok 'it has one capability' grep -q '^CapEff:.*0000000000000400$' "/proc/$pid/status"
 ok 'the server has none' grep -q '^CapEff:.*0000000000000000$' "/proc/$(systemctl show -P MainPID qhcp-server)/status"
+serving_nice() { awk '$2 == "(qhcp-serve)" { print $19 }' /proc/"$pid"/task/*/stat; }
+ok 'the thread that serves gives way to the one that watches' test "$(serving_nice)" = 5
 ok 'a reload ends' systemctl reload qhcp-lb
 echo 'nonesuch: 1' >>$config
 ok 'a reload of a file with an error in it fails' refused systemctl reload qhcp-lb
