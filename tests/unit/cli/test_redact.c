@@ -92,10 +92,8 @@ static void what_is_no_secret_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_removed),
-        cmocka_unit_test(tokens_are_removed),
-        cmocka_unit_test(passwords_are_removed),
-        cmocka_unit_test(a_webhook_s_path_is_removed),
+        cmocka_unit_test(keys_are_removed),        cmocka_unit_test(tokens_are_removed),
+        cmocka_unit_test(passwords_are_removed),   cmocka_unit_test(a_webhook_s_path_is_removed),
         cmocka_unit_test(what_is_no_secret_stays),
     };
 
