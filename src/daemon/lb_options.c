@@ -120,6 +120,25 @@ static void check_servers(const struct lb_options *o, struct faults *f)
             at.file ? "sources" : "--source");
 }
 
+/* Where sink i stands. */
+static struct place sink_place(const struct lb_options *o, size_t i)
+{
+    return list_place(&o->sinks, i, options_place(&o->head, &o->sinks).option);
+}
+
+static void check_sinks(const struct lb_options *o, struct faults *f)
+{
+    char why[WHY];
+
+    for (size_t i = 0; i < o->sinks.n; i++) {
+        int r = sink_check_beside(o->sinks.at, i, why, sizeof why);
+        const struct place at = sink_place(o, i);
+
+        if (r < 0)
+            faults_add(f, &at, r, "%s", why);
+    }
+}
+
 static void check(const struct options *options, struct faults *f)
 {
     const struct lb_options *o = (const struct lb_options *)options;
@@ -134,10 +153,7 @@ static void check(const struct options *options, struct faults *f)
     at.option = NULL;
     if (o->take_over && o->no_forward)
         faults_add(f, &at, QHCP_E_ARG, "--take-over and --no-forward exclude each other");
-    r = sink_check_all(o->sinks.at, o->sinks.n, why, sizeof why);
-    at = options_place(&o->head, &o->sinks);
-    if (r < 0)
-        faults_add(f, &at, r, "%s", why);
+    check_sinks(o, f);
     r = lb_options_bind(o, bind, why, sizeof why);
     at = options_place(&o->head, &o->bind);
     if (r < 0)
@@ -152,15 +168,17 @@ const struct options_table lb_options_table = OPTIONS_TABLE(struct lb_options, c
 void lb_options_look(const struct options *options, struct faults *f)
 {
     const struct lb_options *o = (const struct lb_options *)options;
-    const struct place at = options_place(&o->head, &o->sinks);
     char why[WHY];
 
     look_certificate(options, &o->cert_file, f);
     look_certificate(options, &o->client_cert, f);
     look_key(options, &o->client_key, f);
-    for (size_t i = 0; i < o->sinks.n; i++)
+    for (size_t i = 0; i < o->sinks.n; i++) {
+        const struct place at = sink_place(o, i);
+
         if (sink_look_files(o->sinks.at[i], why, sizeof why) < 0)
             faults_add(f, &at, QHCP_E_IO, "%s", why);
+    }
 }
 
 qhcp_nsec lb_options_liveness(const struct lb_options *o)

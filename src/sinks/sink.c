@@ -200,12 +200,11 @@ static int check_two(const char *text, const char *other, char *words, size_t wo
     return r;
 }
 
-int sink_check_all(char *const *texts, size_t n, char *words, size_t words_cap)
+int sink_check_beside(char *const *texts, size_t i, char *words, size_t words_cap)
 {
     int r = 0;
 
-    for (size_t i = 1; i < n && r == 0; i++)
-        for (size_t k = 0; k < i && r == 0; k++)
-            r = check_two(texts[i], texts[k], words, words_cap);
+    for (size_t k = 0; k < i && r == 0; k++)
+        r = check_two(texts[i], texts[k], words, words_cap);
     return r;
 }

@@ -60,6 +60,7 @@ struct sink_kind {
     /* What it alone may write: where sinks of different kinds claim the same, one is refused.
      * NULL: nothing.  May be NULL itself. */
     const char *(*claims)(const struct sink *s);
+    bool path;    /* its first argument is one, which must be absolute, as each *-file= */
     bool alone;   /* two of one name and first argument would write the same: one is refused */
     bool figures; /* it goes by say.percent: servers' load is kept fresh for it */
     /* s->args has the words.  QHCP_E_* with words. */
@@ -115,9 +116,9 @@ void sink_free(struct sink *s);
 int sink_start(struct sink *s, qhcp_nsec now, char *words, size_t words_cap);
 void sink_stop(struct sink *s);
 
-/* The check of all of an option's entries together: nobody claims what another has.  QHCP_E_ARG
- * with words. */
-int sink_check_all(char *const *texts, size_t n, char *words, size_t words_cap);
+/* Entry i of an option beside those before it: nobody claims what another has.  QHCP_E_ARG with
+ * words. */
+int sink_check_beside(char *const *texts, size_t i, char *words, size_t words_cap);
 
 /* What --check-config looks at besides: the files that the sink of this text names. */
 int sink_look_files(const char *text, char *words, size_t words_cap);

@@ -118,6 +118,29 @@ static int read_words(struct reader *r, struct sink_args *a, const struct sink_k
     return e;
 }
 
+/* Where qhcp lb starts is not where its operator is: a path that depends on it is none. */
+static int check_path(const struct reader *r, const char *path)
+{
+    return path[0] == '\0' || path[0] == '/'
+               ? 0
+               : refuse(r, path, "is a relative path: use an absolute one, which begins with /");
+}
+
+static int check_paths(const struct reader *r, const struct sink_args *a,
+                       const struct sink_kind *kind)
+{
+    const char *first = a->argc > 0 ? a->argv[0] : "";
+    int e = kind->path ? check_path(r, first) : first[0] == '@' ? check_path(r, first + 1) : 0;
+
+    for (size_t i = 0; i < a->n_settings && e == 0; i++) {
+        const char *suffix = strrchr(a->key[i], '-');
+
+        if (suffix && strcmp(suffix, "-file") == 0)
+            e = check_path(r, a->value[i]);
+    }
+    return e;
+}
+
 int sink_args_parse(const char *text, struct sink_args *ret, const struct sink_kind **ret_kind,
                     char *words, size_t words_cap)
 {
@@ -130,6 +153,8 @@ int sink_args_parse(const char *text, struct sink_args *ret, const struct sink_k
         e = read_kind(&r, ret_kind);
     if (e == 0)
         e = read_words(&r, ret, *ret_kind);
+    if (e == 0)
+        e = check_paths(&r, ret, *ret_kind);
     if (e == 0)
         snprintf(ret->name, sizeof ret->name, "%s%s%s", (*ret_kind)->name, ret->argc > 0 ? " " : "",
                  ret->argc > 0 ? ret->argv[0] : "");

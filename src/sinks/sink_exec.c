@@ -53,15 +53,9 @@ static int parse(struct sink *s, char *words, size_t words_cap)
 {
     struct exec *x = (struct exec *)s;
     uint64_t at_most = 4, retries = 0;
-    char quote[VALUE_QUOTE + 8];
     int r = 0;
 
     x->timeout = TIMEOUT;
-    if (s->args.argv[0][0] != '/') {
-        snprintf(words, words_cap, "%s is not a path: use exec /PATH [ARGUMENT ...]",
-                 value_quote(s->args.argv[0], quote));
-        return QHCP_E_PARSE;
-    }
     r = sink_args_duration(&s->args, "timeout", TIMEOUT_MIN, TIMEOUT_MAX, &x->timeout, words,
                            words_cap);
     if (r == 0)
@@ -291,6 +285,7 @@ const struct sink_kind sink_exec = {.name = "exec",
                                     .size = sizeof(struct exec),
                                     .least = 1,
                                     .most = SINK_ARGS,
+                                    .path = true,
                                     .settings = "timeout at-most retries kinds",
                                     .parse = parse,
                                     .look = look,

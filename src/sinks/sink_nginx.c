@@ -386,6 +386,7 @@ const struct sink_kind sink_nginx = {
     .size = sizeof(struct sink_nginx),
     .least = 1,
     .most = 1,
+    .path = true,
     .settings = "upstream reload test every",
     .alone = true,
     .parse = parse,

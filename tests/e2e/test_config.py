@@ -179,6 +179,16 @@ class Config(Case):
         wait_log(server, "keys read again", 5, start)
         self.assertNotIn("has changed", server.errors()[start:])  # it is what runs
 
+    def test_the_fault_of_a_sink_is_told_where_that_sink_is(self):
+        good = self.write("servers: [a:1]\nno-forward: true\nsinks:\n  - file_sd /a.json\n  - exec /no/such\n"
+                        "  - file_sd /a.json port=1\n")
+        status, out, err = self.qhcp("lb", "--config", good, "--check-config")
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual([line[:line.index(" ")] for line in err.splitlines()], [f"{good}:6:5:"])
+        self.write(good.read_text(encoding="utf-8").replace(" port=1", "2"))
+        status, out, err = self.qhcp("lb", "--config", good, "--check-config")
+        self.assertRegex(err, rf"^{good}:5:5: .*/no/such.*\n$")
+
     def test_check_config_says_whether_it_is_right_and_starts_nothing(self):
         good = self.write(self.yaml(["127.0.0.1:4243"]))
         status, out, err = self.qhcp("lb", "--config", good, "--check-config")

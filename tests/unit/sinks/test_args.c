@@ -48,6 +48,16 @@ static void what_is_wrong_is_said(void **state)
     free(longer);
 }
 
+/* All beside each other, as the options have them. */
+static int check_all(char *const *texts, size_t n)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = sink_check_beside(texts, i, words, sizeof words);
+    return r;
+}
+
 static void a_weight_has_one_master(void **state)
 {
     char *two[] = {"haproxy-agent 1", "haproxy /a backend=be", "haproxy /a backend=be weights=no",
@@ -61,11 +71,11 @@ static void a_weight_has_one_master(void **state)
     refused("haproxy /a backend='b;e'", "haproxy needs backend=NAME");
     refused("haproxy /a backend=be add=check", "need manage=yes");
     refused("haproxy /a backend=be manage=yes add='check; quit'", "without ;");
-    assert_int_equal(sink_check_all(two, 2, words, sizeof words), QHCP_E_ARG);
+    assert_int_equal(check_all(two, 2), QHCP_E_ARG);
     assert_says(words, "haproxy-agent 1 and haproxy /a be both write the weights of HAProxy");
     two[1] = two[2];
-    assert_int_equal(sink_check_all(two, 2, words, sizeof words), 0);
-    assert_int_equal(sink_check_all(two + 2, 3, words, sizeof words), 0); /* of two backends */
+    assert_int_equal(check_all(two, 2), 0);
+    assert_int_equal(check_all(two + 2, 3), 0); /* of two backends */
 }
 
 static void two_sinks_do_not_write_one_thing(void **state)
@@ -82,11 +92,10 @@ static void two_sinks_do_not_write_one_thing(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof two / sizeof two[0]; i++) {
-        assert_int_equal(sink_check_all(two[i], 2, words, sizeof words), QHCP_E_ARG);
+        assert_int_equal(check_all(two[i], 2), QHCP_E_ARG);
         assert_says(words, "is there twice");
     }
-    assert_int_equal(sink_check_all(others, sizeof others / sizeof others[0], words, sizeof words),
-                     0);
+    assert_int_equal(check_all(others, sizeof others / sizeof others[0]), 0);
 }
 
 static void words_are_taken_apart(void **state)
@@ -111,6 +120,30 @@ static void words_are_taken_apart(void **state)
     assert_int_equal(sink_args_parse("haproxy-agent http://x/?a=b", &a, &kind, words, sizeof words),
                      0);
     assert_string_equal(a.argv[0], "http://x/?a=b");
+}
+
+static void a_path_does_not_depend_on_where_the_process_starts(void **state)
+{
+    static const char *const texts[] = {"nginx %sbe.conf",
+                                        "envoy %sbe.json cluster=be",
+                                        "file_sd %sbe.json",
+                                        "track-file %strack",
+                                        "exec %snotify.sh",
+                                        "webhook @%surl",
+                                        "webhook https://a.b/c token-file=%stoken",
+                                        "consul http://127.0.0.1:8500 ca-file=%sca.pem",
+                                        "dns-update 127.0.0.1 zone=a.b name=c.a.b key-file=%skey"};
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        snprintf(text, sizeof text, texts[i], "/etc/");
+        taken(text);
+        snprintf(text, sizeof text, texts[i], "etc/");
+        refused(text, "is a relative path: use an absolute one");
+        snprintf(text, sizeof text, texts[i], "");
+        refused(text, "is a relative path");
+    }
 }
 
 static void what_is_wrong_with_a_file_is_said(void **state)
@@ -154,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(a_path_does_not_depend_on_where_the_process_starts),
         cmocka_unit_test(what_is_wrong_with_a_file_is_said),
         cmocka_unit_test(words_are_taken_apart),
         cmocka_unit_test(a_weight_has_one_master),
