@@ -25,6 +25,18 @@ static char *moment(int64_t ms, char ret[TIME])
     return ret;
 }
 
+/* What an operator did, as the commands call it. */
+static const char *intent(const char *before, const char *after)
+{
+    if (strcmp(before, after) == 0)
+        return "given another weight";
+    if (strcmp(after, "drain") == 0)
+        return "drained";
+    if (strcmp(after, "maintenance") == 0)
+        return "put into maintenance";
+    return strcmp(before, "maintenance") == 0 ? "taken out of maintenance" : "undrained";
+}
+
 /* What happened, in words. */
 static void describe(struct text *t, const struct query_event *e)
 {
@@ -43,10 +55,8 @@ static void describe(struct text *t, const struct query_event *e)
     }
     if (strcmp(e->kind, "state") == 0)
         text_printf(t, "%s -> %s", e->before, e->after);
-    else if (strcmp(e->kind, "intent") == 0 && strcmp(e->before, e->after) == 0)
-        text_add(t, "the operator gave it another weight");
     else if (strcmp(e->kind, "intent") == 0)
-        text_printf(t, "the operator wants %s (was %s)", e->after, e->before);
+        text_add(t, intent(e->before, e->after));
     else if (strcmp(e->kind, "panic") == 0)
         text_printf(t, "panic: traffic goes to %s servers", e->after);
     else if (strcmp(e->kind, "brake") == 0)

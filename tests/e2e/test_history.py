@@ -140,11 +140,13 @@ class History(Case):
     def test_who_asks_has_what_has_just_happened(self):
         self.port = free_port()
         server, lb, at = self.pair("--admin", f"unix:{self.state}/admin-{self.port}.sock")
-        for _ in range(5):  # with a turn of the recorder a second, most of them would be too late
+        for _ in range(2):  # with a turn of the recorder a second, most of them would be too late
             self.assertEqual(self.qhcp("drain", SERVER)[0], 0)
             last = [json.loads(line) for line in self.ask("history", SERVER, "--json", "--limit", "1").splitlines()]
             self.assertEqual([(e["kind"], e["to"]) for e in last], [("intent", "drain")])
+            self.assertRegex(self.ask("history", SERVER, "--limit", "1"), rf"  {SERVER}: drained \(.*\)\n$")
             self.assertEqual(self.qhcp("undrain", SERVER)[0], 0)
+            self.assertRegex(self.ask("history", SERVER, "--limit", "1"), rf"  {SERVER}: undrained \(.*\)\n$")
         server.kill()
         lb.wait_event("down", within=5, since=at)
         self.assertEqual(json.loads(self.ask("why", SERVER, "--json"))["state"], "down")

@@ -7,6 +7,14 @@ const RANK = Object.fromEntries(STATES.map((s, i) => [s, i]));
 const KINDS = { added: "is watched from now on", removed: "is no longer watched", session: "new session", notice: "to do", config: "configuration" };
 const ROWS = 50; // elements of the page; the rest is a number
 
+// What an operator did, in the words of qhcp history (src/history/history_table.c).
+function intent(e) {
+  if (e.from === e.to) return "given another weight";
+  if (e.to === "drain") return "drained";
+  if (e.to === "maintenance") return "put into maintenance";
+  return e.from === "maintenance" ? "taken out of maintenance" : "undrained";
+}
+
 const link = (server, name) => h("a", { href: `#/server/${encodeURIComponent(server)}`, title: name }, name);
 
 function row(state, server, name, when, ...why) {
@@ -73,7 +81,7 @@ export class Lists {
 
   words(e) {
     const who = e.who ? ` (by ${e.who})` : "";
-    if (e.kind === "intent") return [`wanted: ${e.from.replace("_", " ")} → ${e.to.replace("_", " ")}`, e.reason ? `: ${e.reason}` : "", who];
+    if (e.kind === "intent") return [intent(e), e.reason ? `: ${e.reason}` : "", who];
     if (e.kind === "brake") return [e.to === "off" ? "the brake holds no server any more" : "the brake HOLDS servers", e.reason ? `: ${e.reason}` : ""];
     if (e.kind === "panic") return [`${e.to === "healthy" ? "the panic is over" : "PANIC: too few servers are healthy"}`];
     if (e.kind === "state" && e.from !== e.to) return [`${e.from} → `, stateWords(e.to), e.reason ? `: ${e.reason}` : "", who];
