@@ -109,8 +109,10 @@ static void on_come(void *ctx, qhcp_nsec now, int fd)
     socklen_t n = sizeof peer;
     qhcp_nsec cpu = cpu_time();
 
-    if (idle)
+    if (idle) {
         expose_conn_end(idle);
+        e->counts.evicted++;
+    }
     if (e->n_conns == EXPOSE_CONNS || getpeername(fd, &peer.sa, &n) < 0 || is_crowd(e, &peer)) {
         close(fd);
         e->counts.refused++;

@@ -49,6 +49,7 @@ struct expose_door {
 
 struct expose_counts {
     uint64_t connections, refused, calls, pages;
+    uint64_t evicted; /* idle connections that made room */
 };
 
 struct expose {

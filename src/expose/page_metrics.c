@@ -99,6 +99,11 @@ static void put_refused(struct text *t, const char *name, const struct page_metr
     text_printf(t, "%s_total %" PRIu64 "\n", name, m->expose->counts.refused);
 }
 
+static void put_evicted(struct text *t, const char *name, const struct page_metrics *m)
+{
+    text_printf(t, "%s_total %" PRIu64 "\n", name, m->expose->counts.evicted);
+}
+
 static void put_requests(struct text *t, const char *name, const struct page_metrics *m)
 {
     text_printf(t, "%s_total{kind=\"grpc\"} %" PRIu64 "\n%s_total{kind=\"page\"} %" PRIu64 "\n",
@@ -127,6 +132,8 @@ static const struct family {
      put_connections},
     {"qhcp_agent_http_connections_refused", "counter", "",
      "Connections that were closed at once, since there were too many", put_refused},
+    {"qhcp_agent_http_connections_evicted", "counter", "",
+     "Idle connections that were closed to make room for another", put_evicted},
     {"qhcp_agent_http_requests", "counter", "", "Requests that were answered", put_requests},
 };
 

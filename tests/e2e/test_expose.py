@@ -255,7 +255,8 @@ class Expose(ExposeCase):
             busy()
         idle = self.raw(GET.replace(b"Connection: close\r\n", b""))
         self.assertIn(b"200 OK", idle.recv(65536))
-        self.assertEqual(self.status(GET), 200)
+        metrics = self.ask(GET.replace(b"GET / ", b"GET /metrics "))
+        self.assertIn(b"\nqhcp_agent_http_connections_evicted_total 1\n", metrics)
         self.assertEqual(idle.recv(1), b"")  # it made room
         busy()
         self.assertEqual(self.ask(GET), b"")  # nobody does
