@@ -11,6 +11,8 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#define NUMBER_MAX 1e15 /* thirty years in microseconds */
+
 struct top_server {
     struct top_row row;
     json_t *object; /* row.object */
@@ -45,13 +47,13 @@ void top_fleet_deinit(struct top_fleet *f)
 
 /* ---- what is known of a server ---- */
 
+/* -1: it is none, or none that anybody means; beyond 2^63 the cast would be undefined. */
 static int64_t number(const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);
+    double d = json_number_value(value); /* 0 where it is none */
 
-    return json_is_number(value) && json_number_value(value) >= 0
-               ? (int64_t)json_number_value(value)
-               : -1;
+    return json_is_number(value) && d >= 0 && d < NUMBER_MAX ? (int64_t)d : -1;
 }
 
 static int64_t cpu_of(const json_t *object)

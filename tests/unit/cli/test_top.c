@@ -90,6 +90,11 @@ static void test_an_old_answer_does_not_undo_an_event(void **state)
     expect(&f, "down", TOP_NAME, false, "db web2 ");
     take(&f, 4, 2, up);
     expect(&f, "down", TOP_NAME, false, "db ");
+    take(&f, 4, 3,
+         "{\"server\":\"a\",\"name\":\"web2\",\"state\":\"up\",\"share\":1e300}"); /* of no use */
+    expect(&f, "up", TOP_NAME, false, "web2 web10 ");
+    assert_int_equal(top_fleet_row(&f, 0)->share, -1);
+    take(&f, 4, 4, up);
     /* an event that an answer has had in it already */
     assert_false(tell(&f, "{\"seq\":4,\"kind\":\"state\",\"server\":\"a\",\"to\":\"down\"}"));
     expect(&f, "down", TOP_NAME, false, "db ");
