@@ -180,6 +180,15 @@ static void add_config(struct options *o, const char *path, struct faults *f)
     free(file);
 }
 
+/* A configuration file is named and cannot be used. */
+static bool config_is_refused(const struct options *o)
+{
+    for (size_t i = 0; i < o->table->n; i++)
+        if (o->table->rows[i].kind == OPTIONS_CONFIG && o->refused[i])
+            return true;
+    return false;
+}
+
 /* The command line; the configuration file, where one is named; then a check of the whole, if all
  * of it is known. */
 static int parse(struct parse *p, int argc, char **argv, unsigned flags)
@@ -188,7 +197,7 @@ static int parse(struct parse *p, int argc, char **argv, unsigned flags)
     const char *path;
 
     options_init(p->options, p->spec->options);
-    all = parse_argv(p->spec, argc, argv, flags, p);
+    all = parse_argv(p->spec, argc, argv, flags, p) && !config_is_refused(p->options);
     path = options_config(p->options);
     if (path)
         add_config(p->options, path, p->faults);

@@ -340,8 +340,12 @@ static void a_wrong_command_line_names_flag_and_value_and_exits_with_2(void **st
     static const char *const bad_port[] = {"--servers=a:1", "--port=70000"};
     static const char *const twice[] = {"--servers=a:1", "--port=1", "--port=2"};
     static const char *const extra[] = {"--servers=a:1", "stray"};
+    static const char *const no_file[] = {"--config=/no/such/file"};
 
     (void)state;
+    assert_int_equal(parse_in_child(no_file, 1), 2);
+    assert_says(words, "--config: \"/no/such/file\": No such file");
+    assert_null(strstr(words, "is missing")); /* nobody knows what it would say */
     assert_int_equal(parse_in_child(good, 2), 0);
     assert_int_equal(parse_in_child(bad_port, 2), 2);
     assert_says(words, "qhcp lb: --port: \"70000\"");
