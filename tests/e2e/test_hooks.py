@@ -173,7 +173,7 @@ echo "$line" > {pipe.path}
             ("webhook http://a:geheim@127.0.0.1/", None, "a user or a password"),
             ("webhook ftp://127.0.0.1/geheim", None, "the URL is not one"),
             ("webhook http://127.0.0.1/ timeout=1ms", None, "timeout: "),
-            ("exec hook", None, '"hook" is not a path'),
+            ("exec hook", None, '"hook" is a relative path'),
             ("exec /bin/true kinds=state,geheime", None, "is not a kind of event"),
         ]
         for sink, mends, words in rows:
