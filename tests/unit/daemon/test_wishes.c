@@ -231,7 +231,7 @@ static void run(bool (*condition)(void))
 
     until = condition;
     look_at = loop_now();
-    give_up_at = nsec_add(look_at, 10 * NSEC_PER_SEC);
+    give_up_at = nsec_add(look_at, 60 * NSEC_PER_SEC);
     loop_add(loop, &part);
     loop_run(loop);
     loop_remove(&part);

@@ -51,7 +51,7 @@ static void look(void *ctx, qhcp_nsec now)
     if (until ? until() : true)
         loop_stop(loop);
     if (now > give_up_at)
-        fail_msg("nothing has happened for 10 s");
+        fail_msg("nothing has happened for 60 s");
 }
 
 static qhcp_nsec look_at(void *ctx)
@@ -67,7 +67,7 @@ static void run(bool (*condition)(void))
 
     until = condition;
     next_look = loop_now() + NSEC_PER_MSEC;
-    give_up_at = loop_now() + 10 * NSEC_PER_SEC;
+    give_up_at = loop_now() + 60 * NSEC_PER_SEC;
     loop_add(loop, &part);
     loop_run(loop);
     loop_remove(&part);
