@@ -102,11 +102,25 @@ class Qhcp(Checker):
         elif SETTLING * every < 60:
             self.checking.pump(SETTLING * every)
         else:
-            fast = self.n / SETTLING_RATE
+            fast = max(self.n / SETTLING_RATE, 0.1)
             self.pace(fast)
             self.checking.pump(SETTLING * fast)
+            while not self.listens(SETTLING / 4 * fast) and time.monotonic() < self.checking.began + PATIENCE:
+                pass
             self.pace(every)
             self.checking.pump(1.2 * every)
+
+    def told(self):
+        """What the fleet says of the time since it was asked before."""
+        words = self.answering.say("stats", "stats:").split()
+        return {name: int(words[words.index(name) + 1].rstrip(",")) for name in ("in", "out", "answers", "dropped")}
+
+    def listens(self, seconds):
+        """Do most of the servers send by themselves in that time, or are they asked?"""
+        self.told()
+        self.checking.pump(seconds)
+        told = self.told()
+        return told["in"] < 0.3 * told["out"]
 
     def hurry(self):
         """Listening, it may ask besides all the time, where round trips differ."""
@@ -180,13 +194,12 @@ class Qhcp(Checker):
     def begin(self):
         self.up()
         self.began_downs = self.downs
-        self.answering.say("stats", "stats:")
+        self.told()
         self.began = time.monotonic()
 
     def finish(self):
         """Checks that the servers have answered since begin(), and datagrams that the kernel dropped before them."""
-        words = self.answering.say("stats", "stats:").split()
-        told = {name: int(words[words.index(name) + 1].rstrip(",")) for name in ("in", "out", "answers", "dropped")}
+        told = self.told()
         self.dropped, self.fleet_in, self.fleet_out = told["dropped"], told["in"], told["out"]
         # Listening: the answers to the regular requests come besides what the servers send by themselves.
         besides = self.n / self.regular * (time.monotonic() - self.began) if self.liveness == "listen" else 0

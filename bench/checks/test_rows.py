@@ -69,6 +69,18 @@ class Rows(unittest.TestCase):
         self.assertEqual(measure.doubts(listening, 100, run(done=14600)), [])
         self.assertEqual(measure.doubts(asking, 100, run(done=14600)), ["146 % of the checks done"])
 
+    def test_it_listens_where_the_servers_hear_less_than_they_send(self):
+        class Fleet:
+            def say(self, line, answers):
+                return f"stats: 1.000 s, 9 sessions, in {self.heard}, out 100, answers 100 (100/s), dropped 0, CPU"
+
+        listening = Qhcp("listening", "QHCP", "listen")
+        listening.answering = listening.checking = Fleet()
+        listening.checking.pump = lambda seconds: None
+        for heard, listens in ((20, True), (40, False), (100, False)):
+            listening.answering.heard = heard
+            self.assertEqual(listening.listens(1), listens)
+
     def test_servers_that_are_not_up_and_lost_packets_are_said(self):
         self.assertEqual(self.doubts(up=98), ["2 of 100 not up"])
         self.assertEqual(self.doubts(lost=3), ["3 datagrams lost"])
