@@ -1,7 +1,7 @@
 """300 of 1,000 servers die at once: what the sinks consul, webhook (one that answers, one that hangs) and exec
 take, and how soon the others hear of it.
 
-    python3 bench/hooks/run.py BUILD [SERVERS] [--without]
+    main.py [SERVERS] [--without]
 """
 
 import json
@@ -41,11 +41,8 @@ class Heard:
 
 
 def cpu_ms(pid):
-    times = {}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        fields = (task / "stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-        times[task.name] = (int(fields[11]) + int(fields[12])) * 1000 // os.sysconf("SC_CLK_TCK")
-    return times
+    """Of each thread: milliseconds that it ran, and that it could have run and waited for a CPU."""
+    return {task.name: [int(ns) / 1e6 for ns in (task / "schedstat").read_text(encoding="ascii").split()[:2]] for task in Path(f"/proc/{pid}/task").iterdir()}
 
 
 def when(event):
@@ -56,9 +53,10 @@ def share(values, percent):
     return sorted(values)[min(len(values) - 1, len(values) * percent // 100)] if values else 0
 
 
-def main(build, n, without):
+def main(n, without):
     heard = Heard()
     consul, good, hangs = Receiver(heard.consul), Receiver(heard.webhook), Receiver(lambda request: "hang")
+    build = Path(os.environ.get("QHCP_BINARY", ROOT / "build" / "qhcp")).parent
     with tempfile.TemporaryDirectory() as directory:
         env = {**os.environ, "QHCP_STATE_DIR": f"{directory}/state"}
         fleet = subprocess.Popen([f"{build}/bench/fleet/qhcp-fleet", "--servers", str(n), "--list", f"{directory}/list"],
@@ -95,7 +93,8 @@ def main(build, n, without):
     over = sum(c for c, least in zip(checks[1:], late["le"]) if least >= 5000)
     print(f"checks {sum(checks)}, more than 5 ms late: {over}")
     for thread, ms in after.items():
-        print(f"{'the thread that watches' if int(thread) == lb.pid else 'another thread'}: {ms - before.get(thread, 0)} ms")
+        ran, waited = (now - was for now, was in zip(ms, before.get(thread, (0, 0))))
+        print(f"{'the thread that watches' if int(thread) == lb.pid else 'another thread'}: ran {ran:.0f} ms, waited for a CPU {waited:.0f} ms")
     downs = {e["server"]: when(e) for _, e in heard.events[told:] if e["to"] == "down"}
     lags = [at - when(e) for at, e in heard.events[told:] if e["to"] == "down"]
     print(f"webhook: {len(downs)} told, p50 {share(lags, 50):.3f} s, p99 {share(lags, 99):.3f} s after the verdict")
@@ -104,9 +103,10 @@ def main(build, n, without):
     print(f"consul: {critical} critical of {len(heard.checks)}, p50 {share(lags, 50):.3f} s, p99 {share(lags, 99):.3f} s")
     for sink in fares:
         print(json.dumps(sink))
+    sys.stdout.flush()
     os._exit(0)  # the receiver that hangs has threads
 
 
 if __name__ == "__main__":
     words = [word for word in sys.argv[1:] if word != "--without"]
-    main(words[0], int(words[1]) if len(words) > 1 else 1000, "--without" in sys.argv)
+    main(int(words[0]) if words else 1000, "--without" in sys.argv)
