@@ -291,8 +291,9 @@ class Forward(ForwardCase):
         self.assertEqual(read_line(connect("127.0.0.8")), "a")
         wait_log(lb, r"their address has as many connections as --max-per-source allows", 5 * SLOW)
         greedy.pop().close()
-        lb.wait_status(lambda s: s["servers"][0]["forward"]["in_flight"] == 15, 5, len(lb.lines))
-        self.assertEqual(read_line(connect("127.0.0.9")), "a")
+        deadline = time.monotonic() + 10 * SLOW
+        while read_line(connect("127.0.0.9")) != "a":  # once its end has been seen
+            self.assertLess(time.monotonic(), deadline)
 
     def test_a_flood_from_one_source_leaves_others_served_and_nothing_behind(self):
         """600 connects a second, reset at once: what Python can accept.  (bench/proxy makes 10,000 of one source.)"""

@@ -70,4 +70,4 @@ class Upkeep(RawCase):
         clients = [self.greeted(SECOND // 50, f"lb {i}") for i in range(7)]
         one = reads_a_second(clients[:1])
         self.assertGreater(one, 0)
-        self.assertLessEqual(reads_a_second(clients[1:]), 2 * one)
+        self.assertLessEqual(reads_a_second(clients[1:]), 4 * one)  # of 6, and one of them may be in luck
