@@ -12,7 +12,8 @@ Four builds, each in its own directory beside the source:
 
 Builds and tests overlap: while one build's tests run, the next build is made, and two builds' tests
 may run at once.  Tests that judge times (is_parallel: false) run last, one by one, with nothing
-beside them.
+beside them; but those of one group (their second suite in meson.build) are shared out between the
+CPUs: they wait most of their time, or judge no costs.
 
 The tests print TAP and this counts its lines, so that N is cases, not binaries.  A binary that
 crashes, runs over its time, prints no plan or fewer results than planned is a failed case of its
@@ -40,6 +41,7 @@ CPUS = len(os.sched_getaffinity(0))
 AT_ONCE = min(3 * CPUS, 24)  # test programs of one build: most of them wait most of their time
 LONGEST = 6  # test programs that are named at the end
 BUILDS_AT_ONCE = 2  # whose tests run at the same time
+LANES = min(CPUS, 2)  # test programs of a group of those that judge times
 
 RESULT = re.compile(r"(not ok|ok) (\d+)(?: - | )(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)")
@@ -59,7 +61,7 @@ class Way:
         self.at_once = at_once  # test programs
         self.log = self.dir / "test.log"
         self.seconds = {}  # what each phase and suite took
-        self.cpu = 0.0  # seconds, of all of them
+        self.cpu, self.lock = 0.0, threading.Lock()  # seconds, of all of them
         self.longest = []  # (seconds, suite/name)
 
 
@@ -159,7 +161,8 @@ def run_logged(way, title, command):
         _, status, usage = os.wait4(child.pid, 0)
         children.remove(child)
         child.returncode = os.waitstatus_to_exitcode(status)
-    way.cpu += usage.ru_utime + usage.ru_stime
+    with way.lock:
+        way.cpu += usage.ru_utime + usage.ru_stime
     return child.returncode
 
 
@@ -250,6 +253,8 @@ class Test:
         self.suite, self.name = shown["suite"][0].split(":")[-1], shown["name"]
         self.label = f"{self.suite}/{self.name}"
         self.alone = not shown["is_parallel"]
+        self.group = shown["suite"][1].split(":")[-1] if len(shown["suite"]) > 1 else ""
+        self.priority = shown["priority"]  # about how many seconds it takes
 
 
 def list_tests(way, names):
@@ -326,13 +331,12 @@ def read_log(path):
         return {re.sub(r"^(?:.*?:)?([^+ ]*).* / ", r"\1/", e["name"]): e for e in map(json.loads, lines)}
 
 
-def run_tests(way, tests, at_once):
+def run_tests(way, tests, at_once, logs="beside"):
     """Runs these tests, so many at once; returns their tally."""
     here = Tally()
     if not tests:
         return here
     began = time.monotonic()
-    logs = "alone" if at_once == 1 else "beside"
     meson_log = way.dir / "meson-logs" / f"testlog-{logs}.json"
     meson_log.unlink(missing_ok=True)
     run_logged(way, "testing", ["meson", "test", "-C", str(way.dir), "--no-rebuild", "--logbase", f"testlog-{logs}",
@@ -354,6 +358,31 @@ def run_tests(way, tests, at_once):
     return here
 
 
+def shares(tests, n):
+    """Their n shares, of which each takes about as long as the next."""
+    made = [[] for _ in range(n)]
+    for test in sorted(tests, key=lambda t: -t.priority):
+        min(made, key=lambda one: sum(t.priority + 1 for t in one)).append(test)
+    return made
+
+
+def run_alone(way, tests):
+    """Those that judge times: group by group, and those of none one by one; returns their tally."""
+    here = Tally()
+    for group in sorted({t.group for t in tests}, reverse=True):
+        mine = [t for t in tests if t.group == group]
+        lanes = LANES if group and own_networks() else 1
+        with ThreadPoolExecutor(lanes) as runner:
+            try:
+                for tally in runner.map(lambda i, share: run_tests(way, share, 1, f"alone-{group}{i}"),
+                                        range(lanes), shares(mine, lanes)):
+                    here.add(tally)
+            except BaseException:  # an interrupt
+                children.end()
+                raise
+    return here
+
+
 def build_and_run(ways, names, tally):
     """Whether there was anything to build or run."""
     built = []
@@ -372,7 +401,7 @@ def build_and_run(ways, names, tally):
             children.end()
             raise
     for way, tests in built:
-        tally.add(run_tests(way, [t for t in tests or [] if t.alone], 1))
+        tally.add(run_alone(way, [t for t in tests or [] if t.alone]))
     return any(tests is None or tests for _, tests in built)
 
 

@@ -130,18 +130,19 @@ test('good', find_program('good.sh'), suite: 'unit')
 test('other', find_program('other.sh'), args: tool.full_path(), depends: tool, suite: 'unit')
 """
 
-    def run_driver(self, other, *names, **env):
+    def run_driver(self, other, *names, meson=MESON, good="echo 1..1; echo ok 1 - a", **env):
         with tempfile.TemporaryDirectory() as directory:
             tree = Path(directory)
             (tree / "scripts").mkdir()
             text = (ROOT / "scripts/test.py").read_text(encoding="utf-8")
             # one way to build is enough here, and there is nothing to sanitize
             text = text.replace("for way in ways:", "for way in ways[:1]:")
+            text = text.replace("LANES = min(CPUS, 2)", "LANES = 2")
             (tree / "scripts/test.py").write_text(text, encoding="utf-8")
-            (tree / "meson.build").write_text(self.MESON, encoding="ascii")
+            (tree / "meson.build").write_text(meson, encoding="ascii")
             (tree / "tool.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
             (tree / "meson_options.txt").write_text("option('tests', type: 'feature')\n")
-            for name, said in (("good", "echo 1..1; echo ok 1 - a"), ("other", other)):
+            for name, said in (("good", good), ("other", other)):
                 (tree / f"{name}.sh").write_text(f"#!/bin/sh\n{said}\n", encoding="ascii")
                 (tree / f"{name}.sh").chmod(0o755)
             environment = {k: v for k, v in os.environ.items() if k != "CI"}
@@ -174,3 +175,18 @@ test('other', find_program('other.sh'), args: tool.full_path(), depends: tool, s
         self.assertEqual(self.run_driver("exit 1", "unit/good")[:2],
                          (0, "2 passed, 0 failed, 0 skipped"))
         self.assertEqual(self.run_driver("exit 1", "nonesuch")[0], 2)
+
+    @staticmethod
+    def meet(tenths):
+        """Waits so long for the other to begin, and takes its own sign away."""
+        return f"""echo 1..1; touch begun.$$; i=0
+while [ $(ls | grep -c begun) -lt 2 ] && [ $i -lt {tenths} ]; do sleep 0.1; i=$((i + 1)); done
+[ $i -lt {tenths} ] && echo ok 1 - they meet && sleep 0.2; rm begun.$$"""
+
+    def test_tests_that_judge_times_run_at_once_in_a_group_and_else_one_by_one(self):
+        alone = self.MESON.replace("suite: 'unit'", "suite: 'unit', is_parallel: false")
+        group = alone.replace("'unit'", "['unit', 'waiting']")
+        status, last, said = self.run_driver(self.meet(100), good=self.meet(100), meson=group)
+        self.assertEqual((status, last), (0, "3 passed, 0 failed, 0 skipped"), said)
+        status, last, said = self.run_driver(self.meet(3), good=self.meet(3), meson=alone)
+        self.assertEqual((status, last), (1, "1 passed, 2 failed, 0 skipped"), said)
