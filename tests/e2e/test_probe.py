@@ -48,6 +48,8 @@ class Port:
 
 
 class Probe(Case):
+    """What the tests of both classes need; each class is a test program of its own (meson.build)."""
+
     def watch(self, service, *arguments):
         """A server that stands for this service, and its load balancer: (load balancer, index)."""
         port = free_port()
@@ -68,6 +70,8 @@ class Probe(Case):
         lb.wait_status(lambda s: s["servers"][0]["checks_ok"] >= before + 10, 10, len(lb.lines))
         self.assertEqual([e["to"] for e in lb.events()[1:]], [], lb.story())
 
+
+class Timing(Probe):
     def test_a_lying_agent_is_down_until_its_port_is_open_again(self):
         data = self.data_port()
         for target in ("tcp", f"tcp:{data.number}"):
@@ -119,6 +123,8 @@ class Probe(Case):
                 for process in (lb, agent):
                     self.assert_stops(process)
 
+
+class Rest(Probe):
     def test_without_a_probe_the_agent_is_believed(self):
         data = self.data_port()
         lb, at = self.watch(f"tcp:{data.number}")
