@@ -12,7 +12,9 @@ if [ -z "$(ls -A "$corpus" 2>&1)" ] || ! [ -d "$corpus" ]; then
     exit 1
 fi
 mkdir -p "$dir/found-$name" || exit 1
-if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+# libFuzzer ends when more than so many whole seconds have passed, and 0 is for ever.
+[ "$seconds" -le 1 ] && limit=1 || limit=$((seconds - 1))
+if "$fuzzer" -max_total_time="$limit" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$dir/crash-$name-" "$dir/found-$name" "$corpus" >"$log" 2>&1; then
     sed -n 's/^Done\|^stat::number_of_executed_units/# &/p' "$log"
     echo "ok 1 - $name survives $seconds s of fuzzing"
