@@ -17,10 +17,45 @@ sys.path.append("/usr/lib/python3/dist-packages")  # Debian's python3-pyte, whic
 import pyte  # pylint: disable=wrong-import-position
 
 
+class Screen(pyte.Screen):
+    """With what ncurses uses of xterm-256color and pyte passes over."""
+
+    drawn = " "
+
+    def draw(self, data):
+        super().draw(data)
+        self.drawn = data[-1:] or self.drawn
+
+    def repeat(self, n=1):
+        self.draw(self.drawn * (n or 1))
+
+    def _scroll(self, n, step, line):
+        x, y = self.cursor.x, self.cursor.y
+        for _ in range(n or 1):
+            self.cursor.y = line
+            step()
+        self.cursor.x, self.cursor.y = x, y
+
+    def scroll_up(self, n=1):
+        self._scroll(n, self.index, self.margins.bottom if self.margins else self.lines - 1)
+
+    def scroll_down(self, n=1):
+        self._scroll(n, self.reverse_index, self.margins.top if self.margins else 0)
+
+    def back_tab(self, n=1):
+        for _ in range(n or 1):
+            self.cursor.x = max((stop for stop in self.tabstops if stop < self.cursor.x), default=0)
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "b": "repeat", "S": "scroll_up", "T": "scroll_down", "Z": "back_tab"}
+    events = pyte.ByteStream.events | {"repeat", "scroll_up", "scroll_down", "back_tab"}
+
+
 class Terminal:
     def __init__(self, command, *, env, columns=80, lines=24):
-        self.screen = pyte.Screen(columns, lines)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(columns, lines)
+        self.stream = Stream(self.screen)
         self.raw = b""  # all that was written
         self.master, self.slave = pty.openpty()  # ours stays open: it shows the modes after the end
         self._size(columns, lines)
