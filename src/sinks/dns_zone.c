@@ -177,6 +177,13 @@ static bool same_names(const char *a, const char *b)
     return *a == '\0' && *b == '\0';
 }
 
+static bool is_among(const char *names, const char *label)
+{
+    while (*names != '\0' && strcmp(names, label) != 0)
+        names += strlen(names) + 1;
+    return *names != '\0';
+}
+
 /* ---- servers ---- */
 
 static bool grow(struct dns_zone *z, uint32_t n)
@@ -201,12 +208,28 @@ static bool grow(struct dns_zone *z, uint32_t n)
     return true;
 }
 
+/* Those of the names that are not in others (NULL: none are). */
+static void leave_names(struct dns_zone *z, uint32_t slot, const char *names, const char *others)
+{
+    for (const char *p = names; *p != '\0'; p += strlen(p) + 1)
+        if (!others || !is_among(others, p))
+            leave(z, p, slot);
+}
+
+static bool join_names(struct dns_zone *z, uint32_t slot, const char *names, const char *others)
+{
+    bool well = true;
+
+    for (const char *p = names; well && *p != '\0'; p += strlen(p) + 1)
+        well = (others && is_among(others, p)) || join(z, p, slot);
+    return well;
+}
+
 void dns_zone_unset(struct dns_zone *z, uint32_t slot)
 {
     if (slot >= z->n || !z->names[slot])
         return;
-    for (const char *p = z->names[slot]; *p != '\0'; p += strlen(p) + 1)
-        leave(z, p, slot);
+    leave_names(z, slot, z->names[slot], NULL);
     leave(z, "", slot);
     free(z->names[slot]);
     z->names[slot] = NULL;
@@ -229,25 +252,27 @@ bool dns_zone_set(struct dns_zone *z, uint32_t slot, const struct dns_host *host
                   const char *tags, const char *services, size_t n_services)
 {
     char *names = grow(z, slot + 1) ? names_of(host, label, tags, services, n_services) : NULL;
+    char *before;
     bool well;
 
     if (!names) {
         dns_zone_unset(z, slot);
         return false;
     }
-    if (z->names[slot] && same_names(z->names[slot], names)) {
+    before = z->names[slot];
+    if (before && same_names(before, names)) {
         free(names);
         change(z, &z->hosts[slot], host);
         return true;
     }
-    dns_zone_unset(z, slot);
+    if (before)
+        leave_names(z, slot, before, names);
+    well = (before || join(z, "", slot)) && join_names(z, slot, names, before);
+    free(before);
     z->names[slot] = names;
     z->hosts[slot] = *host;
     z->version++;
     z->changes++;
-    well = join(z, "", slot);
-    for (const char *p = names; well && *p != '\0'; p += strlen(p) + 1)
-        well = join(z, p, slot);
     if (!well)
         dns_zone_unset(z, slot);
     return well;

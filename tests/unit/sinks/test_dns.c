@@ -179,7 +179,7 @@ static void test_services(void **state)
     expect("_eu._tcp.lb.example", DNS_SRV,
            "0 32767 80 ip4-10-0-0-1.lb.example 0 32767 81 ip4-10-0-0-2.lb.example ");
     expect_records(ns_s_ar, "10.0.0.1 10.0.0.2 ");
-    put(1, "10.0.0.2:81", "Web 2", "eu",
+    put(1, "10.0.0.2:81", "Web 2", "eu|more", /* it keeps its place under the other names */
         (struct dns_host){.use = DNS_NOW, .weight = 4, .percent = 100, .priority = 3});
     expect("_http._tcp.lb.example", DNS_SRV,
            "0 16383 80 ip4-10-0-0-1.lb.example 3 65535 81 ip4-10-0-0-2.lb.example "
