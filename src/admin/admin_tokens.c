@@ -29,17 +29,21 @@ void admin_tokens_deinit(struct admin_tokens *t)
     *t = (struct admin_tokens){.found = false};
 }
 
-/* Reads the keys that have changed; where they cannot be read, those before stay.  True: there are
- * others now. */
+/* Reads the keys that have changed; where they cannot be read, those before stay, and unless
+ * something changes they are read again when it is time to look.  True: there are others now. */
 static bool load(struct admin_tokens *t, qhcp_nsec now)
 {
     uint64_t stamp = t->found ? state_stamp(&t->state) : 0;
+    bool due = t->look_at <= now;
     struct auth_keys *keys;
     char ignored[WORDS];
 
-    t->look_at = nsec_add(now, LOOK);
-    if (!t->found || (t->keys && stamp == t->stamp) ||
-        keys_token_accepted(&t->state, &keys, ignored, sizeof ignored) != 0)
+    if (due)
+        t->look_at = nsec_add(now, LOOK);
+    if (!t->found || (t->keys && stamp == t->stamp) || (stamp == t->tried && !due))
+        return false;
+    t->tried = stamp;
+    if (keys_token_accepted(&t->state, &keys, ignored, sizeof ignored) != 0)
         return false;
     auth_keys_free(t->keys);
     t->keys = keys;

@@ -17,6 +17,7 @@ struct admin_tokens {
     bool found; /* there is a state directory */
     struct auth_keys *keys;
     uint64_t stamp;    /* of what was read */
+    uint64_t tried;    /* of what was to be read last */
     qhcp_nsec look_at; /* whether it has changed */
 };
 
