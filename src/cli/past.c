@@ -9,7 +9,7 @@
 #include "state/state.h"
 
 #define PORT 4242           /* qhcp lb's own default */
-#define UP_TO_DATE_MS 1000L /* the longest that a load balancer is waited for */
+#define UP_TO_DATE_MS 3000L /* the longest that a load balancer is waited for */
 
 /* The only history of the state directory, in the place of the usual one that is not there. */
 static int find_other(char path[STORE_PATH], const struct words *w)
