@@ -159,10 +159,13 @@ static void describe(const struct http_transfer *t, CURLcode r, char words[HTTP_
                                        : "no connection");
     else if (r == CURLE_PEER_FAILED_VERIFICATION)
         snprintf(words, HTTP_CLIENT_WORDS, "%.250s", t->error[0] ? t->error : "its certificate");
+    else if (r == CURLE_SSL_CACERT_BADFILE && t->client->ca_file)
+        snprintf(words, HTTP_CLIENT_WORDS, "ca-file %.200s: cannot read a certificate from it",
+                 t->client->ca_file);
     else if (r == CURLE_SSL_CACERT_BADFILE)
         snprintf(words, HTTP_CLIENT_WORDS,
-                 "no certificates of authorities can be read, to verify its own by: install "
-                 "ca-certificates, or name a ca-file=");
+                 "cannot read the certificates of authorities, which its own is verified by: "
+                 "install ca-certificates, or use ca-file=");
     else
         snprintf(words, HTTP_CLIENT_WORDS, "%s", curl_easy_strerror(r));
 }
