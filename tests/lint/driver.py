@@ -178,15 +178,20 @@ test('other', find_program('other.sh'), args: tool.full_path(), depends: tool, s
 
     @staticmethod
     def meet(tenths):
-        """Waits so long for the other to begin, and takes its own sign away."""
-        return f"""echo 1..1; touch begun.$$; i=0
-while [ $(ls | grep -c begun) -lt 2 ] && [ $i -lt {tenths} ]; do sleep 0.1; i=$((i + 1)); done
-[ $i -lt {tenths} ] && echo ok 1 - they meet && sleep 0.2; rm begun.$$"""
+        """Waits so long for the other to begin; its own sign stays until the other has seen it, and then goes."""
+        return f"""echo 1..1; touch begun.$$
+both() {{
+    i=0
+    while [ $(ls | grep -c $1) -lt 2 ] && [ $i -lt {tenths} ]; do sleep 0.1; i=$((i + 1)); done
+    [ $i -lt {tenths} ]
+}}
+both begun && touch met.$$ && both met && echo ok 1 - they meet
+rm begun.$$"""
 
     def test_tests_that_judge_times_run_at_once_in_a_group_and_else_one_by_one(self):
         alone = self.MESON.replace("suite: 'unit'", "suite: 'unit', is_parallel: false")
         group = alone.replace("'unit'", "['unit', 'waiting']")
-        status, last, said = self.run_driver(self.meet(100), good=self.meet(100), meson=group)
+        status, last, said = self.run_driver(self.meet(250), good=self.meet(250), meson=group)
         self.assertEqual((status, last), (0, "3 passed, 0 failed, 0 skipped"), said)
         status, last, said = self.run_driver(self.meet(3), good=self.meet(3), meson=alone)
         self.assertEqual((status, last), (1, "1 passed, 2 failed, 0 skipped"), said)
