@@ -49,21 +49,18 @@ static size_t user_at(const char *p)
     return p[n] == '@' ? n : 0;
 }
 
-/* The bytes before the path of a webhook's URL, or before its user: such a path is what a chat
- * service gives out instead of a password.  0: none begins here, or it has no path. */
-static size_t webhook_at(const char *p)
+/* The bytes from "://" to the path of a URL, or to its user; 0: none begins here, or it has no
+ * path. */
+static size_t path_at(const char *p)
 {
-    size_t n = strlen(WEBHOOK), host;
+    size_t n;
 
-    if (strncmp(p, WEBHOOK, n) != 0)
+    if (strncmp(p, "://", 3) != 0)
         return 0;
-    n += strspn(p + n, "\"' \t");
-    n += strspn(p + n, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    if (strncmp(p + n, "://", 3) != 0)
-        return 0;
-    n += 3;
-    host = user_at(p + n) > 0 ? 0 : strcspn(p + n, "/?# \t\"'");
-    return host > 0 && (p[n + host] == '\0' || !strchr("/?#", p[n + host])) ? 0 : n + host;
+    n = 3 + strcspn(p + 3, "/?# \t\"'");
+    if (user_at(p + 3) > 0)
+        return 3;
+    return n > 3 && p[n] != '\0' && strchr("/?#", p[n]) ? n : 0;
 }
 
 /* Where the value begins, behind a word that says that it is secret; NULL: there is no such word
@@ -88,8 +85,9 @@ static const char *secret_at(const char *p)
     return NULL;
 }
 
-/* What is to be copied, and what is to be skipped behind it, from p on. */
-static size_t one(struct text *t, const char *p, bool begins)
+/* What is to be copied, and what is to be skipped behind it, from p on.  webhook: a URL's path is
+ * what a chat service gives out instead of a password. */
+static size_t one(struct text *t, const char *p, bool begins, bool webhook)
 {
     const char *value = secret_at(p);
     size_t n = token_at(p);
@@ -98,7 +96,7 @@ static size_t one(struct text *t, const char *p, bool begins)
         text_add(t, "[token removed]");
         return n;
     }
-    if ((n = webhook_at(p)) > 0) {
+    if (webhook && (n = path_at(p)) > 0) {
         text_bytes(t, p, n);
         text_add(t, "/" GONE);
         return n + strcspn(p + n, " \t\"'");
@@ -127,12 +125,20 @@ static size_t one(struct text *t, const char *p, bool begins)
     return 1;
 }
 
-static void add_line(struct text *t, const char *line)
+/* Is it the rest of an entry of the line before, as YAML has it? */
+static bool continues(const char *line)
+{
+    size_t n = strspn(line, " \t");
+
+    return n > 0 && line[n] != '-';
+}
+
+static void add_line(struct text *t, const char *line, bool webhook)
 {
     bool begins = true;
 
     while (*line != '\0') {
-        line += one(t, line, begins);
+        line += one(t, line, begins, webhook);
         begins = !strchr(letters, line[-1]);
     }
 }
@@ -140,7 +146,7 @@ static void add_line(struct text *t, const char *line)
 void redact_text(struct text *t, const char *text)
 {
     struct text line = {0};
-    bool key = false;
+    bool key = false, webhook = false;
 
     while (*text != '\0' && !line.failed) {
         size_t n = strcspn(text, "\n");
@@ -151,8 +157,10 @@ void redact_text(struct text *t, const char *text)
             key = true;
             text_add(t, "[private key removed]");
         }
+        if (!line.failed)
+            webhook = strstr(line.at, WEBHOOK) || (webhook && continues(line.at));
         if (!key && !line.failed)
-            add_line(t, line.at);
+            add_line(t, line.at, webhook);
         if (!line.failed && key && strstr(line.at, "-----END "))
             key = false;
         text += n;

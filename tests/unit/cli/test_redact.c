@@ -64,6 +64,10 @@ static void a_webhook_s_path_is_removed(void **state)
                     "--sink 'webhook https://[::1]:8443/[removed]'");
     assert_redacted("webhook \"HTTPS://joe:hush@chat.example/hush\" x",
                     "webhook \"HTTPS:///[removed]\" x");
+    assert_redacted("webhook kinds=all https://chat.example/hush",
+                    "webhook kinds=all https://chat.example/[removed]");
+    assert_redacted("  - webhook\n    https://chat.example/hush\n  - consul http://a.b/c",
+                    "  - webhook\n    https://chat.example/[removed]\n  - consul http://a.b/c");
     assert_redacted("webhook https://chat.example", "webhook https://chat.example");
     assert_redacted("webhook https://chat.example kinds=a/b",
                     "webhook https://chat.example kinds=a/b");
