@@ -44,6 +44,7 @@ struct admin_config {
     struct feed *feed;
     struct in_force *in_force; /* the options */
     struct loop *loop;         /* of the thread that serves, which does not run yet */
+    const struct loop *watching; /* what must not wait for us (loop_give_way); NULL: nothing */
     struct admin_pulse *pulse;
     struct sinks *sinks; /* who is told of the servers; outlives the interface; NULL: nobody */
     const char *id, *version;

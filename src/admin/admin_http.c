@@ -68,6 +68,7 @@ static ssize_t piece(void *cls, uint64_t pos, char *buf, size_t max)
     size_t n;
 
     (void)pos;
+    loop_give_way(q->admin->config.watching);
     if (q->sent == q->out.n) {
         text_reset(&q->out);
         q->sent = 0;
@@ -341,6 +342,7 @@ static enum MHD_Result finish(struct admin_request *q)
 {
     if (!q->handled) {
         q->handled = true;
+        loop_give_way(q->admin->config.watching);
         if (q->too_large)
             admin_http_error(q, MHD_HTTP_CONTENT_TOO_LARGE, "too_large",
                              "the body has more than %d bytes", ADMIN_BODY);

@@ -55,6 +55,7 @@ static int open_admin(struct lb_admin *a, const struct lb_options *o, bool take_
                                   .feed = a->host.publisher->feed,
                                   .in_force = a->host.in_force,
                                   .loop = serve_loop(a->host.serve),
+                                  .watching = a->host.loop,
                                   .pulse = &a->pulse,
                                   .sinks = a->host.sinks,
                                   .id = a->id,

@@ -70,7 +70,7 @@ struct loop {
     size_t primary;        /* the bound socket whose room the core fills first */
     int timer_fd; /* CLOCK_MONOTONIC, absolute: epoll's own timeouts are whole milliseconds */
     ev_io timer;
-    qhcp_nsec armed; /* what timer_fd is set to */
+    _Atomic qhcp_nsec armed; /* what timer_fd is set to; 0 while what was due is done */
     ev_prepare before_wait;
     ev_idle again; /* running: do not wait, there is more to send */
     ev_signal signals[LOOP_SIGNALS];

@@ -1,5 +1,7 @@
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +16,17 @@ qhcp_nsec loop_now(void)
     return clock_monotonic();
 }
 
+/* Others look at it, and nothing else depends on it. */
+static void set_armed(struct loop *l, qhcp_nsec at)
+{
+    atomic_store_explicit(&l->armed, at, memory_order_relaxed);
+}
+
+static qhcp_nsec armed(const struct loop *l)
+{
+    return atomic_load_explicit(&l->armed, memory_order_relaxed);
+}
+
 static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
 {
     struct loop *l = w->data;
@@ -22,7 +35,7 @@ static void on_timer(struct ev_loop *ev, ev_io *w, int revents)
 
     (void)ev;
     (void)revents;
-    l->armed = 0; /* fired: to be set anew, which also makes it unreadable */
+    set_armed(l, 0); /* fired: to be set anew, which also makes it unreadable */
     for (size_t i = 0; i < l->n_sockets; i++) {
         sockets_read(l, &l->sockets[i], stalled ? LOOP_STALL_BATCHES : LOOP_READ_BATCHES, stalled);
         if (stalled)
@@ -40,7 +53,7 @@ static qhcp_nsec not_at_once(const struct loop *l, qhcp_nsec due)
 
     if (due >= soon || !sockets_pending(l))
         return due;
-    return l->armed > now && l->armed < soon ? l->armed : soon;
+    return armed(l) > now && armed(l) < soon ? armed(l) : soon;
 }
 
 static void arm(struct loop *l)
@@ -48,7 +61,7 @@ static void arm(struct loop *l)
     qhcp_nsec due = not_at_once(l, nsec_min(parts_deadline(l), l->patience_at));
     struct itimerspec spec = {0};
 
-    if (due == l->armed)
+    if (due == armed(l))
         return;
     if (due != NSEC_NEVER) {
         spec.it_value.tv_sec = (time_t)(due / NSEC_PER_SEC);
@@ -57,7 +70,7 @@ static void arm(struct loop *l)
             spec.it_value.tv_nsec = 1; /* zero would disarm */
     }
     if (timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0)
-        l->armed = due;
+        set_armed(l, due);
 }
 
 static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
@@ -115,7 +128,8 @@ int loop_new(const struct loop_client *client, struct loop **ret)
     ev_set_priority(&l->timer, LOOP_FIRST);
     ev_io_start(l->ev, &l->timer);
     ev_prepare_start(l->ev, &l->before_wait);
-    l->armed = l->patience_at = NSEC_NEVER;
+    l->patience_at = NSEC_NEVER;
+    set_armed(l, NSEC_NEVER);
     strangers_init(l);
     *ret = l;
     return 0;
@@ -174,6 +188,12 @@ void loop_run(struct loop *l)
 {
     ev_run(l->ev, 0);
     sockets_send(l);
+}
+
+void loop_give_way(const struct loop *to)
+{
+    if (to && armed(to) <= loop_now())
+        (void)sched_yield();
 }
 
 void loop_stop(struct loop *l)

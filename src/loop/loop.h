@@ -11,7 +11,8 @@
  * last.  After a stall what waits in the UDP sockets is received before any deadline is judged, so
  * that a late wake-up never looks like a peer's silence.
  *
- * All functions are for the loop's own thread, or for any thread while the loop does not run. */
+ * All functions but loop_give_way are for the loop's own thread, or for any thread while the loop
+ * does not run. */
 #ifndef QHCP_LOOP_LOOP_H
 #define QHCP_LOOP_LOOP_H
 
@@ -130,6 +131,12 @@ void loop_hold(struct loop *l, bool hold);
 /* Signals go to client->signal from now on.  QHCP_E_FULL beyond eight; QHCP_E_IO with errno: there
  * is no descriptor for the first one.  While no other thread opens descriptors. */
 int loop_catch(struct loop *l, int signum);
+
+/* From the thread of another loop, between two pieces of long work: if something is due on this loop,
+ * or being done, its thread may have our processor.  A thread that was woken would otherwise wait
+ * for the end of our time slice, which the kernel only looks at every few milliseconds.  NULL: to
+ * nobody. */
+void loop_give_way(const struct loop *to);
 
 /* Runs until loop_stop; what the core still has to send then is sent. */
 void loop_run(struct loop *l);

@@ -1,4 +1,5 @@
 /* Parts of a loop that has no core, as the thread that serves has one. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,15 @@
 #include <cmocka.h>
 
 #include "actor.h"
+
+static unsigned yields;
+
+/* Instead of the C library's. */
+int sched_yield(void)
+{
+    yields++;
+    return 0;
+}
 
 static void hand_on(struct actor *a)
 {
@@ -208,6 +218,39 @@ static void who_has_news_in_its_turn_is_followed_by_another_round_at_once(void *
     actor_end(l);
 }
 
+static void give_way(struct actor *a)
+{
+    loop_give_way(a->loop);
+}
+
+static void other_work_gives_way_while_something_is_due_and_while_it_is_done(void **state)
+{
+    struct actor a = {.at = loop_now() + 3600 * NSEC_PER_SEC, .act = give_way, .most = 1};
+    struct actor turn = {.most = 1};
+    struct loop *l = actor_begin();
+
+    (void)state;
+    actor_add(l, &a, 'a', false);
+    actor_add(l, &turn, 't', true);
+    yields = 0;
+    loop_give_way(NULL);
+    loop_run(l); /* it ends before it would wait, and knows when it is due */
+    loop_give_way(l);
+    assert_int_equal(yields, 0);
+    a.at = 1;
+    turn.most = 2;
+    loop_run(l);
+    loop_give_way(l);
+    assert_int_equal(yields, 1);
+    turn.most = 0;
+    loop_run(l);
+    assert_string_equal(actor_order, "a");
+    assert_int_equal(yields, 2);
+    loop_remove(&a.part);
+    loop_remove(&turn.part);
+    actor_end(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_part_may_add_another_which_is_due_at_once),
         cmocka_unit_test(who_has_news_in_its_turn_is_followed_by_another_round_at_once),
         cmocka_unit_test(a_part_that_comes_back_in_each_turn_does_not_hold_the_round),
+        cmocka_unit_test(other_work_gives_way_while_something_is_due_and_while_it_is_done),
     };
 
     return cmocka_run_group_tests_name("loop-parts", tests, NULL, NULL);
