@@ -89,16 +89,27 @@ static void add_tag(struct cfg_server *s, const char *tag)
         snprintf(s->tags + n, sizeof s->tags - n, "%s%s", n > 0 ? "|" : "", tag);
 }
 
+/* One spelling for all that mean the same machine. */
+static void host_key(const char *host, char ret[ADDRESS_KEY])
+{
+    char text[ADDRESS_HOST + 8], words[200];
+    struct address a;
+
+    snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:1" : "%s:1", host);
+    if (address_parse(text, &a, words, sizeof words) == 0)
+        address_key(&a, ret);
+    else
+        snprintf(ret, ADDRESS_KEY, "%s", text);
+}
+
 /* Where it is: beside others on one machine, or the place of one that is planned already. */
 static int place_server(struct planner *p, struct cfg_server *s)
 {
-    char tag[LISTED_NAME + 1], key[ADDRESS_HOST + 8], host[ADDRESS_HOST];
+    char tag[LISTED_NAME + 1], key[ADDRESS_KEY + 8], host[ADDRESS_KEY];
     struct known *place, *at;
 
     clean_name(p->proxy->name, tag);
-    snprintf(host, sizeof host, "%s", s->host);
-    for (char *c = host; *c != '\0'; c++)
-        *c = (char)tolower((unsigned char)*c);
+    host_key(s->host, host);
     snprintf(key, sizeof key, "%s %u", host, s->port);
     place = know(&p->places, key);
     at = know(&p->hosts, host);

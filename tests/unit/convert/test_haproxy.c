@@ -171,6 +171,14 @@ static void test_a_server_of_two_backends_is_watched_once(void **state)
     says(text, "h.cfg:4: server x is where server a is (line 2): QHCP watches it once\n");
 }
 
+static void test_a_machine_is_one_however_it_is_spelled(void **state)
+{
+    (void)state;
+    gives("backend be\n server a Web.example:80\n server b web.example.:81\n",
+          "  - web.example.:4244 name=b ");
+    gives("backend be\n server a [::1]:80\n server b [0::0:1]:81\n", ":4244 name=b ");
+}
+
 static void test_a_name_that_another_server_has_or_that_is_none_becomes_another(void **state)
 {
     (void)state;
@@ -315,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_what_is_one_value_for_all_is_the_largest_and_the_rest_is_said),
         cmocka_unit_test(test_servers_on_one_machine_have_agents_on_ports_of_their_own),
         cmocka_unit_test(test_a_server_of_two_backends_is_watched_once),
+        cmocka_unit_test(test_a_machine_is_one_however_it_is_spelled),
         cmocka_unit_test(test_a_name_that_another_server_has_or_that_is_none_becomes_another),
         cmocka_unit_test(test_a_check_becomes_the_agent_s),
         cmocka_unit_test(test_a_template_of_a_name_is_a_source),
