@@ -3,10 +3,12 @@
 import contextlib
 import signal
 import socket
+import time
 
 from lib.admin import AdminCase, ask
 from lib.case import free_port
 from lib.haproxy import Haproxy
+from lib.process import PATIENCE
 from lib.raw import wait_log
 
 AGENT = ("  server {name} 127.0.0.1:{data} weight 100 check inter 1s agent-check agent-inter 100ms agent-addr 127.0.0.1 "
@@ -38,6 +40,13 @@ class Agent(AdminCase):
         for i, _ in enumerate(names):
             lb.wait_event("up", within=10, address=f"127.0.0.1:{4243 + i}")
         return servers, lb
+
+    def wait_said(self, port, beginning):
+        """The sink hears of a verdict after the log."""
+        end = time.monotonic() + PATIENCE
+        while not (said := ask_agent(port, b"127.0.0.1:4243\n")).startswith(beginning):
+            self.assertLess(time.monotonic(), end, said)
+            time.sleep(0.01)
 
     def haproxy(self, *names, **options):
         data = socket.create_server(("127.0.0.1", 0))  # where connections would go
@@ -72,7 +81,7 @@ class Agent(AdminCase):
         self.server(4243)
         lb = self.lb(["127.0.0.1:4243"], "--no-forward", "--config", config, "--admin", f"unix:{self.socket}")
         lb.wait_event("up", within=10)
-        self.assertTrue(ask_agent(other, b"127.0.0.1:4243\n").startswith("ready up"))
+        self.wait_said(other, "ready up")
         with socket.create_server(("127.0.0.1", self.port)):  # in the way
             config.write_text(f"sinks: ['haproxy-agent {other} weights=no', 'haproxy-agent {self.port}']\n", encoding="utf-8")
             lb.send(signal.SIGHUP)
@@ -87,7 +96,7 @@ class Agent(AdminCase):
         lb.send(signal.SIGHUP)
         wait_log(lb, "is not a kind of sink", 10)
         wait_log(lb, f"sink haproxy-agent {self.port}: works again", 10)
-        self.assertTrue(ask_agent(self.port, b"127.0.0.1:4243\n").startswith("ready up"))
+        self.wait_said(self.port, "ready up")
         self.assert_stops(lb)
 
     def test_what_does_not_start_ends_the_start(self):
