@@ -87,6 +87,8 @@ static void bash_pattern(FILE *out, const char *command, const struct options_ro
     fprintf(out, "    '%s --%s'", command, row->name);
     if (row->letter)
         fprintf(out, " | '%s -%c'", command, row->letter);
+    if (row->alias)
+        fprintf(out, " | '%s --%s'", command, row->alias);
     fputs(") ", out);
 }
 
@@ -117,7 +119,7 @@ static void bash_words(FILE *out, const struct completion_command *c)
 
     fprintf(out, "    %s)\n        options='", c->name);
     for (size_t i = 0; i < t->n; i++)
-        fprintf(out, "--%s ", t->rows[i].name);
+        fprintf(out, t->rows[i].alias ? "--%s --%s " : "--%s ", t->rows[i].name, t->rows[i].alias);
     fputs("--help --usage --version'\n        actions='", out);
     put_actions(out, c->spec);
     fputs("' ;;\n", out);
@@ -173,9 +175,9 @@ static void bash(FILE *out, const struct commands *c)
           out);
 }
 
-static void zsh_option(FILE *out, const struct options_row *row)
+static void zsh_option(FILE *out, const struct options_row *row, const char *name)
 {
-    fprintf(out, "        '%s--%s%s[", options_repeatable(row) ? "*" : "", row->name,
+    fprintf(out, "        '%s--%s%s[", options_repeatable(row) ? "*" : "", name,
             row->kind == OPTIONS_SWITCH ? "" : "=");
     put_sentence(out, row->doc, &zsh_quoting);
     fputc(']', out);
@@ -192,8 +194,13 @@ static void zsh_option(FILE *out, const struct options_row *row)
 static void zsh_command(FILE *out, const struct completion_command *c)
 {
     fprintf(out, "    %s) args=(\n", c->name);
-    for (size_t i = 0; i < c->spec->options->n; i++)
-        zsh_option(out, &c->spec->options->rows[i]);
+    for (size_t i = 0; i < c->spec->options->n; i++) {
+        const struct options_row *row = &c->spec->options->rows[i];
+
+        zsh_option(out, row, row->name);
+        if (row->alias)
+            zsh_option(out, row, row->alias);
+    }
     fputs("        '--help[show help]' '--usage[show a short help]' '--version[show the version]'\n"
           "        '1:what:(",
           out);
@@ -244,6 +251,8 @@ static void fish_option(FILE *out, const char *command, const struct options_row
     fprintf(out, "complete -c qhcp -n '__fish_seen_subcommand_from %s' -l %s", command, row->name);
     if (row->letter)
         fprintf(out, " -s %c", row->letter);
+    if (row->alias)
+        fprintf(out, " -l %s", row->alias);
     if (row->kind == OPTIONS_CHOICE) {
         fputs(" -x -a '", out);
         put_choices(out, row->arg);

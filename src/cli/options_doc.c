@@ -37,6 +37,8 @@ void options_doc_mdoc(FILE *out, const char *command, const struct options_table
         if (row->letter)
             fprintf(out, "%c , Fl ", row->letter);
         fprintf(out, "\\-%s", row->name);
+        if (row->alias)
+            fprintf(out, " , Fl \\-%s", row->alias);
         if (options_arg(row))
             fprintf(out, " Ar %s", options_arg(row));
         fputc('\n', out);

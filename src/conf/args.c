@@ -29,7 +29,7 @@ struct parse {
 
 /* The argp options of one command; the texts live as long. */
 struct table {
-    struct argp_option at[OPTIONS_MAX + 2];
+    struct argp_option at[2 * OPTIONS_MAX + 2]; /* a row may have an alias */
     char doc[OPTIONS_MAX][ARGS_DOC];
 };
 
@@ -54,13 +54,19 @@ static void make_option(const struct options_row *row, struct argp_option *ret, 
 
 static void make_table(const struct options_table *options, struct table *ret)
 {
+    struct argp_option *at = ret->at;
+
     memset(ret->at, 0, sizeof ret->at);
     for (size_t i = 0; i < options->n; i++) {
-        make_option(&options->rows[i], &ret->at[i], ret->doc[i]);
-        ret->at[i].key = key_of(options, i);
+        const struct options_row *row = &options->rows[i];
+
+        make_option(row, at, ret->doc[i]);
+        at++->key = key_of(options, i);
+        if (row->alias)
+            *at++ = (struct argp_option){
+                .name = row->alias, .key = key_of(options, i), .flags = OPTION_ALIAS};
     }
-    ret->at[options->n] =
-        (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN}; /* as -?, --help */
+    *at = (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN}; /* as -?, --help */
 }
 
 static void set_option(struct parse *p, const struct options_row *row, const char *arg)

@@ -108,10 +108,13 @@ const char *options_key(const struct options_row *row)
 
 const struct options_row *options_find(const struct options_table *table, const char *name)
 {
-    for (size_t i = 0; i < table->n; i++)
-        if (strcmp(table->rows[i].name, name) == 0 ||
-            strcmp(options_key(&table->rows[i]), name) == 0)
-            return &table->rows[i];
+    for (size_t i = 0; i < table->n; i++) {
+        const struct options_row *row = &table->rows[i];
+
+        if (strcmp(row->name, name) == 0 || strcmp(options_key(row), name) == 0 ||
+            (row->alias && strcmp(row->alias, name) == 0))
+            return row;
+    }
     return NULL;
 }
 
@@ -133,6 +136,20 @@ static int set_port(const char *text, uint16_t *ret, char *words, size_t words_c
     if (r == 0)
         *ret = (uint16_t)port;
     return r;
+}
+
+static int set_number(const struct options_row *row, const char *text, uint64_t *ret, char *words,
+                      size_t words_cap)
+{
+    char number[24];
+    size_t n = strcspn(text, "%");
+
+    if (row->arg && strcmp(row->arg, "PERCENT") == 0 && strcmp(text + n, "%") == 0 &&
+        n < sizeof number) {
+        snprintf(number, sizeof number, "%.*s", (int)n, text);
+        text = number;
+    }
+    return value_count(text, "number", row->min, row->max, ret, words, words_cap);
 }
 
 static int set_file(const char *text, bool no_files, char **ret, char *words, size_t words_cap)
@@ -268,7 +285,7 @@ static int set_value(struct options *o, const struct options_row *row, const cha
     case OPTIONS_DURATION:
         return value_duration(text, row->min, row->max, v, words, words_cap);
     case OPTIONS_NUMBER:
-        return value_count(text, "number", row->min, row->max, v, words, words_cap);
+        return set_number(row, text, v, words, words_cap);
     case OPTIONS_PORT:
         return set_port(text, v, words, words_cap);
     case OPTIONS_FILE:

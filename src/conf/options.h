@@ -34,7 +34,7 @@
 
 enum options_kind {
     OPTIONS_DURATION, /* min and max in nanoseconds */
-    OPTIONS_NUMBER,   /* min and max */
+    OPTIONS_NUMBER,   /* min and max; where arg is PERCENT, a % may follow */
     OPTIONS_PORT,     /* 1 to 65535 */
     OPTIONS_FILE,     /* a regular file that we may read */
     OPTIONS_CONFIG,   /* the same, with more of the options in it, as YAML */
@@ -77,7 +77,8 @@ typedef int (*options_live_fn)(void *ctx, const struct options *before, char *wo
 
 struct options_row {
     const char *name;
-    const char *key; /* in the configuration file, if that is another; NULL: its name */
+    const char *key;   /* in the configuration file, if that is another; NULL: its name */
+    const char *alias; /* a second name, on the command line and in the file; NULL: none */
     enum options_kind kind;
     size_t offset;   /* of its value */
     const char *arg; /* what the value is called; NULL: the kind's usual name */
@@ -154,7 +155,7 @@ bool options_repeatable(const struct options_row *row);
 /* What the configuration file calls it. */
 const char *options_key(const struct options_row *row);
 
-/* The row of this name or key, or NULL. */
+/* The row of this name, key or alias, or NULL. */
 const struct options_row *options_find(const struct options_table *table, const char *name);
 
 /* Sets every option to its default.  o is the head of a struct of table->size bytes. */

@@ -26,12 +26,13 @@ static int read_brake(const char *text, unsigned *ret_percent, qhcp_nsec *ret_sp
                       size_t words_cap)
 {
     char quote[VALUE_QUOTE + 8], number[8];
-    size_t n = strcspn(text, "%");
+    size_t n = strspn(text, "0123456789");
+    const char *end = text[n] == '%' ? text + n + 1 : text + n;
     uint64_t percent = 0;
     qhcp_nsec span = 60 * NSEC_PER_SEC;
     int r = 0;
 
-    if (n >= sizeof number || text[n] != '%' || (text[n + 1] != '\0' && text[n + 1] != '/')) {
+    if (n == 0 || n >= sizeof number || (*end != '\0' && *end != '/')) {
         snprintf(words, words_cap,
                  "%s is not a brake: use PERCENT%% or PERCENT%%/DURATION, as 20%%/1m",
                  value_quote(text, quote));
@@ -39,8 +40,8 @@ static int read_brake(const char *text, unsigned *ret_percent, qhcp_nsec *ret_sp
     }
     snprintf(number, sizeof number, "%.*s", (int)n, text);
     r = value_count(number, "percentage", 1, 100, &percent, words, words_cap);
-    if (r == 0 && text[n + 1] == '/')
-        r = value_duration(text + n + 2, NSEC_PER_SEC, OPTIONS_DAY, &span, words, words_cap);
+    if (r == 0 && *end == '/')
+        r = value_duration(end + 1, NSEC_PER_SEC, OPTIONS_DAY, &span, words, words_cap);
     *ret_percent = (unsigned)percent;
     *ret_span = span;
     return r;

@@ -56,7 +56,7 @@
     X(panic_mode, "panic-mode", CHOICE, .arg = "all|none", .def = "all", .live = lb_live_watch,    \
       .doc = "Which servers get traffic in a panic. all: every server, except those that left on " \
              "purpose or were never verified. none: no server (fail closed).")                     \
-    X(brake, "brake", TEXT, .arg = "PERCENT%[/DURATION]", .min = 2, .max = 40,                     \
+    X(brake, "brake", TEXT, .arg = "PERCENT%[/DURATION]", .min = 1, .max = 40,                     \
       .check = lb_options_check_brake, .live = lb_live_watch,                                      \
       .doc =                                                                                       \
           "At most this percentage of the servers, and at least one, may be called down for "      \
@@ -94,7 +94,7 @@
     X(max_per_source, "max-per-source", NUMBER, .min = 1, .max = 10000000,                         \
       .doc = "How many client connections one address (IPv6: one /64) may have at once. More are " \
              "closed at once. By default half of all.")                                            \
-    X(bind, "bind", LIST, .max = 2, .check = check_ip,                                             \
+    X(bind, "bind", LIST, .alias = "ip", .max = 2, .check = check_ip,                              \
       .doc =                                                                                       \
           "The addresses whose TCP port is forwarded: at most one IPv4 and one IPv6 address. By "  \
           "default every address of this machine. With --take-over they stay what they were.")     \

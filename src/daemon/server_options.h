@@ -6,7 +6,8 @@
 #include "daemon/shared_options.h"
 
 #define SERVER_OPTIONS(X)                                                                          \
-    X(ip, "ip", TEXT, .arg = "IP", .def = "0.0.0.0", .min = 1, .max = 64, .check = check_ip,       \
+    X(ip, "ip", TEXT, .alias = "bind", .arg = "IP", .def = "0.0.0.0", .min = 1, .max = 64,         \
+      .check = check_ip,                                                                           \
       .doc = "The IPv4 or IPv6 address to listen on. 0.0.0.0 is all of IPv4, :: all of IPv6.")     \
     X(port, "port", PORT, .def = "4243", .doc = "The UDP port to listen on.")                      \
     X(key_file, "key-file", FILE,                                                                  \

@@ -22,9 +22,10 @@ def made(shell):
 
 
 def table(command):
-    """The options of a command, by name, from --help: what the table has."""
+    """The options of a command, by their names, from --help: what the table has."""
     shown = subprocess.run([QHCP, command, "--help"], capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"(?m)^ {2,6}(?:-\S, )? *(--[a-z0-9-]+)", shown))
+    heads = re.findall(r"(?m)^ {2,6}((?:(?:-\w|-\?|--[a-z0-9-]+(?:=\S*[^\s,])?)(?:, +|(?= |$)))+)", shown)
+    return {name for head in heads for name in re.findall(r"(?:^|, +)(--[a-z0-9-]+)", head)}
 
 
 COMMANDS = re.findall(r"^  (\w+) ", subprocess.run([QHCP, "help"], capture_output=True, text=True,

@@ -30,7 +30,9 @@ struct process {
     X(color, "color", LIST, .key = "colors", .max = 3, .check = check_color, .live = live_color,   \
       .doc = "Which colors. All of them.")                                                         \
     X(port, "port", PORT, .letter = 'p', .doc = "Where it listens.")                               \
-    X(edge, "edge", NUMBER, .max = 9, .live = live_size, .doc = "How wide its edge is.")           \
+    X(edge, "edge", NUMBER, .alias = "rim", .max = 9, .live = live_size,                           \
+      .doc = "How wide its edge is.")                                                              \
+    X(part, "part", NUMBER, .arg = "PERCENT", .def = "50", .max = 100, .doc = "How much of it.")   \
     X(key, "key", FILE, .live = live_file, .doc = "Its key.")
 
 struct made_options {
@@ -132,6 +134,43 @@ static void the_command_line_fills_the_members(void **state)
     options_deinit(&o.head);
 }
 
+static void an_alias_is_the_same_option(void **state)
+{
+    struct made_options o;
+    struct text t = {0};
+
+    (void)state;
+    assert_int_equal(parse(&o, "--color=red", "--rim=2"), 0);
+    assert_int_equal(o.edge, 2);
+    print_options(&o.head, &t);
+    assert_says(t.at, "\nedge: 2");
+    text_deinit(&t);
+    options_deinit(&o.head);
+    assert_int_equal(parse(&o, "--edge=1", "--rim=2"), QHCP_E_EXISTS);
+    assert_int_equal(yaml(&o, "rim: 3\n"), 0);
+    assert_int_equal(o.edge, 3);
+    options_deinit(&o.head);
+    assert_int_equal(yaml(&o, "rim: 3\nedge: 3\n"), QHCP_E_EXISTS);
+    options_deinit(&o.head);
+}
+
+static void a_percentage_may_have_its_sign(void **state)
+{
+    static const char *const bad[] = {"--part=%", "--part=5%%", "--part=5%0", "--part=101%"};
+    struct made_options o;
+
+    (void)state;
+    assert_int_equal(parse(&o, "--part=20%", NULL), 0);
+    assert_int_equal(o.part, 20);
+    options_deinit(&o.head);
+    assert_int_equal(yaml(&o, "part: 30%\n"), 0);
+    assert_int_equal(o.part, 30);
+    options_deinit(&o.head);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_true(parse(&o, bad[i], NULL) < 0);
+    assert_true(parse(&o, "--size=5%", NULL) < 0); /* which is no percentage */
+}
+
 static void the_owner_of_a_row_judges_its_entries_and_of_a_table_the_whole(void **state)
 {
     struct made_options o;
@@ -192,6 +231,7 @@ static void a_manual_page_shows_each_row(void **state)
     fclose(out);
     assert_says(text, ".It Fl \\-size Ar COUNT\nHow big.\nDefault:\n.Cm 7 .\n");
     assert_says(text, ".It Fl \\-color Ar LIST\nWhich colors.\nAll of them.\n");
+    assert_says(text, ".It Fl \\-edge , Fl \\-rim Ar COUNT\nHow wide its edge is.\n");
     assert_says(text, ".It Fl p , Fl \\-port Ar PORT\nWhere it listens.\n");
 }
 
@@ -295,6 +335,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_command_line_fills_the_members),
+        cmocka_unit_test(an_alias_is_the_same_option),
+        cmocka_unit_test(a_percentage_may_have_its_sign),
         cmocka_unit_test(the_owner_of_a_row_judges_its_entries_and_of_a_table_the_whole),
         cmocka_unit_test(a_configuration_fills_them_too),
         cmocka_unit_test(a_list_may_have_a_key_of_its_own_in_the_file),

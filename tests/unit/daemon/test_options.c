@@ -81,8 +81,9 @@ static void every_row_has_limits_and_an_owner_or_a_plain_kind(void **state)
 
 static void a_brake_is_a_share_and_perhaps_a_time(void **state)
 {
-    static const char *const good[] = {"20%", "1%/1s", "100%/1m", "20%/30"};
-    static const char *const bad[] = {"20", "0%", "101%", "20%1m", "20%/", "20%/500ms", "%", "x%"};
+    static const char *const good[] = {"20%", "1%/1s", "100%/1m", "20%/30", "20", "20/1m"};
+    static const char *const bad[] = {"0%", "101%", "20%1m", "20%/", "20%/500ms",
+                                      "%",  "x%",   "x",     "",     "20%%"};
     char words[300];
 
     (void)state;
