@@ -43,6 +43,7 @@ static void put(const struct top *t, int y, int x, int width, attr_t attributes,
 {
     struct text plain = {0};
 
+    width = width < COLS - x ? width : COLS - x; /* curses would go on in the next line */
     text_plain(&plain, s);
     if (plain.failed || !t->screen.blocks)
         put_own(y, x, width, attributes, plain.failed || plain.n == 0 ? "" : plain.at);
@@ -147,14 +148,31 @@ static struct columns columns_of(struct top *t)
     return c;
 }
 
-static void put_titles(int y, const struct columns *c)
+/* A figure, right-aligned in `width` columns, or nothing where they are not all there: a figure
+ * that is cut is another one.  Returns the column behind it. */
+static int put_figure(const struct top *t, int y, int x, int width, attr_t attributes,
+                      const char *s)
 {
-    char line[300];
+    int n = (int)text_width(s);
 
-    snprintf(line, sizeof line, "%-*s %-*s%6s%6s%6s%10s%*s%8s%*s%s%*s", c->name, "SERVER",
-             STATE_WIDTH, "STATE", "SINCE", "SHARE", "CONNS", "RTT", c->spark + 1, "", "CPU",
-             c->spark + 1, "", c->reason ? "  REASON" : "", 120, "");
-    put_own(y, 0, COLS, A_REVERSE, line);
+    if (x + width <= COLS)
+        put(t, y, x + (n < width ? width - n : 0), width, attributes, s);
+    return x + width;
+}
+
+static void put_titles(const struct top *t, int y, const struct columns *c)
+{
+    int x = c->name + 1;
+
+    mvhline(y, 0, (chtype)' ' | A_REVERSE, COLS);
+    put(t, y, 0, c->name, A_REVERSE, "SERVER");
+    put(t, y, x, STATE_WIDTH, A_REVERSE, "STATE");
+    x = put_figure(t, y, x + STATE_WIDTH, 6, A_REVERSE, "SINCE");
+    x = put_figure(t, y, x, 6, A_REVERSE, "SHARE");
+    x = put_figure(t, y, x, 6, A_REVERSE, "CONNS");
+    x = put_figure(t, y, x, 10, A_REVERSE, "RTT");
+    x = put_figure(t, y, x + 1 + c->spark, 8, A_REVERSE, "CPU");
+    put(t, y, x + c->spark + 3, c->reason, A_REVERSE, "REASON");
 }
 
 static void put_spark(const struct top *t, int y, int x, int width, attr_t attributes,
@@ -168,16 +186,6 @@ static void put_spark(const struct top *t, int y, int x, int width, attr_t attri
         mvaddstr(y, x, line.at);
     attrset(A_NORMAL);
     text_deinit(&line);
-}
-
-/* A figure, right-aligned in `width` columns; returns the column behind it. */
-static int put_figure(const struct top *t, int y, int x, int width, attr_t attributes,
-                      const char *s)
-{
-    int n = (int)text_width(s);
-
-    put(t, y, x + (n < width ? width - n : 0), width, attributes, s);
-    return x + width;
 }
 
 static void put_row(const struct top *t, int y, const struct columns *c, const struct top_row *r,
@@ -217,7 +225,7 @@ static void put_rows(struct top *t, int y)
     struct columns c = columns_of(t);
     size_t n = top_rows(t), at = top_selected(t);
 
-    put_titles(y++, &c);
+    put_titles(t, y++, &c);
     for (size_t i = 0; i < t->page && t->first + i < n; i++)
         put_row(t, y + (int)i, &c, top_fleet_row(&t->fleet, t->first + i), t->first + i == at);
     if (n == 0 && t->known)

@@ -116,6 +116,10 @@ class Top(Case):
         self.assertLess(max(map(len, text.split("\n"))), 81)
         top.resize(140, 40)
         top.wait(lambda s: "REASON" in s and "\nweb20 " in s and "told to be so" in s, WAIT)
+        top.resize(50, 24)
+        text = top.wait(lambda s: "\nweb5 " in s and not s.startswith("20"), WAIT)  # drawn again: without the date
+        self.assertIn(" RTT\n", text)  # the CPU has no room: no part of it
+        self.assertFalse([line for line in text.split("\n") if re.search(r"ms +\S|^[\d.]+ %", line)], text)
         top.resize(10, 3)
         top.wait(lambda s: "the termin" in s, WAIT)
         top.resize(80, 24)
