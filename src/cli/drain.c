@@ -67,7 +67,8 @@ static int time_is_up(const struct drain *d, char *words, size_t words_cap)
     if (fflush(stdout) == EOF)
         return ARGS_FAILURE;
     snprintf(words, words_cap, "%s",
-             unknown ? "a load balancer does not say how many connections it has open"
+             unknown ? "a load balancer does not say how many connections it has open: it runs "
+                       "with --no-forward, or is older; ask the program that forwards for it"
                      : "the server is not drained");
     return unknown ? DRAIN_UNKNOWN : DRAIN_LEFT;
 }

@@ -9,6 +9,7 @@
 #include "base/value.h"
 #include "cli/cli.h"
 #include "state/keys.h"
+#include "state/stored.h"
 
 #define KEYS_WORDS 4096
 #define KEYS_TEXT 8192 /* bytes of a path, or of names */
@@ -308,6 +309,19 @@ static bool check_request(const struct request *r, char *words, size_t cap)
     return !wrong;
 }
 
+/* No command has made anything in it yet. */
+static bool is_empty(const char *dir)
+{
+    static const char *const first[] = {STATE_CA,        STATE_CERT,  STATE_TOKEN_KEY,
+                                        STATE_CHECK_KEY, STATE_TRUST, STATE_REVOKED,
+                                        STATE_IMPORTED};
+    bool empty = true;
+
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
+        empty = empty && !stored_have(dir, first[i]);
+    return empty;
+}
+
 /* `show` makes nothing, and a forced import may be the repair of a directory that does not open. */
 static int open_state(const struct request *r, struct state *ret, char *words, size_t cap)
 {
@@ -315,6 +329,8 @@ static int open_state(const struct request *r, struct state *ret, char *words, s
 
     if (!r->action->makes) {
         error = state_find(ret, words, cap);
+        if (!error && is_empty(ret->dir))
+            error = QHCP_E_NOT_FOUND;
         if (error == QHCP_E_NOT_FOUND)
             snprintf(words, cap,
                      "there is no state yet: the first `qhcp server`, `qhcp lb` or `qhcp keys "

@@ -197,6 +197,10 @@ static void add_fall(struct text *t, const struct story *s)
 static void add_others(struct text *t, const struct story *s)
 {
     text_printf(t, "\nOthers within %d s of it\n", STORY_MOMENT_MS / 1000);
+    if (s->others == 0) {
+        text_add(t, "  there is no other server\n");
+        return;
+    }
     if (s->went == 0) {
         text_printf(t, "  none of %zu other server%s went down\n", TEXT_COUNT(s->others));
         return;

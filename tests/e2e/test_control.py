@@ -51,7 +51,7 @@ class Control(ControlCase):
 
     def test_a_drain_that_is_waited_for_says_by_its_exit_status_what_it_came_to(self):
         self.server(4243)
-        for arguments, expected, said in ((["--no-forward"], 4, "does not say how many connections it has open"),
+        for arguments, expected, said in ((["--no-forward"], 4, "has open: it runs with --no-forward, or is older"),
                                           ([], 0, "drained: 1 of 1 load balancer has acknowledged, 0 connections")):
             lb = self.lb(["127.0.0.1:4243"], *arguments)
             lb.wait_event("up", within=10)

@@ -27,6 +27,9 @@ class Keys(Case):
     def test_show_on_an_empty_machine_makes_nothing_and_says_what_would(self):
         self.refused("show", says="there is no state yet")
         self.assertFalse((self.dir / "a").exists())
+        (self.dir / "a").mkdir(mode=0o700)
+        self.refused("show", says="there is no state yet")
+        self.assertEqual(list((self.dir / "a").iterdir()), [])
 
     def test_show_is_lined_up_and_its_json_says_the_same(self):
         self.done("export", "--server", "b.example,10.0.0.2", "--out", self.dir / "f")

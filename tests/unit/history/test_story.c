@@ -183,6 +183,10 @@ static void people_read_it(void **state)
     text_reset(&t);
     history_table_story(&t, s, FALL_MS + 3000); /* the twin */
     assert_null(strstr(t.at, "OLD"));
+    s->others = s->went = 0;
+    text_reset(&t);
+    history_table_story(&t, s, FALL_MS + 3000);
+    assert_non_null(strstr(t.at, "  there is no other server\n"));
     text_deinit(&t);
     free(s);
 }
