@@ -1,10 +1,22 @@
 """What the page must do in every browser, before a real load balancer."""
 
+import re
 import time
 
 from lib.case import SLOW
 
 NAME = "127.0.0.1:4243"
+
+
+def contrast(*colours):
+    """Of two colours, "rgb(R, G, B)": WCAG 2.2's contrast ratio."""
+    def luminance(colour):
+        parts = [int(n) / 255 for n in re.findall(r"\d+", colour)[:3]]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted(map(luminance, colours))
+    return (high + 0.05) / (low + 0.05)
 
 
 class EveryBrowser:
@@ -84,6 +96,9 @@ class EveryBrowser:
         for _ in range(2):
             browser.run("document.querySelector('#theme').click()")
             colours.add(browser.run("return getComputedStyle(document.body).backgroundColor"))
+            alarm = browser.run("const h = document.querySelector('#health'); h.dataset.state = 'bad'; "
+                                "const s = getComputedStyle(h); return [s.color, s.backgroundColor]")
+            self.assertGreaterEqual(contrast(*alarm), 4.5, alarm)  # what WCAG 2.2, 1.4.3 wants of text
         self.assertEqual(len(colours), 2)
         self.assertEqual(browser.log(), [])
 
