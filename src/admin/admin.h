@@ -42,8 +42,8 @@ struct admin_config {
     size_t metrics_servers; /* with more of them /metrics has no families of each, unasked */
     bool again;             /* another process may hold the addresses for a moment: try again */
     struct feed *feed;
-    struct in_force *in_force; /* the options */
-    struct loop *loop;         /* of the thread that serves, which does not run yet */
+    struct in_force *in_force;   /* the options */
+    struct loop *loop;           /* of the thread that serves, which does not run yet */
     const struct loop *watching; /* what must not wait for us (loop_give_way); NULL: nothing */
     struct admin_pulse *pulse;
     struct sinks *sinks; /* who is told of the servers; outlives the interface; NULL: nobody */

@@ -132,10 +132,10 @@ void loop_hold(struct loop *l, bool hold);
  * is no descriptor for the first one.  While no other thread opens descriptors. */
 int loop_catch(struct loop *l, int signum);
 
-/* From the thread of another loop, between two pieces of long work: if something is due on this loop,
- * or being done, its thread may have our processor.  A thread that was woken would otherwise wait
- * for the end of our time slice, which the kernel only looks at every few milliseconds.  NULL: to
- * nobody. */
+/* From the thread of another loop, between two pieces of long work: if something is due on this
+ * loop, or being done, its thread may have our processor.  A thread that was woken would otherwise
+ * wait for the end of our time slice, which the kernel only looks at every few milliseconds.  NULL:
+ * to nobody. */
 void loop_give_way(const struct loop *to);
 
 /* Runs until loop_stop; what the core still has to send then is sent. */
