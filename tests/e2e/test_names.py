@@ -43,6 +43,7 @@ class Names(Case):
         server = self.server(4243)
         pipe = self.dir / "hosts"
         os.mkfifo(pipe)
+        os.utime(pipe, (time.time() + 3600,) * 2)  # newer c-ares reads a file again when it has changed
         if not os.path.exists("/etc/hosts"):  # a root made anew: nothing can be mounted on nothing
             with open("/etc/hosts", "w", encoding="ascii") as hosts:  # c-ares 1.18 leaks with an empty one
                 hosts.write("127.0.0.1 localhost\n::1 localhost\n")

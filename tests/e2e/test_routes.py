@@ -7,6 +7,7 @@ import time
 
 from lib.case import SLOW, Lb, free_port
 from lib.forward import Backend, ForwardCase, read_all, read_line
+from lib.process import PATIENCE
 from lib.raw import wait_log
 
 
@@ -53,18 +54,18 @@ class Routes(ForwardCase):
         self.write_list(["weight=3", "weight=3"])
         lb.send(signal.SIGHUP)
         lb.wait_status(lambda s: [x["weight"] for x in s["servers"]] == [3, 3], 5, len(lb.lines))
-        names = [self.ask() for _ in range(40)]
-        self.assertLess(abs(names.count("a") - names.count("b")), 3)
+        end = time.monotonic() + PATIENCE  # the forwarder follows the list a moment later
+        while abs((names := [self.ask() for _ in range(40)]).count("a") - names.count("b")) >= 3:
+            self.assertLess(time.monotonic(), end, names)
 
     def test_a_lower_tier_is_used_once_the_upper_one_is_down(self):
         lb = self.listed("priority=1", "")
         self.wait_targets(lb, [f"127.0.0.1:{b.port}" for b in self.backends])
-        self.assertEqual({self.ask() for _ in range(20)}, {"b"})
+        self.wait_served_by("b")
         self.backends[1].close()
         self.ask()  # what shows that it is shut
         lb.wait_event("down", within=5, address=f"127.0.0.1:{self.agents[1]}")
-        self.wait_served(1)
-        self.assertEqual({self.ask() for _ in range(20)}, {"a"})
+        self.wait_served_by("a")
 
     def test_the_list_s_own_service_wins_and_needs_nobody_s_leave(self):
         other, elsewhere = self.backend("other"), self.backend("elsewhere")

@@ -6,6 +6,7 @@ import threading
 import time
 
 from lib.case import SLOW, Case, free_port
+from lib.process import PATIENCE
 
 
 class Backend(socketserver.ThreadingTCPServer):
@@ -81,14 +82,14 @@ class ForwardCase(Case):
 
     def wait_served(self, n):
         """All of them are in the forwarder's table."""
-        deadline = time.monotonic() + 5 * SLOW
+        deadline = time.monotonic() + PATIENCE
         while len({self.ask() for _ in range(8 * n)} - {""}) < n:
             self.assertLess(time.monotonic(), deadline)
 
     def wait_served_by(self, name):
         """It alone is in the forwarder's table, which follows a verdict a moment later."""
-        deadline = time.monotonic() + 5 * SLOW
-        while {self.ask() for _ in range(10)} != {name}:
+        deadline = time.monotonic() + PATIENCE
+        while {self.ask() for _ in range(40)} != {name}:
             self.assertLess(time.monotonic(), deadline)
 
     def connect(self, family=socket.AF_INET):
