@@ -4,7 +4,7 @@
 set -u
 fuzzer=$1 corpus=$2 dir=$3
 name=${fuzzer##*/fuzz-}
-seconds=${FUZZ_SECONDS:-3}
+seconds=${FUZZ_SECONDS:-2}
 log=$dir/$name.log
 echo 1..1
 if [ -z "$(ls -A "$corpus" 2>&1)" ] || ! [ -d "$corpus" ]; then

@@ -427,7 +427,7 @@ def show_times(ways, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description="Builds and runs QHCP's tests.")
-    parser.add_argument("--fuzz-seconds", type=int, default=3, help="for each fuzzer (default 3)")
+    parser.add_argument("--fuzz-seconds", type=int, default=2, help="for each fuzzer (default 2)")
     parser.add_argument("--fuzz-only", action="store_true", help="nothing but the fuzzers")
     parser.add_argument("names", nargs="*", help="run tests whose suite/name contains one of these")
     args = parser.parse_args()
