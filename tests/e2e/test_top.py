@@ -168,6 +168,7 @@ class Top(Case):
         pretend = self.pretend(*[server(f"web{i}") for i in range(2500)])
         top = self.top(self.dir / "admin.sock")
         top.wait(lambda s: "of 2500" in s and "reading" not in s, WAIT)
+        top.wait(lambda s: any("/events?" in a for a in pretend.asked), WAIT)  # all of it was read once, in a hurry
         started, since = len(pretend.asked), time.monotonic()
         top.wait(lambda s: len([a for a in pretend.asked[started:] if "self" in a]) >= 3, WAIT)
         asked, seconds = list(pretend.asked[started:]), time.monotonic() - since + 2
