@@ -132,7 +132,7 @@ class Top(Case):
         order = lambda s: re.findall(r"(?m)^(?:web|db)\d+(?= +(?:up|down) )", s)
         top.wait(lambda s: order(s) == ["db1", "web1", "web2", "web10"], WAIT)
         top.type("6")
-        top.wait(lambda s: order(s)[0] == "web10" and "sorted by round trip" in s, WAIT)
+        top.wait(lambda s: order(s)[:1] == ["web10"] and "sorted by round trip" in s, WAIT)
         top.type("2r")
         top.wait(lambda s: order(s) == ["web10", "web2", "web1", "db1"] and "sorted by name, reversed" in s, WAIT)
         top.type("/WEB eu")
